@@ -1,0 +1,1 @@
+"""Drives the protocol through ports: hears, says, delivers, wakes up. Never sleeps or spawns."""

@@ -1,0 +1,1 @@
+"""What proves it afterwards: checkpoints, the dossier and its offline verifier. Pure."""

@@ -1,0 +1,1 @@
+"""The draw that neither center can bend: pool commitment, ranking, the walk. Pure."""

@@ -1,0 +1,1 @@
+"""Which word may follow which: one table per kind of conversation. Pure."""

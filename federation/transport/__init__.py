@@ -1,0 +1,1 @@
+"""The only place with gRPC, and the only loops."""

@@ -1,0 +1,1 @@
+"""Generated messages <-> our types. Validation of peers' bytes happens here and nowhere else."""

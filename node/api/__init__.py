@@ -1,0 +1,1 @@
+"""HTTP/JSON for integrators and people, and the probes for operators."""

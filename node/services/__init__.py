@@ -1,0 +1,1 @@
+"""Use cases per role; the only place where federation, store and adapters meet."""
