@@ -39,9 +39,14 @@ def enc(*parts: bytes) -> bytes:
 class Hash(Protocol):
     """What hashlib gives: an incremental hash that can be copied."""
 
-    def update(self, data: bytes, /) -> None: ...
-    def digest(self) -> bytes: ...
-    def copy(self) -> "Hash": ...
+    def update(self, data: bytes, /) -> None:
+        """Feed more data."""
+
+    def digest(self) -> bytes:
+        """Give the digest of what was fed so far."""
+
+    def copy(self) -> "Hash":
+        """Give an independent hash that has been fed the same."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,187 @@
+"""The machine that every conversation of two centers runs on.
+
+Rule 1: what may be said next is a row of a ``Table``; what is not in the table is an
+error. The tables are the sibling modules, one per kind.
+Rule 2: nothing here waits, sends, stores or reads a clock. Functions take the time and
+answer with the new ``Conversation``; ``federation.engine`` carries it out.
+Rule 3: both sides run the same table, so a broken peer and a bug of our own are caught
+by the same line. Who speaks is part of the word, not of the transition.
+
+Each side counts its own words (``said``, ``heard``), so that words that cross on the way
+do not collide; where a crossing is possible, the table has a row for it.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from typing import ClassVar, Final, NewType
+
+from federation.errors import OutOfTurn
+from federation.ids import AgreementId, CenterId, ConversationId
+
+Role = NewType("Role", str)
+Phase = NewType("Phase", str)
+
+EITHER: Final = Role("EITHER")
+REFUSED: Final = Phase("REFUSED")
+"""Where a conversation ends when the other side refuses a word with its signature."""
+
+
+class Kind(StrEnum):
+    """What a conversation is about."""
+
+    AGREEMENT = "agreement"
+    PEERING = "peering"
+    BOOKING = "booking"
+    DRAW = "draw"
+    SESSION = "session"
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """One thing a center may say. Never constructed directly."""
+
+    kind: ClassVar[Kind]
+    speaker: ClassVar[Role]
+
+    @property
+    def case(self) -> str:
+        """The row of the table: the word's name, and its choice where the choice matters."""
+        return type(self).__name__
+
+    @property
+    def wait_ms(self) -> int | None:
+        """How long the phase that follows may last, when the word itself says so."""
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """A phase in which somebody is waited for.
+
+    Args:
+        turn: Whose turn it is.
+        authority: On whose clock the deadline runs; only this side lets it lapse.
+        lapses_to: Where silence leads. None: the authority's engine must say a word.
+        limit_ms: How long the phase lasts unless the word that led here says otherwise.
+    """
+
+    turn: Role
+    authority: Role
+    limit_ms: int
+    lapses_to: Phase | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """All that may happen in one kind of conversation."""
+
+    kind: Kind
+    roles: tuple[Role, Role]
+    words: tuple[type[Word], ...]
+    next: Mapping[tuple[Phase, str], Phase]
+    waits: Mapping[Phase, Wait]
+    over: frozenset[Phase]
+    start: Phase = Phase("NEW")
+
+    @property
+    def phases(self) -> frozenset[Phase]:
+        """Every phase that the table names."""
+        named = {self.start, REFUSED, *self.over, *self.waits}
+        return frozenset(named | {before for before, _ in self.next} | set(self.next.values()))
+
+    def other(self, role: Role) -> Role:
+        """The role of the other side."""
+        first, second = self.roles
+        return second if role == first else first
+
+
+@dataclass(frozen=True, slots=True)
+class Conversation:
+    """One conversation, as one of its two centers remembers it."""
+
+    id: ConversationId
+    kind: Kind
+    role: Role
+    peer: CenterId
+    agreement: AgreementId | None
+    phase: Phase
+    said: int = 0
+    heard: int = 0
+    said_hash: bytes = b""
+    heard_hash: bytes = b""
+    deadline_ms: int | None = None
+    """On our own clock; None when nothing is waited for."""
+
+
+def say(table: Table, conversation: Conversation, word: Word, now_ms: int) -> Conversation:
+    """Say the next word ourselves.
+
+    Raises:
+        OutOfTurn: The word is not ours, or not next.
+    """
+    if word.speaker not in {conversation.role, EITHER}:
+        raise OutOfTurn(f"{word.case} is for the other side to say")
+    after = _advance(table, conversation, word, now_ms)
+    return replace(after, said=conversation.said + 1)
+
+
+def hear(table: Table, conversation: Conversation, word: Word, now_ms: int) -> Conversation:
+    """Hear the other side's next word. Duplicates never get here: they have a stored receipt.
+
+    Raises:
+        OutOfTurn: The word is ours to say, or not next.
+    """
+    if word.speaker not in {table.other(conversation.role), EITHER}:
+        raise OutOfTurn(f"{word.case} is for the other side to say")
+    after = _advance(table, conversation, word, now_ms)
+    return replace(after, heard=conversation.heard + 1)
+
+
+def expire(table: Table, conversation: Conversation, now_ms: int) -> Conversation:
+    """Let the phase lapse if its time has passed, on our clock and by our authority.
+
+    Returns the same conversation when there is nothing to do. Where the table names no
+    phase for silence, the phase stays and the deadline is taken off; see ``overdue``.
+    """
+    if not overdue(table, conversation, now_ms):
+        return conversation
+    wait = table.waits[conversation.phase]
+    if wait.lapses_to is None:
+        return replace(conversation, deadline_ms=None)
+    return _enter(table, conversation, wait.lapses_to, None, now_ms)
+
+
+def overdue(table: Table, conversation: Conversation, now_ms: int) -> bool:
+    """Tell whether the deadline has passed and it is ours to act on."""
+    wait = table.waits.get(conversation.phase)
+    return (
+        wait is not None
+        and wait.authority == conversation.role
+        and conversation.deadline_ms is not None
+        and now_ms >= conversation.deadline_ms
+    )
+
+
+def refused(table: Table, conversation: Conversation) -> Conversation:
+    """End the conversation because the other side refused a word of ours with its signature."""
+    if conversation.phase in table.over:
+        return conversation
+    return replace(conversation, phase=REFUSED, deadline_ms=None)
+
+
+def _advance(table: Table, conversation: Conversation, word: Word, now_ms: int) -> Conversation:
+    phase = table.next.get((conversation.phase, word.case))
+    if phase is None:
+        raise OutOfTurn(f"{word.case} does not follow {conversation.phase}")
+    return _enter(table, conversation, phase, word.wait_ms, now_ms)
+
+
+def _enter(
+    table: Table, conversation: Conversation, phase: Phase, wait_ms: int | None, now_ms: int
+) -> Conversation:
+    wait = table.waits.get(phase)
+    if wait is None:
+        return replace(conversation, phase=phase, deadline_ms=None)
+    limit_ms = wait.limit_ms if wait_ms is None else wait_ms
+    return replace(conversation, phase=phase, deadline_ms=now_ms + limit_ms)

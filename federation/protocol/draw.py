@@ -1,0 +1,299 @@
+"""The drawing of experts from one center's pool, sealed by the other center.
+
+    NEW ─RequestDraw→ REQUESTED ─Open→ OPENED ─AcceptDraw→ ACCEPTED ─Commit(owner)→ HALF
+        └───────────────Open──────────↗           ─Commit(sealer)→ COMMITTED ─Reveal→ WALKING
+    WALKING ─Next→ ASKED ─Verdict.INVITE→ INVITED ─Report→ WALKING
+                        └Verdict.SKIP→ WALKING
+    WALKING ─Shortfall→ WALKING ─Result→ SEALED ─Close→ CLOSED
+    SEALED ─Report(leave)→ WALKING: the supplement (补抽) comes from the same ranking.
+    Whoever waits in vain says Fault: → VOID.
+
+The owner knows who the people are and reveals first; the sealer sees only salted handles
+and is the only one who knows the order until Close (``draw-and-evidence.md`` §1.5). What
+the words mean for the lottery is ``federation.lottery``.
+"""
+
+from dataclasses import dataclass
+from enum import IntEnum
+from types import MappingProxyType
+from typing import Final
+
+from typing_extensions import override
+
+from federation.protocol.conversation import EITHER, Kind, Phase, Role, Table, Wait, Word
+
+OWNER: Final = Role("OWNER")
+SEALER: Final = Role("SEALER")
+
+NEW: Final = Phase("NEW")
+REQUESTED: Final = Phase("REQUESTED")
+OPENED: Final = Phase("OPENED")
+ACCEPTED: Final = Phase("ACCEPTED")
+HALF: Final = Phase("HALF")
+COMMITTED: Final = Phase("COMMITTED")
+WALKING: Final = Phase("WALKING")
+ASKED: Final = Phase("ASKED")
+INVITED: Final = Phase("INVITED")
+SEALED: Final = Phase("SEALED")
+CLOSED: Final = Phase("CLOSED")
+VOID: Final = Phase("VOID")
+
+MACHINE_MS: Final = 1_800_000  # half an hour for a node to come back and do its step
+CALL_MS: Final = 3_600_000  # an hour to reach an expert by voice and SMS
+LIST_MS: Final = 60 * 86_400_000  # a sealed list waits for its evaluation
+MAX_SLOTS: Final = 16
+MAX_PER_SLOT: Final = 64
+MAX_STEPS: Final = 2_000  # a walk longer than this has left chance behind
+
+
+class Ruling(IntEnum):
+    """What the committed attributes of an entry allow."""
+
+    INVITE = 1
+    SKIP_STATUS = 2
+    SKIP_LINK = 3
+    SKIP_EMPLOYER = 4
+    SKIP_EXCLUDED = 5
+
+
+class Response(IntEnum):
+    """What an invited expert answered."""
+
+    ACCEPT = 1
+    DECLINE = 2
+    NO_ANSWER = 3
+    LEAVE = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """So many experts of one specialty."""
+
+    specialty: str
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class RequestDraw(Word):
+    """The owner asks the other center to seal a draw from the owner's pool."""
+
+    kind = Kind.DRAW
+    speaker = OWNER
+
+    booking_id: bytes
+    pool: str
+    epoch: str
+    slots: tuple[Slot, ...]
+    bid_deadline_ms: int
+    evaluation_start_ms: int
+    exclusion_commitment: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class Open(Word):
+    """The sealer opens the draw; its bytes go into the seed."""
+
+    kind = Kind.DRAW
+    speaker = SEALER
+
+    booking_id: bytes
+    sequence: int
+    pool: str
+    epoch: str
+    root: bytes
+    slots: tuple[Slot, ...]
+    contributors: tuple[str, ...]
+    bid_deadline_ms: int
+    evaluation_start_ms: int
+    exclusion_commitment: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """The sorted entries of one stratum, joined."""
+
+    specialty: str
+    entries: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class AcceptDraw(Word):
+    """The owner accepts and shows the committed entries."""
+
+    kind = Kind.DRAW
+    speaker = OWNER
+
+    listings: tuple[Listing, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Commit(Word):
+    """Either side commits to its random value; the owner first."""
+
+    kind = Kind.DRAW
+    speaker = EITHER
+
+    commitment: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Reveal(Word):
+    """The owner reveals its value, blind to the sealer's."""
+
+    kind = Kind.DRAW
+    speaker = OWNER
+
+    value: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Next(Word):
+    """The sealer names the next entry in the order."""
+
+    kind = Kind.DRAW
+    speaker = SEALER
+
+    step: int
+    slot: int
+    rank: int
+    entry: bytes
+    previous_step: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """One attribute of an entry, opened."""
+
+    attribute: str
+    salt: bytes
+    value: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict(Word):
+    """The owner rules on an entry and opens what justifies it."""
+
+    kind = Kind.DRAW
+    speaker = OWNER
+
+    entry: bytes
+    ruling: Ruling
+    digests: tuple[bytes, ...]
+    openings: tuple[Opening, ...]
+    previous_step: bytes
+
+    @property
+    @override
+    def case(self) -> str:
+        """``Verdict.INVITE`` or ``Verdict.SKIP``."""
+        return "Verdict.INVITE" if self.ruling is Ruling.INVITE else "Verdict.SKIP"
+
+
+@dataclass(frozen=True, slots=True)
+class Report(Word):
+    """The owner reports what an invited expert answered."""
+
+    kind = Kind.DRAW
+    speaker = OWNER
+
+    entry: bytes
+    response: Response
+    evidence: bytes
+    previous_step: bytes
+
+    @property
+    @override
+    def case(self) -> str:
+        """``Report.LEAVE`` after the list was sealed, ``Report.ANSWER`` otherwise."""
+        return "Report.LEAVE" if self.response is Response.LEAVE else "Report.ANSWER"
+
+
+@dataclass(frozen=True, slots=True)
+class Shortfall(Word):
+    """The owner: a stratum is exhausted."""
+
+    kind = Kind.DRAW
+    speaker = OWNER
+
+    slot: int
+    missing: int
+
+
+@dataclass(frozen=True, slots=True)
+class Result(Word):
+    """The owner: the list is complete and sealed to the e-trading system."""
+
+    kind = Kind.DRAW
+    speaker = OWNER
+
+    list_commitment: bytes
+    sealed_digest: bytes
+    revision: int
+    members: int
+
+
+@dataclass(frozen=True, slots=True)
+class Close(Word):
+    """The sealer reveals its value; everybody can recompute the draw."""
+
+    kind = Kind.DRAW
+    speaker = SEALER
+
+    value: bytes
+    head: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Fault(Word):
+    """Either side: the other did not do its part in time. The draw is void."""
+
+    kind = Kind.DRAW
+    speaker = EITHER
+
+    phase: str
+    detail: str
+
+
+DRAW: Final = Table(
+    kind=Kind.DRAW,
+    roles=(OWNER, SEALER),
+    words=(
+        RequestDraw, Open, AcceptDraw, Commit, Reveal, Next, Verdict, Report, Shortfall, Result,
+        Close, Fault,
+    ),
+    next=MappingProxyType({
+        (NEW, "RequestDraw"): REQUESTED,
+        (NEW, "Open"): OPENED,
+        (REQUESTED, "Open"): OPENED,
+        (OPENED, "AcceptDraw"): ACCEPTED,
+        (ACCEPTED, "Commit"): HALF,
+        (HALF, "Commit"): COMMITTED,
+        (COMMITTED, "Reveal"): WALKING,
+        (WALKING, "Next"): ASKED,
+        (ASKED, "Verdict.INVITE"): INVITED,
+        (ASKED, "Verdict.SKIP"): WALKING,
+        (INVITED, "Report.ANSWER"): WALKING,
+        (WALKING, "Shortfall"): WALKING,
+        (WALKING, "Result"): SEALED,
+        (SEALED, "Report.LEAVE"): WALKING,
+        (SEALED, "Close"): CLOSED,
+        (VOID, "Fault"): VOID,
+    } | {
+        (phase, "Fault"): VOID
+        for phase in (
+            REQUESTED, OPENED, ACCEPTED, HALF, COMMITTED, WALKING, ASKED, INVITED, SEALED,
+        )
+    }),
+    waits=MappingProxyType({
+        REQUESTED: Wait(SEALER, authority=OWNER, limit_ms=MACHINE_MS),
+        OPENED: Wait(OWNER, authority=SEALER, limit_ms=MACHINE_MS),
+        ACCEPTED: Wait(OWNER, authority=SEALER, limit_ms=MACHINE_MS),
+        HALF: Wait(SEALER, authority=OWNER, limit_ms=MACHINE_MS),
+        COMMITTED: Wait(OWNER, authority=SEALER, limit_ms=MACHINE_MS),
+        WALKING: Wait(SEALER, authority=OWNER, limit_ms=MACHINE_MS),
+        ASKED: Wait(OWNER, authority=SEALER, limit_ms=MACHINE_MS),
+        INVITED: Wait(OWNER, authority=SEALER, limit_ms=CALL_MS),
+        SEALED: Wait(SEALER, authority=OWNER, limit_ms=LIST_MS),
+    }),
+    over=frozenset({CLOSED, VOID}),
+)  # fmt: skip

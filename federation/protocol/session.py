@@ -1,0 +1,228 @@
+"""One joint evaluation, from the host's call to the hand-over of the archive.
+
+    NEW ─Convene→ CONVENED ─CheckIn*→ CONVENED ─Ready→ READY ─Start→ RUNNING
+    RUNNING ─Ballot*→ RUNNING ─Elect→ CHAIRED ─Present→ SIGNING ─SignReport*→ SIGNING
+    SIGNING ─Finish→ FINISHED ─HandOver→ HANDED_OVER ─Receive→ ARCHIVED
+    Suspend and Resume interrupt CHAIRED, between the election and the report.
+
+One start for all sites: the host says Start only after the sub said Ready.
+"""
+
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Final
+
+from federation.protocol.conversation import EITHER, Kind, Phase, Role, Table, Wait, Word
+
+HOST: Final = Role("HOST")
+SUB: Final = Role("SUB")
+
+NEW: Final = Phase("NEW")
+CONVENED: Final = Phase("CONVENED")
+READY: Final = Phase("READY")
+RUNNING: Final = Phase("RUNNING")
+CHAIRED: Final = Phase("CHAIRED")
+SIGNING: Final = Phase("SIGNING")
+SUSPENDED: Final = Phase("SUSPENDED")
+FINISHED: Final = Phase("FINISHED")
+HANDED_OVER: Final = Phase("HANDED_OVER")
+ARCHIVED: Final = Phase("ARCHIVED")
+
+DAY_MS: Final = 86_400_000
+EVALUATION_MS: Final = 5 * DAY_MS  # the longest window that can be booked
+HANDOVER_MS: Final = 14 * DAY_MS  # five working days over the longest public holiday
+MAX_MEMBERS: Final = 99  # a committee fits one room; the largest on record has 33
+MAX_ARCHIVE_ITEMS: Final = 256
+
+
+@dataclass(frozen=True, slots=True)
+class Convene(Word):
+    """The host calls the evaluation."""
+
+    kind = Kind.SESSION
+    speaker = HOST
+
+    booking_id: bytes
+    draw_ids: tuple[bytes, ...]
+    start_ms: int
+    end_ms: int
+    representatives: int
+    host_experts: int
+    sub_experts: int
+
+
+@dataclass(frozen=True, slots=True)
+class CheckIn(Word):
+    """One of the sub's experts has checked in with ID and face."""
+
+    kind = Kind.SESSION
+    speaker = SUB
+
+    member: bytes
+    at_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Ready(Word):
+    """The sub's experts are seated, its site is in order."""
+
+    kind = Kind.SESSION
+    speaker = SUB
+
+    present: int
+
+
+@dataclass(frozen=True, slots=True)
+class Start(Word):
+    """The unified start; the project becomes known."""
+
+    kind = Kind.SESSION
+    speaker = HOST
+
+    lot_code: str
+    project_name: str
+    members: tuple[bytes, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Ballot(Word):
+    """One of the sub's experts votes for the chair."""
+
+    kind = Kind.SESSION
+    speaker = SUB
+
+    voter: bytes
+    candidate: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Elect(Word):
+    """Who was elected chair."""
+
+    kind = Kind.SESSION
+    speaker = HOST
+
+    chair: bytes
+    votes: int
+    cast: int
+
+
+@dataclass(frozen=True, slots=True)
+class Present(Word):
+    """The report is ready to be signed."""
+
+    kind = Kind.SESSION
+    speaker = HOST
+
+    report_digest: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class SignReport(Word):
+    """One of the sub's experts has signed the report."""
+
+    kind = Kind.SESSION
+    speaker = SUB
+
+    member: bytes
+    report_digest: bytes
+    signature_digest: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Suspend(Word):
+    """A fault stops the evaluation for now."""
+
+    kind = Kind.SESSION
+    speaker = EITHER
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Resume(Word):
+    """All go on together with the signing or the evaluation."""
+
+    kind = Kind.SESSION
+    speaker = HOST
+
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Finish(Word):
+    """Everybody has signed."""
+
+    kind = Kind.SESSION
+    speaker = HOST
+
+    report_digest: bytes
+    signatures: int
+
+
+@dataclass(frozen=True, slots=True)
+class ArchiveItem:
+    """One item of an archive; the media themselves stay where they are."""
+
+    name: str
+    digest: bytes
+    size: int
+    retention: str
+
+
+@dataclass(frozen=True, slots=True)
+class HandOver(Word):
+    """The sub hands its archive manifest over."""
+
+    kind = Kind.SESSION
+    speaker = SUB
+
+    items: tuple[ArchiveItem, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Receive(Word):
+    """The host has received it."""
+
+    kind = Kind.SESSION
+    speaker = HOST
+
+    manifest_digest: bytes
+
+
+SESSION: Final = Table(
+    kind=Kind.SESSION,
+    roles=(HOST, SUB),
+    words=(
+        Convene, CheckIn, Ready, Start, Ballot, Elect, Present, SignReport, Suspend, Resume,
+        Finish, HandOver, Receive,
+    ),
+    next=MappingProxyType({
+        (NEW, "Convene"): CONVENED,
+        (CONVENED, "CheckIn"): CONVENED,
+        (CONVENED, "Ready"): READY,
+        (READY, "Start"): RUNNING,
+        (RUNNING, "Ballot"): RUNNING,
+        (RUNNING, "Elect"): CHAIRED,
+        (CHAIRED, "Present"): SIGNING,
+        (SIGNING, "SignReport"): SIGNING,
+        (SIGNING, "Finish"): FINISHED,
+        (FINISHED, "HandOver"): HANDED_OVER,
+        (HANDED_OVER, "Receive"): ARCHIVED,
+        # A fault between the chair's election and the report; both sides may notice it at once.
+        (CHAIRED, "Suspend"): SUSPENDED,
+        (SUSPENDED, "Suspend"): SUSPENDED,
+        (SUSPENDED, "Resume"): CHAIRED,
+    }),
+    waits=MappingProxyType({
+        CONVENED: Wait(SUB, authority=HOST, limit_ms=EVALUATION_MS),
+        READY: Wait(HOST, authority=SUB, limit_ms=EVALUATION_MS),
+        RUNNING: Wait(HOST, authority=SUB, limit_ms=EVALUATION_MS),
+        CHAIRED: Wait(HOST, authority=SUB, limit_ms=EVALUATION_MS),
+        SIGNING: Wait(SUB, authority=HOST, limit_ms=EVALUATION_MS),
+        SUSPENDED: Wait(HOST, authority=SUB, limit_ms=EVALUATION_MS),
+        FINISHED: Wait(SUB, authority=HOST, limit_ms=HANDOVER_MS),
+        HANDED_OVER: Wait(HOST, authority=SUB, limit_ms=HANDOVER_MS),
+    }),
+    over=frozenset({ARCHIVED}),
+)  # fmt: skip
