@@ -4,7 +4,6 @@ Messages and their type stubs only. There are no gRPC stubs: a handler takes the
 bytes, because what a peer signed is the bytes and never a message parsed from them.
 """
 
-import filecmp
 import shutil
 import subprocess
 import sys
@@ -47,13 +46,13 @@ def generate(target: Path) -> None:
     (target / "lianping" / "py.typed").touch()
 
 
-def differences(fresh: filecmp.dircmp[str], below: Path = Path()) -> list[str]:
-    """List the files that differ between two trees, as paths from their roots."""
-    here = [*fresh.left_only, *fresh.right_only, *fresh.diff_files, *fresh.funny_files]
-    found = [str(below / name) for name in here]
-    for name, child in fresh.subdirs.items():
-        found += differences(child, below / name)
-    return sorted(found)
+def contents(root: Path) -> dict[str, bytes]:
+    """Read every file below ``root``, keyed by its path from there; no caches."""
+    return {
+        str(path.relative_to(root)): path.read_bytes()
+        for path in root.rglob("*")
+        if path.is_file() and "__pycache__" not in path.parts
+    }
 
 
 def main() -> None:
@@ -67,9 +66,10 @@ def main() -> None:
         if sys.argv[1:] == ["--check"]:
             if not GEN.is_dir():
                 sys.exit("proto/gen is missing: run `make proto`")
-            # Byte by byte: dircmp's own comparison trusts equal size and time stamp.
-            filecmp.clear_cache()
-            stale = differences(filecmp.dircmp(scratch, GEN, ignore=["__pycache__"]))
+            fresh, kept = contents(Path(scratch)), contents(GEN)
+            stale = sorted(
+                name for name in fresh.keys() | kept.keys() if fresh.get(name) != kept.get(name)
+            )
             if stale:
                 sys.exit(f"proto/gen is stale: run `make proto` ({', '.join(stale)})")
             return

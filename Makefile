@@ -1,0 +1,189 @@
+# Needs Python 3.11 or newer, make, git and, for `make test`, Debian's packages.
+# Everything else comes hash-pinned into .venv; no target touches the system's Python.
+#
+#   make            what there is
+#   make demo       two centers, one joint evaluation, on this machine
+#   make test       the gate: exactly what .ci/run runs
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+MAKEFLAGS += --no-builtin-rules
+
+VENV := .venv
+BIN := $(VENV)/bin
+SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
+APT_INSTALL := $(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends
+APT_DOWNLOAD := apt-get download -q -o APT::Sandbox::User=$(shell id -un)
+
+# Wheels only: building a source package would fetch build tools that no lock holds.
+PIP_INSTALL := $(BIN)/python -m pip install --disable-pip-version-check --no-input -qq --progress-bar off
+LOCKED := --require-hashes --no-deps --only-binary :all:
+COMPILE := $(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes \
+	--no-emit-index-url --no-header --annotation-style line --quiet $(if $(UPGRADE),--upgrade)
+
+# Below this the report fails. The pure packages are held at 100 % apart from it.
+COVERAGE_MIN ?= 85
+PURE := federation/protocol/*,federation/trust/*,federation/lottery/*,federation/evidence/*
+PURE_COVERAGE_MIN ?= 95
+
+ifneq ($(CI),)
+export NO_COLOR := 1
+export PY_COLORS := 0
+unexport FORCE_COLOR
+unexport CLICOLOR_FORCE
+PYTEST_FLAGS := --color=no
+endif
+
+define banner
+@printf '\n==== %s ====\n' '$(1)'
+endef
+
+##@ Run
+
+.PHONY: demo
+demo: $(VENV)/.runtime $(VENV)/.editable ## Two centers evaluate one project together, on this machine
+	$(BIN)/lianping demo $(ARGS)
+
+.PHONY: simulate
+simulate: $(VENV)/.dev $(VENV)/.editable ## A federation under faults, on a virtual clock (ARGS="--seeds 2000")
+	$(BIN)/python -m tests.simulation $(ARGS)
+
+.PHONY: bench
+bench: $(VENV)/.dev $(VENV)/.editable ## The figures of the README, measured here (ARGS=...)
+	$(BIN)/python -m tests.bench $(ARGS)
+
+##@ Check
+
+# One recipe, not prerequisites: the order is the message, and `make -j` must not mix it up.
+.PHONY: test
+test: $(VENV)/.dev $(VENV)/.editable test-tools ## The gate: lint, repository checks, tests, coverage
+	@$(MAKE) --no-print-directory lint
+	$(call banner,repository checks: wheel$(comma) generated code$(comma) layout$(comma) deployment)
+	$(BIN)/python -m pytest $(PYTEST_FLAGS) -q tests/repo
+	$(call banner,tests)
+	$(BIN)/python -m coverage erase
+	$(BIN)/python -m coverage run -m pytest $(PYTEST_FLAGS) -q --ignore=tests/repo
+	$(call banner,coverage)
+	$(BIN)/python -m coverage report --fail-under=$(COVERAGE_MIN)
+	$(BIN)/python -m coverage report --include='$(PURE)' --fail-under=$(PURE_COVERAGE_MIN)
+	@printf '\n==== all stages passed ====\n'
+
+.PHONY: lint
+lint: $(VENV)/.dev $(VENV)/.editable ## ruff, mypy, import contracts, buf, freshness of proto/gen
+	$(call banner,ruff)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(call banner,mypy)
+	$(BIN)/mypy $(if $(CI),--no-color-output)
+	$(call banner,import contracts)
+	$(BIN)/lint-imports
+	$(call banner,protocol)
+	$(BIN)/buf lint proto
+	$(BIN)/buf format proto --diff --exit-code
+	$(BIN)/python proto/generate.py --check
+	@$(MAKE) --no-print-directory proto-breaking
+
+# A clone without tags has the last release's image instead; tests/repo insists on one
+# of the two as soon as CHANGELOG.md names a release.
+.PHONY: proto-breaking
+proto-breaking: $(VENV)/.dev
+	@tag="$$(git describe --tags --abbrev=0 --match 'v[0-9]*' 2>/dev/null || true)"; \
+	if [[ -n "$$tag" ]]; then against=".git#tag=$$tag,subdir=proto"; \
+	elif [[ -f proto/released.binpb ]]; then against=proto/released.binpb; \
+	else echo "buf breaking: no release yet, so there is nothing to break"; exit 0; fi; \
+	echo "buf breaking --against $$against"; \
+	$(BIN)/buf breaking proto --against "$$against"
+
+##@ Make
+
+.PHONY: proto
+proto: $(VENV)/.dev ## Format proto/lianping and generate proto/gen from it
+	$(BIN)/buf format proto --write
+	$(BIN)/python proto/generate.py
+
+.PHONY: proto-release
+proto-release: $(VENV)/.dev ## Write proto/released.binpb: what peers of this release speak
+	$(BIN)/buf build proto --output proto/released.binpb
+
+.PHONY: lock
+lock: $(VENV)/.dev ## Resolve pyproject.toml into the locks (UPGRADE=1 takes newer versions)
+	$(COMPILE) pyproject.toml --group build --output-file requirements.lock >/dev/null
+	$(COMPILE) pyproject.toml --group build --group lock --group proto --group test --group lint \
+		--constraint requirements.lock --output-file requirements-dev.lock >/dev/null
+
+.PHONY: clean
+clean: ## Remove caches, build results and the demo's data; keep .venv
+	rm -rf build dist demo-data .coverage .coverage.* .hypothesis .import_linter_cache \
+		.mypy_cache .pytest_cache .ruff_cache
+	find . -path ./$(VENV) -prune -o -type d -name __pycache__ -exec rm -rf {} +
+
+.PHONY: distclean
+distclean: clean ## Remove .venv too
+	rm -rf $(VENV)
+
+.PHONY: help
+help: ## This list
+	@awk 'BEGIN { FS = ":.*## " } \
+		/^##@/ { printf "\n%s\n", substr($$0, 5) } \
+		/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
+	@echo
+
+# ---- the environment: each stamp is newer than the file that it was made from ----
+
+comma := ,
+
+$(BIN)/python:
+	@py=; \
+	for name in python3.13 python3.12 python3.11 python3; do \
+		if "$$name" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then \
+			py="$$(command -v "$$name")"; break; \
+		fi; \
+	done; \
+	if [[ -z "$$py" ]]; then \
+		echo "Lianping needs Python 3.11 or newer, and none of python3.13, python3.12," >&2; \
+		echo "python3.11, python3 on the PATH is. On Debian 12 or newer: apt-get install python3" >&2; \
+		exit 1; \
+	fi; \
+	if ! "$$py" -c 'import ensurepip, venv' 2>/dev/null; then \
+		package="$$("$$py" -c 'import sys; print("python3.%d-venv" % sys.version_info[1])')"; \
+		echo "$$py cannot make virtual environments; installing $$package"; \
+		$(SUDO) apt-get update -q && $(APT_INSTALL) "$$package" || { \
+			echo "Could not install $$package. Install it by hand, then run make again." >&2; exit 1; }; \
+	fi; \
+	echo "making $(VENV) with $$py"; \
+	"$$py" -m venv --clear $(VENV)
+
+$(VENV)/.runtime: requirements.lock | $(BIN)/python
+	@echo "installing $<"
+	@$(PIP_INSTALL) $(LOCKED) -r $<
+	@touch $@
+
+$(VENV)/.dev: requirements-dev.lock | $(BIN)/python
+	@echo "installing $<"
+	@$(PIP_INSTALL) $(LOCKED) -r $<
+	@touch $@
+
+# Order-only: needs hatchling from either lock, whichever was asked for first.
+$(VENV)/.editable: pyproject.toml | $(BIN)/python
+	@$(BIN)/python -c 'import hatchling' 2>/dev/null || $(MAKE) --no-print-directory $(VENV)/.runtime
+	@$(PIP_INSTALL) --no-deps --no-build-isolation --editable .
+	@touch $@
+
+# promtool is taken out of Debian's package without installing it: the package would
+# start a Prometheus on the developer's machine.
+.PHONY: test-tools
+test-tools: | $(BIN)/python
+	@if ! command -v systemd-analyze >/dev/null; then \
+		echo "installing systemd, for systemd-analyze"; \
+		$(SUDO) apt-get update -q; $(APT_INSTALL) systemd; \
+	fi
+	@if ! command -v promtool >/dev/null && [[ ! -x $(BIN)/promtool ]]; then \
+		echo "fetching promtool"; \
+		scratch="$$(mktemp -d)"; trap 'rm -rf "$$scratch"' EXIT; chmod 755 "$$scratch"; \
+		(cd "$$scratch" && { $(APT_DOWNLOAD) prometheus || \
+			{ $(SUDO) apt-get update -q && $(APT_DOWNLOAD) prometheus; }; }); \
+		dpkg-deb --fsys-tarfile "$$scratch"/prometheus_*.deb | tar -xO ./usr/bin/promtool > "$$scratch/promtool"; \
+		install -m 755 "$$scratch/promtool" $(BIN)/promtool; \
+	fi
