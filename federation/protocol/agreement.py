@@ -135,7 +135,8 @@ AGREEMENT: Final = Table(
         (PROPOSED, "Sign"): ACTIVE,
         (PROPOSED, "Decline"): DECLINED,
         (PROPOSED, "Withdraw"): WITHDRAWN,
-        # The withdrawal crossed the answer on the way: what the answerer said stands.
+        # The withdrawal crossed the answer on the way: what the answerer said stands. Whoever
+        # has heard the withdrawal can sign no more.
         (ACTIVE, "Withdraw"): ACTIVE,
         (DECLINED, "Withdraw"): DECLINED,
         (WITHDRAWN, "Sign"): ACTIVE,
@@ -145,6 +146,9 @@ AGREEMENT: Final = Table(
         PROPOSED: Wait(ANSWERER, authority=PROPOSER, limit_ms=PROPOSAL_LASTS_MS),
     }),
     over=frozenset({ACTIVE, DECLINED, WITHDRAWN}),
+    crossings=frozenset({
+        (ACTIVE, "Withdraw"), (DECLINED, "Withdraw"), (WITHDRAWN, "Sign"), (WITHDRAWN, "Decline"),
+    }),
 )  # fmt: skip
 
 

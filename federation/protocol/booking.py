@@ -162,14 +162,19 @@ BOOKING: Final = Table(
         (NEW, "Decide.ABORT"): RELEASED,
         (RELEASED, "Hold"): RELEASED,
         # The host's abort crossed the sub's vote, or reached a leg that had ended by itself.
+        # Both ends come to the same phase: a no stays a no, and an abort ends an expiry.
         (RELEASED, "Vote.YES"): RELEASED,
-        (RELEASED, "Vote.NO"): RELEASED,
+        (RELEASED, "Vote.NO"): DECLINED,
         (DECLINED, "Decide.ABORT"): DECLINED,
-        (EXPIRED, "Decide.ABORT"): EXPIRED,
+        (EXPIRED, "Decide.ABORT"): RELEASED,
     }),
     waits=MappingProxyType({
         HELD: Wait(SUB, authority=SUB, limit_ms=HOLD_LIMIT_MS, lapses_to=EXPIRED),
         PROMISED: Wait(HOST, authority=SUB, limit_ms=PROMISE_LIMIT_MS, lapses_to=IN_DOUBT),
     }),
     over=frozenset({COMPLETED, DECLINED, RELEASED, EXPIRED}),
+    crossings=frozenset({
+        (RELEASED, "Hold"), (RELEASED, "Vote.YES"), (RELEASED, "Vote.NO"),
+        (EXPIRED, "Decide.ABORT"),
+    }),
 )  # fmt: skip

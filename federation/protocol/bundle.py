@@ -1,7 +1,7 @@
 """Several bookings that stand or fall together, as the host sees them.
 
-    HOLDING ─all legs held→ VOTING ─all legs promised→ DECIDED(CONFIRM) → DELIVERING → CLOSED
-       └────────── any no, any refusal, or no time left ──→ DECIDED(ABORT) ─┘
+    HOLDING ─all legs promised, time enough→ DECIDED(CONFIRM) ─all subs told→ CLOSED
+       └──any no, any refusal, or no time left──→ DECIDED(ABORT) ─┘
 
 Presumed abort: without a durable CONFIRM there is none. The host confirms only when every
 sub said yes and enough of the shortest promise is left for the decision to arrive.

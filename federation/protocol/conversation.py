@@ -8,11 +8,12 @@ Rule 3: both sides run the same table, so a broken peer and a bug of our own are
 by the same line. Who speaks is part of the word, not of the transition.
 
 Each side counts its own words (``said``, ``heard``), so that words that cross on the way
-do not collide; where a crossing is possible, the table has a row for it.
+do not collide; where a crossing is possible, the table has a row for it. Such a row may
+only be heard: nobody may begin to say what would have come too late.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import ClassVar, Final, NewType
 
@@ -83,6 +84,10 @@ class Table:
     waits: Mapping[Phase, Wait]
     over: frozenset[Phase]
     start: Phase = Phase("NEW")
+    speakers: Mapping[tuple[Phase, str], Role] = field(default_factory=dict)
+    """Who alone may say a word of ``EITHER`` where the phase leaves it to one side."""
+    crossings: frozenset[tuple[Phase, str]] = frozenset()
+    """Rows for words that crossed on the way: they may be heard, never said."""
 
     @property
     def phases(self) -> frozenset[Phase]:
@@ -94,6 +99,10 @@ class Table:
         """The role of the other side."""
         first, second = self.roles
         return second if role == first else first
+
+    def speaker(self, phase: Phase, word: Word) -> Role:
+        """Who may say the word in that phase."""
+        return self.speakers.get((phase, word.case), word.speaker)
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,8 +129,10 @@ def say(table: Table, conversation: Conversation, word: Word, now_ms: int) -> Co
     Raises:
         OutOfTurn: The word is not ours, or not next.
     """
-    if word.speaker not in {conversation.role, EITHER}:
+    if table.speaker(conversation.phase, word) not in {conversation.role, EITHER}:
         raise OutOfTurn(f"{word.case} is for the other side to say")
+    if (conversation.phase, word.case) in table.crossings:
+        raise OutOfTurn(f"{word.case} comes too late: the phase is {conversation.phase}")
     after = _advance(table, conversation, word, now_ms)
     return replace(after, said=conversation.said + 1)
 
@@ -132,8 +143,8 @@ def hear(table: Table, conversation: Conversation, word: Word, now_ms: int) -> C
     Raises:
         OutOfTurn: The word is ours to say, or not next.
     """
-    if word.speaker not in {table.other(conversation.role), EITHER}:
-        raise OutOfTurn(f"{word.case} is for the other side to say")
+    if table.speaker(conversation.phase, word) not in {table.other(conversation.role), EITHER}:
+        raise OutOfTurn(f"{word.case} is not for the other side to say")
     after = _advance(table, conversation, word, now_ms)
     return replace(after, heard=conversation.heard + 1)
 

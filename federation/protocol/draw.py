@@ -10,7 +10,9 @@
 
 The owner knows who the people are and reveals first; the sealer sees only salted handles
 and is the only one who knows the order until Close (``draw-and-evidence.md`` §1.5). What
-the words mean for the lottery is ``federation.lottery``.
+the words mean for the lottery is ``federation.lottery``; it also tells whose word is next
+in WALKING, from the slots that both sides see: Next while one can be filled, else
+Shortfall or Result. A Close stands whatever it crossed: the order is public from then on.
 """
 
 from dataclasses import dataclass
@@ -254,6 +256,12 @@ class Fault(Word):
     detail: str
 
 
+_CROSS_A_FAULT: Final = (
+    "Open", "AcceptDraw", "Commit", "Reveal", "Next", "Verdict.INVITE", "Verdict.SKIP",
+    "Report.ANSWER", "Report.LEAVE", "Shortfall", "Result",
+)  # fmt: skip
+_CROSS_A_CLOSE: Final = ("Report.LEAVE", "Shortfall", "Result", "Fault")
+
 DRAW: Final = Table(
     kind=Kind.DRAW,
     roles=(OWNER, SEALER),
@@ -277,7 +285,12 @@ DRAW: Final = Table(
         (WALKING, "Result"): SEALED,
         (SEALED, "Report.LEAVE"): WALKING,
         (SEALED, "Close"): CLOSED,
+        # Words that crossed a Fault, and words that crossed the Close.
         (VOID, "Fault"): VOID,
+        **{(VOID, case): VOID for case in _CROSS_A_FAULT},
+        (VOID, "Close"): CLOSED,
+        (WALKING, "Close"): CLOSED,
+        **{(CLOSED, case): CLOSED for case in _CROSS_A_CLOSE},
     } | {
         (phase, "Fault"): VOID
         for phase in (
@@ -296,4 +309,11 @@ DRAW: Final = Table(
         SEALED: Wait(SEALER, authority=OWNER, limit_ms=LIST_MS),
     }),
     over=frozenset({CLOSED, VOID}),
+    # Were the sealer to commit first, or one side twice, the other could choose its value late.
+    speakers=MappingProxyType({(ACCEPTED, "Commit"): OWNER, (HALF, "Commit"): SEALER}),
+    crossings=frozenset({
+        *((VOID, case) for case in ("Fault", "Close", *_CROSS_A_FAULT)),
+        (WALKING, "Close"),
+        *((CLOSED, case) for case in _CROSS_A_CLOSE),
+    }),
 )  # fmt: skip

@@ -103,10 +103,13 @@ PEERING: Final = Table(
         (NEW, "AnnouncePool"): ANNOUNCED,
         # The tester stopped waiting just when the report was on its way.
         (LAPSED, "ReportTest"): LAPSED,
+        # The tested stopped waiting just when the conclusion was on its way: it stands.
+        (LAPSED, "ConcludeTest"): TESTED,
     }),
     waits=MappingProxyType({
         TESTING: Wait(SECOND, authority=FIRST, limit_ms=TEST_LASTS_MS, lapses_to=LAPSED),
         REPORTED: Wait(FIRST, authority=SECOND, limit_ms=TEST_LASTS_MS, lapses_to=LAPSED),
     }),
     over=frozenset({TESTED, LAPSED, ANNOUNCED}),
+    crossings=frozenset({(LAPSED, "ReportTest"), (LAPSED, "ConcludeTest")}),
 )  # fmt: skip

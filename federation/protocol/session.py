@@ -3,9 +3,11 @@
     NEW ─Convene→ CONVENED ─CheckIn*→ CONVENED ─Ready→ READY ─Start→ RUNNING
     RUNNING ─Ballot*→ RUNNING ─Elect→ CHAIRED ─Present→ SIGNING ─SignReport*→ SIGNING
     SIGNING ─Finish→ FINISHED ─HandOver→ HANDED_OVER ─Receive→ ARCHIVED
-    Suspend and Resume interrupt CHAIRED, between the election and the report.
+    CHAIRED ─Suspend→ SUSPENDED ─Resume→ RESUMING ─Ready→ CHAIRED
 
-One start for all sites: the host says Start only after the sub said Ready.
+One start for all sites: the host says Start only after the sub said Ready. After a
+suspension it is the same: the sub answers Resume with Ready. Until then a Suspend of the
+sub's may be an old one on its way, afterwards it is a new one.
 """
 
 from dataclasses import dataclass
@@ -24,6 +26,7 @@ RUNNING: Final = Phase("RUNNING")
 CHAIRED: Final = Phase("CHAIRED")
 SIGNING: Final = Phase("SIGNING")
 SUSPENDED: Final = Phase("SUSPENDED")
+RESUMING: Final = Phase("RESUMING")
 FINISHED: Final = Phase("FINISHED")
 HANDED_OVER: Final = Phase("HANDED_OVER")
 ARCHIVED: Final = Phase("ARCHIVED")
@@ -190,6 +193,8 @@ class Receive(Word):
     manifest_digest: bytes
 
 
+_AFTER_THE_ELECTION: Final = (CHAIRED, SUSPENDED, RESUMING, SIGNING, FINISHED)
+
 SESSION: Final = Table(
     kind=Kind.SESSION,
     roles=(HOST, SUB),
@@ -209,10 +214,19 @@ SESSION: Final = Table(
         (SIGNING, "Finish"): FINISHED,
         (FINISHED, "HandOver"): HANDED_OVER,
         (HANDED_OVER, "Receive"): ARCHIVED,
-        # A fault between the chair's election and the report; both sides may notice it at once.
+        # A fault between the chair's election and the report.
         (CHAIRED, "Suspend"): SUSPENDED,
+        (SUSPENDED, "Resume"): RESUMING,
+        (RESUMING, "Ready"): CHAIRED,
+        # Both sides may notice a fault at once; against the report it comes too late.
         (SUSPENDED, "Suspend"): SUSPENDED,
-        (SUSPENDED, "Resume"): CHAIRED,
+        (RESUMING, "Suspend"): RESUMING,
+        (SIGNING, "Suspend"): SIGNING,
+        (FINISHED, "Suspend"): FINISHED,
+        (SUSPENDED, "Present"): SIGNING,
+        # Ballots that the host did not wait for, signatures likewise: heard, but not counted.
+        **{(phase, "Ballot"): phase for phase in _AFTER_THE_ELECTION},
+        (FINISHED, "SignReport"): FINISHED,
     }),
     waits=MappingProxyType({
         CONVENED: Wait(SUB, authority=HOST, limit_ms=EVALUATION_MS),
@@ -221,8 +235,15 @@ SESSION: Final = Table(
         CHAIRED: Wait(HOST, authority=SUB, limit_ms=EVALUATION_MS),
         SIGNING: Wait(SUB, authority=HOST, limit_ms=EVALUATION_MS),
         SUSPENDED: Wait(HOST, authority=SUB, limit_ms=EVALUATION_MS),
+        RESUMING: Wait(SUB, authority=HOST, limit_ms=EVALUATION_MS),
         FINISHED: Wait(SUB, authority=HOST, limit_ms=HANDOVER_MS),
         HANDED_OVER: Wait(HOST, authority=SUB, limit_ms=HANDOVER_MS),
     }),
     over=frozenset({ARCHIVED}),
+    crossings=frozenset({
+        *((phase, "Suspend") for phase in (SUSPENDED, RESUMING, SIGNING, FINISHED)),
+        *((phase, "Ballot") for phase in _AFTER_THE_ELECTION),
+        (SUSPENDED, "Present"),
+        (FINISHED, "SignReport"),
+    }),
 )  # fmt: skip
