@@ -1,0 +1,86 @@
+"""One sample of every word case, with plausible contents."""
+
+from typing import Final
+
+from federation.protocol import agreement, booking, draw, peering, session
+from federation.protocol.conversation import Word
+
+DIGEST: Final = bytes(32)
+ID: Final = bytes(16)
+
+AGREEMENT: Final[tuple[Word, ...]] = (
+    agreement.Propose(document=b"terms", signature=bytes(64)),
+    agreement.Sign(document_digest=DIGEST, signature=bytes(64)),
+    agreement.Decline(reason="not this year"),
+    agreement.Withdraw(reason="a mistake in a date"),
+)
+
+PEERING: Final[tuple[Word, ...]] = (
+    peering.StartTest(DIGEST, (peering.Check("clock_skew", passed=True, measured="12 ms"),)),
+    peering.ReportTest(DIGEST, (peering.Check("clock_skew", passed=True, measured="9 ms"),)),
+    peering.ConcludeTest(passed=True),
+    peering.AnnouncePool(
+        pool="fuzhou",
+        epoch="2026-05-06",
+        strata=(peering.Stratum("A08", 3, DIGEST),),
+        root=DIGEST,
+        audit_digest=DIGEST,
+        valid_from_ms=1,
+        valid_until_ms=2,
+    ),
+)
+
+HOLD: Final = booking.Hold(
+    bundle_id=ID,
+    participants=("lp1" + "a" * 32,),
+    start_ms=1,
+    end_ms=2,
+    seats=3,
+    equipment=(),
+    overnight=False,
+    project_kind="A",
+    experts=(booking.ExpertNeed("A08", 2),),
+    selection=booking.SelectionMode.CHOSEN,
+)
+YES: Final = booking.Vote(booking.Answer.YES)
+NO: Final = booking.Vote(booking.Answer.NO, reason="repairs", alternative_start_ms=9)
+CONFIRM: Final = booking.Decide(ID, booking.Decision.CONFIRM)
+ABORT: Final = booking.Decide(ID, booking.Decision.ABORT, reason="a sub-venue said no")
+COMPLETE: Final = booking.Complete(ID)
+
+BOOKING: Final[tuple[Word, ...]] = (HOLD, YES, NO, CONFIRM, ABORT, COMPLETE)
+
+SLOTS: Final = (draw.Slot("A08", 2),)
+
+DRAW: Final[tuple[Word, ...]] = (
+    draw.RequestDraw(ID, "fuzhou", "2026-05-06", SLOTS, 1, 2),
+    draw.Open(ID, 1, "fuzhou", "2026-05-06", DIGEST, SLOTS, ("owner", "sealer"), 1, 2),
+    draw.AcceptDraw((draw.Listing("A08", DIGEST),)),
+    draw.Commit(DIGEST),
+    draw.Reveal(DIGEST),
+    draw.Next(0, 0, 0, DIGEST, DIGEST),
+    draw.Verdict(DIGEST, draw.Ruling.INVITE, (DIGEST,) * 5, (), DIGEST),
+    draw.Verdict(DIGEST, draw.Ruling.SKIP_LINK, (DIGEST,) * 5, (), DIGEST),
+    draw.Report(DIGEST, draw.Response.ACCEPT, DIGEST, DIGEST),
+    draw.Report(DIGEST, draw.Response.LEAVE, DIGEST, DIGEST),
+    draw.Shortfall(slot=0, missing=1),
+    draw.Result(DIGEST, DIGEST, 1, 2),
+    draw.Close(DIGEST, DIGEST),
+    draw.Fault("ASKED", "no verdict within half an hour"),
+)
+
+SESSION: Final[tuple[Word, ...]] = (
+    session.Convene(ID, (ID,), 1, 2, 1, 2, 2),
+    session.CheckIn(DIGEST, 1),
+    session.Ready(present=2),
+    session.Start("LOT-1", "A bridge", (DIGEST,)),
+    session.Ballot(DIGEST, DIGEST),
+    session.Elect(DIGEST, 3, 5),
+    session.Present(DIGEST),
+    session.SignReport(DIGEST, DIGEST, DIGEST),
+    session.Suspend("a power cut"),
+    session.Resume(),
+    session.Finish(DIGEST, 5),
+    session.HandOver((session.ArchiveItem("report", DIGEST, 1, "15y"),)),
+    session.Receive(DIGEST),
+)

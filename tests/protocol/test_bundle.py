@@ -1,0 +1,73 @@
+"""A bundle: all sub-venues are booked, or none is."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from federation.ids import ConversationId
+from federation.protocol.booking import Decision
+from federation.protocol.bundle import Bundle, BundlePhase, Leg, close, decide
+from federation.protocol.conversation import Phase
+from tests.protocol.grids import NOW
+from tests.protocol.laws import OPEN, check_closing, check_decisions
+
+PHASES = [
+    "NEW",
+    "HELD",
+    "PROMISED",
+    "CONFIRMED",
+    "COMPLETED",
+    "DECLINED",
+    "RELEASED",
+    "EXPIRED",
+    "IN_DOUBT",
+    "REFUSED",
+]
+ENDED = {"DECLINED", "RELEASED", "EXPIRED", "REFUSED"}
+
+
+def test_a_bundle_decides_as_its_legs_and_the_time_demand() -> None:
+    check_decisions()
+
+
+def test_a_bundle_closes_when_every_leg_knows() -> None:
+    check_closing()
+
+
+def test_a_closed_bundle_stays_as_it_is() -> None:
+    told = {leg: Leg(Phase("CONFIRMED"), None, told=True) for leg in OPEN.legs}
+    closed = Bundle(OPEN.id, OPEN.legs, BundlePhase.CLOSED, OPEN.decide_by_ms, Decision.CONFIRM)
+    assert close(closed, told) is closed
+    assert decide(closed, told, NOW) is closed
+
+
+LEGS = st.lists(
+    st.builds(
+        Leg,
+        st.sampled_from([Phase(phase) for phase in PHASES]) | st.just(Phase("PROMISED")),
+        st.none() | st.integers(NOW - 10, NOW + 200_000),
+        told=st.booleans(),
+    ),
+    min_size=1,
+    max_size=6,
+)
+
+
+@given(states=LEGS, left_ms=st.integers(-5, 200_000))
+def test_a_bundle_confirms_exactly_when_every_sub_promised_long_enough(
+    states: list[Leg], left_ms: int
+) -> None:
+    known = {ConversationId(bytes([n]) * 16): leg for n, leg in enumerate(states)}
+    bundle = Bundle(b"b" * 16, tuple(known), BundlePhase.HOLDING, NOW + left_ms)
+    after = decide(bundle, known, NOW)
+    safe = all(
+        leg.phase == "PROMISED" and (leg.promise_ends_ms or 0) > NOW + 60_000 for leg in states
+    )
+    assert (after.decision is Decision.CONFIRM) == (safe and left_ms > 0)
+    if left_ms <= 0 or ENDED & {leg.phase for leg in states}:
+        assert after.decision is Decision.ABORT
+    assert (after.phase is BundlePhase.DECIDED) == (after.decision is not None)
+    assert decide(after, known, NOW + 1_000_000).decision in {after.decision, Decision.ABORT}
+    closed = close(after, known)
+    if closed.phase is BundlePhase.CLOSED:
+        assert after.decision is not None
+        assert all(leg.told or leg.phase == "REFUSED" for leg in states)
