@@ -18,6 +18,8 @@ AgreementId = NewType("AgreementId", bytes)
 OPAQUE_ID_BYTES: Final = 16  # a UUID's size: no center will ever collide with itself
 DIGEST_BYTES: Final = 32  # SHA-256 and SM3 alike
 
+AGREEMENT_SIZES: Final = frozenset({0, DIGEST_BYTES})  # absent before there is one
+
 _CENTER = re.compile(r"lp1[a-z2-7]{32}")
 
 

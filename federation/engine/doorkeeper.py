@@ -1,0 +1,143 @@
+"""Who is at the door: the first eight checks of everything that a peer sends.
+
+The order is that of ``proto/README.md``: (1) size, (2) envelope, (3) known sender, (4) key
+good now, (5) signature, (6) recipient, (7) the TLS certificate belongs to the sender,
+(8) freshness. The negotiator goes on with (9) duplicate, (10) agreement, version, scope and
+quota, (11) turn, (12) business. Nothing here changes anything.
+
+Up to (5), and for a foreign certificate, the caller hears one constant sentence.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from federation.engine.identity import SKEW_MS, Identity
+from federation.errors import FederationError, Malformed, NotFresh, Unauthenticated, WrongRecipient
+from federation.ids import CenterId
+from federation.trust.envelope import MAX_BATCH, BadEnvelope, Envelope, Verifier
+from federation.trust.keyring import Keyring
+from federation.wire.envelopes import MAX_CALL_BYTES, Statement, decode_statement
+
+
+@dataclass(frozen=True, slots=True)
+class Visitor:
+    """A statement whose sender is certain.
+
+    Args:
+        envelope: As received.
+        hash: The envelope's leaf hash.
+        statement: What it says.
+        problem: Why it may not come in, to be told in a signed refusal; None if it may.
+            A problem of freshness does not matter if the word was heard before.
+    """
+
+    envelope: Envelope
+    hash: bytes
+    statement: Statement
+    problem: FederationError | None
+
+
+class Doorkeeper:
+    """Checks envelopes against the pinned peers."""
+
+    def __init__(self, identity: Identity, keyring: Keyring) -> None:
+        self._identity = identity
+        self._keyring = keyring
+        self._verifier = Verifier(identity.digests)
+
+    def check_size(self, raw: bytes) -> None:
+        """(1) Size. Raises Unauthenticated."""
+        if len(raw) > MAX_CALL_BYTES:
+            raise Unauthenticated("oversized")
+
+    def admit_all(
+        self, envelopes: Sequence[Envelope], certificate: bytes, now_ms: int
+    ) -> list[Visitor]:
+        """Check the envelopes of one call.
+
+        Args:
+            envelopes: 1 to 64.
+            certificate: The TLS certificate (DER) that the caller showed.
+            now_ms: Our clock.
+
+        Raises:
+            Unauthenticated: Any of them cannot be tied to the caller.
+        """
+        if not 1 <= len(envelopes) <= MAX_BATCH:
+            raise Unauthenticated("unparsable")
+        return [self.admit(envelope, certificate, now_ms) for envelope in envelopes]
+
+    def admit(self, envelope: Envelope, certificate: bytes | None, now_ms: int) -> Visitor:
+        """Check one envelope. ``certificate`` is None for what we fetched ourselves.
+
+        Raises:
+            Unauthenticated: It cannot be tied to a known center, or not to the caller.
+        """
+        statement, leaf = self._authenticate(envelope)
+        problem: FederationError | None = None
+        if statement.recipient != self._identity.center:  # (6)
+            problem = WrongRecipient(
+                f"the statement is for {statement.recipient[:40]}, this is {self._identity.center}"
+            )
+        if certificate is not None:  # (7)
+            pinned = self._keyring.peers[CenterId(statement.sender)].tls_certificate
+            if certificate != pinned:
+                raise Unauthenticated("wrong_certificate")
+        if problem is None:  # (8)
+            problem = _stale(statement, now_ms)
+        return Visitor(envelope, leaf, statement, problem)
+
+    def receipts(
+        self, envelopes: Sequence[Envelope], peer: CenterId, hashes: Sequence[bytes]
+    ) -> list[Statement]:
+        """Check the receipts of one of our own calls.
+
+        Raises:
+            Unauthenticated: A receipt is missing, not by the peer, not for us, or not for
+                the word in its place. Then nothing counts.
+        """
+        if len(envelopes) != len(hashes):
+            raise Unauthenticated("unparsable")
+        checked = []
+        for envelope, word_hash in zip(envelopes, hashes, strict=True):
+            statement, _ = self._authenticate(envelope)
+            if (
+                statement.sender != peer
+                or statement.recipient != self._identity.center
+                or statement.answers_hash != word_hash
+            ):
+                raise Unauthenticated("bad_receipt")
+            checked.append(statement)
+        return checked
+
+    def answer(self, envelope: Envelope, peer: CenterId, asked: bytes) -> Statement:
+        """Check the answer to one question of ours. Raises Unauthenticated."""
+        (statement,) = self.receipts([envelope], peer, [asked])
+        return statement
+
+    def hash_of(self, envelope: Envelope) -> bytes:
+        """The hash of an envelope of our own."""
+        return self._verifier.check(envelope, self._identity.descriptor.message_key)
+
+    def _authenticate(self, envelope: Envelope) -> tuple[Statement, bytes]:
+        try:
+            statement = decode_statement(envelope.payload)  # (2)
+        except Malformed as error:
+            raise Unauthenticated("unparsable") from error
+        key = self._keyring.message_key(statement.sender, envelope.key_id)  # (3), (4)
+        try:
+            leaf = self._verifier.check(envelope, key)  # (5)
+        except BadEnvelope as error:
+            raise Unauthenticated("bad_signature") from error
+        return statement, leaf
+
+
+def _stale(statement: Statement, now_ms: int) -> NotFresh | None:
+    if statement.sent_at_ms > now_ms + SKEW_MS:
+        ahead = statement.sent_at_ms - now_ms
+        return NotFresh(
+            f"said {ahead} ms in the future: check both clocks", clause="freshness ±120 s"
+        )
+    if statement.expires_at_ms < now_ms - SKEW_MS:
+        return NotFresh("the statement has expired", clause="expires_at_ms")
+    return None

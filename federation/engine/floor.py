@@ -1,0 +1,396 @@
+"""The floor: one transaction in which words are said and heard.
+
+State, outgoing word, evidence entry and stored receipt are written to one ledger, so they
+commit together or not at all. The outbox sends afterwards. The center's own reasons and
+reactions come from ``Inside``; whatever it says goes through the same floor.
+"""
+
+import json
+from dataclasses import dataclass, replace
+from typing import Generic, Protocol, TypeVar
+
+from federation.engine.doorkeeper import Visitor
+from federation.engine.identity import WORD_LASTS_MS, Identity
+from federation.errors import (
+    FederationError,
+    Malformed,
+    NoAgreement,
+    OutOfTurn,
+)
+from federation.ids import OPAQUE_ID_BYTES, AgreementId, CenterId, ConversationId
+from federation.ports import HeardWord, Ledger, Random, SaidWord
+from federation.protocol import agreement as agreements
+from federation.protocol import conversation as machine
+from federation.protocol.conversation import EITHER, Conversation, Kind, Role, Word
+from federation.protocol.tables import TABLES
+from federation.trust.envelope import envelope_hash
+from federation.wire.envelopes import (
+    RECEIPT_TYPE,
+    Outcome,
+    Receipt,
+    Statement,
+    decode_receipt,
+    encode_envelope,
+    encode_receipt,
+    encode_statement,
+    refusal,
+)
+from federation.wire.words import PAYLOAD_TYPES, decode_word, encode_word
+
+L = TypeVar("L", bound=Ledger)
+
+NEEDS_NO_AGREEMENT = frozenset({Kind.AGREEMENT, Kind.PEERING})
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What was just said: the word, its payload bytes and its envelope hash."""
+
+    conversation: Conversation
+    word: Word
+    payload: bytes
+    hash: bytes
+
+
+class Inside(Protocol[L]):
+    """A center's own reasons and reactions. All methods run inside the floor's transaction."""
+
+    def admit(
+        self, floor: "Floor[L]", conversation: Conversation, word: Word, statement: Statement
+    ) -> None:
+        """Refuse a word for reasons of our own, before it changes anything.
+
+        ``conversation`` is as it was before the word.
+
+        Raises:
+            FederationError: The refusal, in words that the peer will read.
+        """
+
+    def said(self, floor: "Floor[L]", spoken: Said) -> None:
+        """We said a word: keep what it means for us."""
+
+    def heard(self, floor: "Floor[L]", spoken: Said) -> None:
+        """A peer's word was accepted: keep what it means for us, say what follows."""
+
+    def refused(self, floor: "Floor[L]", conversation: Conversation, receipt: Receipt) -> None:
+        """A peer refused a word of ours with its signature; the conversation has ended."""
+
+    def lapsed(self, floor: "Floor[L]", before: Conversation, after: Conversation) -> None:
+        """A deadline of ours has passed. Same phase: we must say a word."""
+
+    def cosigned(self, floor: "Floor[L]", peer: CenterId, size: int) -> None:
+        """A peer cosigned our log up to ``size`` entries."""
+
+
+class Floor(Generic[L]):
+    """One transaction's worth of conversation.
+
+    Args:
+        ledger: This transaction.
+        identity: Who we are.
+        inside: The center's reasons and reactions.
+        random: For ids.
+        now_ms: The one moment at which all of this happens.
+    """
+
+    def __init__(
+        self, *, ledger: L, identity: Identity, inside: Inside[L], random: Random, now_ms: int
+    ) -> None:
+        self.ledger = ledger
+        self.now_ms = now_ms
+        self.identity = identity
+        self.woken: set[CenterId] = set()
+        self._inside = inside
+        self._random = random
+
+    def new_id(self) -> bytes:
+        """A fresh opaque id."""
+        return self._random.bytes(OPAQUE_ID_BYTES)
+
+    def open(
+        self, peer: CenterId, agreement: AgreementId | None, word: Word, *, role: Role | None = None
+    ) -> Said:
+        """Begin a conversation with its first word.
+
+        Args:
+            peer: Whom we talk to.
+            agreement: Under which agreement; None only for agreement and peering.
+            word: The first word.
+            role: Ours, where the word may be said by either.
+        """
+        table = TABLES[word.kind]
+        if role is None:
+            role = table.roles[0] if word.speaker == EITHER else word.speaker
+        fresh = Conversation(
+            id=ConversationId(self.new_id()),
+            kind=word.kind,
+            role=role,
+            peer=peer,
+            agreement=agreement,
+            phase=table.start,
+        )
+        return self._say(fresh, word)
+
+    def say(self, conversation: ConversationId, word: Word) -> Said:
+        """Say the next word in a conversation.
+
+        Raises:
+            OutOfTurn: Not ours to say, or not now.
+        """
+        known = self.ledger.conversation(conversation)
+        if known is None:
+            raise OutOfTurn(f"there is no conversation {conversation.hex()}")
+        return self._say(known, word)
+
+    def _say(self, conversation: Conversation, word: Word) -> Said:
+        after = machine.say(TABLES[word.kind], conversation, word, self.now_ms)
+        kind = PAYLOAD_TYPES[type(word)]
+        log_size, log_root = self.ledger.log_head()
+        message_id = self.new_id()
+        payload = encode_statement(
+            Statement(
+                sender=self.identity.center,
+                recipient=conversation.peer,
+                message_id=message_id,
+                conversation_id=conversation.id,
+                revision=after.said,
+                previous_hash=conversation.said_hash,
+                answers_hash=conversation.heard_hash,
+                sent_at_ms=self.now_ms,
+                expires_at_ms=self.now_ms + WORD_LASTS_MS,
+                agreement_id=conversation.agreement or b"",
+                log_size=log_size,
+                log_root=log_root,
+                body=encode_word(word),
+            )
+        )
+        digest = envelope_hash(self.identity.digests, kind, payload)
+        after = replace(after, said_hash=digest)
+        self.ledger.put_conversation(after, self.now_ms)
+        self.ledger.append_log(
+            leaf_data("out", conversation.peer, kind, digest, b"", self.now_ms), digest
+        )
+        self.ledger.put_said(
+            SaidWord(
+                number=self.ledger.next_number(conversation.peer),
+                peer=conversation.peer,
+                conversation=conversation.id,
+                revision=after.said,
+                payload_type=kind,
+                payload=payload,
+                hash=digest,
+                said_at_ms=self.now_ms,
+            ),
+            message_id,
+        )
+        self.woken.add(conversation.peer)
+        spoken = Said(after, word, payload, digest)
+        self._inside.said(self, spoken)
+        return spoken
+
+    def hear(self, visitor: Visitor) -> tuple[bytes, Receipt]:
+        """Hear one word; answers the receipt's payload, and the receipt.
+
+        The steps go on from the doorkeeper's (1) to (8).
+        """
+        statement = visitor.statement
+        sender = CenterId(statement.sender)
+        stored = self.ledger.receipt(sender, statement.message_id)  # (9)
+        if stored is not None:
+            if stored.word_hash == visitor.hash:
+                return stored.payload, Receipt(Outcome.ACCEPTED, detail="duplicate")
+            return self._answer(
+                visitor, refusal(Malformed("message_id was used for another word"), "")
+            )
+        if visitor.problem is not None:
+            return self._answer(visitor, refusal(visitor.problem, ""))
+        conversation = self.ledger.conversation(ConversationId(statement.conversation_id))
+        try:
+            word = decode_word(visitor.envelope.payload_type, statement.body)
+            if conversation is None and statement.revision != 1:
+                return self._answer(visitor, Receipt(Outcome.GAP))
+            conversation = conversation or self._introduced(statement, word)
+            order = self._order(conversation, statement, word)
+        except FederationError as error:
+            # The word has no place in any conversation, so none is changed by it.
+            return self._answer(visitor, refusal(error, conversation.phase if conversation else ""))
+        if order is not None:
+            return self._answer(visitor, order)
+        try:
+            self._check_agreement(conversation, statement)  # (10)
+            after = machine.hear(TABLES[word.kind], conversation, word, self.now_ms)  # (11)
+            self._inside.admit(self, conversation, word, statement)  # (12)
+        except FederationError as error:
+            return self._refuse(visitor, conversation, error)
+        after = replace(after, heard_hash=visitor.hash)
+        receipt = self._receipt(Outcome.ACCEPTED, after)
+        payload = self._keep(visitor, after, receipt)
+        self._inside.heard(self, Said(after, word, visitor.envelope.payload, visitor.hash))
+        return payload, receipt
+
+    def receipted(self, word: SaidWord, envelope: bytes, statement: Statement, raw: bytes) -> bool:
+        """Take a verified receipt for a word of ours; answers whether the word is done with."""
+        receipt = decode_receipt(statement.body)
+        if receipt.outcome is Outcome.GAP:
+            return False
+        accepted = receipt.outcome is not Outcome.REFUSED
+        self.ledger.put_receipt(word, envelope, raw, accepted=accepted)
+        if not accepted:
+            conversation = self.ledger.conversation(word.conversation)
+            assert conversation is not None, "a word of ours belongs to a conversation"
+            ended = machine.refused(TABLES[conversation.kind], conversation)
+            self.ledger.put_conversation(ended, self.now_ms)
+            self._inside.refused(self, ended, receipt)
+        return True
+
+    def lapse(self, conversation: Conversation) -> None:
+        """Let a conversation's deadline pass, if it is ours."""
+        after = machine.expire(TABLES[conversation.kind], conversation, self.now_ms)
+        if after == conversation:
+            # The other side's clock decides; look again when it has had time to act.
+            self.ledger.put_conversation(replace(conversation, deadline_ms=None), self.now_ms)
+            return
+        self.ledger.put_conversation(after, self.now_ms)
+        self._inside.lapsed(self, conversation, after)
+
+    def cosigned(self, peer: CenterId, size: int) -> None:
+        """Tell the inside that a peer's cosignature covers more of our log."""
+        self._inside.cosigned(self, peer, size)
+
+    def _introduced(self, statement: Statement, word: Word) -> Conversation:
+        table = TABLES[word.kind]
+        speaker = table.roles[0] if word.speaker == EITHER else word.speaker
+        return Conversation(
+            id=ConversationId(statement.conversation_id),
+            kind=word.kind,
+            role=table.other(speaker),
+            peer=CenterId(statement.sender),
+            agreement=AgreementId(statement.agreement_id) if statement.agreement_id else None,
+            phase=table.start,
+        )
+
+    def _order(
+        self, conversation: Conversation, statement: Statement, word: Word
+    ) -> Receipt | None:
+        if conversation.peer != statement.sender or conversation.kind is not word.kind:
+            raise OutOfTurn("the conversation is not one of the sender's of this kind")
+        if statement.revision <= conversation.heard:
+            return self._receipt(Outcome.STALE, conversation)
+        if statement.revision > conversation.heard + 1:
+            return self._receipt(Outcome.GAP, conversation)
+        if statement.previous_hash != conversation.heard_hash:
+            raise Malformed("previous_hash is not the word that was heard before this one")
+        return None
+
+    def _check_agreement(self, conversation: Conversation, statement: Statement) -> None:
+        if (conversation.agreement or b"") != statement.agreement_id:
+            raise NoAgreement("the word names another agreement than its conversation")
+        if conversation.agreement is None:
+            if conversation.kind not in NEEDS_NO_AGREEMENT:
+                raise NoAgreement(f"a {conversation.kind} needs an agreement")
+            return
+        terms = self.ledger.agreement(conversation.agreement)
+        if terms is None:
+            raise NoAgreement("no such agreement is active here")
+        if {party.center_id for party in terms.parties} != {
+            conversation.peer,
+            self.identity.center,
+        }:
+            raise NoAgreement("the agreement is between other centers")
+        if conversation.heard == 0 and conversation.said == 0:
+            agreements.check_in_force(terms, self.now_ms)
+
+    def _refuse(
+        self, visitor: Visitor, conversation: Conversation, error: FederationError
+    ) -> tuple[bytes, Receipt]:
+        """Refuse a word for good; it counts as heard, so that others may follow it."""
+        first = conversation.heard == 0 and conversation.said == 0
+        after = replace(
+            conversation,
+            phase=machine.REFUSED if first else conversation.phase,
+            heard=conversation.heard + 1,
+            heard_hash=visitor.hash,
+        )
+        receipt = replace(refusal(error, after.phase), heard_revision=after.heard)
+        return self._keep(visitor, after, receipt), receipt
+
+    def _receipt(self, outcome: Outcome, conversation: Conversation) -> Receipt:
+        deadline = conversation.deadline_ms
+        return Receipt(
+            outcome,
+            phase=conversation.phase,
+            heard_revision=conversation.heard,
+            remaining_ms=0 if deadline is None else max(0, deadline - self.now_ms),
+        )
+
+    def _keep(self, visitor: Visitor, after: Conversation, receipt: Receipt) -> bytes:
+        statement = visitor.statement
+        payload, _ = self._answer(visitor, receipt)
+        kind = visitor.envelope.payload_type
+        self.ledger.put_conversation(after, self.now_ms)
+        self.ledger.append_log(
+            leaf_data(
+                "in",
+                CenterId(statement.sender),
+                kind,
+                visitor.hash,
+                envelope_hash(self.identity.digests, RECEIPT_TYPE, payload),
+                self.now_ms,
+            ),
+            visitor.hash,
+        )
+        self.ledger.put_heard(
+            HeardWord(
+                sender=CenterId(statement.sender),
+                message_id=statement.message_id,
+                conversation=after.id,
+                revision=statement.revision,
+                payload_type=kind,
+                hash=visitor.hash,
+                envelope=encode_envelope(visitor.envelope),
+                receipt_payload=payload,
+                heard_at_ms=self.now_ms,
+                accepted=receipt.outcome is Outcome.ACCEPTED,
+            )
+        )
+        return payload
+
+    def _answer(self, visitor: Visitor, receipt: Receipt) -> tuple[bytes, Receipt]:
+        statement = visitor.statement
+        payload = encode_statement(
+            Statement(
+                sender=self.identity.center,
+                recipient=statement.sender,
+                message_id=self.identity.digests.hash(visitor.hash)[:OPAQUE_ID_BYTES],
+                conversation_id=statement.conversation_id,
+                revision=0,
+                previous_hash=b"",
+                answers_hash=visitor.hash,
+                sent_at_ms=self.now_ms,
+                expires_at_ms=self.now_ms + WORD_LASTS_MS,
+                agreement_id=statement.agreement_id,
+                log_size=0,
+                log_root=b"",
+                body=encode_receipt(receipt),
+            )
+        )
+        return payload, receipt
+
+
+def leaf_data(
+    direction: str, peer: CenterId, kind: str, word: bytes, receipt: bytes, at_ms: int
+) -> bytes:
+    """One entry of the evidence log: no personal data, only hashes, a type and a time."""
+    return json.dumps(
+        {
+            "v": 1,
+            "dir": direction,
+            "peer": peer,
+            "type": kind,
+            "word": word.hex(),
+            "receipt": receipt.hex(),
+            "at": at_ms,
+        },
+        separators=(",", ":"),
+        sort_keys=True,
+    ).encode()

@@ -1,0 +1,259 @@
+"""What a node does when a peer calls, and how its own people get the floor.
+
+Bytes in, bytes out: the transport hands over what came in and the certificate that it came
+with. Everything that a call changes is one transaction; receipts are signed inside it, so
+that what is stored is what was sent.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Generic, Protocol, TypeVar
+
+from federation.engine.doorkeeper import Doorkeeper, Visitor
+from federation.engine.floor import Floor, Inside
+from federation.engine.identity import Identity
+from federation.engine.witness import Witness
+from federation.errors import FederationError, Malformed
+from federation.ids import CenterId, ConversationId
+from federation.ports import Clock, Ledger, Random, Store
+from federation.trust.envelope import Envelope
+from federation.trust.keyring import Keyring
+from federation.wire.envelopes import (
+    RECEIPT_TYPE,
+    Receipt,
+    decode_delivery,
+    decode_hello,
+    decode_single,
+    encode_delivery_reply,
+    encode_hello,
+    encode_receipt,
+    encode_single,
+    refusal,
+)
+from federation.wire.questions import (
+    PROTOCOL,
+    ConversationAnswer,
+    ConversationQuestion,
+    Cursor,
+    Greeting,
+    decode,
+)
+
+L = TypeVar("L", bound=Ledger)
+T = TypeVar("T")
+
+
+class Questions(Protocol[L]):
+    """Answers a center's own questions, e.g. about free seats. Changes nothing."""
+
+    def answer(self, floor: Floor[L], peer: CenterId, question: object) -> object:
+        """Answer a verified question.
+
+        Raises:
+            FederationError: The refusal, in words that the peer will read.
+        """
+
+
+class Listener(Protocol):
+    """What a node watches: metrics and wake-ups. Called after the commit."""
+
+    def greeted(self, peer: CenterId, skew_ms: int) -> None:
+        """A verified greeting came in; ``skew_ms`` is the peer's clock minus ours."""
+
+    def heard(self, peer: CenterId, payload_type: str, receipt: Receipt) -> None:
+        """A word was answered with a receipt."""
+
+    def woken(self, peers: set[CenterId]) -> None:
+        """There are new words for these peers."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Negotiator(Generic[L]):
+    """One node's end of all conversations."""
+
+    store: Store[L]
+    identity: Identity
+    keyring: Keyring
+    inside: Inside[L]
+    questions: Questions[L]
+    listener: Listener
+    clock: Clock
+    random: Random
+    name: str
+    software: str
+    doorkeeper: Doorkeeper
+    witness: Witness = field(repr=False)
+
+    def floor(self, ledger: L) -> Floor[L]:
+        """The floor of one transaction, at this moment."""
+        return Floor(
+            ledger=ledger,
+            identity=self.identity,
+            inside=self.inside,
+            random=self.random,
+            now_ms=self.clock.now_ms(),
+        )
+
+    async def transact(self, function: Callable[[Floor[L]], T]) -> T:
+        """Run ``function`` on the floor of one transaction; wake the outbox afterwards."""
+
+        def run(ledger: L) -> tuple[T, set[CenterId]]:
+            floor = self.floor(ledger)
+            return function(floor), floor.woken
+
+        result, woken = await self.store.transact(run)
+        if woken:
+            self.listener.woken(woken)
+        return result
+
+    async def deliver(self, raw: bytes, certificate: bytes) -> bytes:
+        """A peer delivers words.
+
+        Raises:
+            Unauthenticated: Something in the call cannot be tied to the caller.
+        """
+        self.doorkeeper.check_size(raw)
+        envelopes, witnessing = decode_delivery(raw)
+        visitors = self.doorkeeper.admit_all(envelopes, certificate, self.clock.now_ms())
+        sender = CenterId(visitors[0].statement.sender)
+
+        def run(floor: Floor[L]) -> tuple[bytes, list[tuple[Visitor, Receipt]]]:
+            self.witness.look(floor, sender, witnessing)
+            answers = [(visitor, *floor.hear(visitor)) for visitor in visitors]
+            receipts = self.identity.sign([(RECEIPT_TYPE, payload) for _, payload, _ in answers])
+            shown = self.witness.show(floor, sender)
+            return encode_delivery_reply(receipts, shown), [
+                (visitor, receipt) for visitor, _, receipt in answers
+            ]
+
+        reply, heard = await self.transact(run)
+        for visitor, receipt in heard:
+            self.listener.heard(sender, visitor.envelope.payload_type, receipt)
+        return reply
+
+    async def hello(self, raw: bytes, certificate: bytes) -> bytes:
+        """A peer greets. Raises Unauthenticated."""
+        self.doorkeeper.check_size(raw)
+        envelope, witnessing = decode_hello(raw)
+        visitor = self.doorkeeper.admit(envelope, certificate, self.clock.now_ms())
+        peer = CenterId(visitor.statement.sender)
+
+        def run(floor: Floor[L]) -> bytes:
+            if visitor.problem is not None:
+                return encode_hello(
+                    self._refuse(floor, visitor, visitor.problem), self.witness.show(floor, peer)
+                )
+            self.witness.look(floor, peer, witnessing)
+            return encode_hello(
+                self._greeting(floor, peer, answers=visitor.hash), self.witness.show(floor, peer)
+            )
+
+        reply = await self.transact(run)
+        if visitor.envelope.payload_type == _GREETING:
+            greeting = decode(_GREETING, visitor.statement.body)
+            self.listener.greeted(peer, greeting.clock_ms - self.clock.now_ms())
+        return reply
+
+    async def query(self, raw: bytes, certificate: bytes) -> bytes:
+        """A peer asks. Raises Unauthenticated."""
+        visitor = self._visitor(raw, certificate)
+        peer = CenterId(visitor.statement.sender)
+
+        def run(floor: Floor[L]) -> bytes:
+            try:
+                if visitor.problem is not None:
+                    raise visitor.problem
+                question = decode(visitor.envelope.payload_type, visitor.statement.body)
+                if isinstance(question, ConversationQuestion):
+                    found: object = self._conversation(floor, peer, question)
+                else:
+                    found = self.questions.answer(floor, peer, question)
+            except FederationError as error:
+                return encode_single(self._refuse(floor, visitor, error))
+            return encode_single(
+                self.identity.statement(
+                    peer, floor.new_id(), found, floor.now_ms, answers=visitor.hash
+                )
+            )
+
+        return await self.transact(run)
+
+    async def follow(self, raw: bytes, certificate: bytes, page: int) -> list[tuple[int, Envelope]]:
+        """A peer asks for the words that are for it; one page after its cursor.
+
+        Raises:
+            Unauthenticated: As ever.
+            Malformed: The question is not a cursor.
+        """
+        visitor = self._visitor(raw, certificate)
+        if visitor.problem is not None:
+            raise visitor.problem
+        cursor = decode(visitor.envelope.payload_type, visitor.statement.body)
+        if not isinstance(cursor, Cursor):
+            raise Malformed("Follow takes a cursor")
+        peer = CenterId(visitor.statement.sender)
+
+        def run(floor: Floor[L]) -> Sequence[tuple[int, str, bytes]]:
+            return floor.ledger.said_after(peer, cursor.after, page)
+
+        rows = await self.transact(run)
+        if not rows:
+            return []
+        envelopes = self.identity.sign([(kind, payload) for _, kind, payload in rows])
+        return [(row[0], envelope) for row, envelope in zip(rows, envelopes, strict=True)]
+
+    async def overhear(self, visitors: Sequence[Visitor]) -> list[Receipt]:
+        """Hear words that we fetched ourselves; their receipts go out when the peer asks."""
+
+        def run(floor: Floor[L]) -> list[Receipt]:
+            return [floor.hear(visitor)[1] for visitor in visitors]
+
+        return await self.transact(run)
+
+    def greeting(self, floor: Floor[L], peer: CenterId) -> Envelope:
+        """Our greeting for a peer."""
+        return self._greeting(floor, peer, answers=b"")
+
+    def _greeting(self, floor: Floor[L], peer: CenterId, *, answers: bytes) -> Envelope:
+        said, heard = floor.ledger.counts(peer)
+        return self.identity.statement(
+            peer,
+            floor.new_id(),
+            Greeting(
+                protocol=PROTOCOL,
+                name=self.name,
+                software=self.software,
+                clock_ms=floor.now_ms,
+                words_said=said,
+                words_heard=heard,
+                descriptor=self.identity.signed_descriptor,
+            ),
+            floor.now_ms,
+            answers=answers,
+        )
+
+    def _visitor(self, raw: bytes, certificate: bytes) -> Visitor:
+        self.doorkeeper.check_size(raw)
+        return self.doorkeeper.admit(decode_single(raw), certificate, self.clock.now_ms())
+
+    def _refuse(self, floor: Floor[L], visitor: Visitor, error: FederationError) -> Envelope:
+        return self.identity.stated(
+            visitor.statement.sender,
+            floor.new_id(),
+            RECEIPT_TYPE,
+            encode_receipt(refusal(error, "")),
+            floor.now_ms,
+            answers=visitor.hash,
+        )
+
+    def _conversation(
+        self, floor: Floor[L], peer: CenterId, question: ConversationQuestion
+    ) -> ConversationAnswer:
+        known = floor.ledger.conversation(ConversationId(question.conversation_id))
+        if known is None or known.peer != peer:
+            return ConversationAnswer("", 0, 0, 0)
+        left = 0 if known.deadline_ms is None else max(0, known.deadline_ms - floor.now_ms)
+        return ConversationAnswer(known.phase, known.said, known.heard, left)
+
+
+_GREETING = "application/vnd.lianping.v1.query.Greeting+protobuf"

@@ -1,0 +1,243 @@
+"""Brings our words to peers, in order, until each has a receipt.
+
+Nothing is tried a number of times: trying ends when the word is receipted. Between tries
+the back-off grows with full jitter up to ten minutes, and a verified call from the peer
+resets it, since then the link is known to work.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final, Generic, TypeVar
+
+from federation.engine.floor import Floor
+from federation.engine.negotiator import Negotiator
+from federation.errors import FederationError, Unauthenticated
+from federation.ids import CenterId
+from federation.ports import Ledger, SaidWord, Transport, Unreachable
+from federation.trust.envelope import MAX_BATCH, Envelope
+from federation.wire.envelopes import (
+    RECEIPT_TYPE,
+    Statement,
+    Witnessing,
+    decode_delivery_reply,
+    decode_followed,
+    decode_hello,
+    decode_receipt,
+    decode_single,
+    encode_delivery,
+    encode_envelope,
+    encode_hello,
+    encode_single,
+)
+from federation.wire.questions import Cursor, Greeting, decode
+
+L = TypeVar("L", bound=Ledger)
+
+FIRST_BACK_OFF_MS: Final = 500
+MAX_BACK_OFF_MS: Final = 600_000  # a bilateral partner is never given up for longer
+MAX_CALL_PAYLOAD_BYTES: Final = 700 * 1024  # with envelopes and paths still below 1 MiB
+
+
+@dataclass(slots=True)
+class Link:
+    """How the last tries to reach one peer went. In memory: after a restart we try at once."""
+
+    failures: int = 0
+    not_before_ms: int = 0
+    last_error: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Peek:
+    """What a peer said of itself in answer to our greeting."""
+
+    greeting: Greeting
+    skew_ms: int
+    round_trip_ms: int
+
+
+class AnswerRefused(Exception):
+    """A peer refused to answer a question, in its own words."""
+
+
+class Outbox(Generic[L]):
+    """Delivers words, greets, asks and catches up."""
+
+    def __init__(
+        self,
+        *,
+        negotiator: Negotiator[L],
+        transport: Transport,
+        observe: Callable[[SaidWord, str], None] = lambda _word, _outcome: None,
+    ) -> None:
+        self._negotiator = negotiator
+        self._transport = transport
+        self._observe = observe
+        self._links: dict[CenterId, Link] = {}
+
+    def link(self, peer: CenterId) -> Link:
+        """How the link to a peer stands."""
+        return self._links.setdefault(peer, Link())
+
+    def reset(self, peer: CenterId) -> None:
+        """The peer called us, so it is there: try again at once."""
+        self._links[peer] = Link()
+
+    async def deliver(self, peer: CenterId) -> bool:
+        """Deliver one batch to a peer; answers whether there may be more to do at once.
+
+        Never raises for what the peer or the network does: it is noted in the link.
+        """
+        link = self.link(peer)
+        if self._negotiator.clock.now_ms() < link.not_before_ms:
+            return False
+        words, shown = await self._negotiator.transact(
+            lambda floor: (
+                floor.ledger.pending(peer, MAX_BATCH, MAX_CALL_PAYLOAD_BYTES),
+                self._negotiator.witness.show(floor, peer),
+            )
+        )
+        if not words:
+            return False
+        envelopes = self._negotiator.identity.sign(
+            [(word.payload_type, word.payload) for word in words]
+        )
+        try:
+            reply = await self._transport.deliver(peer, encode_delivery(envelopes, shown))
+            receipts, witnessing = decode_delivery_reply(reply)
+            statements = self._negotiator.doorkeeper.receipts(
+                receipts, peer, [word.hash for word in words]
+            )
+        except (Unreachable, Unauthenticated) as error:
+            self._failed(link, error)
+            return False
+        self.reset(peer)
+        done = await self._negotiator.transact(
+            lambda floor: self._take(
+                floor,
+                peer,
+                list(zip(words, envelopes, receipts, statements, strict=True)),
+                witnessing,
+            )
+        )
+        for word, statement in zip(words, statements, strict=True):
+            self._observe(word, decode_receipt(statement.body).outcome.name)
+        return done
+
+    async def greet(self, peer: CenterId) -> Peek:
+        """Say Hello: heartbeat, clock, witnessing; then fetch what we have not heard.
+
+        Raises:
+            Unreachable: No answer that counts.
+        """
+        clock = self._negotiator.clock
+        greeting, shown = await self._negotiator.transact(
+            lambda floor: (
+                self._negotiator.greeting(floor, peer),
+                self._negotiator.witness.show(floor, peer),
+            )
+        )
+        asked_ms = clock.now_ms()
+        reply = await self._transport.hello(peer, encode_hello(greeting, shown))
+        answered_ms = clock.now_ms()
+        try:
+            envelope, witnessing = decode_hello(reply)
+            statement = self._negotiator.doorkeeper.answer(
+                envelope, peer, self._negotiator.doorkeeper.hash_of(greeting)
+            )
+            said = _answer_in(envelope, statement)
+        except (Unauthenticated, FederationError, AnswerRefused) as error:
+            raise Unreachable(f"no greeting from {peer}: {error}") from error
+        if not isinstance(said, Greeting):
+            raise Unreachable(f"{peer} answered a greeting with something else")
+        self.link(peer).failures = 0
+        self.link(peer).not_before_ms = 0
+        _, heard = await self._negotiator.transact(
+            lambda floor: (
+                self._negotiator.witness.look(floor, peer, witnessing),
+                floor.ledger.counts(peer)[1],
+            )
+        )
+        if said.words_said > heard:
+            await self.catch_up(peer, heard)
+        middle = (asked_ms + answered_ms) // 2
+        return Peek(said, said.clock_ms - middle, answered_ms - asked_ms)
+
+    async def catch_up(self, peer: CenterId, after: int) -> int:
+        """Fetch one page of words that the peer has for us; answers how many were heard.
+
+        Raises:
+            Unreachable: No answer that counts.
+        """
+        negotiator = self._negotiator
+        question = await negotiator.transact(
+            lambda floor: negotiator.identity.statement(
+                peer, floor.new_id(), Cursor(after), floor.now_ms
+            )
+        )
+        page = await self._transport.follow(peer, encode_single(question))
+        try:
+            visitors = [
+                negotiator.doorkeeper.admit(
+                    decode_followed(raw)[0], None, negotiator.clock.now_ms()
+                )
+                for raw in page
+            ]
+        except Unauthenticated as error:
+            raise Unreachable(f"{peer} sent words that are not its own") from error
+        if any(visitor.statement.sender != peer for visitor in visitors):
+            raise Unreachable(f"{peer} sent words of others")
+        return len(await negotiator.overhear(visitors)) if visitors else 0
+
+    async def ask(self, peer: CenterId, question: object) -> object:
+        """Ask a peer one question.
+
+        Raises:
+            Unreachable: No answer that counts.
+            AnswerRefused: The peer refused, with its signature.
+        """
+        negotiator = self._negotiator
+        envelope = await negotiator.transact(
+            lambda floor: negotiator.identity.statement(
+                peer, floor.new_id(), question, floor.now_ms
+            )
+        )
+        reply = await self._transport.query(peer, encode_single(envelope))
+        try:
+            answer = decode_single(reply)
+            statement = negotiator.doorkeeper.answer(
+                answer, peer, negotiator.doorkeeper.hash_of(envelope)
+            )
+            return _answer_in(answer, statement)
+        except (Unauthenticated, FederationError) as error:
+            raise Unreachable(f"no answer from {peer}: {error}") from error
+
+    def _take(
+        self,
+        floor: Floor[L],
+        peer: CenterId,
+        answers: list[tuple[SaidWord, Envelope, Envelope, Statement]],
+        witnessing: Witnessing,
+    ) -> bool:
+        done = True
+        for word, sent, receipt, statement in answers:
+            if floor.ledger.said_by_hash(word.hash) is None:
+                continue  # receipted meanwhile, by another road
+            done &= floor.receipted(
+                word, encode_envelope(sent), statement, encode_envelope(receipt)
+            )
+        self._negotiator.witness.look(floor, peer, witnessing)
+        return done
+
+    def _failed(self, link: Link, error: Exception) -> None:
+        link.failures += 1
+        link.last_error = str(error)
+        ceiling = min(MAX_BACK_OFF_MS, FIRST_BACK_OFF_MS * 2 ** min(link.failures, 16))
+        wait = int(ceiling * self._negotiator.random.fraction())
+        link.not_before_ms = self._negotiator.clock.now_ms() + wait
+
+
+def _answer_in(envelope: Envelope, statement: Statement) -> object:
+    if envelope.payload_type == RECEIPT_TYPE:
+        raise AnswerRefused(decode_receipt(statement.body).detail)
+    return decode(envelope.payload_type, statement.body)

@@ -1,0 +1,187 @@
+"""What the engine needs from a node, as Protocols.
+
+``Ledger`` is the federation's share of one database transaction: everything in it happens
+or nothing does. ``Inside`` is the center itself: it admits or refuses a word for reasons
+of its own, and says words in the same transaction. Time, ids and randomness are ports, so
+that a whole federation runs in one process on a virtual clock, from one seed.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol, TypeVar
+
+from federation.ids import AgreementId, CenterId, ConversationId
+from federation.protocol.agreement import AgreementTerms
+from federation.protocol.conversation import Conversation
+
+T = TypeVar("T")
+
+
+class Clock(Protocol):
+    """The only source of time."""
+
+    def now_ms(self) -> int:
+        """Unix milliseconds."""
+
+
+class Random(Protocol):
+    """The only source of randomness."""
+
+    def bytes(self, count: int) -> bytes:
+        """Unpredictable bytes, fit for keys."""
+
+    def fraction(self) -> float:
+        """A number in [0, 1) for jitter."""
+
+
+@dataclass(frozen=True, slots=True)
+class SaidWord:
+    """A word of ours, on disk before it is sent."""
+
+    number: int
+    """Counts the words for this peer from 1; the cursor of Follow."""
+    peer: CenterId
+    conversation: ConversationId
+    revision: int
+    payload_type: str
+    payload: bytes
+    hash: bytes
+    said_at_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class HeardWord:
+    """A word of a peer's, with the receipt that it got."""
+
+    sender: CenterId
+    message_id: bytes
+    conversation: ConversationId
+    revision: int
+    payload_type: str
+    hash: bytes
+    envelope: bytes
+    receipt_payload: bytes
+    heard_at_ms: int
+    accepted: bool
+
+
+@dataclass(frozen=True, slots=True)
+class StoredReceipt:
+    """What was answered to a word that is heard again."""
+
+    word_hash: bytes
+    payload: bytes
+
+
+class Ledger(Protocol):
+    """The federation's share of one transaction. Synchronous: nothing is awaited inside."""
+
+    def conversation(self, conversation: ConversationId) -> Conversation | None:
+        """Load a conversation."""
+
+    def put_conversation(self, conversation: Conversation, now_ms: int) -> None:
+        """Store a conversation, new or changed."""
+
+    def due(self, now_ms: int, at_most: int) -> Sequence[Conversation]:
+        """Conversations whose deadline has passed, oldest first."""
+
+    def next_deadline_ms(self) -> int | None:
+        """The earliest deadline of all conversations."""
+
+    def agreement(self, agreement: AgreementId) -> AgreementTerms | None:
+        """The terms of an agreement that is active with two signatures."""
+
+    def receipt(self, sender: CenterId, message_id: bytes) -> StoredReceipt | None:
+        """The receipt that a word got, if it was heard before."""
+
+    def put_heard(self, word: HeardWord) -> None:
+        """Store a heard word with its receipt."""
+
+    def next_number(self, peer: CenterId) -> int:
+        """The number of the next word for a peer."""
+
+    def put_said(self, word: SaidWord, message_id: bytes) -> None:
+        """Store a word of ours as pending."""
+
+    def pending(self, peer: CenterId, at_most: int, bytes_at_most: int) -> Sequence[SaidWord]:
+        """Words that the peer has not receipted, in order."""
+
+    def said_by_hash(self, word_hash: bytes) -> SaidWord | None:
+        """A pending word by its envelope hash."""
+
+    def put_receipt(
+        self, word: SaidWord, envelope: bytes, receipt: bytes, *, accepted: bool
+    ) -> None:
+        """The peer has receipted a word: store its envelope as sent and the receipt."""
+
+    def counts(self, peer: CenterId) -> tuple[int, int]:
+        """How many words were said to and heard from a peer, ever."""
+
+    def said_after(
+        self, peer: CenterId, number: int, at_most: int
+    ) -> Sequence[tuple[int, str, bytes]]:
+        """(number, payload type, payload) of words for a peer after a cursor."""
+
+    def append_log(self, data: bytes, envelope_hash: bytes) -> int:
+        """Append to the evidence log; answers the index."""
+
+    def log_head(self) -> tuple[int, bytes]:
+        """Size and root of the evidence log; the root is empty for size 0."""
+
+    def consistency(self, old_size: int, new_size: int) -> tuple[bytes, ...]:
+        """RFC 6962 consistency proof between two sizes of the log."""
+
+    def checkpoint(self) -> tuple[int, str] | None:
+        """Size and note of the latest signed checkpoint of our log."""
+
+    def put_checkpoint(self, size: int, note: str) -> None:
+        """Store a signed checkpoint of our log."""
+
+    def cosigned(self, peer: CenterId) -> tuple[int, str] | None:
+        """The largest checkpoint of ours that a peer cosigned: size and note."""
+
+    def put_cosigned(self, peer: CenterId, size: int, note: str) -> None:
+        """Store a peer's cosignature of our checkpoint."""
+
+    def witnessed(self, peer: CenterId) -> tuple[int, bytes, str] | None:
+        """The largest checkpoint of a peer's that we cosigned: size, root and cosigned note."""
+
+    def put_witnessed(self, peer: CenterId, size: int, root: bytes, note: str) -> None:
+        """Store a peer's checkpoint together with our cosignature."""
+
+    def put_fork(self, peer: CenterId, held: str, shown: str, now_ms: int) -> None:
+        """Keep two checkpoints that cannot both be true."""
+
+
+L_co = TypeVar("L_co", bound=Ledger, covariant=True)
+
+
+class Store(Protocol[L_co]):
+    """Runs synchronous functions in transactions."""
+
+    async def transact(self, function: Callable[[L_co], T]) -> T:
+        """Run ``function`` in one transaction; nothing of it remains if it raises."""
+
+
+class Transport(Protocol):
+    """Carries bytes to peers. Every call has a deadline.
+
+    Raises:
+        Unreachable: Of all methods: no answer, or none that came from the peer's node.
+    """
+
+    async def hello(self, peer: CenterId, request: bytes) -> bytes:
+        """Call Hello."""
+
+    async def deliver(self, peer: CenterId, request: bytes) -> bytes:
+        """Call Deliver."""
+
+    async def query(self, peer: CenterId, request: bytes) -> bytes:
+        """Call Query."""
+
+    async def follow(self, peer: CenterId, request: bytes) -> Sequence[bytes]:
+        """Call Follow and read one page of it."""
+
+
+class Unreachable(Exception):
+    """The peer gave no answer that counts. A hint to retry, never a reason to change state."""

@@ -1,0 +1,132 @@
+"""Questions and answers of ``Query`` and ``Follow``, and the greeting of ``Hello``."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any, Final
+
+from lianping.federation.v1 import federation_pb2 as pb
+
+from federation.errors import Malformed
+from federation.wire.codec import Codec
+from federation.wire.words import payload_type
+
+PROTOCOL: Final = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Greeting:
+    """What a node says of itself."""
+
+    protocol: int
+    name: str
+    software: str
+    clock_ms: int
+    words_said: int
+    words_heard: int
+    descriptor: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class AvailabilityQuestion:
+    """Which seats are free?"""
+
+    start_ms: int
+    end_ms: int
+    seats: int
+    equipment: tuple[str, ...]
+    overnight: bool
+
+
+@dataclass(frozen=True, slots=True)
+class AvailabilityAnswer:
+    """So many, as of then; advice, not a promise."""
+
+    free_seats: int
+    as_of_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class InclusionQuestion:
+    """Where do these envelopes stand in your log?"""
+
+    envelope_hashes: tuple[bytes, ...]
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class Inclusion:
+    """Where one envelope stands, and the proof."""
+
+    envelope_hash: bytes
+    index: int
+    entry: bytes
+    path: tuple[bytes, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class InclusionAnswer:
+    """The proofs under one cosigned checkpoint."""
+
+    checkpoint: str
+    items: tuple[Inclusion, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ConversationQuestion:
+    """How do you see this conversation?"""
+
+    conversation_id: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class ConversationAnswer:
+    """So: phase "" means unknown."""
+
+    phase: str
+    said: int
+    heard: int
+    remaining_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Cursor:
+    """Words after this number are wanted."""
+
+    after: int
+
+
+_MESSAGES: Final = MappingProxyType(
+    {
+        Greeting: pb.Greeting,
+        AvailabilityQuestion: pb.AvailabilityQuestion,
+        AvailabilityAnswer: pb.AvailabilityAnswer,
+        InclusionQuestion: pb.InclusionQuestion,
+        InclusionAnswer: pb.InclusionAnswer,
+        ConversationQuestion: pb.ConversationQuestion,
+        ConversationAnswer: pb.ConversationAnswer,
+        Cursor: pb.Cursor,
+    }
+)
+
+_CODECS: Final[Mapping[type[object], Codec[Any]]] = MappingProxyType(
+    {cls: Codec(cls, message) for cls, message in _MESSAGES.items()}
+)
+
+TYPES: Final[Mapping[type[object], str]] = MappingProxyType(
+    {cls: payload_type(f"query.{cls.__name__}") for cls in _CODECS}
+)
+_BY_TYPE: Final = MappingProxyType({TYPES[cls]: codec for cls, codec in _CODECS.items()})
+
+
+def encode(value: object) -> tuple[str, bytes]:
+    """The payload type and the body of a question, an answer or a greeting."""
+    return TYPES[type(value)], _CODECS[type(value)].encode(value)
+
+
+def decode(kind: str, body: bytes) -> Any:
+    """Parse by payload type. Raises Malformed."""
+    codec = _BY_TYPE.get(kind)
+    if codec is None:
+        raise Malformed(f"unknown question {kind[:100]!r}")
+    return codec.decode(body)

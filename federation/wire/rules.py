@@ -1,0 +1,262 @@
+"""What a field of a word may hold: sizes, counts, ranges. One rule for each field name.
+
+A name means the same in the whole vocabulary; where it does not, the class is named too.
+A field without a rule is an error of ours, found when the codec is built.
+"""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any, Final
+
+from federation.ids import DIGEST_BYTES, OPAQUE_ID_BYTES, center_id
+from federation.protocol import agreement, booking, draw, session
+
+MAX_TEXT: Final = 1_000  # a sentence for people, not a document
+MAX_NAME: Final = 255  # as long as the longest project name on record
+MAX_INT: Final = 2**53 - 1  # exact in every language that reads our JSON
+SIGNATURE_BYTES: Final = 64  # Ed25519
+MAX_STRATA: Final = 4_096  # the national specialty list has under 1,000 leaves
+MAX_LISTING_BYTES: Final = 480 * 1024  # 15,000 entries; leaves room within a 1 MiB call
+MAX_CHECKS: Final = 64
+MAX_ATTRIBUTE_BYTES: Final = 512  # registry number and name
+MAX_DISTINCT_PER_VERDICT: Final = 5
+MAX_CERTIFICATE_BYTES: Final = 8_192
+
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """Checks one value, and how many there may be where the field repeats."""
+
+    test: Callable[[Any], str | None]
+    at_most: int = 1
+    at_least: int = 0
+
+    def check(self, name: str, value: Any) -> None:
+        """Raises ValueError with ``name`` and what is wrong."""
+        complaint = self.test(value)
+        if complaint is not None:
+            raise ValueError(f"{name}: {complaint}")
+
+    def check_count(self, name: str, count: int) -> None:
+        """Raises ValueError when there are too few or too many."""
+        if not self.at_least <= count <= self.at_most:
+            raise ValueError(f"{name}: {count} items, not {self.at_least} to {self.at_most}")
+
+
+def rule_for(class_name: str, field: str) -> Rule:
+    """The rule of a field; KeyError is a field that we forgot."""
+    return _RULES.get(f"{class_name}.{field}") or _RULES[field]
+
+
+def _exactly(size: int) -> Callable[[Any], str | None]:
+    return lambda value: None if len(value) == size else f"{len(value)} bytes, not {size}"
+
+
+def _at_most(size: int) -> Callable[[Any], str | None]:
+    return lambda value: None if len(value) <= size else f"{len(value)} bytes, more than {size}"
+
+
+def _or_empty(test: Callable[[Any], str | None]) -> Callable[[Any], str | None]:
+    return lambda value: test(value) if value else None
+
+
+def _text(limit: int, *, required: bool) -> Callable[[Any], str | None]:
+    def test(value: Any) -> str | None:
+        if required and not value.strip():
+            return "is required"
+        if len(value) > limit:
+            return f"{len(value)} characters, more than {limit}"
+        return "contains control characters" if _CONTROL.search(value) else None
+
+    return test
+
+
+def _number(low: int, high: int) -> Callable[[Any], str | None]:
+    return lambda value: None if low <= value <= high else f"{value} is not {low} to {high}"
+
+
+def _center(value: Any) -> str | None:
+    try:
+        center_id(value)
+    except ValueError as error:
+        return str(error)
+    return None
+
+
+def _entries(value: Any) -> str | None:
+    if len(value) > MAX_LISTING_BYTES:
+        return f"{len(value)} bytes, more than {MAX_LISTING_BYTES}"
+    return "is not a row of digests" if len(value) % DIGEST_BYTES or not value else None
+
+
+def _flag(_value: Any) -> str | None:
+    return None
+
+
+_DIGEST: Final = _exactly(DIGEST_BYTES)
+_ID: Final = _exactly(OPAQUE_ID_BYTES)
+_COUNT: Final = _number(0, MAX_INT)
+_SMALL: Final = _number(0, 1_000_000)
+_MOMENT: Final = _number(1, MAX_INT)
+_NAME: Final = _text(MAX_NAME, required=True)
+_NOTE: Final = _text(MAX_TEXT, required=False)
+
+_RULES: Final[Mapping[str, Rule]] = MappingProxyType(
+    {
+        # identities and digests
+        "center_id": Rule(_center),
+        "host": Rule(_center),
+        "sub": Rule(_center),
+        "participants": Rule(_center, at_most=booking.MAX_PARTICIPANTS, at_least=1),
+        "contributors": Rule(_center, at_most=8, at_least=2),
+        "bundle_id": Rule(_ID),
+        "booking_id": Rule(_ID),
+        "session_id": Rule(_ID),
+        "draw_ids": Rule(_ID, at_most=32, at_least=1),
+        "root": Rule(_DIGEST),
+        "document_digest": Rule(_DIGEST),
+        "agreement_digest": Rule(_DIGEST),
+        "audit_digest": Rule(_or_empty(_DIGEST)),
+        "exclusion_commitment": Rule(_or_empty(_DIGEST)),
+        "commitment": Rule(_DIGEST),
+        "entry": Rule(_DIGEST),
+        "previous_step": Rule(_DIGEST),
+        "evidence": Rule(_DIGEST),
+        "list_commitment": Rule(_DIGEST),
+        "sealed_digest": Rule(_DIGEST),
+        "head": Rule(_DIGEST),
+        "member": Rule(_DIGEST),
+        "Start.members": Rule(_DIGEST, at_most=session.MAX_MEMBERS, at_least=1),
+        "voter": Rule(_DIGEST),
+        "candidate": Rule(_DIGEST),
+        "chair": Rule(_DIGEST),
+        "report_digest": Rule(_DIGEST),
+        "signature_digest": Rule(_DIGEST),
+        "manifest_digest": Rule(_DIGEST),
+        "digest": Rule(_DIGEST),
+        "digests": Rule(_DIGEST, at_most=MAX_DISTINCT_PER_VERDICT, at_least=5),
+        "salt": Rule(_DIGEST),
+        "signature": Rule(_exactly(SIGNATURE_BYTES)),
+        "value": Rule(_DIGEST),
+        "Opening.value": Rule(_at_most(MAX_ATTRIBUTE_BYTES)),
+        "document": Rule(_at_most(agreement.MAX_DOCUMENT_BYTES)),
+        "entries": Rule(_entries),
+        # names and sentences
+        "name": Rule(_NAME),
+        "title": Rule(_NAME),
+        "specialty": Rule(_text(16, required=True)),
+        "pool": Rule(_NAME),
+        "epoch": Rule(_NAME),
+        "lot_code": Rule(_NAME),
+        "project_name": Rule(_NAME),
+        "attribute": Rule(_text(16, required=True)),
+        "retention": Rule(_text(16, required=True)),
+        "phase": Rule(_text(32, required=True)),
+        "suite": Rule(_text(16, required=True)),
+        "project_kind": Rule(_text(1, required=True)),
+        "project_kinds": Rule(_text(1, required=True), at_most=3, at_least=1),
+        "equipment": Rule(_text(32, required=True), at_most=booking.MAX_EQUIPMENT),
+        "uscc": Rule(_text(18, required=False)),
+        "region_code": Rule(_text(12, required=False)),
+        "measured": Rule(_NOTE),
+        "reason": Rule(_NOTE),
+        "detail": Rule(_NOTE),
+        "note": Rule(_NOTE),
+        # lists of messages
+        "parties": Rule(_flag, at_most=2, at_least=2),
+        "directions": Rule(_flag, at_most=2, at_least=1),
+        "checks": Rule(_flag, at_most=MAX_CHECKS, at_least=1),
+        "strata": Rule(_flag, at_most=MAX_STRATA, at_least=1),
+        "experts": Rule(_flag, at_most=draw.MAX_SLOTS),
+        "slots": Rule(_flag, at_most=draw.MAX_SLOTS, at_least=1),
+        "listings": Rule(_flag, at_most=draw.MAX_SLOTS, at_least=1),
+        "openings": Rule(_flag, at_most=MAX_DISTINCT_PER_VERDICT, at_least=1),
+        "items": Rule(_flag, at_most=session.MAX_ARCHIVE_ITEMS, at_least=1),
+        # choices and flags
+        "answer": Rule(_flag),
+        "decision": Rule(_flag),
+        "selection": Rule(_flag),
+        "ruling": Rule(_flag),
+        "response": Rule(_flag),
+        "draw_anchor": Rule(_flag),
+        "passed": Rule(_flag),
+        "overnight": Rule(_flag),
+        "sealed_disclosure": Rule(_flag),
+        # numbers
+        "version": Rule(_number(1, 1_000_000)),
+        "size": Rule(_COUNT),
+        "count": Rule(_number(1, draw.MAX_PER_SLOT)),
+        "seats": Rule(_number(1, agreement.MAX_SEATS)),
+        "max_seats_per_session": Rule(_SMALL),
+        "max_open_bookings": Rule(_SMALL),
+        "joint_test_valid_days": Rule(_SMALL),
+        "handover_working_days": Rule(_SMALL),
+        "sequence": Rule(_number(1, 1_000_000)),
+        "step": Rule(_number(0, draw.MAX_STEPS)),
+        "slot": Rule(_number(0, draw.MAX_SLOTS - 1)),
+        "rank": Rule(_SMALL),
+        "missing": Rule(_SMALL),
+        "revision": Rule(_number(1, 1_000)),
+        "members": Rule(_SMALL),
+        "present": Rule(_SMALL),
+        "representatives": Rule(_number(0, session.MAX_MEMBERS)),
+        "host_experts": Rule(_number(0, session.MAX_MEMBERS)),
+        "sub_experts": Rule(_number(0, session.MAX_MEMBERS)),
+        "votes": Rule(_SMALL),
+        "cast": Rule(_SMALL),
+        "signatures": Rule(_SMALL),
+        "start_ms": Rule(_MOMENT),
+        "end_ms": Rule(_MOMENT),
+        "at_ms": Rule(_MOMENT),
+        "valid_from_ms": Rule(_MOMENT),
+        "valid_until_ms": Rule(_MOMENT),
+        "effective_from_ms": Rule(_MOMENT),
+        "effective_until_ms": Rule(_MOMENT),
+        "bid_deadline_ms": Rule(_MOMENT),
+        "evaluation_start_ms": Rule(_MOMENT),
+        "made_at_ms": Rule(_COUNT),
+        "alternative_start_ms": Rule(_COUNT),
+        "promise_ms": Rule(_COUNT),
+        "lead_time_ms": Rule(_COUNT),
+        "vote_ms": Rule(_COUNT),
+        "decide_ms": Rule(_COUNT),
+        "draw_earliest_ms": Rule(_COUNT),
+        "pool_min_age_ms": Rule(_COUNT),
+        # a node's descriptor
+        "root_key": Rule(_DIGEST),
+        "message_key": Rule(_DIGEST),
+        "log_key": Rule(_DIGEST),
+        "witness_key": Rule(_DIGEST),
+        "sealing_key": Rule(_DIGEST),
+        "address": Rule(_NAME),
+        "tls_certificate": Rule(_at_most(MAX_CERTIFICATE_BYTES)),
+        # questions and answers
+        "free_seats": Rule(_SMALL),
+        "as_of_ms": Rule(_MOMENT),
+        "after": Rule(_COUNT),
+        "envelope_hashes": Rule(_DIGEST, at_most=2_048, at_least=1),
+        "envelope_hash": Rule(_DIGEST),
+        "index": Rule(_COUNT),
+        "Inclusion.entry": Rule(_at_most(1_024)),
+        "path": Rule(_DIGEST, at_most=64),
+        "checkpoint": Rule(_at_most(65_536)),
+        "conversation_id": Rule(_ID),
+        "ConversationAnswer.phase": Rule(_text(32, required=False)),
+        "said": Rule(_COUNT),
+        "heard": Rule(_COUNT),
+        "remaining_ms": Rule(_COUNT),
+        # greetings
+        "protocol": Rule(_SMALL),
+        "Greeting.name": Rule(_text(MAX_NAME, required=False)),
+        "software": Rule(_text(64, required=False)),
+        "clock_ms": Rule(_MOMENT),
+        "words_said": Rule(_COUNT),
+        "words_heard": Rule(_COUNT),
+        "descriptor": Rule(_at_most(16_384)),
+        "SignedDescriptor.descriptor": Rule(_at_most(16_384)),
+    }
+)

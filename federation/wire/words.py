@@ -1,0 +1,108 @@
+"""The words of all conversations as bytes, and the documents they carry.
+
+``PAYLOAD_TYPES`` names each word on the wire; ``proto/README.md`` says what it means.
+"""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any, Final
+
+from google.protobuf.message import DecodeError
+from lianping.federation.v1 import (
+    agreement_pb2,
+    booking_pb2,
+    draw_pb2,
+    federation_pb2,
+    peering_pb2,
+    session_pb2,
+)
+
+from federation.errors import Malformed
+from federation.protocol.agreement import AgreementTerms
+from federation.protocol.conversation import Word
+from federation.protocol.tables import VOCABULARY
+from federation.trust.keys import Descriptor, check_descriptor
+from federation.wire.codec import Codec
+
+MAX_BODY_BYTES: Final = 512 * 1024  # half a call, so that a word and its envelope always fit
+
+_MODULES: Final = MappingProxyType(
+    {
+        "agreement": agreement_pb2,
+        "peering": peering_pb2,
+        "booking": booking_pb2,
+        "draw": draw_pb2,
+        "session": session_pb2,
+    }
+)
+
+_CODECS: Final[Mapping[str, Codec[Any]]] = MappingProxyType(
+    {
+        name: Codec(word, getattr(_MODULES[word.kind], word.__name__))
+        for name, word in VOCABULARY.items()
+    }
+)
+
+TERMS: Final = Codec(AgreementTerms, agreement_pb2.AgreementTerms)
+DESCRIPTOR: Final = Codec(Descriptor, federation_pb2.Descriptor)
+
+
+def payload_type(name: str) -> str:
+    """The payload type of a word, receipt, question or answer by its short name."""
+    return f"application/vnd.lianping.v1.{name}+protobuf"
+
+
+PAYLOAD_TYPES: Final[Mapping[type[Word], str]] = MappingProxyType(
+    {word: payload_type(name) for name, word in VOCABULARY.items()}
+)
+
+_BY_TYPE: Final[Mapping[str, Codec[Any]]] = MappingProxyType(
+    {payload_type(name): codec for name, codec in _CODECS.items()}
+)
+_BY_WORD: Final[Mapping[type[Word], Codec[Any]]] = MappingProxyType(
+    {VOCABULARY[name]: codec for name, codec in _CODECS.items()}
+)
+
+
+def encode_word(word: Word) -> bytes:
+    """A word's body."""
+    return _BY_WORD[type(word)].encode(word)
+
+
+def decode_word(kind: str, body: bytes) -> Word:
+    """Parse a word by its payload type.
+
+    Raises:
+        Malformed: Unknown type, too large, or a field breaks its rule.
+    """
+    codec = _BY_TYPE.get(kind)
+    if codec is None:
+        raise Malformed(f"unknown payload type {kind[:100]!r}")
+    if len(body) > MAX_BODY_BYTES:
+        raise Malformed(f"the word has {len(body)} bytes, more than {MAX_BODY_BYTES}")
+    word: Word = codec.decode(body)
+    return word
+
+
+def encode_signed_descriptor(descriptor: bytes, signature: bytes) -> bytes:
+    """A descriptor with the root key's signature, as it is given to a peer."""
+    return federation_pb2.SignedDescriptor(
+        descriptor=descriptor, signature=signature
+    ).SerializeToString()
+
+
+def read_signed_descriptor(raw: bytes) -> Descriptor:
+    """Parse and check a signed descriptor.
+
+    Raises:
+        Malformed: Not a descriptor.
+        BadDescriptor: It does not prove what it says.
+    """
+    message = federation_pb2.SignedDescriptor()
+    try:
+        message.ParseFromString(raw)
+    except DecodeError as error:
+        raise Malformed("not a signed descriptor") from error
+    descriptor = DESCRIPTOR.decode(message.descriptor)
+    check_descriptor(descriptor, message.descriptor, message.signature)
+    return descriptor

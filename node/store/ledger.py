@@ -1,0 +1,343 @@
+"""The federation's ports on SQL: conversations, words, receipts, the evidence log.
+
+``SqlLedger`` lives for one transaction. What a center's own nouns need is in the sibling
+modules, as functions over ``ledger.connection``.
+"""
+
+import sqlite3
+from collections.abc import Sequence
+
+from federation.ids import AgreementId, CenterId, ConversationId
+from federation.ports import HeardWord, SaidWord, StoredReceipt
+from federation.protocol.agreement import AgreementTerms
+from federation.protocol.conversation import Conversation, Kind, Phase, Role
+from federation.trust import merkle
+from federation.trust.suite import INTL_1
+from federation.wire.words import TERMS
+
+
+class LogTip:
+    """The log's frontier, kept between transactions to save reading it each time.
+
+    A transaction that was rolled back leaves it ahead of the table; ``at`` notices by the
+    size, which only grows, and reads it anew.
+    """
+
+    def __init__(self) -> None:
+        self._frontier: merkle.Frontier | None = None
+
+    def at(self, connection: sqlite3.Connection) -> merkle.Frontier:
+        """The frontier of what is in the table now."""
+        (size,) = connection.execute("SELECT coalesce(max(idx) + 1, 0) FROM log_entry").fetchone()
+        if self._frontier is None or self._frontier.size != size:
+            peaks = [_node(connection, level, at) for level, at in merkle.frontier_nodes(size)]
+            self._frontier = merkle.Frontier(INTL_1, size, peaks)
+        return self._frontier
+
+
+class SqlLedger:
+    """One transaction on the node's database."""
+
+    def __init__(self, connection: sqlite3.Connection, tip: LogTip) -> None:
+        self.connection = connection
+        self._tip = tip
+        self._log: merkle.Frontier | None = None
+
+    # Conversations
+
+    def conversation(self, conversation: ConversationId) -> Conversation | None:
+        """Load a conversation."""
+        row = self.connection.execute(
+            f"SELECT {_CONVERSATION} FROM conversation WHERE id = ?",  # noqa: S608 (a constant)
+            (conversation,),
+        ).fetchone()
+        return None if row is None else _conversation(row)
+
+    def put_conversation(self, conversation: Conversation, now_ms: int) -> None:
+        """Store a conversation, new or changed."""
+        self.connection.execute(
+            "INSERT INTO conversation (id, kind, role, peer, agreement, phase, said, heard,"
+            " said_hash, heard_hash, deadline_ms, opened_at_ms, changed_at_ms)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+            " ON CONFLICT (id) DO UPDATE SET phase = excluded.phase, said = excluded.said,"
+            " heard = excluded.heard, said_hash = excluded.said_hash,"
+            " heard_hash = excluded.heard_hash, deadline_ms = excluded.deadline_ms,"
+            " changed_at_ms = excluded.changed_at_ms",
+            (
+                conversation.id,
+                conversation.kind.value,
+                conversation.role,
+                conversation.peer,
+                conversation.agreement,
+                conversation.phase,
+                conversation.said,
+                conversation.heard,
+                conversation.said_hash,
+                conversation.heard_hash,
+                conversation.deadline_ms,
+                now_ms,
+                now_ms,
+            ),
+        )
+
+    def due(self, now_ms: int, at_most: int) -> Sequence[Conversation]:
+        """Conversations whose deadline has passed, oldest first."""
+        rows = self.connection.execute(
+            f"SELECT {_CONVERSATION} FROM conversation"  # noqa: S608 (a constant)
+            " WHERE deadline_ms <= ? ORDER BY deadline_ms, id LIMIT ?",
+            (now_ms, at_most),
+        ).fetchall()
+        return [_conversation(row) for row in rows]
+
+    def next_deadline_ms(self) -> int | None:
+        """The earliest deadline of all conversations."""
+        (earliest,) = self.connection.execute(
+            "SELECT min(deadline_ms) FROM conversation WHERE deadline_ms IS NOT NULL"
+        ).fetchone()
+        return None if earliest is None else int(earliest)
+
+    def agreement(self, agreement: AgreementId) -> AgreementTerms | None:
+        """The terms of an agreement that is active with two signatures."""
+        row = self.connection.execute(
+            "SELECT document FROM agreement WHERE id = ? AND state = 'ACTIVE'", (agreement,)
+        ).fetchone()
+        return None if row is None else TERMS.decode(row[0])
+
+    # Words
+
+    def receipt(self, sender: CenterId, message_id: bytes) -> StoredReceipt | None:
+        """The receipt that a word got, if it was heard before."""
+        row = self.connection.execute(
+            "SELECT hash, receipt_payload FROM heard WHERE sender = ? AND message_id = ?",
+            (sender, message_id),
+        ).fetchone()
+        return None if row is None else StoredReceipt(*row)
+
+    def put_heard(self, word: HeardWord) -> None:
+        """Store a heard word with its receipt; its log entry is the last one."""
+        self.connection.execute(
+            "INSERT INTO heard (sender, message_id, conversation, revision, payload_type, hash,"
+            " envelope, receipt_payload, heard_at_ms, log_index, accepted)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (
+                word.sender,
+                word.message_id,
+                word.conversation,
+                word.revision,
+                word.payload_type,
+                word.hash,
+                word.envelope,
+                word.receipt_payload,
+                word.heard_at_ms,
+                self._frontier.size - 1,
+                word.accepted,
+            ),
+        )
+        self.connection.execute(
+            "INSERT INTO tally (peer, said, heard) VALUES (?, 0, 1)"
+            " ON CONFLICT (peer) DO UPDATE SET heard = heard + 1",
+            (word.sender,),
+        )
+
+    def next_number(self, peer: CenterId) -> int:
+        """The number of the next word for a peer."""
+        return self.counts(peer)[0] + 1
+
+    def put_said(self, word: SaidWord, message_id: bytes) -> None:
+        """Store a word of ours as pending; its log entry is the last one."""
+        del message_id  # it is part of the payload
+        self.connection.execute(
+            "INSERT INTO said (peer, number, conversation, revision, payload_type, payload, hash,"
+            " said_at_ms, log_index) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (
+                word.peer,
+                word.number,
+                word.conversation,
+                word.revision,
+                word.payload_type,
+                word.payload,
+                word.hash,
+                word.said_at_ms,
+                self._frontier.size - 1,
+            ),
+        )
+        self.connection.execute(
+            "INSERT INTO tally (peer, said, heard) VALUES (?, 1, 0)"
+            " ON CONFLICT (peer) DO UPDATE SET said = said + 1",
+            (word.peer,),
+        )
+
+    def pending(self, peer: CenterId, at_most: int, bytes_at_most: int) -> Sequence[SaidWord]:
+        """Words that the peer has not receipted, in order; at least one if there is any."""
+        rows = self.connection.execute(
+            f"SELECT {_SAID} FROM said"  # noqa: S608 (a constant)
+            " WHERE peer = ? AND receipt IS NULL ORDER BY number LIMIT ?",
+            (peer, at_most),
+        ).fetchall()
+        words: list[SaidWord] = []
+        total = 0
+        for row in rows:
+            word = _said(row)
+            total += len(word.payload)
+            if words and total > bytes_at_most:
+                break
+            words.append(word)
+        return words
+
+    def said_by_hash(self, word_hash: bytes) -> SaidWord | None:
+        """A pending word by its envelope hash."""
+        row = self.connection.execute(
+            f"SELECT {_SAID} FROM said WHERE hash = ? AND receipt IS NULL",  # noqa: S608
+            (word_hash,),
+        ).fetchone()
+        return None if row is None else _said(row)
+
+    def put_receipt(
+        self, word: SaidWord, envelope: bytes, receipt: bytes, *, accepted: bool
+    ) -> None:
+        """The peer has receipted a word."""
+        self.connection.execute(
+            "UPDATE said SET envelope = ?, receipt = ?, accepted = ? WHERE peer = ? AND number = ?",
+            (envelope, receipt, accepted, word.peer, word.number),
+        )
+
+    def counts(self, peer: CenterId) -> tuple[int, int]:
+        """How many words were said to and heard from a peer, ever."""
+        row = self.connection.execute(
+            "SELECT said, heard FROM tally WHERE peer = ?", (peer,)
+        ).fetchone()
+        return (0, 0) if row is None else (row[0], row[1])
+
+    def said_after(
+        self, peer: CenterId, number: int, at_most: int
+    ) -> Sequence[tuple[int, str, bytes]]:
+        """(number, payload type, payload) of words for a peer after a cursor."""
+        return self.connection.execute(
+            "SELECT number, payload_type, payload FROM said"
+            " WHERE peer = ? AND number > ? ORDER BY number LIMIT ?",
+            (peer, number, at_most),
+        ).fetchall()
+
+    # The evidence log
+
+    @property
+    def _frontier(self) -> merkle.Frontier:
+        if self._log is None:
+            self._log = self._tip.at(self.connection)
+        return self._log
+
+    def append_log(self, data: bytes, envelope_hash: bytes) -> int:
+        """Append to the evidence log; answers the index."""
+        frontier = self._frontier
+        index = frontier.size
+        nodes = frontier.append(merkle.leaf_hash(INTL_1, data))
+        self.connection.execute(
+            "INSERT INTO log_entry (idx, data, envelope_hash) VALUES (?, ?, ?)",
+            (index, data, envelope_hash),
+        )
+        self.connection.executemany(
+            "INSERT INTO log_node (id, hash) VALUES (?, ?)",
+            [(level << 56 | at, digest) for level, at, digest in nodes],
+        )
+        return index
+
+    def log_head(self) -> tuple[int, bytes]:
+        """Size and root of the evidence log; the root is empty for size 0."""
+        frontier = self._frontier
+        return frontier.size, frontier.root() if frontier.size else b""
+
+    def consistency(self, old_size: int, new_size: int) -> tuple[bytes, ...]:
+        """RFC 6962 consistency proof between two sizes of the log."""
+        return tuple(merkle.consistency_proof(INTL_1, old_size, new_size, self._fetch))
+
+    def inclusion(self, index: int, size: int) -> tuple[bytes, ...]:
+        """RFC 6962 inclusion proof of an entry in the tree of a size."""
+        return tuple(merkle.inclusion_proof(INTL_1, index, size, self._fetch))
+
+    def log_entries(self, envelope_hash: bytes) -> Sequence[tuple[int, bytes]]:
+        """(index, data) of the entries about one envelope."""
+        return self.connection.execute(
+            "SELECT idx, data FROM log_entry WHERE envelope_hash = ? ORDER BY idx",
+            (envelope_hash,),
+        ).fetchall()
+
+    def _fetch(self, level: int, index: int) -> bytes:
+        return _node(self.connection, level, index)
+
+    def checkpoint(self) -> tuple[int, str] | None:
+        """Size and note of the latest signed checkpoint of our log."""
+        row: tuple[int, str] | None = self.connection.execute(
+            "SELECT size, note FROM checkpoint ORDER BY size DESC LIMIT 1"
+        ).fetchone()
+        return row
+
+    def put_checkpoint(self, size: int, note: str) -> None:
+        """Store a signed checkpoint of our log."""
+        self.connection.execute(
+            "INSERT OR REPLACE INTO checkpoint (size, note) VALUES (?, ?)", (size, note)
+        )
+
+    def cosigned(self, peer: CenterId) -> tuple[int, str] | None:
+        """The largest checkpoint of ours that a peer cosigned: size and note."""
+        row: tuple[int, str] | None = self.connection.execute(
+            "SELECT size, note FROM cosigned WHERE peer = ? ORDER BY size DESC LIMIT 1", (peer,)
+        ).fetchone()
+        return row
+
+    def put_cosigned(self, peer: CenterId, size: int, note: str) -> None:
+        """Store a peer's cosignature of our checkpoint."""
+        self.connection.execute(
+            "INSERT OR REPLACE INTO cosigned (peer, size, note) VALUES (?, ?, ?)",
+            (peer, size, note),
+        )
+
+    def witnessed(self, peer: CenterId) -> tuple[int, bytes, str] | None:
+        """The largest checkpoint of a peer's that we cosigned: size, root, cosigned note."""
+        row: tuple[int, bytes, str] | None = self.connection.execute(
+            "SELECT size, root, note FROM witnessed WHERE peer = ?", (peer,)
+        ).fetchone()
+        return row
+
+    def put_witnessed(self, peer: CenterId, size: int, root: bytes, note: str) -> None:
+        """Store a peer's checkpoint together with our cosignature."""
+        self.connection.execute(
+            "INSERT OR REPLACE INTO witnessed (peer, size, root, note) VALUES (?, ?, ?, ?)",
+            (peer, size, root, note),
+        )
+
+    def put_fork(self, peer: CenterId, held: str, shown: str, now_ms: int) -> None:
+        """Keep two checkpoints that cannot both be true."""
+        self.connection.execute(
+            "INSERT OR IGNORE INTO fork (peer, held, shown, seen_at_ms) VALUES (?, ?, ?, ?)",
+            (peer, held, shown, now_ms),
+        )
+
+
+_CONVERSATION = (
+    "id, kind, role, peer, agreement, phase, said, heard, said_hash, heard_hash, deadline_ms"
+)
+_SAID = "number, peer, conversation, revision, payload_type, payload, hash, said_at_ms"
+
+
+def _conversation(row: Sequence[object]) -> Conversation:
+    conversation, kind, role, peer, agreement, phase, *rest = row
+    return Conversation(
+        ConversationId(conversation),  # type: ignore[arg-type]
+        Kind(str(kind)),
+        Role(role),  # type: ignore[arg-type]
+        CenterId(peer),  # type: ignore[arg-type]
+        None if agreement is None else AgreementId(agreement),  # type: ignore[arg-type]
+        Phase(phase),  # type: ignore[arg-type]
+        *rest,  # type: ignore[arg-type]
+    )
+
+
+def _said(row: Sequence[object]) -> SaidWord:
+    return SaidWord(*row)  # type: ignore[arg-type]
+
+
+def _node(connection: sqlite3.Connection, level: int, index: int) -> bytes:
+    (digest,) = connection.execute(
+        "SELECT hash FROM log_node WHERE id = ?", (level << 56 | index,)
+    ).fetchone()
+    return bytes(digest)

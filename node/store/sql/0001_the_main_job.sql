@@ -1,0 +1,440 @@
+-- One center's whole memory. Times are unix milliseconds. Columns named sealed_* hold
+-- personal data under the node's data key (node.store.cipher); blind_* are keyed hashes of it.
+
+-- Who we deal with ---------------------------------------------------------------------
+
+CREATE TABLE peer (
+    center TEXT PRIMARY KEY,
+    descriptor BLOB NOT NULL,
+    sequence INTEGER NOT NULL,
+    pinned_at_ms INTEGER NOT NULL
+) STRICT;
+
+-- Conversations, words, receipts ---------------------------------------------------------
+
+CREATE TABLE conversation (
+    id BLOB PRIMARY KEY,
+    kind TEXT NOT NULL,
+    role TEXT NOT NULL,
+    peer TEXT NOT NULL,
+    agreement BLOB,
+    phase TEXT NOT NULL,
+    said INTEGER NOT NULL,
+    heard INTEGER NOT NULL,
+    said_hash BLOB NOT NULL,
+    heard_hash BLOB NOT NULL,
+    deadline_ms INTEGER,
+    opened_at_ms INTEGER NOT NULL,
+    changed_at_ms INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX conversation_deadline ON conversation (deadline_ms) WHERE deadline_ms IS NOT NULL;
+
+-- Words of ours. On disk before they are sent; receipt is NULL until the peer has answered.
+CREATE TABLE said (
+    peer TEXT NOT NULL,
+    number INTEGER NOT NULL,
+    conversation BLOB NOT NULL,
+    revision INTEGER NOT NULL,
+    payload_type TEXT NOT NULL,
+    payload BLOB NOT NULL,
+    hash BLOB NOT NULL UNIQUE,
+    said_at_ms INTEGER NOT NULL,
+    log_index INTEGER NOT NULL,
+    envelope BLOB,
+    receipt BLOB,
+    accepted INTEGER,
+    PRIMARY KEY (peer, number)
+) STRICT;
+CREATE INDEX said_pending ON said (peer, number) WHERE receipt IS NULL;
+CREATE INDEX said_conversation ON said (conversation);
+
+-- Words of peers, with the receipt they got. Kept for at least 400 days.
+CREATE TABLE heard (
+    sender TEXT NOT NULL,
+    message_id BLOB NOT NULL,
+    conversation BLOB NOT NULL,
+    revision INTEGER NOT NULL,
+    payload_type TEXT NOT NULL,
+    hash BLOB NOT NULL,
+    envelope BLOB NOT NULL,
+    receipt_payload BLOB NOT NULL,
+    heard_at_ms INTEGER NOT NULL,
+    log_index INTEGER NOT NULL,
+    accepted INTEGER NOT NULL,
+    PRIMARY KEY (sender, message_id)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX heard_conversation ON heard (conversation);
+
+-- How many words were said to and heard from each peer, ever.
+CREATE TABLE tally (
+    peer TEXT PRIMARY KEY,
+    said INTEGER NOT NULL,
+    heard INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+-- The evidence log: an RFC 6962 tree. Nothing in it is ever changed. ---------------------
+
+CREATE TABLE log_entry (
+    idx INTEGER PRIMARY KEY,
+    data BLOB NOT NULL,
+    envelope_hash BLOB NOT NULL
+) STRICT;
+CREATE INDEX log_entry_envelope ON log_entry (envelope_hash);
+CREATE TRIGGER log_entry_is_final BEFORE UPDATE ON log_entry
+BEGIN
+    SELECT RAISE (ABORT, 'the evidence log is append-only');
+END;
+CREATE TRIGGER log_entry_stays BEFORE DELETE ON log_entry
+BEGIN
+    SELECT RAISE (ABORT, 'the evidence log is append-only');
+END;
+
+-- Hashes of complete subtrees only; id = level << 56 | index.
+CREATE TABLE log_node (
+    id INTEGER PRIMARY KEY,
+    hash BLOB NOT NULL
+) STRICT;
+CREATE TRIGGER log_node_is_final BEFORE UPDATE ON log_node
+BEGIN
+    SELECT RAISE (ABORT, 'the evidence log is append-only');
+END;
+CREATE TRIGGER log_node_stays BEFORE DELETE ON log_node
+BEGIN
+    SELECT RAISE (ABORT, 'the evidence log is append-only');
+END;
+
+CREATE TABLE checkpoint (
+    size INTEGER PRIMARY KEY,
+    note TEXT NOT NULL
+) STRICT;
+
+-- Our checkpoints that peers cosigned.
+CREATE TABLE cosigned (
+    peer TEXT NOT NULL,
+    size INTEGER NOT NULL,
+    note TEXT NOT NULL,
+    PRIMARY KEY (peer, size)
+) STRICT, WITHOUT ROWID;
+
+-- Peers' checkpoints that we cosigned: the newest of each.
+CREATE TABLE witnessed (
+    peer TEXT PRIMARY KEY,
+    size INTEGER NOT NULL,
+    root BLOB NOT NULL,
+    note TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+
+-- Two checkpoints of one peer that cannot both be true.
+CREATE TABLE fork (
+    peer TEXT NOT NULL,
+    held TEXT NOT NULL,
+    shown TEXT NOT NULL,
+    seen_at_ms INTEGER NOT NULL,
+    PRIMARY KEY (peer, shown)
+) STRICT, WITHOUT ROWID;
+
+-- Agreements, joint tests, pools ----------------------------------------------------------
+
+CREATE TABLE agreement (
+    id BLOB PRIMARY KEY,
+    conversation BLOB NOT NULL UNIQUE,
+    peer TEXT NOT NULL,
+    document BLOB NOT NULL,
+    proposer_signature BLOB NOT NULL,
+    answerer_signature BLOB,
+    we_proposed INTEGER NOT NULL,
+    state TEXT NOT NULL,
+    changed_at_ms INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE joint_test (
+    conversation BLOB PRIMARY KEY,
+    peer TEXT NOT NULL,
+    agreement BLOB NOT NULL,
+    our_checks TEXT NOT NULL,
+    their_checks TEXT,
+    passed INTEGER,
+    at_ms INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+-- Pool announcements, ours (one per peer) and peers'.
+CREATE TABLE pool_announcement (
+    conversation BLOB PRIMARY KEY,
+    owner TEXT NOT NULL,
+    peer TEXT NOT NULL,
+    pool TEXT NOT NULL,
+    epoch TEXT NOT NULL,
+    root BLOB NOT NULL,
+    body BLOB NOT NULL,
+    log_index INTEGER NOT NULL,
+    valid_from_ms INTEGER NOT NULL,
+    valid_until_ms INTEGER NOT NULL,
+    at_ms INTEGER NOT NULL,
+    UNIQUE (owner, peer, pool, epoch)
+) STRICT, WITHOUT ROWID;
+
+-- The secret of one of our epochs; deleting it shreds whatever was not opened.
+CREATE TABLE pool_epoch (
+    pool TEXT NOT NULL,
+    epoch TEXT NOT NULL,
+    sealed_key BLOB NOT NULL,
+    root BLOB NOT NULL,
+    sealed_audit BLOB NOT NULL,
+    made_at_ms INTEGER NOT NULL,
+    PRIMARY KEY (pool, epoch)
+) STRICT, WITHOUT ROWID;
+
+-- The members as they were committed, whatever happens to the expert table afterwards.
+CREATE TABLE pool_member (
+    pool TEXT NOT NULL,
+    epoch TEXT NOT NULL,
+    uid TEXT NOT NULL,
+    sealed_name BLOB NOT NULL,
+    uscc TEXT NOT NULL,
+    specialties TEXT NOT NULL,
+    status TEXT NOT NULL,
+    PRIMARY KEY (pool, epoch, uid)
+) STRICT, WITHOUT ROWID;
+
+-- What the center owns --------------------------------------------------------------------
+
+CREATE TABLE venue (
+    id INTEGER PRIMARY KEY,
+    name TEXT NOT NULL UNIQUE
+) STRICT;
+
+CREATE TABLE room (
+    id INTEGER PRIMARY KEY,
+    venue INTEGER NOT NULL REFERENCES venue (id),
+    name TEXT NOT NULL,
+    overnight INTEGER NOT NULL,
+    UNIQUE (venue, name)
+) STRICT;
+
+CREATE TABLE seat (
+    id INTEGER PRIMARY KEY,
+    room INTEGER NOT NULL REFERENCES room (id),
+    name TEXT NOT NULL,
+    kind TEXT NOT NULL,
+    equipment TEXT NOT NULL,
+    UNIQUE (room, name)
+) STRICT;
+
+-- The key is the guarantee: no seat can be held twice in one slot of 30 minutes.
+CREATE TABLE seat_slot (
+    seat INTEGER NOT NULL REFERENCES seat (id),
+    slot INTEGER NOT NULL,
+    holder BLOB NOT NULL,
+    PRIMARY KEY (seat, slot)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX seat_slot_holder ON seat_slot (holder);
+CREATE INDEX seat_slot_slot ON seat_slot (slot);
+
+CREATE TABLE expert (
+    uid TEXT PRIMARY KEY,
+    sealed_name BLOB NOT NULL,
+    sealed_id_number BLOB NOT NULL,
+    blind_id_number BLOB NOT NULL UNIQUE,
+    sealed_phone BLOB NOT NULL,
+    employer TEXT NOT NULL,
+    uscc TEXT NOT NULL,
+    specialties TEXT NOT NULL,
+    status TEXT NOT NULL,
+    changed_at_ms INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+-- Projects, bundles, bookings -------------------------------------------------------------
+
+CREATE TABLE project (
+    id BLOB PRIMARY KEY,
+    code TEXT NOT NULL UNIQUE,
+    lot_code TEXT NOT NULL,
+    name TEXT NOT NULL,
+    kind TEXT NOT NULL,
+    region_code TEXT NOT NULL,
+    tenderee TEXT NOT NULL,
+    tenderee_uscc TEXT NOT NULL,
+    agency TEXT NOT NULL,
+    agency_uscc TEXT NOT NULL,
+    bid_deadline_ms INTEGER NOT NULL,
+    start_ms INTEGER NOT NULL,
+    end_ms INTEGER NOT NULL,
+    state TEXT NOT NULL,
+    plan TEXT,
+    created_by TEXT NOT NULL,
+    created_at_ms INTEGER NOT NULL,
+    accepted_by TEXT,
+    accepted_at_ms INTEGER
+) STRICT, WITHOUT ROWID;
+
+-- Representatives of the tenderee (招标人代表).
+CREATE TABLE representative (
+    code BLOB PRIMARY KEY,
+    project BLOB NOT NULL REFERENCES project (id),
+    sealed_name BLOB NOT NULL,
+    sealed_id_number BLOB NOT NULL,
+    blind_id_number BLOB NOT NULL,
+    UNIQUE (project, blind_id_number)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE bundle (
+    id BLOB PRIMARY KEY,
+    project BLOB NOT NULL REFERENCES project (id),
+    phase TEXT NOT NULL,
+    decision TEXT,
+    reason TEXT NOT NULL,
+    decide_by_ms INTEGER NOT NULL,
+    created_at_ms INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+-- One leg, at the host and at the sub alike; project is known at the host only.
+CREATE TABLE booking (
+    conversation BLOB PRIMARY KEY,
+    role TEXT NOT NULL,
+    peer TEXT NOT NULL,
+    bundle BLOB NOT NULL,
+    project BLOB,
+    hold BLOB NOT NULL,
+    start_ms INTEGER NOT NULL,
+    end_ms INTEGER NOT NULL,
+    promise_ends_ms INTEGER,
+    told INTEGER NOT NULL DEFAULT 0
+) STRICT, WITHOUT ROWID;
+CREATE INDEX booking_bundle ON booking (bundle);
+
+-- Draws -----------------------------------------------------------------------------------
+
+-- Our share of a draw. open_hash is O; sealed_value is our random value.
+CREATE TABLE draw (
+    conversation BLOB PRIMARY KEY,
+    role TEXT NOT NULL,
+    peer TEXT NOT NULL,
+    booking BLOB NOT NULL,
+    project BLOB,
+    pool TEXT NOT NULL,
+    epoch TEXT NOT NULL,
+    sealed_value BLOB,
+    reveal_after INTEGER,
+    created_at_ms INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX draw_booking ON draw (booking);
+
+-- At the owner: who was asked, in order. The uid never leaves this table but in the sealed list.
+CREATE TABLE invitation (
+    draw BLOB NOT NULL REFERENCES draw (conversation),
+    entry BLOB NOT NULL,
+    slot INTEGER NOT NULL,
+    uid TEXT NOT NULL,
+    response TEXT,
+    evidence BLOB,
+    invited_at_ms INTEGER NOT NULL,
+    answered_at_ms INTEGER,
+    PRIMARY KEY (draw, entry)
+) STRICT, WITHOUT ROWID;
+
+-- Lists sealed to the e-trading system, and its receipts.
+CREATE TABLE sealed_list (
+    draw BLOB NOT NULL REFERENCES draw (conversation),
+    revision INTEGER NOT NULL,
+    sealed BLOB NOT NULL,
+    info BLOB NOT NULL,
+    members INTEGER NOT NULL,
+    salt BLOB NOT NULL,
+    receipt TEXT,
+    PRIMARY KEY (draw, revision)
+) STRICT, WITHOUT ROWID;
+
+-- Sessions --------------------------------------------------------------------------------
+
+CREATE TABLE session (
+    conversation BLOB PRIMARY KEY,
+    role TEXT NOT NULL,
+    peer TEXT NOT NULL,
+    project BLOB,
+    booking BLOB NOT NULL,
+    convene BLOB NOT NULL,
+    lot_code TEXT,
+    project_name TEXT,
+    chair BLOB,
+    report BLOB,
+    report_digest BLOB,
+    room TEXT,
+    started_at_ms INTEGER,
+    finished_at_ms INTEGER
+) STRICT, WITHOUT ROWID;
+
+-- All members; uid only for our own site's experts.
+CREATE TABLE member (
+    session BLOB NOT NULL REFERENCES session (conversation),
+    code BLOB NOT NULL,
+    site TEXT NOT NULL,
+    capacity TEXT NOT NULL,
+    uid TEXT,
+    checked_in_at_ms INTEGER,
+    ballot BLOB,
+    signature_digest BLOB,
+    sealed_signature BLOB,
+    PRIMARY KEY (session, code)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE archive_item (
+    session BLOB NOT NULL REFERENCES session (conversation),
+    owner TEXT NOT NULL,
+    name TEXT NOT NULL,
+    digest BLOB NOT NULL,
+    size INTEGER NOT NULL,
+    retention TEXT NOT NULL,
+    PRIMARY KEY (session, owner, name)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE dossier (
+    session BLOB PRIMARY KEY REFERENCES session (conversation),
+    file_name TEXT NOT NULL,
+    digest BLOB NOT NULL,
+    made_at_ms INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+-- People and their work -------------------------------------------------------------------
+
+CREATE TABLE account (
+    name TEXT PRIMARY KEY,
+    role TEXT NOT NULL,
+    display_name TEXT NOT NULL,
+    password_hash TEXT NOT NULL,
+    created_at_ms INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+-- Only the hash of a token is kept. subject: account name, or member code in hex.
+CREATE TABLE login (
+    token_hash BLOB PRIMARY KEY,
+    role TEXT NOT NULL,
+    subject TEXT NOT NULL,
+    expires_at_ms INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE todo (
+    id INTEGER PRIMARY KEY,
+    role TEXT NOT NULL,
+    kind TEXT NOT NULL,
+    subject BLOB NOT NULL,
+    text_zh TEXT NOT NULL,
+    text_en TEXT NOT NULL,
+    created_at_ms INTEGER NOT NULL,
+    done_at_ms INTEGER,
+    done_by TEXT,
+    UNIQUE (kind, subject)
+) STRICT;
+
+-- What must still be done outside: calls, messages, deliveries. Done at least once, each
+-- under a key that the outside system uses to do it only once.
+CREATE TABLE errand (
+    id INTEGER PRIMARY KEY,
+    kind TEXT NOT NULL,
+    key TEXT NOT NULL UNIQUE,
+    argument TEXT NOT NULL,
+    not_before_ms INTEGER NOT NULL,
+    tries INTEGER NOT NULL DEFAULT 0,
+    last_error TEXT,
+    done_at_ms INTEGER
+) STRICT;
+CREATE INDEX errand_open ON errand (not_before_ms) WHERE done_at_ms IS NULL;
