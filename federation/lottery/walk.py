@@ -16,7 +16,7 @@ that was passed over stays passed over even if a leave frees its employer later.
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import MappingProxyType
-from typing import Final
+from typing import Final, assert_never
 
 from federation.errors import Malformed, OutOfTurn
 from federation.lottery.pool import (
@@ -285,6 +285,8 @@ class Walk:
             case Ruling.SKIP_EXCLUDED:
                 excluded = self.excluded
                 return excluded is None or opened[USCC] in {uscc.encode() for uscc in excluded}
+            case _:
+                assert_never(ruling)
 
     def _answered(self, word: Report, payload: bytes) -> "Walk":
         invited = self.pending
