@@ -1,0 +1,75 @@
+"""Runs errands: what a transaction left to be done outside.
+
+An errand is done at least once, under a key that the outside system uses to do it only
+once. Its result is a function on the desk, applied in the same transaction that marks the
+errand as done; so a killed process repeats the outside call and loses nothing.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, Final
+
+from adapters.errors import OutsideError
+from federation.engine.negotiator import Negotiator
+from federation.ports import Unreachable
+from node.services.house import Desk
+from node.store import errands
+from node.store.errands import Errand
+from node.store.ledger import SqlLedger
+
+MAX_AT_ONCE: Final = 32
+FIRST_PAUSE_MS: Final = 1_000
+MAX_PAUSE_MS: Final = 300_000  # an outside system that is back is noticed within five minutes
+
+Result = Callable[[Desk], None]
+Handler = Callable[[str, dict[str, Any]], Awaitable[Result]]
+"""Given the errand's key and argument, does the thing and answers what it means."""
+
+
+class Errands:
+    """Carries errands out, by kind."""
+
+    def __init__(
+        self,
+        *,
+        negotiator: Negotiator[SqlLedger],
+        handlers: Mapping[str, Handler],
+        observe: Callable[[str, str], None] = lambda _kind, _outcome: None,
+    ) -> None:
+        self._negotiator = negotiator
+        self._handlers = handlers
+        self._observe = observe
+
+    async def run_due(self) -> int:
+        """Run what is due; answers how many were tried."""
+        due = await self._negotiator.transact(
+            lambda desk: errands.due(desk.ledger.connection, desk.now_ms, MAX_AT_ONCE)
+        )
+        for errand in due:
+            await self._run(errand)
+        return len(due)
+
+    async def next_ms(self) -> int | None:
+        """When the next errand may be run."""
+        return await self._negotiator.transact(lambda desk: errands.next_ms(desk.ledger.connection))
+
+    async def _run(self, errand: Errand) -> None:
+        handler = self._handlers[errand.kind]
+        try:
+            result = await handler(errand.key, errand.argument)
+        except (OutsideError, Unreachable) as error:
+            pause_ms = min(MAX_PAUSE_MS, FIRST_PAUSE_MS * 2 ** min(errand.tries, 16))
+            reason = f"{type(error).__name__}: {error}"
+            await self._negotiator.transact(
+                lambda desk: errands.failed(
+                    desk.ledger.connection, errand.id, reason, desk.now_ms + pause_ms
+                )
+            )
+            self._observe(errand.kind, "failed")
+            return
+
+        def finish(desk: Desk) -> None:
+            if errands.done(desk.ledger.connection, errand.id, desk.now_ms):
+                result(desk)
+
+        await self._negotiator.transact(finish)
+        self._observe(errand.kind, "done")
