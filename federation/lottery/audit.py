@@ -18,7 +18,7 @@ from typing import Final, NoReturn, TypeVar
 from federation.errors import FederationError
 from federation.lottery import ranking, walk
 from federation.lottery.pool import check_listings, strata_root
-from federation.protocol.conversation import EITHER, Word
+from federation.protocol.conversation import Word
 from federation.protocol.draw import (
     MAX_STEPS,
     OWNER,
@@ -260,7 +260,7 @@ class _Auditor:
             spoken = self._rest.pop()
             word = spoken.word
             expected = owner if word.speaker == OWNER else sealer
-            if word.speaker == EITHER or spoken.sender != expected:
+            if spoken.sender != expected:
                 _refute("V12", f"{word.case} of {spoken.sender} has no place in the walk")
             before, state = state, state.heard(word, spoken.payload)
             if isinstance(word, Next):

@@ -17,7 +17,7 @@ from federation.lottery.audit import (
     list_commitment,
     result_info,
 )
-from federation.lottery.pool import PoolMember
+from federation.lottery.pool import PoolMember, strata_root
 from federation.protocol.conversation import Word
 from federation.protocol.draw import (
     AcceptDraw,
@@ -273,6 +273,13 @@ def test_another_pool_than_the_announced_one_is_refuted() -> None:
         refuted(HONEST.transcript, "V4", "do not make up the announced root", forged)
 
 
+def test_a_stratum_announced_twice_is_refuted_under_its_own_root() -> None:
+    strata = (ANNOUNCEMENT.strata[0], *ANNOUNCEMENT.strata)
+    root = strata_root(INTL_1, strata)
+    forged = replace(ANNOUNCEMENT, strata=strata, root=root)
+    refuted(changed(Open, root=root), "V4", "do not make up the announced root", forged)
+
+
 def test_a_draw_has_one_open_and_it_is_what_the_owner_requested() -> None:
     at = place_of(HONEST.transcript, Open)
     second = [*HONEST.transcript[: at + 1], *HONEST.transcript[at:]]
@@ -337,6 +344,8 @@ def test_a_draw_that_stopped_halfway_has_no_result() -> None:
     refuted(silent, "V7", "the draw is void")
     late = [*HONEST.transcript[:-1], Spoken(OWNER, b"", fault), HONEST.transcript[-1]]
     refuted(late, "V12", "Fault of lp1changle has no place")
+    late[-2] = Spoken(SEALER, b"", fault)
+    refuted(late, "V12", "Fault is no step of a walk")
 
 
 def test_nothing_is_said_between_commit_and_reveal_by_leaving_words_out() -> None:

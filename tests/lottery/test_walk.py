@@ -24,6 +24,7 @@ from federation.protocol.draw import (
     MAX_STEPS,
     Close,
     Next,
+    Opening,
     Report,
     Response,
     Result,
@@ -199,6 +200,30 @@ def test_a_person_sits_on_one_seat_only() -> None:
     assert draw.verdict().ruling is Ruling.SKIP_LINK
     assert {opening.attribute for opening in draw.verdict().openings} == {LINK}
     draw.rule()
+
+
+def test_a_person_committed_under_two_employers_still_sits_only_once() -> None:
+    draw = begun().invite(JIA)
+    values = {
+        "id": b"",
+        "link": POOL.link(draw.entry(JIA)),
+        "emp": b"another employer",
+        "uscc": b"91Q",
+        "status": b"active",
+    }
+    openings = {name: Opening(name, b"s" * 32, value) for name, value in values.items()}
+    name, epoch = POOL.name.encode(), POOL.epoch.encode()
+    hidden = tuple(
+        INTL_1.tagged("attr", name, epoch, o.attribute.encode(), o.salt, o.value)
+        for o in openings.values()
+    )
+    forged = INTL_1.tagged("entry", name, epoch, b"A01", *hidden)
+    stuffed = {**draw.walk.strata, "A01": draw.walk.strata["A01"] | {forged}}
+    draw.walk = replace(draw.walk, strata=stuffed)
+    draw.say(replace(draw.next_word(BING), entry=forged))
+    shown = tuple(openings[attribute] for attribute in walk.OPENED_FOR[Ruling.INVITE])
+    invite = Verdict(forged, Ruling.INVITE, hidden, shown, draw.walk.head)
+    refuted(draw, invite, "V11", "INVITE is not what")
 
 
 @pytest.mark.parametrize(
