@@ -223,7 +223,7 @@ def test_a_person_committed_under_two_employers_still_sits_only_once() -> None:
     draw.say(replace(draw.next_word(BING), entry=forged))
     shown = tuple(openings[attribute] for attribute in walk.OPENED_FOR[Ruling.INVITE])
     invite = Verdict(forged, Ruling.INVITE, hidden, shown, draw.walk.head)
-    refuted(draw, invite, "V11", "INVITE is not what")
+    refused(draw, invite, "V11", "INVITE is not what")
 
 
 @pytest.mark.parametrize(
