@@ -1,0 +1,344 @@
+"""A center's configuration: one TOML file, every key of which the environment can override.
+
+Here: what may be configured, its defaults and limits, and errors that name the key and what
+to do. Not here: secrets. A token or key is a file of its own whose *name* is configured, so
+that the configuration can be shown to anybody and kept in version control.
+
+``LIANPING_<SECTION>__<KEY>`` overrides a key: ``LIANPING_LISTEN__PEERS=0.0.0.0:7443``.
+Unknown keys are errors: a misspelt limit that silently keeps its default is worse than no
+start. Only this module reads the environment.
+"""
+
+import base64
+import binascii
+import difflib
+import os
+import tomllib
+from collections.abc import Mapping, Sequence
+from datetime import date
+from pathlib import Path
+from typing import Annotated, Any, Final, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+from typing_extensions import override
+
+from node.domain import calendar, codes
+from node.domain.calendar import Anchor, Unit
+from node.domain.refusal import Inadmissible
+
+ENV_PREFIX: Final = "LIANPING_"
+ENV_DELIMITER: Final = "__"
+MAX_CONFIG_BYTES: Final = 256 * 1024  # a few dozen keys; more is not a configuration
+KEY_BYTES: Final = 32  # raw X25519, RFC 7748
+MAX_PORT: Final = 65_535
+MAX_NAME_CHARS: Final = 128  # fits a page's head line and an SMS
+MAX_POOL_HOURS: Final = 24 * 366  # a snapshot older than a year is no register of experts
+_PAIR: Final = 2
+
+
+class BadConfig(Exception):
+    """The configuration cannot be used; each problem is one line.
+
+    Args:
+        path: The file.
+        problems: ``section.key: what is wrong; what to do``.
+    """
+
+    def __init__(self, path: Path, problems: Sequence[str]) -> None:
+        super().__init__("\n".join((f"配置有误 · bad configuration {path}:", *problems)))
+        self.problems = tuple(problems)
+
+
+def split_address(text: str) -> tuple[str, int]:
+    """``host:port`` as its two parts; an IPv6 host stands in brackets. Raises ValueError."""
+    host, colon, port = text.rpartition(":")
+    bare = host.removeprefix("[").removesuffix("]")
+    if not colon or not bare or not port.isdecimal() or int(port) > MAX_PORT:
+        raise ValueError(f"应为 主机:端口 · must be host:port, not {text!r}")
+    if ":" in bare and host == bare:
+        raise ValueError(f"IPv6 地址须加方括号 · an IPv6 address stands in brackets: {text!r}")
+    return bare, int(port)
+
+
+def _address(text: str) -> str:
+    split_address(text)
+    return text
+
+
+def _dialled(text: str) -> str:
+    host, port = split_address(text)
+    if port == 0 or host in {"0.0.0.0", "::"}:  # noqa: S104 - refused, not bound
+        raise ValueError(f"伙伴无法拨打 · partners cannot dial {text!r}; give a name and a port")
+    return text
+
+
+def _region(text: str) -> str:
+    return _said(codes.region_code, text)
+
+
+def _uscc(text: str) -> str:
+    return _said(codes.uscc, text)
+
+
+def _said(parse: Any, text: str) -> str:
+    try:
+        return str(parse(text))
+    except Inadmissible as error:
+        raise ValueError(str(error)) from error
+
+
+def _raw_key(text: str) -> str:
+    try:
+        raw = base64.b64decode(text, validate=True)
+    except binascii.Error as error:
+        raise ValueError("应为 Base64 · must be standard base64") from error
+    if len(raw) != KEY_BYTES:
+        raise ValueError(
+            f"应为32字节的 X25519 公钥 · must be {KEY_BYTES} raw bytes, not {len(raw)}"
+        )
+    return text
+
+
+Address = Annotated[str, AfterValidator(_address)]
+DialledAddress = Annotated[str, AfterValidator(_dialled)]
+RawKey = Annotated[str, AfterValidator(_raw_key)]
+
+
+class Section(BaseModel):
+    """What all sections have in common: frozen, and nothing unknown."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Center(Section):
+    """Who we are. It stands in our descriptor and in agreements."""
+
+    name: Annotated[str, Field(min_length=1, max_length=MAX_NAME_CHARS)]
+    region_code: Annotated[str, AfterValidator(_region)]
+    uscc: Annotated[str, AfterValidator(_uscc)]
+
+
+class Listen(Section):
+    """Where we listen, and where partners dial."""
+
+    peers: Address = "0.0.0.0:7443"
+    advertise: DialledAddress
+    api: Address = "127.0.0.1:8080"
+    metrics: Address = "127.0.0.1:9464"
+
+
+class Storage(Section):
+    """Database, keys, evidence: everything that must be backed up."""
+
+    folder: Path
+
+
+class Mode(Section):
+    """``production`` refuses every stand-in; it is on unless switched off on purpose."""
+
+    production: bool = True
+
+
+class RestAdapter(Section):
+    """An outside system behind its REST API."""
+
+    kind: Literal["rest"]
+    url: str
+    token_file: Path | None = None
+    ca_file: Path | None = None
+    plain_http: bool = False
+
+
+class StandIn(Section):
+    """Plays an outside system, loudly. It keeps what it needs in the storage folder."""
+
+    kind: Literal["stand_in"]
+
+
+class RestTrading(RestAdapter):
+    """The e-trading system, with the key that lists are sealed to."""
+
+    pinned_key: RawKey
+
+
+class TradingStandIn(StandIn):
+    """``lianping stand-in trading`` at ``url``; its key is taken on first use."""
+
+    url: str
+    plain_http: bool = True
+
+
+class ExpertsStandIn(StandIn):
+    """A file in place of the expert library."""
+
+    file: Path | None = None
+
+
+Adapter = Annotated[RestAdapter | StandIn, Field(discriminator="kind")]
+
+
+class Adapters(Section):
+    """The outside systems of this center."""
+
+    trading: Annotated[RestTrading | TradingStandIn, Field(discriminator="kind")]
+    messaging: Adapter
+    identity: Adapter
+    signing: Adapter
+    video: Adapter
+    experts: Annotated[RestAdapter | ExpertsStandIn, Field(discriminator="kind")]
+
+
+class Pool(Section):
+    """The expert pool that we announce."""
+
+    name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,31}$")] = "experts"
+    epoch_hours: Annotated[int, Field(ge=1, le=MAX_POOL_HOURS)] = 24 * 30
+    regulator_key: RawKey | None = None
+
+
+class Policy(Section):
+    """Rules of our own jurisdiction. The agreement's apply beside them; the stricter counts.
+
+    The default draw window is Gansu's: not before half a day ahead of the bid deadline.
+    """
+
+    draw_anchor: Anchor = Anchor.BID_DEADLINE
+    draw_earliest_offset: Annotated[int, Field(ge=0, le=calendar.MAX_OFFSET)] = 1
+    draw_unit: Unit = Unit.HALF_DAY
+    holidays: frozenset[date] = frozenset()
+    workdays: frozenset[date] = frozenset()
+
+    @property
+    def draw_window(self) -> calendar.DrawWindow:
+        """The same as the domain's rule."""
+        return calendar.DrawWindow(self.draw_anchor, self.draw_earliest_offset, self.draw_unit)
+
+
+class Config(BaseSettings):
+    """The whole configuration. Made by ``load``."""
+
+    model_config = SettingsConfigDict(
+        frozen=True,
+        extra="forbid",
+        env_prefix=ENV_PREFIX,
+        env_nested_delimiter=ENV_DELIMITER,
+    )
+
+    center: Center
+    listen: Listen
+    storage: Storage
+    mode: Mode = Mode()
+    adapters: Adapters
+    pool: Pool = Pool()
+    policy: Policy = Policy()
+
+    @classmethod
+    @override
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """The environment first, then the file; no others."""
+        return env_settings, init_settings
+
+
+def load(path: Path) -> Config:
+    """Read a configuration and hold it against everything it must keep.
+
+    Raises:
+        BadConfig: It cannot be read, or something in it is wrong; every problem is named.
+    """
+    try:
+        raw = path.read_bytes()
+    except OSError as error:
+        raise BadConfig(path, [f"无法读取 · cannot be read: {error.strerror}"]) from error
+    if len(raw) > MAX_CONFIG_BYTES:
+        raise BadConfig(path, [f"超过 {MAX_CONFIG_BYTES} 字节 · is larger than that"])
+    try:
+        table = tomllib.loads(raw.decode())
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise BadConfig(path, [f"不是 TOML(UTF-8)· is not TOML in UTF-8: {error}"]) from error
+    unknown = _unknown_variables(os.environ)  # noqa: TID251 - the one reader
+    if unknown:
+        raise BadConfig(path, unknown)
+    try:
+        return Config(**table)
+    except ValidationError as error:
+        raise BadConfig(path, [_sentence(each) for each in error.errors()]) from error
+
+
+def read_secret(path: Path) -> str:
+    """The one line of a secret's file.
+
+    Raises:
+        BadConfig: It cannot be read, or others than its owner and group can read it.
+    """
+    try:
+        if path.stat().st_mode & 0o007:
+            raise BadConfig(path, ["其他用户可读,请执行 chmod o-rwx · is open to everybody"])
+        return path.read_text(encoding="utf-8").strip()
+    except OSError as error:
+        raise BadConfig(path, [f"无法读取 · cannot be read: {error.strerror}"]) from error
+
+
+def password_from_environment() -> str | None:
+    """``LIANPING_OPERATOR_PASSWORD``, for a first start inside a container."""
+    return os.environ.get(OPERATOR_PASSWORD)  # noqa: TID251 - the one reader
+
+
+OPERATOR_PASSWORD: Final = f"{ENV_PREFIX}OPERATOR_PASSWORD"
+
+
+def _unknown_variables(environment: Mapping[str, str]) -> list[str]:
+    """Variables with our prefix that override nothing: most likely misspelt."""
+    problems = []
+    for name in environment:
+        if not name.startswith(ENV_PREFIX) or name == OPERATOR_PASSWORD:
+            continue
+        section = name.removeprefix(ENV_PREFIX).split(ENV_DELIMITER)[0].lower()
+        if section not in Config.model_fields:
+            problems.append(
+                f"环境变量 · environment variable {name}: 未知 · unknown"
+                + _did_you_mean(section, Config.model_fields)
+            )
+    return problems
+
+
+def _sentence(error: Any) -> str:
+    where = [str(part) for part in error["loc"]]
+    name = ".".join(part for part in where if part not in {"rest", "stand_in"})
+    if error["type"] == "extra_forbidden":
+        return f"{name}: 未知的配置项 · unknown key" + _did_you_mean(where[-1], _known_at(where))
+    if error["type"] == "missing":
+        return f"{name}: 缺少此项 · is missing"
+    return f"{name}: {error['msg'].removeprefix('Value error, ')}"
+
+
+def _known_at(where: Sequence[str]) -> Sequence[str]:
+    """The keys that are known beside the one at ``where``."""
+    special: Mapping[tuple[str, ...], type[BaseModel]] = {
+        ("adapters", "trading", "rest"): RestTrading,
+        ("adapters", "trading", "stand_in"): TradingStandIn,
+        ("adapters", "experts", "stand_in"): ExpertsStandIn,
+    }
+    parent = tuple(where[:-1])
+    model: Any = special.get(parent)
+    if model is None and len(parent) > _PAIR:
+        model = RestAdapter if parent[-1] == "rest" else StandIn
+    if model is None:
+        model = Config
+        for part in parent:
+            model = model.model_fields[part].annotation
+    return list(model.model_fields)
+
+
+def _did_you_mean(word: str, known: Mapping[str, Any] | Sequence[str]) -> str:
+    close = difflib.get_close_matches(word, list(known), n=1)
+    if close:
+        return f";是否想写 · did you mean {close[0]!r}?"
+    return f";可用 · known are: {', '.join(known)}"

@@ -1,0 +1,251 @@
+"""A center's keys on disk: made once, read at every start, published as a descriptor.
+
+One file a key in a folder that only the node's user can enter (0700, files 0600). A file is
+written whole, synced and renamed, and ``created`` is the last of them: a folder without it is
+a creation that was cut short, and starting on half a set of keys is refused.
+
+The TLS certificate is self-signed and pinned by partners through the descriptor, so its name
+is the center id and no authority is involved; it is renewed with a new descriptor.
+"""
+
+import datetime as dt
+import os
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Final
+
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+)
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+from typing_extensions import override
+
+from federation.engine.identity import Identity
+from federation.ids import CenterId
+from federation.trust.envelope import sign_alone
+from federation.trust.keys import (
+    DESCRIPTOR_TYPE,
+    RAW_KEY_BYTES,
+    Descriptor,
+    SecretKeys,
+    generate,
+    public_ed25519,
+    public_x25519,
+    root_center_id,
+)
+from federation.wire.words import DESCRIPTOR, encode_signed_descriptor
+from node.config import Config
+from node.store import cipher
+
+CERTIFICATE_DAYS: Final = 365  # renewed with the yearly joint test
+BACKDATED: Final = dt.timedelta(hours=1)  # a partner's clock may be behind ours
+FOLDER_MODE: Final = 0o700
+FILE_MODE: Final = 0o600
+FIRST_SEQUENCE: Final = 1  # rotation counts on from here
+
+_DATA: Final = "data.key"
+_TLS_KEY: Final = "tls.key.pem"
+_TLS_CERTIFICATE: Final = "tls.certificate.pem"
+_CREATED: Final = "created"
+
+
+class BadKeys(Exception):
+    """The key folder cannot be used; the words say what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Keys:
+    """Everything secret that a node has. ``repr`` names nothing.
+
+    Args:
+        secrets: The federation's private keys.
+        data: The key that personal data is sealed under, 32 bytes.
+        tls_key: PEM, PKCS 8, ECDSA over P-256.
+        tls_certificate: PEM, self-signed.
+        made_at_ms: When the folder was made: the descriptor's time, so that the descriptor
+            is the same bytes at every start.
+    """
+
+    secrets: SecretKeys
+    data: bytes
+    tls_key: bytes
+    tls_certificate: bytes
+    made_at_ms: int
+
+    @override
+    def __repr__(self) -> str:
+        return f"Keys({self.center}, …)"
+
+    @property
+    def center(self) -> CenterId:
+        """The center id that the root key makes."""
+        return root_center_id(public_ed25519(self.secrets.root))
+
+    @property
+    def certificate_der(self) -> bytes:
+        """The TLS certificate as partners pin it."""
+        return x509.load_pem_x509_certificate(self.tls_certificate).public_bytes(Encoding.DER)
+
+    @property
+    def certificate_ends_ms(self) -> int:
+        """When the TLS certificate ends, unix milliseconds."""
+        ends = x509.load_pem_x509_certificate(self.tls_certificate).not_valid_after_utc
+        return int(ends.timestamp() * 1000)
+
+
+def exists(folder: Path) -> bool:
+    """Whether ``create`` was completed here."""
+    return (folder / _CREATED).exists()
+
+
+def create(folder: Path, random: Callable[[int], bytes], now_ms: int) -> Keys:
+    """Make a center's keys in ``folder``.
+
+    Args:
+        folder: Made if missing; must be empty otherwise.
+        random: Gives that many bytes fit for keys.
+        now_ms: The time, unix milliseconds.
+
+    Raises:
+        BadKeys: Something is in the folder already.
+    """
+    folder.mkdir(parents=True, mode=FOLDER_MODE, exist_ok=True)
+    folder.chmod(FOLDER_MODE)
+    if any(folder.iterdir()):
+        raise BadKeys(
+            f"{folder} 不是空的,不会覆盖任何密钥 · is not empty, and no key is ever overwritten: "
+            "恢复备份,或移走后再试 · restore a backup, or move the folder away"
+        )
+    secrets = generate(random)
+    data = random(cipher.KEY_BYTES)
+    center = root_center_id(public_ed25519(secrets.root))
+    tls_key, tls_certificate = make_certificate(center, now_ms)
+    for field in fields(secrets):
+        _write(folder / f"{field.name}.key", getattr(secrets, field.name))
+    _write(folder / _DATA, data)
+    _write(folder / _TLS_KEY, tls_key)
+    _write(folder / _TLS_CERTIFICATE, tls_certificate)
+    _write(folder / _CREATED, str(now_ms).encode())
+    return Keys(secrets, data, tls_key, tls_certificate, now_ms)
+
+
+def load(folder: Path) -> Keys:
+    """Read the keys of a folder that ``create`` made.
+
+    Raises:
+        BadKeys: None were made here, a file is missing or damaged, or others can read them.
+    """
+    if not exists(folder):
+        raise BadKeys(
+            f"{folder} 中没有密钥 · has no keys: 执行 · run `lianping init`, or restore a backup"
+        )
+    if folder.stat().st_mode & 0o077:
+        raise BadKeys(f"{folder} 对其他用户开放 · is open to others: chmod 700 {folder}")
+    secrets = SecretKeys(
+        *(_read(folder / f"{field.name}.key", RAW_KEY_BYTES) for field in fields(SecretKeys))
+    )
+    keys = Keys(
+        secrets,
+        _read(folder / _DATA, cipher.KEY_BYTES),
+        _read(folder / _TLS_KEY),
+        _read(folder / _TLS_CERTIFICATE),
+        int(_read(folder / _CREATED)),
+    )
+    try:
+        certificate = x509.load_pem_x509_certificate(keys.tls_certificate)
+    except ValueError as error:
+        raise BadKeys(f"{folder / _TLS_CERTIFICATE} 已损坏 · is damaged: {error}") from error
+    if certificate.subject.rfc4514_string() != f"CN={keys.center}":
+        raise BadKeys(
+            f"{folder}: 证书与根密钥不符 · the certificate is not of this root key; "
+            "恢复整个文件夹 · restore the whole folder from one backup"
+        )
+    return keys
+
+
+def make_certificate(center: CenterId, now_ms: int) -> tuple[bytes, bytes]:
+    """A TLS key and its self-signed certificate, PEM; the DNS name is the center id."""
+    private = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, center)])
+    begins = dt.datetime.fromtimestamp(now_ms // 1000, dt.UTC) - BACKDATED
+    uses = [ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH]
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(private.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(begins)
+        .not_valid_after(begins + dt.timedelta(days=CERTIFICATE_DAYS))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName(center)]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
+        .add_extension(x509.ExtendedKeyUsage(uses), critical=False)
+        .sign(private, SHA256())
+    )
+    pem = private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    return pem, certificate.public_bytes(Encoding.PEM)
+
+
+def identity(config: Config, keys: Keys) -> Identity:
+    """Who we are, with the descriptor that our root key signs.
+
+    The descriptor depends on nothing but keys and configuration, so it is the same at every
+    start until one of them is changed.
+    """
+    secrets = keys.secrets
+    descriptor = Descriptor(
+        center_id=keys.center,
+        root_key=public_ed25519(secrets.root),
+        sequence=FIRST_SEQUENCE,
+        name=config.center.name,
+        uscc=config.center.uscc,
+        region_code=config.center.region_code,
+        address=config.listen.advertise,
+        tls_certificate=keys.certificate_der,
+        message_key=public_ed25519(secrets.message),
+        log_key=public_ed25519(secrets.log),
+        witness_key=public_ed25519(secrets.witness),
+        sealing_key=public_x25519(secrets.sealing),
+        made_at_ms=keys.made_at_ms,
+    )
+    encoded = DESCRIPTOR.encode(descriptor)
+    signature = sign_alone(DESCRIPTOR_TYPE, encoded, secrets.root_signer)
+    return Identity(descriptor, encode_signed_descriptor(encoded, signature), secrets)
+
+
+def _write(path: Path, content: bytes) -> None:
+    """Write a file that is there whole or not at all, also after a power cut."""
+    draft = path.with_name(f".{path.name}.new")
+    with open(
+        draft, "xb", opener=lambda name, flags: os.open(name, flags, FILE_MODE)
+    ) as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    draft.replace(path)
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
+
+
+def _read(path: Path, size: int | None = None) -> bytes:
+    try:
+        raw = path.read_bytes()
+    except OSError as error:
+        raise BadKeys(
+            f"{path} 无法读取 · cannot be read ({error.strerror}): 恢复备份 · restore a backup"
+        ) from error
+    if size is not None and len(raw) != size:
+        raise BadKeys(
+            f"{path} 应为 {size} 字节 · must have {size} bytes, not {len(raw)}: "
+            "恢复备份 · restore a backup"
+        )
+    return raw
