@@ -248,14 +248,14 @@ CREATE TABLE expert (
 CREATE TABLE project (
     id BLOB PRIMARY KEY,
     code TEXT NOT NULL UNIQUE,
-    lot_code TEXT NOT NULL,
     name TEXT NOT NULL,
+    lots TEXT NOT NULL,
     kind TEXT NOT NULL,
     region_code TEXT NOT NULL,
     tenderee TEXT NOT NULL,
     tenderee_uscc TEXT NOT NULL,
-    agency TEXT NOT NULL,
-    agency_uscc TEXT NOT NULL,
+    agency TEXT,
+    agency_uscc TEXT,
     bid_deadline_ms INTEGER NOT NULL,
     start_ms INTEGER NOT NULL,
     end_ms INTEGER NOT NULL,
@@ -263,8 +263,9 @@ CREATE TABLE project (
     plan TEXT,
     created_by TEXT NOT NULL,
     created_at_ms INTEGER NOT NULL,
-    accepted_by TEXT,
-    accepted_at_ms INTEGER
+    ruled_by TEXT,
+    ruled_at_ms INTEGER,
+    reason TEXT NOT NULL DEFAULT ''
 ) STRICT, WITHOUT ROWID;
 
 -- Representatives of the tenderee (招标人代表).
@@ -284,6 +285,7 @@ CREATE TABLE bundle (
     decision TEXT,
     reason TEXT NOT NULL,
     decide_by_ms INTEGER NOT NULL,
+    planned_by TEXT NOT NULL,
     created_at_ms INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 
@@ -298,13 +300,15 @@ CREATE TABLE booking (
     start_ms INTEGER NOT NULL,
     end_ms INTEGER NOT NULL,
     promise_ends_ms INTEGER,
-    told INTEGER NOT NULL DEFAULT 0
+    note TEXT NOT NULL DEFAULT ''
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX booking_bundle ON booking (bundle);
+CREATE INDEX booking_project ON booking (project);
 
 -- Draws -----------------------------------------------------------------------------------
 
--- Our share of a draw. open_hash is O; sealed_value is our random value.
+-- Our share of a draw. sealed_value is our random value; reveal_after the size of our log that
+-- the peer must have cosigned before we reveal it. exclusion_salt opens the exclusion commitment.
 CREATE TABLE draw (
     conversation BLOB PRIMARY KEY,
     role TEXT NOT NULL,
@@ -315,6 +319,7 @@ CREATE TABLE draw (
     epoch TEXT NOT NULL,
     sealed_value BLOB,
     reveal_after INTEGER,
+    exclusion_salt BLOB,
     created_at_ms INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX draw_booking ON draw (booking);

@@ -1,0 +1,167 @@
+"""Bookings: one row per leg, at the host and at the sub alike. SQL only.
+
+A booking's id is its conversation's, and its phase is the conversation's: it is joined,
+never copied, so that the two cannot disagree.
+"""
+
+import sqlite3
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final, cast
+
+from federation.ids import AgreementId, CenterId, ConversationId
+from federation.protocol import booking
+from federation.protocol.booking import Decide, Hold
+from federation.protocol.conversation import REFUSED, Phase, Role
+from federation.wire.words import PAYLOAD_TYPES, decode_word, encode_word
+
+
+@dataclass(frozen=True, slots=True)
+class BookingRow:
+    """One leg.
+
+    Args:
+        conversation: The booking's id.
+        role: Ours: ``booking.HOST`` or ``booking.SUB``.
+        peer: The other center.
+        bundle: The bundle it is a leg of.
+        project: The project's id; None at the sub, who is not told.
+        hold: What was asked for.
+        start_ms: Start of the window, unix milliseconds.
+        end_ms: End of the window.
+        promise_ends_ms: At the host, when the sub's promise ends on our clock; else None.
+        note: Why the leg ended, in words for people, or "".
+        phase: The conversation's.
+        agreement: Under which agreement.
+    """
+
+    conversation: ConversationId
+    role: Role
+    peer: CenterId
+    bundle: bytes
+    project: bytes | None
+    hold: Hold
+    start_ms: int
+    end_ms: int
+    promise_ends_ms: int | None
+    note: str
+    phase: Phase
+    agreement: AgreementId
+
+
+@dataclass(frozen=True, slots=True)
+class NewBooking:
+    """What is stored when a Hold was said or heard."""
+
+    conversation: ConversationId
+    role: Role
+    peer: CenterId
+    project: bytes | None
+    hold: Hold
+
+
+_SELECT: Final = (
+    "SELECT b.conversation, b.role, b.peer, b.bundle, b.project, b.hold, b.start_ms, b.end_ms,"
+    " b.promise_ends_ms, b.note, c.phase, c.agreement"
+    " FROM booking b JOIN conversation c ON c.id = b.conversation"
+)
+_HOLD: Final = PAYLOAD_TYPES[Hold]
+_OVER: Final = booking.BOOKING.over | {REFUSED}
+
+
+def add(connection: sqlite3.Connection, new: NewBooking) -> None:
+    """Store a leg."""
+    connection.execute(
+        "INSERT INTO booking (conversation, role, peer, bundle, project, hold, start_ms, end_ms)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        (
+            new.conversation,
+            new.role,
+            new.peer,
+            new.hold.bundle_id,
+            new.project,
+            encode_word(new.hold),
+            new.hold.start_ms,
+            new.hold.end_ms,
+        ),
+    )
+
+
+def get(connection: sqlite3.Connection, booking_id: bytes) -> BookingRow | None:
+    """A booking by id."""
+    row = connection.execute(_SELECT + " WHERE b.conversation = ?", (booking_id,)).fetchone()
+    return None if row is None else _booking(row)
+
+
+def all(connection: sqlite3.Connection) -> list[BookingRow]:  # noqa: A001
+    """Every booking, the latest window first."""
+    return _rows(connection, " ORDER BY b.start_ms DESC, b.conversation")
+
+
+def of_project(connection: sqlite3.Connection, project: bytes) -> list[BookingRow]:
+    """The legs of all bundles of a project, in a fixed order."""
+    return _rows(connection, " WHERE b.project = ? ORDER BY b.conversation", project)
+
+
+def of_bundle(connection: sqlite3.Connection, bundle: bytes) -> list[BookingRow]:
+    """The legs of one of our bundles, in a fixed order."""
+    return _rows(
+        connection, " WHERE b.bundle = ? AND b.role = 'HOST' ORDER BY b.conversation", bundle
+    )
+
+
+def set_promise(connection: sqlite3.Connection, booking_id: bytes, promise_ends_ms: int) -> None:
+    """Store until when the sub keeps its promise."""
+    connection.execute(
+        "UPDATE booking SET promise_ends_ms = ? WHERE conversation = ?",
+        (promise_ends_ms, booking_id),
+    )
+
+
+def set_note(connection: sqlite3.Connection, booking_id: bytes, note: str) -> None:
+    """Store why a leg ended."""
+    connection.execute("UPDATE booking SET note = ? WHERE conversation = ?", (note, booking_id))
+
+
+def count_open(connection: sqlite3.Connection, role: Role, peer: CenterId, agreement: bytes) -> int:
+    """How many bookings of an agreement are open: what its quota is counted by."""
+    rows = connection.execute(
+        "SELECT c.phase FROM booking b JOIN conversation c ON c.id = b.conversation"
+        " WHERE b.role = ? AND b.peer = ? AND c.agreement = ?",
+        (role, peer, agreement),
+    ).fetchall()
+    return sum(phase not in _OVER for (phase,) in rows)
+
+
+def decision_pending(connection: sqlite3.Connection, booking_id: bytes) -> bool:
+    """Whether a Decide of ours waits for the sub's receipt."""
+    row = connection.execute(
+        "SELECT 1 FROM said WHERE conversation = ? AND payload_type = ? AND receipt IS NULL",
+        (booking_id, PAYLOAD_TYPES[Decide]),
+    ).fetchone()
+    return row is not None
+
+
+def _rows(connection: sqlite3.Connection, clause: str, *values: object) -> list[BookingRow]:
+    return [_booking(row) for row in connection.execute(_SELECT + clause, values).fetchall()]
+
+
+def _booking(row: Sequence[Any]) -> BookingRow:
+    (
+        conversation, role, peer, bundle, project, hold, start_ms, end_ms, promise_ends_ms, note,
+        phase, agreement,
+    ) = row  # fmt: skip
+    return BookingRow(
+        conversation=ConversationId(conversation),
+        role=Role(role),
+        peer=CenterId(peer),
+        bundle=bundle,
+        project=project,
+        hold=cast("Hold", decode_word(_HOLD, hold)),
+        start_ms=start_ms,
+        end_ms=end_ms,
+        promise_ends_ms=promise_ends_ms,
+        note=note,
+        phase=Phase(phase),
+        agreement=AgreementId(agreement),
+    )
