@@ -1,0 +1,101 @@
+"""Every number of the transport, and why it is this number.
+
+Nothing else lives here, so that an operator who asks "why was this refused" and a reviewer
+who asks "what can a hostile peer cost us" read one page. What is a rule between centers
+(64 envelopes, a call of 1 MiB, a skew of 120 s) lives with the protocol and is only used here.
+"""
+
+from typing import Final
+
+from federation.trust.envelope import MAX_BATCH
+from federation.wire.envelopes import MAX_CALL_BYTES
+
+# Sizes
+
+MAX_MESSAGE_BYTES: Final = MAX_CALL_BYTES + 64 * 1024
+"""gRPC's own limit, both ways. A little above the protocol's 1 MiB, so that a call that is
+just too large reaches the check that counts it; what is far larger never enters our memory."""
+MAX_METADATA_BYTES: Final = 8 * 1024
+"""We read no metadata; traces and load-balancers add some hundred bytes."""
+MAX_PAGE: Final = MAX_BATCH
+"""Envelopes in one page of Follow: what one signature covers."""
+MAX_PAGE_BYTES: Final = 8 * 1024 * 1024
+"""A page as a whole: 64 words of 128 KiB. A peer that streams more is cut off."""
+
+# Seconds of one call
+
+UNARY_SECONDS: Final = 10.0
+"""The deadline of our own calls: a commit takes milliseconds, a line of a county center some
+seconds. The outbox tries again, so giving up costs nothing."""
+FOLLOW_SECONDS: Final = 30.0
+"""The deadline of a page: up to 8 MiB over a line of 4 Mbit/s."""
+MAX_DEADLINE_SECONDS: Final = 60.0
+"""What we let a caller ask for. A call without deadline would hold its place for ever."""
+DEADLINE_SLACK_SECONDS: Final = 1.0
+"""A deadline travels as a duration and is rounded up on the way."""
+
+# Concurrency
+
+MAX_CONCURRENT_RPCS: Final = 200
+"""Of all peers together; beyond it gRPC answers RESOURCE_EXHAUSTED. About a second's work."""
+MAX_CONCURRENT_RPCS_PER_PEER: Final = 64
+"""So that no three peers can take all places."""
+MAX_CONCURRENT_STREAMS: Final = 256
+"""Per connection, above the limits that answer politely: gRPC's own way of enforcing this
+one is to reset streams, which looks like an outage."""
+MAX_CALLS_TO_ONE_PEER: Final = 32
+"""Our own calls at the same time to one peer: half of what it lets us have."""
+
+# Connections, milliseconds as gRPC wants them
+
+HANDSHAKE_MS: Final = 5_000
+"""gRPC waits 120 s by default, which lets anybody hold sockets for nothing."""
+MAX_CONNECTION_IDLE_MS: Final = 300_000
+"""Well above the heartbeat, so that a living peer keeps its connection."""
+MAX_CONNECTION_AGE_MS: Final = 3_600_000
+"""A connection is judged by the certificates pinned when it began; no older than an hour."""
+MAX_CONNECTION_AGE_GRACE_MS: Final = 60_000
+"""The longest deadline that a call can have."""
+SERVER_KEEPALIVE_MS: Final = 60_000
+"""Frees what dead clients hold."""
+CLIENT_KEEPALIVE_MS: Final = 30_000
+"""Notices a dead line between two heartbeats. Not below ``MIN_PING_MS`` of the other side,
+which would answer ``too_many_pings``."""
+KEEPALIVE_TIMEOUT_MS: Final = 10_000
+"""As long as a call may take."""
+MIN_PING_MS: Final = 20_000
+"""Pings more often than this are an attack."""
+MAX_PING_STRIKES: Final = 2
+"""gRPC's default, written down."""
+FIRST_RECONNECT_MS: Final = 500
+"""As the outbox's first back-off."""
+MAX_RECONNECT_MS: Final = 5_000
+"""gRPC's default of 120 s would hide for two minutes that a peer is back."""
+STOP_GRACE_SECONDS: Final = 10.0
+"""As long as a call of ours may take."""
+
+# Pumps, seconds
+
+HEARTBEAT_SECONDS: Final = 60.0
+"""Clock, reachability and witnessing are at most this old."""
+FIRST_CONTACT_MAX_SECONDS: Final = 60.0
+"""The longest wait between two tries to reach a peer that was never reached: no slower than
+the heartbeat."""
+OUTBOX_SECONDS: Final = 30.0
+"""The outbox looks at least this often, should a wake-up ever be lost."""
+ALARM_SECONDS: Final = 30.0
+"""Alarms look at least this often: the clock may have been set."""
+ERRAND_SECONDS: Final = 5.0
+"""Errands may be left by any transaction, so we look often; it is one indexed read."""
+REST_SECONDS: Final = 0.25
+"""The shortest pause between two looks at alarms or errands: under load, one look for many
+words. Deadlines are minutes; nobody notices a quarter of a second."""
+FLUSH_SECONDS: Final = 0.3
+"""How long after a word we ask the peer to cosign it: long enough to catch its neighbours,
+short enough for a gate that waits for the cosignature."""
+CALLED_SECONDS: Final = 1.0
+"""How often a peer's calls may reset the back-off of our words for it: not above its start."""
+PEERS_SECONDS: Final = 5.0
+"""How soon a newly pinned peer gets its pumps if nobody rings."""
+RESTART_SECONDS: Final = 1.0
+"""The pause before a pump that failed is started again: a full disk is not worth a busy loop."""
