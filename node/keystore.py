@@ -16,18 +16,11 @@ from pathlib import Path
 from typing import Final
 
 from cryptography import x509
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.serialization import (
-    Encoding,
-    NoEncryption,
-    PrivateFormat,
-)
-from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from typing_extensions import override
 
 from federation.engine.identity import Identity
 from federation.ids import CenterId
+from federation.transport.tls import TlsKeys, new_key, self_signed
 from federation.trust.envelope import sign_alone
 from federation.trust.keys import (
     DESCRIPTOR_TYPE,
@@ -51,7 +44,7 @@ FIRST_SEQUENCE: Final = 1  # rotation counts on from here
 
 _DATA: Final = "data.key"
 _TLS_KEY: Final = "tls.key.pem"
-_TLS_CERTIFICATE: Final = "tls.certificate.pem"
+_TLS_CERTIFICATE: Final = "tls.certificate.der"
 _CREATED: Final = "created"
 
 
@@ -66,16 +59,14 @@ class Keys:
     Args:
         secrets: The federation's private keys.
         data: The key that personal data is sealed under, 32 bytes.
-        tls_key: PEM, PKCS 8, ECDSA over P-256.
-        tls_certificate: PEM, self-signed.
+        tls: What we show at a handshake.
         made_at_ms: When the folder was made: the descriptor's time, so that the descriptor
             is the same bytes at every start.
     """
 
     secrets: SecretKeys
     data: bytes
-    tls_key: bytes
-    tls_certificate: bytes
+    tls: TlsKeys
     made_at_ms: int
 
     @override
@@ -88,14 +79,9 @@ class Keys:
         return root_center_id(public_ed25519(self.secrets.root))
 
     @property
-    def certificate_der(self) -> bytes:
-        """The TLS certificate as partners pin it."""
-        return x509.load_pem_x509_certificate(self.tls_certificate).public_bytes(Encoding.DER)
-
-    @property
     def certificate_ends_ms(self) -> int:
         """When the TLS certificate ends, unix milliseconds."""
-        ends = x509.load_pem_x509_certificate(self.tls_certificate).not_valid_after_utc
+        ends = x509.load_der_x509_certificate(self.tls.certificate).not_valid_after_utc
         return int(ends.timestamp() * 1000)
 
 
@@ -125,14 +111,15 @@ def create(folder: Path, random: Callable[[int], bytes], now_ms: int) -> Keys:
     secrets = generate(random)
     data = random(cipher.KEY_BYTES)
     center = root_center_id(public_ed25519(secrets.root))
-    tls_key, tls_certificate = make_certificate(center, now_ms)
+    begins = dt.datetime.fromtimestamp(now_ms // 1000, dt.UTC) - BACKDATED
+    tls = self_signed(center, new_key(), begins, begins + dt.timedelta(days=CERTIFICATE_DAYS))
     for field in fields(secrets):
         _write(folder / f"{field.name}.key", getattr(secrets, field.name))
     _write(folder / _DATA, data)
-    _write(folder / _TLS_KEY, tls_key)
-    _write(folder / _TLS_CERTIFICATE, tls_certificate)
+    _write(folder / _TLS_KEY, tls.private_key)
+    _write(folder / _TLS_CERTIFICATE, tls.certificate)
     _write(folder / _CREATED, str(now_ms).encode())
-    return Keys(secrets, data, tls_key, tls_certificate, now_ms)
+    return Keys(secrets, data, tls, now_ms)
 
 
 def load(folder: Path) -> Keys:
@@ -153,12 +140,11 @@ def load(folder: Path) -> Keys:
     keys = Keys(
         secrets,
         _read(folder / _DATA, cipher.KEY_BYTES),
-        _read(folder / _TLS_KEY),
-        _read(folder / _TLS_CERTIFICATE),
+        TlsKeys(_read(folder / _TLS_CERTIFICATE), _read(folder / _TLS_KEY)),
         int(_read(folder / _CREATED)),
     )
     try:
-        certificate = x509.load_pem_x509_certificate(keys.tls_certificate)
+        certificate = x509.load_der_x509_certificate(keys.tls.certificate)
     except ValueError as error:
         raise BadKeys(f"{folder / _TLS_CERTIFICATE} 已损坏 · is damaged: {error}") from error
     if certificate.subject.rfc4514_string() != f"CN={keys.center}":
@@ -167,29 +153,6 @@ def load(folder: Path) -> Keys:
             "恢复整个文件夹 · restore the whole folder from one backup"
         )
     return keys
-
-
-def make_certificate(center: CenterId, now_ms: int) -> tuple[bytes, bytes]:
-    """A TLS key and its self-signed certificate, PEM; the DNS name is the center id."""
-    private = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, center)])
-    begins = dt.datetime.fromtimestamp(now_ms // 1000, dt.UTC) - BACKDATED
-    uses = [ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH]
-    certificate = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(private.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(begins)
-        .not_valid_after(begins + dt.timedelta(days=CERTIFICATE_DAYS))
-        .add_extension(x509.SubjectAlternativeName([x509.DNSName(center)]), critical=False)
-        .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
-        .add_extension(x509.ExtendedKeyUsage(uses), critical=False)
-        .sign(private, SHA256())
-    )
-    pem = private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-    return pem, certificate.public_bytes(Encoding.PEM)
 
 
 def identity(config: Config, keys: Keys) -> Identity:
@@ -207,7 +170,7 @@ def identity(config: Config, keys: Keys) -> Identity:
         uscc=config.center.uscc,
         region_code=config.center.region_code,
         address=config.listen.advertise,
-        tls_certificate=keys.certificate_der,
+        tls_certificate=keys.tls.certificate,
         message_key=public_ed25519(secrets.message),
         log_key=public_ed25519(secrets.log),
         witness_key=public_ed25519(secrets.witness),
@@ -222,9 +185,7 @@ def identity(config: Config, keys: Keys) -> Identity:
 def _write(path: Path, content: bytes) -> None:
     """Write a file that is there whole or not at all, also after a power cut."""
     draft = path.with_name(f".{path.name}.new")
-    with open(
-        draft, "xb", opener=lambda name, flags: os.open(name, flags, FILE_MODE)
-    ) as file:
+    with open(draft, "xb", opener=lambda name, flags: os.open(name, flags, FILE_MODE)) as file:
         file.write(content)
         file.flush()
         os.fsync(file.fileno())

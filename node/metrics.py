@@ -1,0 +1,212 @@
+"""What a node shows to Prometheus, and what it notes on the way.
+
+Here: every metric by name, with its labels, and the listeners that engine and transport call.
+Not here: the page itself (``node.probes``) and the SQL of what is counted at each scrape
+(``node.store.figures``).
+
+Labels are bounded: ``peer`` is a pinned center's id or "other", kinds and words come from the
+protocol's tables, causes and reasons from constants. Nothing here is personal data.
+"""
+
+from collections.abc import Mapping
+from typing import Final
+
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    GCCollector,
+    Histogram,
+    PlatformCollector,
+    ProcessCollector,
+    generate_latest,
+)
+
+from federation.engine.witness import Sighting
+from federation.ids import CenterId
+from federation.ports import SaidWord
+from federation.trust.keyring import Keyring
+from federation.wire.envelopes import Outcome, Receipt
+from federation.wire.words import PAYLOAD_TYPES
+from node.store.figures import Figures
+
+OTHER: Final = "other"
+_SECONDS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+_GROUPS: Final = (1, 2, 4, 8, 16, 32, 64)
+
+_WORDS: Final[Mapping[str, tuple[str, str]]] = {
+    payload_type: (word.kind.value, word.__name__) for word, payload_type in PAYLOAD_TYPES.items()
+}
+
+
+class Metrics:
+    """All metrics of one node, in a registry of its own so that two nodes fit one process."""
+
+    def __init__(self, keyring: Keyring, version: str) -> None:
+        self._keyring = keyring
+        registry = self.registry = CollectorRegistry()
+        ProcessCollector(registry=registry)
+        PlatformCollector(registry=registry)
+        GCCollector(registry=registry)
+        build = Gauge("lianping_build_info", "Constant 1.", ["version"], registry=registry)
+        build.labels(version).set(1)
+        self.peer_up = Gauge(
+            "lianping_peer_up",
+            "1 if the last heartbeat of the peer was answered.",
+            ["peer"],
+            registry=registry,
+        )
+        self.skew = Gauge(
+            "lianping_peer_clock_skew_seconds",
+            "The peer's clock minus ours.",
+            ["peer"],
+            registry=registry,
+        )
+        self.outbox_depth = Gauge(
+            "lianping_outbox_depth",
+            "Words that the peer has not receipted.",
+            ["peer"],
+            registry=registry,
+        )
+        self.outbox_age = Gauge(
+            "lianping_outbox_oldest_age_seconds",
+            "Age of the oldest such word; 0 if there is none.",
+            ["peer"],
+            registry=registry,
+        )
+        self.words = Counter(
+            "lianping_words_total",
+            "Words said and heard, by outcome.",
+            ["peer", "kind", "word", "direction", "outcome"],
+            registry=registry,
+        )
+        self.refusals = Counter(
+            "lianping_refusals_total",
+            "Words that we refused, by reason.",
+            ["peer", "reason"],
+            registry=registry,
+        )
+        self.unauthenticated = Counter(
+            "lianping_unauthenticated_total",
+            "Calls that could not be tied to a known center, or were turned away.",
+            ["cause"],
+            registry=registry,
+        )
+        self.bookings = Gauge(
+            "lianping_bookings", "Bookings by phase.", ["state"], registry=registry
+        )
+        self.draws = Gauge("lianping_draws", "Draws by phase.", ["state"], registry=registry)
+        self.log_size = Gauge(
+            "lianping_log_size", "Entries of the evidence log.", registry=registry
+        )
+        self.log_cosigned = Gauge(
+            "lianping_log_cosigned_size",
+            "How much of our log the peer has cosigned.",
+            ["peer"],
+            registry=registry,
+        )
+        self.sightings = Counter(
+            "lianping_checkpoints_seen_total",
+            "Peers' checkpoints by what they turned out to be; fork is grave.",
+            ["peer", "sighting"],
+            registry=registry,
+        )
+        self.rpc_seconds = Histogram(
+            "lianping_rpc_seconds",
+            "Calls between centers.",
+            ["direction", "method", "outcome"],
+            buckets=_SECONDS,
+            registry=registry,
+        )
+        self.errands = Counter(
+            "lianping_errands_total",
+            "Errands to outside systems, by outcome.",
+            ["kind", "outcome"],
+            registry=registry,
+        )
+        self.group_size = Histogram(
+            "lianping_store_group_size",
+            "Transactions that shared one commit.",
+            buckets=_GROUPS,
+            registry=registry,
+        )
+        self.commit_seconds = Histogram(
+            "lianping_store_commit_seconds",
+            "Time of one group, with its commit.",
+            buckets=_SECONDS,
+            registry=registry,
+        )
+        self.http_seconds = Histogram(
+            "lianping_http_seconds",
+            "Requests of people and systems, by route.",
+            ["method", "route", "status"],
+            buckets=_SECONDS,
+            registry=registry,
+        )
+
+    def peer(self, center: str) -> str:
+        """The label of a center: its id if it is pinned."""
+        return center if center in self._keyring.peers else OTHER
+
+    # What engine and transport tell
+
+    def delivered(self, word: SaidWord, outcome: str) -> None:
+        """The outbox got a receipt."""
+        kind, name = _WORDS.get(word.payload_type, (OTHER, OTHER))
+        self.words.labels(self.peer(word.peer), kind, name, "out", outcome).inc()
+
+    def heard(self, peer: CenterId, payload_type: str, receipt: Receipt) -> None:
+        """A word was answered."""
+        kind, name = _WORDS.get(payload_type, (OTHER, OTHER))
+        label = self.peer(peer)
+        self.words.labels(label, kind, name, "in", receipt.outcome.name).inc()
+        if receipt.outcome is Outcome.REFUSED:
+            self.refusals.labels(label, receipt.reason).inc()
+
+    def seen(self, peer: CenterId, sighting: Sighting) -> None:
+        """A checkpoint was looked at."""
+        if sighting is not Sighting.NONE:
+            self.sightings.labels(self.peer(peer), sighting.value).inc()
+
+    def greeted(self, peer: CenterId, skew_ms: int) -> None:
+        """A peer's clock was compared with ours."""
+        self.skew.labels(self.peer(peer)).set(skew_ms / 1000)
+
+    def up(self, peer: CenterId, is_up: bool) -> None:
+        """A heartbeat was answered, or not."""
+        self.peer_up.labels(self.peer(peer)).set(1 if is_up else 0)
+
+    def turned_away(self, cause: str) -> None:
+        """A call was refused without a signature."""
+        self.unauthenticated.labels(cause).inc()
+
+    def called(self, direction: str, method: str, outcome: str, seconds: float) -> None:
+        """A call between centers ended."""
+        self.rpc_seconds.labels(direction, method, outcome).observe(seconds)
+
+    def committed(self, size: int, seconds: float) -> None:
+        """A group of transactions was committed. Called on the event loop."""
+        self.group_size.observe(size)
+        self.commit_seconds.observe(seconds)
+
+    def ran(self, kind: str, outcome: str) -> None:
+        """An errand was tried."""
+        self.errands.labels(kind, outcome).inc()
+
+    def page(self, figures: Figures, now_ms: int) -> bytes:
+        """The metrics page, with what was just counted in the database."""
+        for center in self._keyring.peers:
+            depth, oldest_ms = figures.outbox.get(center, (0, now_ms))
+            self.outbox_depth.labels(center).set(depth)
+            self.outbox_age.labels(center).set(max(0, now_ms - oldest_ms) / 1000)
+            self.log_cosigned.labels(center).set(figures.cosigned.get(center, 0))
+        self.log_size.set(figures.log_size)
+        _replace(self.bookings, figures.bookings)
+        _replace(self.draws, figures.draws)
+        return generate_latest(self.registry)
+
+
+def _replace(gauge: Gauge, counts: Mapping[str, int]) -> None:
+    gauge.clear()
+    for state, count in counts.items():
+        gauge.labels(state).set(count)

@@ -1,0 +1,58 @@
+"""What is counted in the database at each scrape of the metrics. SQL only."""
+
+import sqlite3
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """One look at the database.
+
+    Attributes:
+        outbox: For each peer with pending words: how many, and when the oldest was said.
+        log_size: Entries of our evidence log.
+        cosigned: How much of it each peer has cosigned.
+        bookings: How many bookings are in each phase.
+        draws: How many draws are in each phase.
+    """
+
+    outbox: Mapping[str, tuple[int, int]]
+    log_size: int
+    cosigned: Mapping[str, int]
+    bookings: Mapping[str, int]
+    draws: Mapping[str, int]
+
+
+def count(conn: sqlite3.Connection) -> Figures:
+    """Count. Each statement reads an index or a small table."""
+    (log_size,) = conn.execute("SELECT coalesce(max(idx) + 1, 0) FROM log_entry").fetchone()
+    return Figures(
+        outbox={
+            peer: (depth, oldest)
+            for peer, depth, oldest in conn.execute(
+                "SELECT peer, count(*), min(said_at_ms) FROM said WHERE receipt IS NULL"
+                " GROUP BY peer"
+            )
+        },
+        log_size=log_size,
+        cosigned=dict(conn.execute("SELECT peer, max(size) FROM cosigned GROUP BY peer")),
+        bookings=_phases(conn, "booking"),
+        draws=_phases(conn, "draw"),
+    )
+
+
+def write_probe(conn: sqlite3.Connection) -> None:
+    """Prove that the database can be written, and leave nothing behind."""
+    conn.execute("SAVEPOINT probe")
+    conn.execute("INSERT INTO login VALUES (x'00', '', '', 0)")
+    conn.execute("ROLLBACK TO probe")
+    conn.execute("RELEASE probe")
+
+
+def _phases(conn: sqlite3.Connection, kind: str) -> dict[str, int]:
+    return dict(
+        conn.execute(
+            "SELECT phase, count(*) FROM conversation WHERE kind = ? GROUP BY phase", (kind,)
+        )
+    )
