@@ -69,6 +69,15 @@ def by_id_number(
     return None if row is None else _expert(cipher, row)
 
 
+def holder_of(connection: sqlite3.Connection, cipher: ColumnCipher, id_number: str) -> str | None:
+    """The registry number that an identity number is registered under; opens nothing."""
+    row = connection.execute(
+        "SELECT uid FROM expert WHERE blind_id_number = ?",
+        (cipher.blind("expert.id_number", id_number),),
+    ).fetchone()
+    return None if row is None else str(row[0])
+
+
 def all(connection: sqlite3.Connection, cipher: ColumnCipher) -> list[Expert]:  # noqa: A001
     """The whole register, by registry number. Opens every sealed column: 3 per expert."""
     rows = connection.execute(

@@ -1,0 +1,98 @@
+"""What a peer may ask this center, and what it is told. Changes nothing.
+
+Here: free seats, for partners under an agreement only, and inclusion proofs, for envelopes
+that the asker sent or got itself: a log entry names the other center, and with whom else
+this one deals is nobody's business. How a conversation stands is the engine's answer.
+"""
+
+import json
+from typing import Final
+
+from federation.errors import Malformed, NoAgreement, Refused
+from federation.ids import CenterId
+from federation.wire.questions import (
+    AvailabilityAnswer,
+    AvailabilityQuestion,
+    Inclusion,
+    InclusionAnswer,
+    InclusionQuestion,
+)
+from node.domain.calendar import Window
+from node.domain.refusal import Inadmissible
+from node.domain.venue import Requirement
+from node.services.booking_terms import InForce
+from node.services.errors import NotFound
+from node.services.house import Desk
+from node.services.venues import Venues
+from node.store import checkpoints
+
+MAX_PROOF_BYTES: Final = 900 * 1024  # an answer must fit a call of 1 MiB with its envelope
+HASH_BYTES: Final = 32
+
+
+class Answers:
+    """Answers peers' questions: the negotiator's ``Questions``.
+
+    Args:
+        venues: The seats.
+        in_force: Finds the agreement with a peer.
+    """
+
+    def __init__(self, *, venues: Venues, in_force: InForce) -> None:
+        self._venues = venues
+        self._in_force = in_force
+
+    def answer(self, floor: Desk, peer: CenterId, question: object) -> object:
+        """Answer a verified question.
+
+        Raises:
+            NoAgreement: Seats were asked for by somebody who is no partner.
+            Malformed: The question contradicts itself, or is none that we answer.
+            Refused: The proofs are not to be had, or not in one answer.
+        """
+        if isinstance(question, AvailabilityQuestion):
+            return self._availability(floor, peer, question)
+        if isinstance(question, InclusionQuestion):
+            return _inclusion(floor, peer, question)
+        raise Malformed(f"{type(question).__name__} is no question that this node answers")
+
+    def _availability(
+        self, desk: Desk, peer: CenterId, question: AvailabilityQuestion
+    ) -> AvailabilityAnswer:
+        try:
+            self._in_force(desk, peer)
+        except NotFound as error:
+            raise NoAgreement("no agreement in force lets you ask for our seats") from error
+        try:
+            window = Window(question.start_ms, question.end_ms)
+            requirement = Requirement(
+                seats=question.seats,
+                equipment=frozenset(question.equipment),
+                overnight=question.overnight,
+            )
+        except Inadmissible as error:
+            raise Malformed(error.en) from error
+        return AvailabilityAnswer(self._venues.count_free(desk, window, requirement), desk.now_ms)
+
+
+def _inclusion(desk: Desk, peer: CenterId, question: InclusionQuestion) -> InclusionAnswer:
+    note = checkpoints.cosigned_at(desk.ledger.connection, peer, question.size)
+    if note is None:
+        raise Refused(
+            f"you have not cosigned a checkpoint of ours of size {question.size}; "
+            "ask for a size that you have"
+        )
+    items: list[Inclusion] = []
+    total = 0
+    for wanted in question.envelope_hashes:
+        for index, entry in desk.ledger.log_entries(wanted):
+            if index >= question.size or json.loads(entry)["peer"] != peer:
+                continue
+            path = desk.ledger.inclusion(index, question.size)
+            total += len(entry) + HASH_BYTES * (len(path) + 1)
+            if total > MAX_PROOF_BYTES:
+                raise Refused(
+                    f"the proofs have more than {MAX_PROOF_BYTES} bytes; ask for fewer at once"
+                )
+            items.append(Inclusion(wanted, index, entry, path))
+    return InclusionAnswer(note, tuple(items))

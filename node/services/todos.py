@@ -1,0 +1,50 @@
+"""What people still have to do, as they see it and tick it off.
+
+Here: the list of a role, and marking one as done by hand. Most to-dos are done by doing
+what they ask for: the service that left one closes it itself. Which to-dos there are is
+those services' affair.
+"""
+
+from typing import Final
+
+from node.services.errors import Conflicting, NotFound
+from node.services.house import Desk
+from node.store import todos
+from node.store.todos import Todo
+
+BY_SYSTEM: Final = "system"
+"""Who has done a to-do that events have overtaken."""
+
+BY_DOING: Final = frozenset({"vote_booking", "rule_project"})
+"""To-dos that only the deed itself closes: ticking them off would hide a question unanswered."""
+
+
+class Todos:
+    """The to-do lists."""
+
+    def open_for(self, desk: Desk, role: str) -> list[Todo]:
+        """What a role has to do, oldest first."""
+        return todos.open_for(desk.ledger.connection, role)
+
+    def tick(self, desk: Desk, todo_id: int, role: str, by: str) -> None:
+        """Mark a to-do of a role as done.
+
+        Raises:
+            NotFound: The role has no such open to-do.
+            Conflicting: It is closed by doing what it asks for.
+        """
+        found = todos.get(desk.ledger.connection, todo_id)
+        if found is None or found.role != role:
+            raise NotFound("没有这项待办,或已办结", "there is no such open to-do; look again")
+        if found.kind in BY_DOING:
+            raise Conflicting(
+                "该待办须办理后自动办结,不能直接勾选",
+                "this to-do closes when it is acted upon; it cannot be ticked off",
+            )
+        todos.done(
+            desk.ledger.connection,
+            kind=found.kind,
+            subject=found.subject,
+            by=by,
+            now_ms=desk.now_ms,
+        )

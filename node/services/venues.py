@@ -1,0 +1,112 @@
+"""The center's seats: taking the catalogue in, finding free ones, reserving them.
+
+Here: one import that happens wholly or not at all, and reservations under a holder: a
+bundle at the host, a booking at the sub. Which seats suit is ``node.domain.venue``; that
+none is held twice is the database's key, not a check made here.
+"""
+
+import sqlite3
+from collections.abc import Sequence
+from typing import Final
+
+from federation.errors import SeatsTaken
+from node.domain.calendar import MAX_WINDOW_MS, Window
+from node.domain.tabular import SeatRow
+from node.domain.venue import Requirement, Venue, choose_seats, suits
+from node.domain.workday import DAY_MS, END_OF_TIME_MS
+from node.services.errors import Invalid
+from node.services.house import Desk
+from node.store import venues
+
+LOOK_AHEAD_DAYS: Final = 14  # an evaluation put off by more than two weeks is planned anew
+
+
+class Venues:
+    """The seats of this center."""
+
+    def import_seats(self, desk: Desk, rows: Sequence[SeatRow]) -> int:
+        """Take a catalogue in, all or nothing; seats that it does not name stay.
+
+        Args:
+            desk: The floor.
+            rows: As ``node.domain.tabular.seats_from`` read them.
+
+        Returns:
+            How many seats were added or changed.
+
+        Raises:
+            Invalid: There is no row.
+        """
+        if not rows:
+            raise Invalid("表格中没有席位,请检查文件", "the table holds no seat; check the file")
+        for row in rows:
+            venues.put_seat(desk.ledger.connection, row)
+        return len(rows)
+
+    def catalogue(self, desk: Desk) -> list[Venue]:
+        """All venues with their rooms and seats."""
+        return venues.catalogue(desk.ledger.connection)
+
+    def free_seats(self, desk: Desk, window: Window, requirement: Requirement) -> tuple[str, ...]:
+        """Choose seats that are free all through a window; empty when there are not enough."""
+        connection = desk.ledger.connection
+        chosen = choose_seats(
+            venues.catalogue(connection), requirement, venues.taken(connection, window)
+        )
+        return chosen or ()
+
+    def count_free(self, desk: Desk, window: Window, requirement: Requirement) -> int:
+        """How many suitable seats the venue with the most of them has free in a window."""
+        connection = desk.ledger.connection
+        taken = venues.taken(connection, window)
+        counts = [
+            sum(
+                seat.id not in taken and suits(venue, room, seat, requirement)
+                for room in venue.rooms
+                for seat in room.seats
+            )
+            for venue in venues.catalogue(connection)
+        ]
+        return max(counts, default=0)
+
+    def next_free_ms(self, desk: Desk, window: Window, requirement: Requirement) -> int | None:
+        """The start of the next window, at the same time of a later day, that has free seats.
+
+        Returns:
+            Unix milliseconds; None when there is none within ``LOOK_AHEAD_DAYS``.
+        """
+        connection = desk.ledger.connection
+        catalogue = venues.catalogue(connection)
+        for day in range(1, LOOK_AHEAD_DAYS + 1):
+            start_ms = window.start_ms + day * DAY_MS
+            end_ms = window.end_ms + day * DAY_MS
+            if start_ms <= desk.now_ms:
+                continue
+            if end_ms > END_OF_TIME_MS:
+                return None
+            taken = venues.taken(connection, Window(start_ms, end_ms))
+            if choose_seats(catalogue, requirement, taken):
+                return start_ms
+        return None
+
+    def reserve(self, desk: Desk, holder: bytes, seats: Sequence[str], window: Window) -> None:
+        """Reserve seats for a holder.
+
+        Raises:
+            SeatsTaken: Somebody holds one of them for some of that time.
+        """
+        try:
+            venues.hold(desk.ledger.connection, holder, seats, window)
+        except sqlite3.IntegrityError as error:
+            raise SeatsTaken("one of the seats is held by somebody else in that time") from error
+
+    def release(self, desk: Desk, holder: bytes) -> None:
+        """Give back what a holder holds; nothing is a fine amount to hold."""
+        venues.release(desk.ledger.connection, holder)
+
+    def places(self, desk: Desk, holder: bytes) -> list[tuple[str, str, str]]:
+        """(venue, room, seat) by name that a holder holds, for the people at the desk."""
+        return venues.seats_with_names(desk.ledger.connection, holder)
+
+
+assert MAX_WINDOW_MS < LOOK_AHEAD_DAYS * DAY_MS, "a window put off must be able to clear itself"
