@@ -9,7 +9,6 @@ centers for is ``node.services.bookings``.
 
 import sqlite3
 from collections.abc import Sequence
-from typing import Final
 
 from node.domain.codes import resident_id
 from node.domain.expert import person_name
@@ -17,12 +16,10 @@ from node.domain.project import Project, ProjectState, check_deadline
 from node.domain.refusal import Inadmissible
 from node.services.errors import Conflicting, Invalid, NotFound
 from node.services.house import Desk
+from node.services.todos import RULE_PROJECT
 from node.store import projects, todos
 from node.store.cipher import ColumnCipher
 from node.store.projects import ProjectRow, Representative
-
-RULE_PROJECT: Final = "rule_project"
-"""The kind of the to-do by which staff hears of a submitted project."""
 
 
 class Projects:

@@ -15,7 +15,13 @@ from node.store.todos import Todo
 BY_SYSTEM: Final = "system"
 """Who has done a to-do that events have overtaken."""
 
-BY_DOING: Final = frozenset({"vote_booking", "rule_project"})
+RULE_PROJECT: Final = "rule_project"
+"""Asks the host's staff to accept or reject a submitted project."""
+
+VOTE_BOOKING: Final = "vote_booking"
+"""Asks the sub's staff to answer a Hold."""
+
+BY_DOING: Final = frozenset({RULE_PROJECT, VOTE_BOOKING})
 """To-dos that only the deed itself closes: ticking them off would hide a question unanswered."""
 
 

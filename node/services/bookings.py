@@ -1,0 +1,377 @@
+"""Bookings: what each word of a booking means here, at the host and at the sub.
+
+Here: the sub's answers to a Hold, its staff's vote, its seats; the host's legs, whose
+bundle ``node.services.bundling`` decides. The sub keeps the seats in every phase of
+``KEEPS_SEATS`` and gives them back in every other, so a decision that arrives late still
+finds them.
+"""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Final
+
+from federation.engine.floor import Said
+from federation.errors import Malformed, OutOfScope, SeatsTaken, TooLate
+from federation.ids import CenterId
+from federation.protocol import booking
+from federation.protocol.agreement import AgreementTerms
+from federation.protocol.booking import Answer, Complete, Decide, Decision, Hold, Vote
+from federation.protocol.conversation import Conversation, Word
+from federation.wire.envelopes import Receipt, Statement
+from node.domain.project import BookingRequest
+from node.domain.refusal import Inadmissible
+from node.domain.venue import MAX_SEATS
+from node.domain.workday import shanghai_date
+from node.services.booking_terms import (
+    InForce,
+    Tested,
+    check_hold,
+    requirement_of,
+    window_of,
+)
+from node.services.bundling import Bundling, LocalRules
+from node.services.errands import Handler
+from node.services.errors import Conflicting, Invalid, NotFound
+from node.services.house import Desk
+from node.services.notices import Notice
+from node.services.todos import BY_SYSTEM, VOTE_BOOKING
+from node.services.venues import Venues
+from node.store import bookings, bundles, todos
+from node.store.bookings import BookingRow, NewBooking
+from node.store.bundles import BundleRow
+
+PREPARE: Final = "prepare_booking"
+"""The to-do that asks the sub's staff to prepare the seats of a confirmed booking."""
+IN_DOUBT: Final = "booking_in_doubt"
+"""The to-do that tells the sub's staff that the host's decision is overdue."""
+EXCEPTION: Final = "booking_exception"
+"""The to-do by which the host's staff learns that a sub refused a word of a booking."""
+MAX_REASON_CHARS: Final = 1_000  # what a word's field holds; federation.wire.rules
+
+
+class Bookings:
+    """The reaction to bookings, and what people do about them.
+
+    Args:
+        venues: This center's seats.
+        in_force: Finds the agreement with a peer.
+        tested: Whether the joint test that an agreement demands was passed.
+        local: This center's own rules on committees.
+        notice: Whom to text about a Hold, or None.
+    """
+
+    def __init__(
+        self,
+        *,
+        venues: Venues,
+        in_force: InForce,
+        tested: Tested,
+        local: LocalRules | None = None,
+        notice: Notice | None = None,
+    ) -> None:
+        self._venues = venues
+        self._tested = tested
+        self._notice = notice
+        self._bundling = Bundling(
+            venues=venues, in_force=in_force, tested=tested, local=local or LocalRules()
+        )
+
+    # What people do
+
+    def plan(self, desk: Desk, project_id: bytes, request: BookingRequest, by: str) -> bytes:
+        """Book all sub-venues of a project, or none; see ``Bundling.plan``."""
+        return self._bundling.plan(desk, project_id, request, by)
+
+    def vote(self, desk: Desk, booking_id: bytes, *, yes: bool, reason: str, by: str) -> None:
+        """Answer a Hold for the sub. A no proposes the next window that would be free.
+
+        Raises:
+            NotFound: No such booking at this sub.
+            Conflicting: It does not wait for an answer any more.
+            Invalid: A no without a reason, or a reason that is too long.
+        """
+        row = self._at_sub(desk, booking_id)
+        if row.phase != booking.HELD:
+            raise Conflicting(
+                f"该预约当前为{row.phase},不再等待答复",
+                f"the booking is {row.phase} and waits for no answer",
+            )
+        reason = reason.strip()
+        if len(reason) > MAX_REASON_CHARS or not (yes or reason):
+            raise Invalid(
+                f"拒绝须说明理由,且不超过{MAX_REASON_CHARS}字",
+                f"a no needs a reason; at most {MAX_REASON_CHARS} characters",
+            )
+        if yes:
+            promise_ms = _terms(desk, row).decide_ms
+            word = Vote(Answer.YES, reason=reason, promise_ms=promise_ms)
+        else:
+            hold = row.hold
+            start_ms = self._venues.next_free_ms(desk, window_of(hold), requirement_of(hold))
+            word = Vote(Answer.NO, reason=reason, alternative_start_ms=start_ms or 0)
+        desk.say(row.conversation, word)
+        _done(desk, VOTE_BOOKING, booking_id, by)
+
+    def complete(self, desk: Desk, booking_id: bytes, session_id: bytes) -> None:
+        """Say at the host that the evaluation is over.
+
+        Raises:
+            NotFound: No such booking at this host.
+            Conflicting: It is not confirmed.
+        """
+        row = self.get(desk, booking_id)
+        if row.role != booking.HOST:
+            raise NotFound("没有该预约", "there is no such booking at this host")
+        if row.phase != booking.CONFIRMED:
+            raise Conflicting(
+                f"该预约当前为{row.phase},不能办结", f"the booking is {row.phase}, not CONFIRMED"
+            )
+        desk.say(row.conversation, Complete(session_id))
+
+    def get(self, desk: Desk, booking_id: bytes) -> BookingRow:
+        """A booking by id.
+
+        Raises:
+            NotFound: There is none.
+        """
+        row = bookings.get(desk.ledger.connection, booking_id)
+        if row is None:
+            raise NotFound("没有该预约", "there is no such booking")
+        return row
+
+    def all(self, desk: Desk) -> list[BookingRow]:
+        """Every booking, the latest window first."""
+        return bookings.all(desk.ledger.connection)
+
+    def of_project(self, desk: Desk, project_id: bytes) -> list[BookingRow]:
+        """The legs of all bundles of a project."""
+        return bookings.of_project(desk.ledger.connection, project_id)
+
+    def bundles_of(self, desk: Desk, project_id: bytes) -> list[BundleRow]:
+        """The bundles of a project, oldest first."""
+        return bundles.of_project(desk.ledger.connection, project_id)
+
+    def handlers(self) -> Mapping[str, Handler]:
+        """How the errands left here are run."""
+        return {
+            **self._bundling.handlers(),
+            **(self._notice.handlers() if self._notice is not None else {}),
+        }
+
+    # What words mean
+
+    def admit(
+        self, desk: Desk, conversation: Conversation, word: Word, statement: Statement
+    ) -> None:
+        """Refuse a Hold that we cannot or need not keep, or a decision on another bundle."""
+        del statement
+        if isinstance(word, Hold) and conversation.phase == booking.NEW:
+            self._admit_hold(desk, conversation, word)
+        elif isinstance(word, Decide):
+            row = bookings.get(desk.ledger.connection, conversation.id)
+            if row is not None and row.bundle != word.bundle_id:
+                raise Malformed("bundle_id is not the bundle that the Hold named")
+
+    def said(self, desk: Desk, spoken: Said) -> None:
+        """Keep our own word."""
+        word, conversation = spoken.word, spoken.conversation
+        connection = desk.ledger.connection
+        if isinstance(word, Hold):
+            bundle = bundles.get(connection, word.bundle_id)
+            assert bundle is not None, "a bundle is stored before its Holds are said"
+            _keep(desk, conversation, word, bundle.project)
+        elif isinstance(word, Vote):
+            self._settle(desk, conversation)
+        elif isinstance(word, Complete):
+            row = bookings.get(connection, conversation.id)
+            assert row is not None, "a booking is stored with its Hold"
+            self._bundling.finish(desk, row.bundle)
+
+    def heard(self, desk: Desk, spoken: Said) -> None:
+        """Keep a peer's word, and say what follows from it."""
+        word, conversation = spoken.word, spoken.conversation
+        if isinstance(word, Hold):
+            _keep(desk, conversation, word, None)
+            if conversation.phase == booking.HELD:
+                self._hold(desk, conversation, word)
+        elif isinstance(word, Vote):
+            self._hear_vote(desk, conversation, word)
+        elif isinstance(word, Decide):
+            self._hear_decision(desk, conversation, word)
+        elif isinstance(word, Complete):
+            self._settle(desk, conversation)
+
+    def refused(self, desk: Desk, conversation: Conversation, receipt: Receipt) -> None:
+        """The other side refused a word: the leg has ended, people must know why."""
+        row = bookings.get(desk.ledger.connection, conversation.id)
+        assert row is not None, "a booking is stored with its Hold"
+        why = f"{receipt.reason}: {receipt.detail}"
+        if receipt.alternative:
+            why = f"{why} ({receipt.alternative})"
+        bookings.set_note(desk.ledger.connection, conversation.id, why)
+        if row.role == booking.SUB:
+            self._settle(desk, conversation)
+            return
+        todos.add(
+            desk.ledger.connection,
+            role="staff",
+            kind=EXCEPTION,
+            subject=conversation.id,
+            zh=f"副场{row.peer}拒绝了预约:{receipt.reason},请查看原因并处理",
+            en=f"sub-venue {row.peer} refused: {why}",
+            now_ms=desk.now_ms,
+        )
+        self._bundling.judge(desk, row.bundle)
+
+    def lapsed(self, desk: Desk, before: Conversation, after: Conversation) -> None:
+        """Silence at the sub: the Hold expires, or the promise is in doubt."""
+        del before
+        self._settle(desk, after)
+        if after.phase == booking.IN_DOUBT:
+            todos.add(
+                desk.ledger.connection,
+                role="staff",
+                kind=IN_DOUBT,
+                subject=after.id,
+                zh=f"主场{after.peer}逾期未告知预约决定,席位继续保留,请联系主场",
+                en=f"host {after.peer} has not told its decision in time; the seats stay "
+                "reserved, call the host",
+                now_ms=desk.now_ms,
+            )
+
+    def cosigned(self, desk: Desk, peer: CenterId, size: int) -> None:
+        """A peer has answered with its receipts: a bundle may be closed."""
+        del size
+        self._bundling.close_told(desk, peer)
+
+    # The sub's side
+
+    def _admit_hold(self, desk: Desk, conversation: Conversation, hold: Hold) -> None:
+        assert conversation.agreement is not None, "the floor checks that there is one"
+        terms = desk.ledger.agreement(conversation.agreement)
+        assert terms is not None, "the floor checks that it is active"
+        us = desk.identity.center
+        if us not in hold.participants or conversation.peer in hold.participants:
+            raise Malformed("participants are the subs: you name us, and not yourself")
+        if hold.start_ms <= desk.now_ms:
+            raise TooLate("the window has begun already; choose a later one", clause="start_ms")
+        check_hold(
+            desk,
+            role=booking.SUB,
+            peer=conversation.peer,
+            agreement=conversation.agreement,
+            terms=terms,
+            hold=hold,
+            tested=self._tested,
+        )
+        if hold.seats > MAX_SEATS:
+            raise OutOfScope(
+                f"this center gives at most {MAX_SEATS} seats at once",
+                clause="seats",
+                alternative=f"seats={MAX_SEATS}",
+            )
+        if sum(need.count for need in hold.experts) > hold.seats:
+            raise Malformed("there are fewer seats than experts")
+        try:
+            window, requirement = window_of(hold), requirement_of(hold)
+        except Inadmissible as error:
+            raise Malformed(error.en) from error
+        if not self._venues.free_seats(desk, window, requirement):
+            start_ms = self._venues.next_free_ms(desk, window, requirement)
+            raise SeatsTaken(
+                f"{hold.seats} such seats are not free in that window",
+                alternative="" if start_ms is None else f"start_ms={start_ms}",
+            )
+
+    def _hold(self, desk: Desk, conversation: Conversation, hold: Hold) -> None:
+        window = window_of(hold)
+        seats = self._venues.free_seats(desk, window, requirement_of(hold))
+        self._venues.reserve(desk, conversation.id, seats, window)
+        row = self.get(desk, conversation.id)
+        # The table knows only a default; the agreement says how long our staff has.
+        deadline_ms = desk.now_ms + _terms(desk, row).vote_ms
+        desk.ledger.put_conversation(replace(conversation, deadline_ms=deadline_ms), desk.now_ms)
+        day = shanghai_date(hold.start_ms).isoformat()
+        todos.add(
+            desk.ledger.connection,
+            role="staff",
+            kind=VOTE_BOOKING,
+            subject=conversation.id,
+            zh=f"主场{conversation.peer}请求预约{day}的{hold.seats}个席位,请答复",
+            en=f"host {conversation.peer} asks for {hold.seats} seats on {day}; answer yes or no",
+            now_ms=desk.now_ms,
+        )
+        if self._notice is not None:
+            self._notice.leave(
+                desk, conversation.id, f"新的副场预约待答复:{day},{hold.seats}个席位"
+            )
+
+    def _hear_decision(self, desk: Desk, conversation: Conversation, word: Decide) -> None:
+        connection = desk.ledger.connection
+        if bookings.get(connection, conversation.id) is None:
+            return  # an abort that overtook its Hold: the conversation is the tombstone
+        if word.decision is Decision.ABORT:
+            bookings.set_note(connection, conversation.id, word.reason)
+        self._settle(desk, conversation)
+        if conversation.phase == booking.CONFIRMED:
+            row = self.get(desk, conversation.id)
+            day = shanghai_date(row.start_ms).isoformat()
+            todos.add(
+                connection,
+                role="staff",
+                kind=PREPARE,
+                subject=conversation.id,
+                zh=f"副场预约已确认:{day},{row.hold.seats}个席位,请做好准备",
+                en=f"a booking is confirmed: {row.hold.seats} seats on {day}; prepare them",
+                now_ms=desk.now_ms,
+            )
+
+    def _settle(self, desk: Desk, conversation: Conversation) -> None:
+        """Give the sub's seats back if its phase does not keep them; close what is overtaken."""
+        phase = conversation.phase
+        if conversation.role != booking.SUB:
+            return
+        if phase not in booking.KEEPS_SEATS:
+            self._venues.release(desk, conversation.id)
+            _done(desk, PREPARE, conversation.id, BY_SYSTEM)
+        if phase not in {booking.HELD, booking.PROMISED, booking.DECLINED}:
+            _done(desk, VOTE_BOOKING, conversation.id, BY_SYSTEM)
+        if phase != booking.IN_DOUBT:
+            _done(desk, IN_DOUBT, conversation.id, BY_SYSTEM)
+
+    def _at_sub(self, desk: Desk, booking_id: bytes) -> BookingRow:
+        row = self.get(desk, booking_id)
+        if row.role != booking.SUB:
+            raise NotFound("没有该预约", "there is no such booking at this sub-venue")
+        return row
+
+    # The host's side
+
+    def _hear_vote(self, desk: Desk, conversation: Conversation, vote: Vote) -> None:
+        connection = desk.ledger.connection
+        row = self.get(desk, conversation.id)
+        if vote.answer is Answer.YES:
+            bookings.set_promise(connection, conversation.id, desk.now_ms + vote.promise_ms)
+        else:
+            why = vote.reason
+            if vote.alternative_start_ms:
+                why = f"{why} (start_ms={vote.alternative_start_ms})"
+            bookings.set_note(connection, conversation.id, why)
+        self._bundling.judge(desk, row.bundle)
+
+
+def _keep(desk: Desk, conversation: Conversation, hold: Hold, project: bytes | None) -> None:
+    bookings.add(
+        desk.ledger.connection,
+        NewBooking(conversation.id, conversation.role, conversation.peer, project, hold),
+    )
+
+
+def _terms(desk: Desk, row: BookingRow) -> AgreementTerms:
+    terms = desk.ledger.agreement(row.agreement)
+    assert terms is not None, "a booking is under an agreement that both signed"
+    return terms
+
+
+def _done(desk: Desk, kind: str, booking_id: bytes, by: str) -> None:
+    todos.done(desk.ledger.connection, kind=kind, subject=booking_id, by=by, now_ms=desk.now_ms)

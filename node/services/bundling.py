@@ -1,0 +1,302 @@
+"""The host's side of booking: planning a bundle, deciding it once, telling every sub.
+
+Here: what happens between the agency's request and a closed bundle. When a bundle is
+decided and how is ``federation.protocol.bundle``; this carries it out. The decision, the
+words that tell it and the host's own seats are one transaction, so that no crash can leave
+a decision untold or told but not decided. The sub's side is ``node.services.bookings``.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from federation.errors import FederationError
+from federation.ids import AgreementId, CenterId
+from federation.protocol import booking
+from federation.protocol import bundle as rules
+from federation.protocol.agreement import AgreementTerms
+from federation.protocol.booking import Decide, Decision, ExpertNeed, Hold
+from federation.protocol.bundle import DECIDE_MARGIN_MS, Bundle, BundlePhase, Leg
+from node.domain import committee
+from node.domain.calendar import check_window
+from node.domain.project import (
+    BookingRequest,
+    ProjectState,
+    SelectionMode,
+    SubRequirement,
+)
+from node.domain.refusal import Inadmissible
+from node.domain.venue import Requirement
+from node.services.booking_terms import KIND_CODES, InForce, Tested, check_hold, for_people
+from node.services.errands import Handler, Result
+from node.services.errors import Conflicting, Invalid, NotFound
+from node.services.house import Desk
+from node.services.projects import found_project
+from node.services.venues import Venues
+from node.store import bookings, bundles, errands, projects, todos
+from node.store.bundles import BundleRow
+from node.store.projects import ProjectRow
+
+DEADLINE: Final = "bundle_deadline"
+"""The errand that decides a bundle when its time is up."""
+
+DECIDED: Final = "bundle_decided"
+"""The to-do by which the agency learns what became of its bundle."""
+
+_UNTOLD: Final = frozenset({booking.HELD, booking.PROMISED})
+_IN_THE_WAY: Final = (
+    "该项目已有进行中或已确认的预约",
+    "the project has a booking that is under way or confirmed",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class LocalRules:
+    """What this center's own rules add to the law.
+
+    Args:
+        members_at_least: The least committee; 5 by law, 7 for water projects.
+        representatives_at_most: A local cap beside the law's third, or None.
+    """
+
+    members_at_least: int = committee.LAW_MINIMUM
+    representatives_at_most: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    """One leg before it is asked for."""
+
+    sub: CenterId
+    agreement: AgreementId
+    terms: AgreementTerms
+    hold: Hold
+
+
+class Bundling:
+    """Plans, decides and closes the bundles of this host.
+
+    Args:
+        venues: The host's own seats.
+        in_force: Finds the agreement with a sub.
+        tested: Whether the joint test was passed.
+        local: This center's own rules.
+    """
+
+    def __init__(
+        self, *, venues: Venues, in_force: InForce, tested: Tested, local: LocalRules
+    ) -> None:
+        self._venues = venues
+        self._in_force = in_force
+        self._tested = tested
+        self._local = local
+
+    def plan(self, desk: Desk, project_id: bytes, request: BookingRequest, by: str) -> bytes:
+        """Ask every sub to keep its seats, and reserve the host's; answers the bundle's id.
+
+        Raises:
+            NotFound: No such project, or no agreement with a sub.
+            Invalid: The law, the calendar or an agreement does not allow it; says which.
+            Conflicting: The project is not accepted, has a live bundle already, or the host
+                has not the seats.
+        """
+        row = found_project(desk, project_id)
+        self._check_project(desk, row)
+        self._check_request(desk, row, request)
+        bundle_id = desk.new_id()
+        wanted = [
+            self._wanted(desk, row, request, bundle_id, sub, requirement)
+            for sub, requirement in zip(request.chosen, request.subs, strict=True)
+        ]
+        self._reserve(desk, bundle_id, request)
+        connection = desk.ledger.connection
+        latest_vote_ms = desk.now_ms + max(leg.terms.vote_ms for leg in wanted)
+        bundle = Bundle(
+            id=bundle_id,
+            legs=(),
+            phase=BundlePhase.HOLDING,
+            decide_by_ms=min(latest_vote_ms + DECIDE_MARGIN_MS, request.window.start_ms),
+        )
+        bundles.add(connection, bundle, project_id, by, desk.now_ms)
+        projects.set_plan(connection, project_id, request)
+        for leg in wanted:
+            desk.open(leg.sub, leg.agreement, leg.hold)
+        errands.add(
+            connection,
+            kind=DEADLINE,
+            key=f"{DEADLINE}:{bundle_id.hex()}",
+            argument={"bundle": bundle_id.hex()},
+            not_before_ms=bundle.decide_by_ms,
+        )
+        return bundle_id
+
+    def judge(self, desk: Desk, bundle_id: bytes) -> None:
+        """Decide a bundle if it is time, tell the subs, and close it if all know."""
+        row = bundles.get(desk.ledger.connection, bundle_id)
+        assert row is not None, "a leg belongs to a bundle"
+        decided = rules.decide(row.bundle, _legs(desk, bundle_id), desk.now_ms)
+        if decided.phase is not row.bundle.phase:
+            bundles.set_phase(desk.ledger.connection, decided)
+            self._tell(desk, row, decided)
+        self._close(desk, decided)
+
+    def close_told(self, desk: Desk, peer: CenterId) -> None:
+        """A peer has answered: close the bundles whose decision every sub now knows."""
+        for bundle_id in bundles.untold_by(desk.ledger.connection, peer):
+            row = bundles.get(desk.ledger.connection, bundle_id)
+            assert row is not None, "it was there a line above"
+            self._close(desk, row.bundle)
+
+    def finish(self, desk: Desk, bundle_id: bytes) -> None:
+        """Give the host's seats back once every leg of a bundle is completed."""
+        legs = bookings.of_bundle(desk.ledger.connection, bundle_id)
+        if all(leg.phase == booking.COMPLETED for leg in legs):
+            self._venues.release(desk, bundle_id)
+
+    def handlers(self) -> Mapping[str, Handler]:
+        """How the errands left here are run."""
+        return {DEADLINE: self._deadline}
+
+    async def _deadline(self, _key: str, argument: dict[str, Any]) -> Result:
+        bundle_id = bytes.fromhex(argument["bundle"])
+        return lambda desk: self.judge(desk, bundle_id)
+
+    def _check_project(self, desk: Desk, row: ProjectRow) -> None:
+        if row.state is not ProjectState.ACCEPTED:
+            raise Conflicting(
+                "项目尚未受理,不能预约副场", "the project is not accepted; staff must accept it"
+            )
+        for other in bundles.of_project(desk.ledger.connection, row.id):
+            if other.bundle.decision is not Decision.ABORT:
+                raise Conflicting(*_IN_THE_WAY)
+
+    def _check_request(self, desk: Desk, row: ProjectRow, request: BookingRequest) -> None:
+        try:
+            committee.check(
+                request.committee(),
+                minimum=self._local.members_at_least,
+                representatives_at_most=self._local.representatives_at_most,
+            )
+            check_window(request.window, desk.now_ms, 0)
+        except Inadmissible as error:
+            raise Invalid(error.zh, error.en) from error
+        if request.window.start_ms < row.project.bid_deadline_ms:
+            raise Invalid(
+                "评标开始时间不得早于投标截止时间(招标投标法第三十四条)",
+                "evaluation cannot begin before the bid deadline (art. 34, Bidding Law)",
+            )
+        named = len(projects.representatives(desk.ledger.connection, row.id))
+        if named > request.representatives:
+            raise Invalid(
+                f"已登记招标人代表{named}人,方案中只有{request.representatives}人",
+                f"{named} representatives are named, but the plan has {request.representatives}",
+            )
+        if request.mode is not SelectionMode.CHOSEN:
+            raise Invalid(
+                "本版本仅支持自主选择副场,请指定各副场中心",
+                "this version books sub-venues that are chosen by name; name a center for each",
+            )
+        if desk.identity.center in request.chosen:
+            raise Invalid("主场不能同时作为副场", "a center cannot be its own sub-venue")
+        if any(sub.venue.kind is not None for sub in request.subs):
+            raise Invalid(
+                "不能指定副场的席位类型,请以设备要求代替",
+                "another center is not asked for a kind of seat; ask for equipment",
+            )
+
+    def _wanted(
+        self,
+        desk: Desk,
+        row: ProjectRow,
+        request: BookingRequest,
+        bundle_id: bytes,
+        sub: CenterId,
+        requirement: SubRequirement,
+    ) -> _Wanted:
+        hold = Hold(
+            bundle_id=bundle_id,
+            participants=request.chosen,
+            start_ms=request.window.start_ms,
+            end_ms=request.window.end_ms,
+            seats=requirement.venue.seats,
+            equipment=tuple(sorted(requirement.venue.equipment)),
+            overnight=requirement.venue.overnight,
+            project_kind=KIND_CODES[row.project.kind],
+            experts=tuple(ExpertNeed(slot.specialty, slot.count) for slot in requirement.slots),
+            selection=booking.SelectionMode[request.mode.name],
+        )
+        try:
+            agreement, terms = self._in_force(desk, sub)
+        except NotFound as error:
+            raise NotFound(
+                f"与副场{sub}没有生效的协议,请先签署",
+                f"no agreement with {sub} is in force; sign one first",
+            ) from error
+        try:
+            check_hold(
+                desk,
+                role=booking.HOST,
+                peer=sub,
+                agreement=agreement,
+                terms=terms,
+                hold=hold,
+                tested=self._tested,
+            )
+        except FederationError as error:
+            raise for_people(error, sub) from error
+        return _Wanted(sub, agreement, terms, hold)
+
+    def _reserve(self, desk: Desk, bundle_id: bytes, request: BookingRequest) -> None:
+        if not request.host_seats:
+            return
+        seats = self._venues.free_seats(desk, request.window, Requirement(request.host_seats))
+        if not seats:
+            raise Conflicting(
+                f"主场在该时段没有{request.host_seats}个空闲席位,请另选时间",
+                f"the host has not {request.host_seats} free seats in that window; "
+                "choose another time",
+            )
+        self._venues.reserve(desk, bundle_id, seats, request.window)
+
+    def _tell(self, desk: Desk, row: BundleRow, decided: Bundle) -> None:
+        decision = decided.decision
+        assert decision is not None, "a decided bundle has a decision"
+        connection = desk.ledger.connection
+        for leg in bookings.of_bundle(connection, decided.id):
+            if leg.phase in _UNTOLD:
+                desk.say(leg.conversation, Decide(decided.id, decision, decided.reason))
+        code = found_project(desk, row.project).project.code
+        if decision is Decision.ABORT:
+            self._venues.release(desk, decided.id)
+            zh = f"项目{code}的副场预约未成功,已全部释放,请重新安排"
+            en = f"project {code}: no sub-venue is booked ({decided.reason}); plan anew"
+        else:
+            zh = f"项目{code}的全部副场已确认"
+            en = f"project {code}: all sub-venues are booked"
+        todos.add(
+            connection,
+            role="agency",
+            kind=DECIDED,
+            subject=decided.id,
+            zh=zh,
+            en=en,
+            now_ms=desk.now_ms,
+        )
+
+    def _close(self, desk: Desk, bundle: Bundle) -> None:
+        closed = rules.close(bundle, _legs(desk, bundle.id))
+        if closed.phase is not bundle.phase:
+            bundles.set_phase(desk.ledger.connection, closed)
+
+
+def _legs(desk: Desk, bundle_id: bytes) -> dict[Any, Leg]:
+    connection = desk.ledger.connection
+    return {
+        leg.conversation: Leg(
+            phase=leg.phase,
+            promise_ends_ms=leg.promise_ends_ms,
+            # What had ended before the decision was never told, and need not be.
+            told=not bookings.decision_pending(connection, leg.conversation),
+        )
+        for leg in bookings.of_bundle(connection, bundle_id)
+    }
