@@ -1,0 +1,106 @@
+"""``lianping demo``: runs the story, prints what happened, cleans up."""
+
+import json
+import shutil
+import sys
+import tempfile
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, Final
+
+from node.demo.caller import CallFailed
+from node.demo.narrator import Narrator
+from node.demo.nodes import Nodes
+from node.demo.processes import DidNotStart
+from node.demo.story import Story, StoryFailed, Told
+
+FAILED: Final = 1
+INTERRUPTED: Final = 130
+
+
+def run(*, as_json: bool, keep: Path | None, chinese: bool) -> int:
+    """Run the demonstration; answers the exit code: 0 only if all of it holds.
+
+    Args:
+        as_json: One JSON object on standard output, the talk on standard error.
+        keep: A folder to keep everything in; it must be empty or not exist.
+        chinese: The language of the talk.
+    """
+    narrator = Narrator(sys.stderr if as_json else sys.stdout, chinese=chinese)
+    if keep is not None and keep.exists() and any(keep.iterdir()):
+        narrator.tell(f"文件夹 {keep} 不是空的", f"the folder {keep} is not empty")
+        return 2
+    folder = keep.resolve() if keep else Path(tempfile.mkdtemp(prefix="lianping-demo-"))
+    nodes = Nodes(folder)
+    try:
+        narrator.step(
+            "启动两个节点和模拟交易系统", "start two nodes and the stand-in e-trading system"
+        )
+        nodes.start()
+        told = Story(nodes, narrator).run()
+    except KeyboardInterrupt:
+        narrator.tell("已中断", "interrupted")
+        return INTERRUPTED
+    except (StoryFailed, CallFailed, TimeoutError, DidNotStart) as error:
+        narrator.tell(f"演示失败: {error}", f"the demonstration failed: {error}")
+        return FAILED
+    finally:
+        nodes.stop()
+        if keep is None:
+            shutil.rmtree(folder, ignore_errors=True)
+    _report(narrator, told, folder if keep else None)
+    if as_json:
+        json.dump(asdict(told), sys.stdout, ensure_ascii=False, indent=2)
+        sys.stdout.write("\n")
+    return 0 if holds(told) else FAILED
+
+
+def holds(told: Told) -> bool:
+    """Whether everything came out as it must."""
+    checks: tuple[Any, ...] = (
+        told.agreement.get("signatures") == 2,  # noqa: PLR2004
+        told.joint_test.get("passed"),
+        told.bookings and all(leg["state"] == "COMPLETED" for leg in told.bookings),
+        told.committee.get("size") == 7,  # noqa: PLR2004
+        told.draws and all(draw["verified"] for draw in told.draws),
+        sum(draw["supplements"] for draw in told.draws) == 2,  # noqa: PLR2004
+        told.roster.get("members") == sum(told.committee["experts_by_center"].values()),
+        told.evaluation.get("state") == "ARCHIVED",
+        told.dossier.get("verified"),
+        told.dossier.get("tampered_refused"),
+    )
+    return all(checks)
+
+
+def _report(narrator: Narrator, told: Told, kept: Path | None) -> None:
+    experts = " + ".join(str(count) for count in told.committee["experts_by_center"].values())
+    narrator.table(
+        ("结果", "What happened"),
+        [
+            (("协议签名", "Agreement signatures"), str(told.agreement["signatures"])),
+            (("副场预约", "Bookings"), ", ".join(leg["state"] for leg in told.bookings)),
+            (
+                ("评标委员会", "Committee"),
+                f"{told.committee['size']} = {told.committee['representatives']} + {experts}",
+            ),
+            *(
+                (
+                    ("抽取: 邀请/接受/补抽", "Draw: invited/accepted/replaced"),
+                    "{owner} {invited}/{accepted}/{supplements}".format_map(draw),
+                )
+                for draw in told.draws
+            ),
+            (("名单开启方", "List opened by"), told.roster["opened_by"]),
+            (("评标状态", "Evaluation"), told.evaluation["state"]),
+            (("卷宗", "Dossier"), f"{told.dossier['size']:,} B"),
+            (("用时", "Time"), f"{told.elapsed_seconds:.1f} s"),
+            (
+                ("文件", "Files"),
+                str(kept)
+                if kept
+                else narrator.pick(
+                    "已清理; 用 --keep DIR 保留", "cleaned up; keep them with --keep DIR"
+                ),
+            ),
+        ],
+    )

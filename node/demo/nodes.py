@@ -1,0 +1,145 @@
+"""The processes of the demonstration: two nodes, one e-trading system, each in its folder."""
+
+import os
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Final
+
+from node.demo.processes import Process, free_ports
+from node.demo.world import CHANGLE, JIAN, CenterWorld
+
+PASSWORD: Final = "demo-password-not-for-use"  # noqa: S105 (synthetic people only)
+CENTERS: Final = (JIAN, CHANGLE)
+
+_CONFIG: Final = """\
+[center]
+name = "{name}"
+region_code = "{region}"
+uscc = "{uscc}"
+
+[listen]
+peers = "127.0.0.1:{peers}"
+advertise = "127.0.0.1:{peers}"
+api = "127.0.0.1:{api}"
+metrics = "127.0.0.1:{metrics}"
+
+[storage]
+folder = "{folder}"
+
+[mode]
+production = false
+
+[adapters.trading]
+kind = "stand_in"
+url = "{trading}"
+
+[adapters.messaging]
+kind = "stand_in"
+answers = [{answers}]
+
+[adapters.identity]
+kind = "stand_in"
+
+[adapters.signing]
+kind = "stand_in"
+
+[adapters.video]
+kind = "stand_in"
+
+[adapters.experts]
+kind = "stand_in"
+"""
+
+
+class Nodes:
+    """Starts everything in a folder, and ends everything."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.environment = {
+            name: value
+            for name, value in os.environ.items()  # noqa: TID251 (children inherit it)
+            if not name.startswith("LIANPING_")
+        }
+        self.environment["LIANPING_OPERATOR_PASSWORD"] = PASSWORD
+        ports = free_ports(1 + 3 * len(CENTERS))
+        self._trading_port = ports.pop()
+        self._ports = {center.key: (ports.pop(), ports.pop(), ports.pop()) for center in CENTERS}
+        self._processes: dict[str, Process] = {}
+
+    @property
+    def trading_url(self) -> str:
+        """The e-trading system's address."""
+        return f"http://127.0.0.1:{self._trading_port}"
+
+    def url(self, center: CenterWorld) -> str:
+        """A node's API address."""
+        return f"http://127.0.0.1:{self._ports[center.key][1]}"
+
+    def messaging_folder(self, center: CenterWorld) -> Path:
+        """Where the stand-in telephones of a center keep what they got."""
+        return self.folder / center.key / "data" / "stand-in" / "messaging"
+
+    def process(self, key: str) -> Process:
+        """One process: "jian", "changle" or "trading"."""
+        return self._processes[key]
+
+    def start(self) -> None:
+        """Start all processes and wait until each answers. Raises DidNotStart."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self._add(
+            "trading",
+            ["-m", "adapters.trading.stand_in", "--folder", str(self.folder / "trading"),
+             "--port", str(self._trading_port)],
+            f"{self.trading_url}/sealing-key",
+        )  # fmt: skip
+        for center in CENTERS:
+            config = self._configure(center)
+            metrics = self._ports[center.key][2]
+            self._add(
+                center.key,
+                ["-m", "node.cli", "serve", "--config", str(config)],
+                f"http://127.0.0.1:{metrics}/readyz",
+            )
+        for process in self._processes.values():
+            process.start()
+        for process in self._processes.values():
+            process.wait_ready()
+
+    def stop(self) -> None:
+        """End all processes."""
+        for process in reversed(self._all()):
+            process.stop()
+
+    def _all(self) -> list[Process]:
+        return list(self._processes.values())
+
+    def _add(self, name: str, arguments: Iterable[str], ready_url: str) -> None:
+        self._processes[name] = Process(
+            name=name,
+            arguments=list(arguments),
+            ready_url=ready_url,
+            log=self.folder / f"{name}.log",
+            environment=self.environment,
+        )
+
+    def _configure(self, center: CenterWorld) -> Path:
+        folder = self.folder / center.key
+        (folder / "data").mkdir(parents=True, exist_ok=True)
+        peers, api, metrics = self._ports[center.key]
+        config = folder / "node.toml"
+        config.write_text(
+            _CONFIG.format(
+                name=center.name,
+                region=center.region,
+                uscc=center.uscc,
+                peers=peers,
+                api=api,
+                metrics=metrics,
+                folder=folder / "data",
+                trading=self.trading_url,
+                answers=", ".join(f'"{answer}"' for answer in center.answers),
+            ),
+            encoding="utf-8",
+        )
+        return config

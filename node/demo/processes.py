@@ -1,0 +1,111 @@
+"""Starts, kills and stops the processes of the demonstration. None outlives it.
+
+Every process is a child with its own log file; it dies with its parent even if the parent
+is killed (PR_SET_PDEATHSIG), and is ended in order when the demonstration ends.
+"""
+
+import ctypes
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Final
+
+import httpx
+
+STOP_SECONDS: Final = 10.0
+START_SECONDS: Final = 30.0  # a loaded machine with two cores
+PAUSE_SECONDS: Final = 0.05
+PR_SET_PDEATHSIG: Final = 1  # prctl(2)
+
+
+class DidNotStart(Exception):
+    """A process ended or did not answer; its log says why."""
+
+
+class Process:
+    """One child process that can be killed and started again."""
+
+    def __init__(
+        self,
+        *,
+        name: str,
+        arguments: Sequence[str],
+        ready_url: str,
+        log: Path,
+        environment: Mapping[str, str],
+    ) -> None:
+        self.name = name
+        self._arguments = [sys.executable, *arguments]
+        self._ready_url = ready_url
+        self._log = log
+        self._environment = dict(environment)
+        self._child: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Start it; see ``wait_ready``."""
+        with self._log.open("ab") as log:
+            self._child = subprocess.Popen(  # noqa: S603 (our own interpreter and modules)
+                self._arguments,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                env=self._environment,
+                preexec_fn=_die_with_parent,  # noqa: PLW1509 (one thread at this point)
+            )
+
+    def wait_ready(self) -> None:
+        """Wait until it answers.
+
+        Raises:
+            DidNotStart: It ended, or does not answer in time.
+        """
+        assert self._child is not None, "start it first"
+        ends = time.monotonic() + START_SECONDS
+        while time.monotonic() < ends:
+            if self._child.poll() is not None:
+                break
+            try:
+                if httpx.get(self._ready_url, timeout=1.0, trust_env=False).is_success:
+                    return
+            except httpx.TransportError:
+                pass
+            time.sleep(PAUSE_SECONDS)
+        tail = self._log.read_text(errors="replace")[-2_000:]
+        raise DidNotStart(f"{self.name} did not start; the end of {self._log}:\n{tail}")
+
+    def kill(self) -> None:
+        """``kill -9``: no goodbye, no clean-up."""
+        assert self._child is not None, "start it first"
+        self._child.kill()
+        self._child.wait()
+
+    def stop(self) -> None:
+        """End it in order; kill it if that takes too long."""
+        if self._child is None or self._child.poll() is not None:
+            return
+        self._child.send_signal(signal.SIGTERM)
+        try:
+            self._child.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            self._child.kill()
+            self._child.wait()
+
+
+def free_ports(count: int) -> list[int]:
+    """Ports on loopback that nobody listens on now."""
+    sockets = [socket.socket() for _ in range(count)]
+    try:
+        for each in sockets:
+            each.bind(("127.0.0.1", 0))
+        return [each.getsockname()[1] for each in sockets]
+    finally:
+        for each in sockets:
+            each.close()
+
+
+def _die_with_parent() -> None:
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
