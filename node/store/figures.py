@@ -42,6 +42,14 @@ def count(conn: sqlite3.Connection) -> Figures:
     )
 
 
+def pending(conn: sqlite3.Connection, peer: str) -> int:
+    """How many words a peer has not receipted."""
+    (depth,) = conn.execute(
+        "SELECT count(*) FROM said WHERE peer = ? AND receipt IS NULL", (peer,)
+    ).fetchone()
+    return int(depth)
+
+
 def write_probe(conn: sqlite3.Connection) -> None:
     """Prove that the database can be written, and leave nothing behind."""
     conn.execute("SAVEPOINT probe")

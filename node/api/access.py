@@ -1,0 +1,84 @@
+"""Who is calling: bearer tokens, and which roles a route is for."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Annotated, Final, cast
+
+from fastapi import Depends, Request
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+
+from node.api.faults import Unauthorised
+from node.api.parts import Parts
+from node.services.accounts import Accounts, Role
+from node.services.errors import NotAllowed
+
+MEMBER_PARTS: Final = 2  # session and code
+
+_BEARER: Final = HTTPBearer(
+    auto_error=False, description="POST /api/login 或 /api/check-in 所得令牌 · the token from there"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Whoever holds the token that came with the request."""
+
+    role: Role
+    subject: str
+    token: str
+
+    @property
+    def member(self) -> tuple[bytes, bytes]:
+        """Session id and member code of somebody who checked in."""
+        session, code = self.subject.split(":")
+        return bytes.fromhex(session), bytes.fromhex(code)
+
+
+def parts_of(request: Request) -> Parts:
+    """The running node."""
+    return cast("Parts", request.app.state.parts)
+
+
+NodeParts = Annotated[Parts, Depends(parts_of)]
+
+
+async def caller(
+    parts: NodeParts,
+    credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_BEARER)],
+) -> Caller:
+    """The caller, whatever the role.
+
+    Raises:
+        Unauthorised: No valid token.
+    """
+    if credentials is not None:
+        text = credentials.credentials
+        login = await parts.negotiator.transact(lambda desk: Accounts.who(desk, text))
+        if login is not None:
+            return Caller(Role(login.role), login.subject, text)
+    raise Unauthorised("请先登录", "log in first")
+
+
+def needs(*roles: Role) -> Callable[[Caller], Awaitable[Caller]]:
+    """A dependency that lets only these roles in."""
+
+    async def check(who: Annotated[Caller, Depends(caller)]) -> Caller:
+        if who.role not in roles:
+            allowed_zh = "、".join(role.zh for role in roles)
+            allowed_en = ", ".join(role.value for role in roles)
+            raise NotAllowed(
+                f"此操作仅限{allowed_zh}", f"only {allowed_en} may do this, not {who.role}"
+            )
+        return who
+
+    return check
+
+
+AnyCaller = Annotated[Caller, Depends(caller)]
+Agency = Annotated[Caller, Depends(needs(Role.AGENCY))]
+Staff = Annotated[Caller, Depends(needs(Role.STAFF))]
+AgencyOrStaff = Annotated[Caller, Depends(needs(Role.AGENCY, Role.STAFF))]
+ExpertMember = Annotated[Caller, Depends(needs(Role.EXPERT))]
+Supervisor = Annotated[Caller, Depends(needs(Role.SUPERVISOR))]
+Operator = Annotated[Caller, Depends(needs(Role.OPERATOR))]
+Watcher = Annotated[Caller, Depends(needs(Role.STAFF, Role.SUPERVISOR))]

@@ -1,0 +1,370 @@
+"""Routes of the agency: its projects, what it asks for, and the draws. Counts, never names."""
+
+from typing import Annotated, Any, Final
+
+from fastapi import APIRouter, Query, status
+from pydantic import Field
+
+from federation.wire.questions import AvailabilityAnswer, AvailabilityQuestion
+from node.api.access import Agency, AgencyOrStaff, Caller, NodeParts
+from node.api.faults import RESPONSES
+from node.api.parts import Parts
+from node.api.shapes import (
+    EXAMPLE_ID,
+    MAX_SUBS,
+    CenterText,
+    Done,
+    HexText,
+    IdPath,
+    Made,
+    Ms,
+    Shape,
+    Slots,
+    Span,
+    center,
+    raw,
+)
+from node.domain import codes
+from node.domain.project import (
+    BookingRequest,
+    ExpertSlots,
+    Lot,
+    Party,
+    Project,
+    ProjectKind,
+    SelectionMode,
+    SubRequirement,
+)
+from node.domain.venue import Requirement, SeatKind, capability
+from node.services.accounts import Role
+from node.services.draws import DrawStatus
+from node.services.errors import Conflicting, NotFound
+from node.services.house import Desk
+from node.store import sessions
+from node.store.bookings import BookingRow
+from node.store.projects import ProjectRow
+from node.store.sessions import SessionRow
+
+MAX_LOTS: Final = 500  # above what the domain allows, so that its own words are heard
+
+router = APIRouter(tags=["代理机构 · Agency"], responses=RESPONSES)
+
+
+class Organisation(Shape):
+    """A party of the project."""
+
+    name: str = Field(examples=["吉安市城市建设投资公司"], max_length=255)
+    uscc: str = Field(examples=["91360800MA35CCCC1X"], max_length=32)
+
+
+class Section(Shape):
+    """A bid section (标段)."""
+
+    code: str = Field(examples=["E3608000001000001001"], max_length=255)
+    name: str = Field(examples=["施工一标段"], max_length=255)
+
+
+class Person(Shape):
+    """A representative of the tenderee; sealed at once."""
+
+    name: str = Field(examples=["李代表"], max_length=64)
+    id_number: str = Field(examples=["11010519491231002X"], max_length=32)
+
+
+class NewProject(Shape):
+    """A project as its agency enters it."""
+
+    code: str = Field(examples=["E3608000001000001"], max_length=255)
+    name: str = Field(examples=["吉安市某道路改造工程"], max_length=255)
+    kind: ProjectKind
+    region: str = Field(examples=["360800"], max_length=12)
+    tenderee: Organisation
+    agency: Organisation | None = None
+    bid_deadline_ms: Ms
+    evaluation: Span
+    lots: list[Section] = Field(max_length=MAX_LOTS)
+    representatives: list[Person] = Field(default_factory=list, max_length=99)
+
+
+class Sub(Shape):
+    """What one sub-venue must offer."""
+
+    seats: int = Field(examples=[3])
+    kind: SeatKind | None = None
+    equipment: list[str] = Field(default_factory=list, max_length=32, examples=[["camera"]])
+    overnight: bool = False
+    slots: list[Slots] = Field(max_length=99)
+
+
+class Plan(Shape):
+    """What the agency asks for: window, host, sub-venues."""
+
+    window: Span
+    host_seats: int = Field(examples=[3])
+    representatives: int = Field(examples=[1])
+    host_slots: list[Slots] = Field(default_factory=list, max_length=99)
+    subs: list[Sub] = Field(max_length=MAX_SUBS)
+    mode: SelectionMode = SelectionMode.CHOSEN
+    chosen: list[CenterText] = Field(default_factory=list, max_length=MAX_SUBS)
+
+
+class Free(Shape):
+    """How many seats a partner has free; advice, not a promise."""
+
+    peer: CenterText
+    free_seats: int
+    as_of_ms: Ms
+
+
+class Leg(Shape):
+    """One sub-venue's booking."""
+
+    id: HexText = Field(examples=[EXAMPLE_ID])
+    peer: CenterText
+    phase: str = Field(examples=["CONFIRMED"])
+    seats: int
+    note: str
+
+
+class Draw(Shape):
+    """One draw in numbers."""
+
+    id: HexText = Field(examples=[EXAMPLE_ID])
+    owner: CenterText
+    sealer: CenterText
+    phase: str = Field(examples=["SEALED"])
+    invited: int
+    accepted: int
+    supplements: int
+    list_delivered: bool
+
+
+class Evaluation(Shape):
+    """One session in short."""
+
+    id: HexText = Field(examples=[EXAMPLE_ID])
+    peer: CenterText
+    phase: str = Field(examples=["CONVENED"])
+
+
+class ProjectBrief(Shape):
+    """A project in one line."""
+
+    id: HexText = Field(examples=[EXAMPLE_ID])
+    code: str
+    name: str
+    state: str = Field(examples=["ACCEPTED"])
+    reason: str
+    created_at_ms: Ms
+
+
+class ProjectState(ProjectBrief):
+    """A project and the phase of everything that came of it."""
+
+    bid_deadline_ms: Ms
+    evaluation: Span
+    bookings: list[Leg]
+    draws: list[Draw]
+    sessions: list[Evaluation]
+
+
+@router.post(
+    "/projects", status_code=status.HTTP_201_CREATED, summary="录入并提交项目 · Enter a project"
+)
+async def create(parts: NodeParts, who: Agency, body: NewProject) -> Made:
+    """含标段、招标人代表;提交后等待受理。· With lots and representatives; waits for the staff."""
+    project = Project(
+        code=codes.project_code(body.code),
+        name=body.name,
+        tenderee=_party(body.tenderee),
+        agency=None if body.agency is None else _party(body.agency),
+        kind=body.kind,
+        region=codes.region_code(body.region),
+        bid_deadline_ms=body.bid_deadline_ms,
+        evaluation=body.evaluation.window(),
+        lots=tuple(Lot(codes.lot_code(lot.code), lot.name) for lot in body.lots),
+    )
+    people = [(person.name, person.id_number) for person in body.representatives]
+
+    def enter(desk: Desk) -> bytes:
+        project_id = parts.projects.create(desk, project, who.subject)
+        parts.projects.add_representatives(desk, project_id, people)
+        parts.projects.submit(desk, project_id, who.subject)
+        return project_id
+
+    made = await parts.negotiator.transact(enter)
+    return Made(id=made.hex())
+
+
+@router.get("/projects", summary="项目列表 · Projects")
+async def projects(parts: NodeParts, who: AgencyOrStaff) -> list[ProjectBrief]:
+    """代理机构只看到自己的项目。· An agency sees its own."""
+    rows = await parts.negotiator.transact(parts.projects.all)
+    return [ProjectBrief(**_brief(row)) for row in rows if _may_see(who, row)]
+
+
+@router.get("/projects/{project}", summary="项目进展 · A project's progress")
+async def progress(parts: NodeParts, who: AgencyOrStaff, project: IdPath) -> ProjectState:
+    """各阶段状态与人数,不含任何姓名。· Phases and counts, no name of anybody."""
+
+    def look(desk: Desk) -> ProjectState:
+        row = _own(parts, desk, who, project)
+        return ProjectState(
+            **_brief(row),
+            bid_deadline_ms=row.project.bid_deadline_ms,
+            evaluation=Span(
+                start_ms=row.project.evaluation.start_ms, end_ms=row.project.evaluation.end_ms
+            ),
+            bookings=[_leg(leg) for leg in parts.bookings.of_project(desk, row.id)],
+            draws=[draw_shape(each) for each in parts.draws.status(desk, row.id)],
+            sessions=[_evaluation(each) for each in _sessions_of(desk, row.id)],
+        )
+
+    return await parts.negotiator.transact(look)
+
+
+@router.post("/projects/{project}/plan", summary="申请副场 · Ask for sub-venues")
+async def plan(parts: NodeParts, who: Agency, project: IdPath, body: Plan) -> Made:
+    """全部副场都同意才成立。· All sub-venues are booked, or none is."""
+    request = BookingRequest(
+        window=body.window.window(),
+        host_seats=body.host_seats,
+        representatives=body.representatives,
+        host_slots=_slots(body.host_slots),
+        subs=tuple(
+            SubRequirement(
+                Requirement(
+                    sub.seats,
+                    sub.kind,
+                    frozenset(capability(word) for word in sub.equipment),
+                    sub.overnight,
+                ),
+                _slots(sub.slots),
+            )
+            for sub in body.subs
+        ),
+        mode=body.mode,
+        chosen=tuple(center(each) for each in body.chosen),
+    )
+
+    def ask(desk: Desk) -> bytes:
+        row = _own(parts, desk, who, project)
+        return parts.bookings.plan(desk, row.id, request, who.subject)
+
+    made = await parts.negotiator.transact(ask)
+    return Made(id=made.hex())
+
+
+@router.post("/projects/{project}/draw", summary="开始抽取专家 · Start the draws")
+async def draw(parts: NodeParts, who: Agency, project: IdPath) -> list[Made]:
+    """全部副场确认、抽取时间已到才能开始。· When all is confirmed and the window is open."""
+
+    def start(desk: Desk) -> list[bytes]:
+        row = _own(parts, desk, who, project)
+        return parts.draws.start(desk, row.id, who.subject)
+
+    return [Made(id=each.hex()) for each in await parts.negotiator.transact(start)]
+
+
+@router.get("/availability", summary="查询伙伴空闲席位 · Ask a partner for free seats")
+async def availability(
+    parts: NodeParts,
+    _: AgencyOrStaff,
+    peer: Annotated[str, Query()],
+    start_ms: Annotated[int, Query(ge=0)],
+    end_ms: Annotated[int, Query(ge=0)],
+    seats: Annotated[int, Query(ge=1, le=500)],
+    equipment: Annotated[list[str] | None, Query(max_length=32)] = None,
+    overnight: Annotated[bool, Query()] = False,
+) -> Free:
+    """仅供参考,不是承诺。· Advice, not a promise."""
+    asked = center(peer)
+    if asked not in parts.keyring.peers:
+        raise NotFound("没有登记该中心的名片", "that center is not pinned")
+    answer = await parts.outbox.ask(
+        asked,
+        AvailabilityQuestion(start_ms, end_ms, seats, tuple(equipment or ()), overnight),
+    )
+    if not isinstance(answer, AvailabilityAnswer):
+        raise Conflicting("伙伴中心答非所问", "the peer answered something else")
+    return Free(peer=asked, free_seats=answer.free_seats, as_of_ms=answer.as_of_ms)
+
+
+@router.post("/projects/{project}/representatives", summary="补登招标人代表 · Add representatives")
+async def representatives(
+    parts: NodeParts, who: Agency, project: IdPath, body: list[Person]
+) -> Done:
+    """个人信息加密存放。· Sealed at once."""
+    people = [(person.name, person.id_number) for person in body]
+
+    def add(desk: Desk) -> None:
+        row = _own(parts, desk, who, project)
+        parts.projects.add_representatives(desk, row.id, people)
+
+    await parts.negotiator.transact(add)
+    return Done()
+
+
+def draw_shape(each: DrawStatus) -> Draw:
+    """A draw in numbers."""
+    return Draw(
+        id=each.id.hex(),
+        owner=each.owner,
+        sealer=each.sealer,
+        phase=each.phase,
+        invited=each.invited,
+        accepted=each.accepted,
+        supplements=each.supplements,
+        list_delivered=each.list_delivered,
+    )
+
+
+def _own(parts: Parts, desk: Desk, who: Caller, project: str) -> ProjectRow:
+    """The project, if this caller may see it. Raises NotFound."""
+    row = parts.projects.get(desk, raw(project))
+    if not _may_see(who, row):
+        raise NotFound("没有该项目", "there is no such project")
+    return row
+
+
+def _sessions_of(desk: Desk, project: bytes) -> list[SessionRow]:
+    """The sessions that were convened for a project."""
+    every = sessions.everything(desk.ledger.connection)
+    return [row for row in every if row.project == project]
+
+
+def _may_see(who: Caller, row: ProjectRow) -> bool:
+    return who.role is not Role.AGENCY or row.created_by == who.subject
+
+
+def _brief(row: ProjectRow) -> dict[str, Any]:
+    return {
+        "id": row.id.hex(),
+        "code": row.project.code,
+        "name": row.project.name,
+        "state": row.state.value,
+        "reason": row.reason,
+        "created_at_ms": row.created_at_ms,
+    }
+
+
+def _leg(row: BookingRow) -> Leg:
+    return Leg(
+        id=row.conversation.hex(),
+        peer=row.peer,
+        phase=row.phase,
+        seats=row.hold.seats,
+        note=row.note,
+    )
+
+
+def _evaluation(row: SessionRow) -> Evaluation:
+    return Evaluation(id=row.id.hex(), peer=row.peer, phase=row.phase)
+
+
+def _party(body: Organisation) -> Party:
+    return Party(body.name, codes.uscc(body.uscc))
+
+
+def _slots(body: list[Slots]) -> tuple[ExpertSlots, ...]:
+    return tuple(ExpertSlots(codes.specialty(each.specialty), each.count) for each in body)

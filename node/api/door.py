@@ -1,0 +1,135 @@
+"""Log-in with an account, and check-in with an identity card and a face."""
+
+import base64
+import binascii
+from typing import Annotated, Final, TypeAlias
+
+from fastapi import APIRouter
+from pydantic import Field, StringConstraints
+
+from adapters.identity.port import FACE_BYTES_MAX, check_face
+from node.api.access import AnyCaller, NodeParts
+from node.api.faults import RESPONSES
+from node.api.parts import Parts
+from node.api.shapes import EXAMPLE_ID, EXAMPLE_LONG_ID, Done, HexText, Ms, Shape
+from node.services.accounts import MEMBER_TOKEN_MS, Accounts, Role, Token, WrongCredentials
+from node.services.check_in import Awaited
+from node.services.errors import Invalid
+from node.services.house import Desk
+
+FACE_CHARS_MAX: Final = FACE_BYTES_MAX * 4 // 3 + 4
+Base64Face: TypeAlias = Annotated[
+    str, Field(max_length=FACE_CHARS_MAX, description="Base64", examples=["ZmFjZTo="])
+]
+
+router = APIRouter(tags=["登录 · Log-in"], responses=RESPONSES)
+
+
+class Credentials(Shape):
+    """Name and password of an account."""
+
+    name: str = Field(examples=["zhang.staff"], max_length=64)
+    password: str = Field(examples=["correct horse battery"], max_length=256)
+
+
+class Card(Shape):
+    """What the check-in desk reads: the card's number, and a picture of the face."""
+
+    id_number: Annotated[str, StringConstraints(max_length=32)] = Field(
+        examples=["11010519491231002X"]
+    )
+    face: Base64Face
+
+
+class LoggedIn(Shape):
+    """A bearer token, shown once."""
+
+    token: HexText = Field(examples=[EXAMPLE_LONG_ID])
+    role: Role
+    expires_at_ms: Ms
+
+
+class CheckedIn(LoggedIn):
+    """A bearer token of a member of a committee."""
+
+    session: HexText = Field(examples=[EXAMPLE_ID])
+    member: HexText = Field(examples=[EXAMPLE_LONG_ID])
+
+
+class Me(Shape):
+    """Whose token this is."""
+
+    role: Role
+    subject: str = Field(examples=["zhang.staff"])
+
+
+def read_face(text: str) -> bytes:
+    """The sample of a request. Raises Invalid."""
+    try:
+        face = base64.b64decode(text, validate=True)
+        check_face(face)
+    except (binascii.Error, ValueError) as error:
+        raise Invalid(
+            f"人脸图像应为 Base64,解码后不超过{FACE_BYTES_MAX}字节",
+            f"the face is base64 of 1 to {FACE_BYTES_MAX} bytes",
+        ) from error
+    return face
+
+
+@router.post("/login", summary="账号登录 · Log in with an account")
+async def log_in(parts: NodeParts, body: Credentials) -> LoggedIn:
+    """五分钟内同一账号最多试五次。· At most five tries per account in five minutes."""
+    token = await parts.accounts.log_in(parts.negotiator, body.name, body.password)
+    return LoggedIn(token=token.text, role=token.role, expires_at_ms=token.expires_at_ms)
+
+
+@router.post("/logout", summary="退出登录 · Log out")
+async def log_out(parts: NodeParts, who: AnyCaller) -> Done:
+    """令牌立即失效。· The token is void at once."""
+    await parts.negotiator.transact(lambda desk: Accounts.log_out(desk, who.token))
+    return Done()
+
+
+@router.get("/whoami", summary="当前身份 · Whose token this is")
+async def whoami(who: AnyCaller) -> Me:
+    """角色与账号。· Role and account."""
+    return Me(role=who.role, subject=who.subject)
+
+
+@router.post("/check-in", summary="专家签到 · Check in with ID card and face")
+async def check_in(parts: NodeParts, body: Card) -> CheckedIn:
+    """核验身份证与人脸,登记签到,发放令牌。· A token for whoever is awaited and is that person.
+
+    It never says whether the card or the face was wrong, nor whether somebody is awaited.
+    """
+    number = body.id_number.strip().upper()
+    face = read_face(body.face)
+    now_ms = parts.negotiator.clock.now_ms()
+    parts.accounts.count_try(f"card:{parts.cipher.blind('check_in', number).hex()}", now_ms)
+    found = await parts.negotiator.transact(lambda desk: parts.check_in.awaited(desk, number))
+    if found is None:
+        raise _unknown()
+    check = await parts.faces.verify(found.id_number, found.name, face)
+    if not check.passed:
+        raise _unknown()
+    token = await parts.negotiator.transact(lambda desk: _seat(parts, desk, found))
+    return CheckedIn(
+        token=token.text,
+        role=token.role,
+        expires_at_ms=token.expires_at_ms,
+        session=found.session.hex(),
+        member=found.code.hex(),
+    )
+
+
+def _seat(parts: Parts, desk: Desk, found: Awaited) -> Token:
+    parts.sessions.check_in(desk, found.session, found.code, desk.now_ms)
+    subject = f"{found.session.hex()}:{found.code.hex()}"
+    return parts.accounts.admit(desk, Role.EXPERT, subject, MEMBER_TOKEN_MS)
+
+
+def _unknown() -> WrongCredentials:
+    return WrongCredentials(
+        "身份核验未通过,或目前没有您的评标安排,请联系现场工作人员",
+        "identity not confirmed, or nobody is expected under it now; ask the staff",
+    )

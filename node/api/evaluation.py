@@ -1,0 +1,242 @@
+"""Routes of the staff for evaluations, from convening to the dossier."""
+
+from typing import Annotated, Final
+
+from fastapi import APIRouter, File, UploadFile, status
+from fastapi.responses import FileResponse
+from pydantic import Field
+
+from federation.protocol.session import ArchiveItem
+from node.api.access import NodeParts, Staff, Watcher
+from node.api.faults import RESPONSES
+from node.api.shapes import (
+    EXAMPLE_ID,
+    CenterText,
+    Done,
+    HexText,
+    IdPath,
+    Made,
+    Ms,
+    Reason,
+    Shape,
+    Text,
+    raw,
+)
+from node.services.errors import Invalid, NotFound
+from node.services.sessions import Overview
+
+REPORT_BYTES_MAX: Final = 20 * 1024 * 1024  # a signed PDF of some hundred pages
+DOSSIER_TYPE: Final = "application/vnd.lianping.v1.dossier"
+
+router = APIRouter(tags=["评标 · Evaluation"], responses=RESPONSES)
+
+
+class Session(Shape):
+    """A session in numbers and times; no name of anybody."""
+
+    id: HexText = Field(examples=[EXAMPLE_ID])
+    role: str = Field(examples=["HOST"])
+    peer: CenterText
+    phase: str = Field(examples=["RUNNING"])
+    start_ms: Ms
+    end_ms: Ms
+    started_at_ms: Ms | None
+    finished_at_ms: Ms | None
+    handover_due_ms: Ms | None
+    lot_code: str | None = Field(description="开始后才知道 · known from the start on")
+    project_name: str | None
+    members: int
+    checked_in: int
+    voted: int
+    signed: int
+
+
+class Note(Shape):
+    """A note for the other site."""
+
+    note: Text = ""
+
+
+class Item(Shape):
+    """One item of the archive; media stay where they are."""
+
+    name: str = Field(max_length=255, examples=["副场监控录像.mp4"])
+    digest: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$", description="SHA-256")]
+    size: int = Field(ge=0)
+    retention: str = Field(max_length=64, examples=["15年"])
+
+
+class Manifest(Shape):
+    """What the sub hands over."""
+
+    items: list[Item] = Field(max_length=256)
+
+
+class DossierInfo(Shape):
+    """A dossier that was made."""
+
+    file_name: str
+    digest: HexText
+
+
+@router.post(
+    "/projects/{project}/convene",
+    status_code=status.HTTP_201_CREATED,
+    summary="召集评标 · Convene the evaluation",
+)
+async def convene(parts: NodeParts, who: Staff, project: IdPath) -> list[Made]:
+    """所有名单已送达电子交易系统后。· After all lists were delivered to the e-trading system."""
+    made = await parts.negotiator.transact(
+        lambda desk: parts.sessions.convene(desk, raw(project), who.subject)
+    )
+    return [Made(id=each.hex()) for each in made]
+
+
+@router.get("/sessions", summary="全部评标 · All sessions")
+async def sessions(parts: NodeParts, _: Watcher) -> list[Session]:
+    """只有人数与时间。· Counts and times only."""
+    rows = await parts.negotiator.transact(parts.sessions.overview)
+    return [session_shape(row) for row in rows]
+
+
+@router.get("/sessions/{session}", summary="一场评标 · One session")
+async def session(parts: NodeParts, _: Watcher, session: IdPath) -> Session:
+    """只有人数与时间。· Counts and times only."""
+    rows = await parts.negotiator.transact(parts.sessions.overview)
+    for row in rows:
+        if row.id.hex() == session:
+            return session_shape(row)
+    raise NotFound("没有这场评标", "there is no such session")
+
+
+@router.post("/sessions/{session}/ready", summary="副场就绪 · The sub is ready")
+async def ready(parts: NodeParts, who: Staff, session: IdPath) -> Done:
+    """副场专家全部签到后。· When all experts of the sub have checked in."""
+    await parts.negotiator.transact(
+        lambda desk: parts.sessions.ready(desk, raw(session), who.subject)
+    )
+    return Done()
+
+
+@router.post("/sessions/{session}/start", summary="统一开始 · The one start")
+async def start(parts: NodeParts, who: Staff, session: IdPath) -> Done:
+    """副场就绪、主场到齐、时间已到。· Sub ready, host complete, time come."""
+    await parts.negotiator.transact(
+        lambda desk: parts.sessions.start(desk, raw(session), who.subject)
+    )
+    return Done()
+
+
+@router.post("/sessions/{session}/elect", summary="组长选举结果 · Elect the chair")
+async def elect(parts: NodeParts, who: Staff, session: IdPath) -> Done:
+    """全体投票后;票数相同须重投。· When all have voted; a tie is voted again."""
+    await parts.negotiator.transact(
+        lambda desk: parts.sessions.elect(desk, raw(session), who.subject)
+    )
+    return Done()
+
+
+@router.post("/sessions/{session}/present", summary="提交评标报告 · Present the report")
+async def present(
+    parts: NodeParts, who: Staff, session: IdPath, report: Annotated[UploadFile, File()]
+) -> Done:
+    """报告留在主场,只有摘要送副场。· The report stays here, its digest goes to the sub."""
+    content = await report.read(REPORT_BYTES_MAX + 1)
+    if not 0 < len(content) <= REPORT_BYTES_MAX:
+        raise Invalid(
+            f"报告应为1至{REPORT_BYTES_MAX}字节", f"a report has 1 to {REPORT_BYTES_MAX} bytes"
+        )
+    await parts.negotiator.transact(
+        lambda desk: parts.sessions.present(desk, raw(session), content, who.subject)
+    )
+    return Done()
+
+
+@router.post("/sessions/{session}/finish", summary="结束评标 · Finish")
+async def finish(parts: NodeParts, who: Staff, session: IdPath) -> Done:
+    """全体签名后。· When everybody has signed."""
+    await parts.negotiator.transact(
+        lambda desk: parts.sessions.finish(desk, raw(session), who.subject)
+    )
+    return Done()
+
+
+@router.post("/sessions/{session}/suspend", summary="暂停 · Suspend")
+async def suspend(parts: NodeParts, who: Staff, session: IdPath, body: Reason) -> Done:
+    """任一方发现故障即可。· Either side, when something fails."""
+    await parts.negotiator.transact(
+        lambda desk: parts.sessions.suspend(desk, raw(session), body.reason, who.subject)
+    )
+    return Done()
+
+
+@router.post("/sessions/{session}/resume", summary="恢复 · Resume")
+async def resume(parts: NodeParts, who: Staff, session: IdPath, body: Note) -> Done:
+    """主场提出,副场就绪后继续。· The host; it goes on when the sub is ready."""
+    await parts.negotiator.transact(
+        lambda desk: parts.sessions.resume(desk, raw(session), body.note, who.subject)
+    )
+    return Done()
+
+
+@router.post("/sessions/{session}/hand-over", summary="移交材料 · Hand the archive over")
+async def hand_over(parts: NodeParts, who: Staff, session: IdPath, body: Manifest) -> Done:
+    """副场在协议约定的工作日内。· The sub, within the agreed working days."""
+    items = [
+        ArchiveItem(item.name, bytes.fromhex(item.digest), item.size, item.retention)
+        for item in body.items
+    ]
+    await parts.negotiator.transact(
+        lambda desk: parts.sessions.hand_over(desk, raw(session), items, who.subject)
+    )
+    return Done()
+
+
+@router.post("/sessions/{session}/receive", summary="接收材料 · Receive the archive")
+async def receive(parts: NodeParts, who: Staff, session: IdPath) -> Done:
+    """主场核对清单后;预约随之完成。· The host; the booking is complete then."""
+    await parts.negotiator.transact(
+        lambda desk: parts.sessions.receive(desk, raw(session), who.subject)
+    )
+    return Done()
+
+
+@router.post(
+    "/sessions/{session}/dossier",
+    status_code=status.HTTP_201_CREATED,
+    summary="制作卷宗 · Make the dossier",
+)
+async def make_dossier(parts: NodeParts, _: Staff, session: IdPath) -> DossierInfo:
+    """一个文件证明全过程,可离线检验。· One file that proves it all, offline."""
+    made = await parts.dossiers.make(raw(session))
+    return DossierInfo(file_name=made.file_name, digest=made.digest.hex())
+
+
+@router.get(
+    "/sessions/{session}/dossier", summary="下载卷宗 · Download the dossier", response_model=None
+)
+async def dossier(parts: NodeParts, _: Watcher, session: IdPath) -> FileResponse:
+    """用 lianping verify 检验。· Check it with ``lianping verify``."""
+    path = await parts.negotiator.transact(lambda desk: parts.dossiers.path(desk, raw(session)))
+    return FileResponse(path, media_type=DOSSIER_TYPE, filename=path.name)
+
+
+def session_shape(row: Overview) -> Session:
+    """A session in numbers."""
+    return Session(
+        id=row.id.hex(),
+        role=row.role,
+        peer=row.peer,
+        phase=row.phase,
+        start_ms=row.start_ms,
+        end_ms=row.end_ms,
+        started_at_ms=row.started_at_ms,
+        finished_at_ms=row.finished_at_ms,
+        handover_due_ms=row.handover_due_ms,
+        lot_code=row.lot_code,
+        project_name=row.project_name,
+        members=row.members,
+        checked_in=row.checked_in,
+        voted=row.voted,
+        signed=row.signed,
+    )

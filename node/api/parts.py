@@ -1,0 +1,61 @@
+"""What the pages and routes need of a running node. ``node.wiring`` fills it in."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from adapters.identity.port import Identity as FaceVerifier
+from adapters.signing.port import Signing
+from federation.engine.negotiator import Negotiator
+from federation.engine.outbox import Outbox
+from federation.trust.keyring import Keyring
+from node.config import Config
+from node.links import Links
+from node.metrics import Metrics
+from node.services.accounts import Accounts
+from node.services.agreements import Agreements
+from node.services.bookings import Bookings
+from node.services.check_in import CheckIn
+from node.services.dossiers import Dossiers
+from node.services.draws import Draws
+from node.services.experts import Experts
+from node.services.peering import Peering
+from node.services.peers import Peers
+from node.services.projects import Projects
+from node.services.sessions import Sessions
+from node.services.todos import Todos
+from node.services.venues import Venues
+from node.store.cipher import ColumnCipher
+from node.store.ledger import SqlLedger
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parts:
+    """One node's services and the adapters that routes talk to directly.
+
+    ``pinned`` is called after a new peer was pinned, so that its pumps start.
+    """
+
+    config: Config
+    version: str
+    cipher: ColumnCipher
+    negotiator: Negotiator[SqlLedger]
+    outbox: Outbox[SqlLedger]
+    keyring: Keyring
+    metrics: Metrics
+    faces: FaceVerifier
+    signing: Signing
+    accounts: Accounts
+    agreements: Agreements
+    bookings: Bookings
+    check_in: CheckIn
+    dossiers: Dossiers
+    draws: Draws
+    experts: Experts
+    peering: Peering
+    peers: Peers
+    projects: Projects
+    sessions: Sessions
+    todos: Todos
+    venues: Venues
+    links: Links
+    pinned: Callable[[], None]
