@@ -27,6 +27,7 @@ from node.services.venues import Venues
 from node.store import checkpoints
 
 MAX_PROOF_BYTES: Final = 900 * 1024  # an answer must fit a call of 1 MiB with its envelope
+MAX_PROOFS: Final = 256  # what the answer's list holds; federation.wire.rules
 HASH_BYTES: Final = 32
 
 
@@ -90,9 +91,14 @@ def _inclusion(desk: Desk, peer: CenterId, question: InclusionQuestion) -> Inclu
                 continue
             path = desk.ledger.inclusion(index, question.size)
             total += len(entry) + HASH_BYTES * (len(path) + 1)
-            if total > MAX_PROOF_BYTES:
+            if total > MAX_PROOF_BYTES or len(items) == MAX_PROOFS:
                 raise Refused(
-                    f"the proofs have more than {MAX_PROOF_BYTES} bytes; ask for fewer at once"
+                    f"an answer holds {MAX_PROOFS} proofs and {MAX_PROOF_BYTES} bytes; "
+                    "ask for fewer envelopes at once"
                 )
             items.append(Inclusion(wanted, index, entry, path))
+    if not items:
+        raise Refused(
+            f"none of these envelopes is yours and among the first {question.size} entries"
+        )
     return InclusionAnswer(note, tuple(items))

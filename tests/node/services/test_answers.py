@@ -1,0 +1,131 @@
+"""What a peer is told: free seats under an agreement, proofs of its own envelopes only."""
+
+import json
+
+import pytest
+
+from federation.engine.outbox import AnswerRefused
+from federation.engine.witness import log_key, witness_key
+from federation.evidence.checkpoint import cosigned_at, verify_note
+from federation.trust import merkle
+from federation.trust.suite import INTL_1
+from federation.wire.questions import (
+    AvailabilityAnswer,
+    AvailabilityQuestion,
+    Greeting,
+    InclusionAnswer,
+    InclusionQuestion,
+)
+from node.services.answers import MAX_PROOFS
+from tests.support.pair import TwoCenters, two_centers
+from tests.support.planning import WINDOW, Offices, held, seated
+
+QUESTION = AvailabilityQuestion(WINDOW.start_ms, WINDOW.end_ms, 1, (), overnight=False)
+
+
+async def test_a_partner_learns_how_many_seats_are_free() -> None:
+    offices = Offices()
+    async with two_centers(offices) as pair:
+        await held(pair, offices)
+        answer = await pair.host.outbox.ask(pair.sub.id, QUESTION)
+        assert answer == AvailabilityAnswer(3, pair.watch.now_ms)
+
+
+async def test_whoever_has_no_agreement_learns_nothing() -> None:
+    offices = Offices()
+    async with two_centers(offices) as pair:
+        await seated(offices)
+        with pytest.raises(AnswerRefused, match="no agreement"):
+            await pair.host.outbox.ask(pair.sub.id, QUESTION)
+
+
+@pytest.mark.parametrize(
+    ("question", "match"),
+    [
+        (AvailabilityQuestion(2, 1, 1, (), overnight=False), "must end after"),
+        (AvailabilityQuestion(1, 2, 1, ("No Word",), overnight=False), "capability"),
+    ],
+)
+async def test_a_question_that_contradicts_itself_is_malformed(
+    question: AvailabilityQuestion, match: str
+) -> None:
+    offices = Offices()
+    async with two_centers(offices) as pair:
+        await pair.agree()
+        with pytest.raises(AnswerRefused, match=match):
+            await pair.host.outbox.ask(pair.sub.id, question)
+
+
+async def test_a_greeting_is_no_question() -> None:
+    offices = Offices()
+    async with two_centers(offices) as pair:
+        greeting = Greeting(1, "host", "test", 1, 0, 0, b"")
+        with pytest.raises(AnswerRefused, match="Greeting"):
+            await pair.host.outbox.ask(pair.sub.id, greeting)
+
+
+async def exchanged(pair: TwoCenters, offices: Offices) -> tuple[list[bytes], int]:
+    """Words have crossed and the host has cosigned the sub's log: hashes and size."""
+    await held(pair, offices)
+    await pair.host.greet(pair.sub.id)
+    await pair.sub.greet(pair.host.id)
+    sizes = await pair.host.sql("SELECT size FROM witnessed")
+    hashes = await pair.host.sql("SELECT hash FROM said")
+    return [row[0] for row in hashes], sizes[0][0]
+
+
+async def test_the_proofs_of_our_envelopes_hold_under_the_cosigned_checkpoint() -> None:
+    offices = Offices()
+    async with two_centers(offices) as pair:
+        hashes, size = await exchanged(pair, offices)
+        answer = await pair.host.outbox.ask(pair.sub.id, InclusionQuestion(tuple(hashes), size))
+        assert isinstance(answer, InclusionAnswer)
+        checkpoint = verify_note(answer.checkpoint, log_key(pair.sub.identity.descriptor))
+        assert checkpoint.size == size
+        assert cosigned_at(answer.checkpoint, witness_key(pair.host.identity.descriptor))
+        assert [item.envelope_hash for item in answer.items] == hashes
+        for item in answer.items:
+            assert json.loads(item.entry)["word"] == item.envelope_hash.hex()
+            assert merkle.verify_inclusion(
+                INTL_1,
+                merkle.leaf_hash(INTL_1, item.entry),
+                item.index,
+                checkpoint.size,
+                item.path,
+                checkpoint.root,
+            )
+
+
+async def test_a_size_that_the_asker_never_cosigned_is_refused() -> None:
+    offices = Offices()
+    async with two_centers(offices) as pair:
+        hashes, size = await exchanged(pair, offices)
+        with pytest.raises(AnswerRefused, match="not cosigned"):
+            await pair.host.outbox.ask(pair.sub.id, InclusionQuestion(tuple(hashes), size + 1))
+
+
+async def test_words_with_a_third_center_are_not_shown() -> None:
+    offices = Offices()
+    async with two_centers(offices) as pair:
+        other = b"\x07" * 32
+        await pair.sub.do(
+            lambda desk: desk.ledger.append_log(
+                json.dumps({"peer": "lp1" + "a" * 32, "word": other.hex()}).encode(), other
+            )
+        )
+        _, size = await exchanged(pair, offices)
+        assert size > 1
+        with pytest.raises(AnswerRefused, match="none of these envelopes is yours"):
+            await pair.host.outbox.ask(pair.sub.id, InclusionQuestion((other,), size))
+
+
+async def test_more_proofs_than_an_answer_holds_are_refused() -> None:
+    offices = Offices()
+    async with two_centers(offices) as pair:
+        hashes, size = await exchanged(pair, offices)
+        many = tuple(hashes[:1]) * (MAX_PROOFS + 1)
+        with pytest.raises(AnswerRefused, match="ask for fewer"):
+            await pair.host.outbox.ask(pair.sub.id, InclusionQuestion(many, size))
+        answer = await pair.host.outbox.ask(pair.sub.id, InclusionQuestion(many[1:], size))
+        assert isinstance(answer, InclusionAnswer)
+        assert len(answer.items) == MAX_PROOFS
