@@ -222,6 +222,7 @@ class Bookings:
             now_ms=desk.now_ms,
         )
         self._bundling.judge(desk, row.bundle)
+        self._bundling.finish(desk, row.bundle)
 
     def lapsed(self, desk: Desk, before: Conversation, after: Conversation) -> None:
         """Silence at the sub: the Hold expires, or the promise is in doubt."""

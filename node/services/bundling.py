@@ -17,6 +17,7 @@ from federation.protocol import bundle as rules
 from federation.protocol.agreement import AgreementTerms
 from federation.protocol.booking import Decide, Decision, ExpertNeed, Hold
 from federation.protocol.bundle import DECIDE_MARGIN_MS, Bundle, BundlePhase, Leg
+from federation.protocol.conversation import REFUSED
 from node.domain import committee
 from node.domain.calendar import check_window
 from node.domain.project import (
@@ -148,9 +149,9 @@ class Bundling:
             self._close(desk, row.bundle)
 
     def finish(self, desk: Desk, bundle_id: bytes) -> None:
-        """Give the host's seats back once every leg of a bundle is completed."""
+        """Give the host's seats back once no leg of a bundle needs them any more."""
         legs = bookings.of_bundle(desk.ledger.connection, bundle_id)
-        if all(leg.phase == booking.COMPLETED for leg in legs):
+        if all(leg.phase in {booking.COMPLETED, REFUSED} for leg in legs):
             self._venues.release(desk, bundle_id)
 
     def handlers(self) -> Mapping[str, Handler]:
@@ -166,8 +167,11 @@ class Bundling:
             raise Conflicting(
                 "项目尚未受理,不能预约副场", "the project is not accepted; staff must accept it"
             )
-        for other in bundles.of_project(desk.ledger.connection, row.id):
-            if other.bundle.decision is not Decision.ABORT:
+        connection = desk.ledger.connection
+        for other in bundles.of_project(connection, row.id):
+            legs = bookings.of_bundle(connection, other.bundle.id)
+            undone = all(leg.phase == REFUSED for leg in legs)
+            if other.bundle.decision is not Decision.ABORT and not undone:
                 raise Conflicting(*_IN_THE_WAY)
 
     def _check_request(self, desk: Desk, row: ProjectRow, request: BookingRequest) -> None:

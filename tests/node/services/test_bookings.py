@@ -451,6 +451,30 @@ async def test_a_decision_on_another_bundle_is_malformed() -> None:
         assert await pair.sub.phase(booking_id) == "HELD"
 
 
+async def test_a_refused_confirmation_is_never_silent_and_leaves_nothing_stuck() -> None:
+    offices = Offices()
+    async with two_centers(offices) as pair:
+        project_id, booking_id = await held(pair, offices)
+        await vote(offices, booking_id, yes=True)
+        await pair.sub.outbox.deliver(pair.host.id)
+        # A sub that has forgotten its promise, as no node of ours does.
+        await pair.sub.do(
+            lambda desk: desk.ledger.connection.execute(
+                "UPDATE conversation SET phase = 'RELEASED'"
+            ).close()
+        )
+        await pair.settle()
+        assert await phases(pair, booking_id) == ["REFUSED", "RELEASED"]
+        row = await only_bundle(offices, project_id)
+        assert (row.bundle.decision, row.bundle.phase) == (Decision.CONFIRM, BundlePhase.CLOSED)
+        assert await todo_kinds(offices.host, "staff") == ["booking_exception"]
+        assert await seats_held(offices.host, row.bundle.id) == 0
+        again = await pair.host.do(
+            lambda desk: offices.host.bookings.plan(desk, project_id, request(pair.sub.id), AGENCY)
+        )
+        assert await seats_held(offices.host, again) == 2
+
+
 async def test_completing_gives_the_seats_of_both_back() -> None:
     offices = Offices()
     async with two_centers(offices) as pair:
