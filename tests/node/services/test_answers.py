@@ -18,7 +18,7 @@ from federation.wire.questions import (
 )
 from node.services.answers import MAX_PROOFS
 from tests.support.pair import TwoCenters, two_centers
-from tests.support.planning import WINDOW, Offices, held, seated
+from tests.support.planning import WINDOW, Offices, held, seated, vote
 
 QUESTION = AvailabilityQuestion(WINDOW.start_ms, WINDOW.end_ms, 1, (), overnight=False)
 
@@ -129,3 +129,14 @@ async def test_more_proofs_than_an_answer_holds_are_refused() -> None:
         answer = await pair.host.outbox.ask(pair.sub.id, InclusionQuestion(many[1:], size))
         assert isinstance(answer, InclusionAnswer)
         assert len(answer.items) == MAX_PROOFS
+
+
+async def test_what_came_after_the_checkpoint_is_not_proven_under_it() -> None:
+    offices = Offices()
+    async with two_centers(offices) as pair:
+        _, size = await exchanged(pair, offices)
+        ((booking_id,),) = await pair.sub.sql("SELECT conversation FROM booking")
+        await vote(offices, booking_id, yes=True)
+        ((later,),) = await pair.sub.sql("SELECT hash FROM said")
+        with pytest.raises(AnswerRefused, match=f"among the first {size} entries"):
+            await pair.host.outbox.ask(pair.sub.id, InclusionQuestion((later,), size))
