@@ -256,7 +256,7 @@ class Pumps(Generic[L]):
             try:
                 # Once: a greeting puts nothing into any log, so two nodes fall silent, and
                 # a peer that will not cosign is not asked again before the next word.
-                self._listener.reached(peer, await self._outbox.greet(peer))
+                await self._heartbeat(peer, bells)
             except Unreachable as error:
                 self._listener.missed(peer, error)
 

@@ -7,7 +7,7 @@
 import datetime as dt
 import random
 import sqlite3
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from typing import Final, TypeVar
@@ -270,6 +270,14 @@ class SqlStore:
         return await self.database.transact(run)
 
 
+async def no_errands() -> int:
+    return 0
+
+
+async def never() -> None:
+    return None
+
+
 class GrpcNode:
     """One node: database, engine, server, client and pumps. ``running`` makes one."""
 
@@ -309,22 +317,15 @@ class GrpcNode:
             store_away=(StoreUnavailable,),
         )
 
-    def new_pumps(self) -> Pumps[SqlLedger]:
-        """Pumps on this node, without errands."""
-
-        async def no_errand() -> int:
-            return 0
-
-        async def never() -> None:
-            return None
-
+    def new_pumps(self, run_errands: Callable[[], Awaitable[int]] = no_errands) -> Pumps[SqlLedger]:
+        """Pumps on this node."""
         pumps = Pumps(
             negotiator=self.negotiator,
             outbox=self.outbox,
             alarms=Alarms(self.negotiator),
             peers=lambda: self.keyring.peers,
             clock=CLOCK,
-            run_errands=no_errand,
+            run_errands=run_errands,
             next_errand_ms=never,
             listener=self.watched,
         )
