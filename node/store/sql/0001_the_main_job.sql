@@ -144,6 +144,8 @@ CREATE TABLE agreement (
     answerer_signature BLOB,
     we_proposed INTEGER NOT NULL,
     state TEXT NOT NULL,
+    note TEXT NOT NULL DEFAULT '',
+    decided_by TEXT,
     changed_at_ms INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 
@@ -151,11 +153,13 @@ CREATE TABLE joint_test (
     conversation BLOB PRIMARY KEY,
     peer TEXT NOT NULL,
     agreement BLOB NOT NULL,
+    their_agreement BLOB,
     our_checks TEXT NOT NULL,
     their_checks TEXT,
     passed INTEGER,
     at_ms INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
+CREATE INDEX joint_test_peer ON joint_test (peer, at_ms);
 
 -- Pool announcements, ours (one per peer) and peers'.
 CREATE TABLE pool_announcement (
@@ -170,6 +174,7 @@ CREATE TABLE pool_announcement (
     valid_from_ms INTEGER NOT NULL,
     valid_until_ms INTEGER NOT NULL,
     at_ms INTEGER NOT NULL,
+    cosigned_at_ms INTEGER, -- of ours: when the peer's cosignature came to cover it
     UNIQUE (owner, peer, pool, epoch)
 ) STRICT, WITHOUT ROWID;
 
@@ -179,6 +184,7 @@ CREATE TABLE pool_epoch (
     epoch TEXT NOT NULL,
     sealed_key BLOB NOT NULL,
     root BLOB NOT NULL,
+    body BLOB NOT NULL,
     sealed_audit BLOB NOT NULL,
     made_at_ms INTEGER NOT NULL,
     PRIMARY KEY (pool, epoch)
@@ -363,12 +369,18 @@ CREATE TABLE session (
     chair BLOB,
     report BLOB,
     report_digest BLOB,
+    manifest_digest BLOB,
     room TEXT,
+    sealed_entrances BLOB,
     started_at_ms INTEGER,
-    finished_at_ms INTEGER
+    finished_at_ms INTEGER,
+    handover_due_ms INTEGER
 ) STRICT, WITHOUT ROWID;
+CREATE INDEX session_booking ON session (booking);
+CREATE INDEX session_project ON session (project);
 
--- All members; uid only for our own site's experts.
+-- All members that this side knows; uid only for our own site's experts. A host with several
+-- sub-venues has one session with each: its own members are in one of them, and count in all.
 CREATE TABLE member (
     session BLOB NOT NULL REFERENCES session (conversation),
     code BLOB NOT NULL,

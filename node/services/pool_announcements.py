@@ -1,0 +1,214 @@
+"""Our expert pool, committed to for an epoch and announced; and the peers' announcements.
+
+A pool is bound before any draw knows of it: the members are snapshotted, the commitment is
+said to every partner, and the partner's cosignature of our log dates it. The full opening is
+kept sealed to the regulator, so that stuffing, ghosts and omissions can be found out later
+without anybody holding the register meanwhile (draw-and-evidence.md §1.4).
+"""
+
+import json
+from itertools import pairwise
+from typing import Final
+
+from federation.engine.floor import Said
+from federation.errors import Conflict, Malformed, NoAgreement, TooLate
+from federation.ids import CenterId
+from federation.lottery.pool import Pool, PoolMember, build_pool, strata_root
+from federation.protocol.conversation import Conversation
+from federation.protocol.peering import AnnouncePool
+from federation.trust.suite import Digests, enc, seal
+from federation.wire.envelopes import Receipt
+from federation.wire.words import PAYLOAD_TYPES, decode_word, encode_word
+from node.services.agreements import Agreements
+from node.services.errors import Conflicting, Invalid
+from node.services.house import Desk
+from node.store import experts, pools, todos
+from node.store.cipher import ColumnCipher
+from node.store.pools import AnnouncementRow, Epoch
+
+HOUR_MS: Final = 3_600_000
+MAX_VALID_HOURS: Final = 24 * 366  # a register older than a year is not the register
+POOL_REFUSED: Final = "pool_refused"
+
+
+class PoolAnnouncements:
+    """Announces our pool, and keeps what peers announce.
+
+    Args:
+        cipher: For the epoch key and the members' names.
+        agreements: Who our partners are.
+        regulator_key: Raw X25519 key that full openings are sealed to; our own if None.
+    """
+
+    def __init__(
+        self, *, cipher: ColumnCipher, agreements: Agreements, regulator_key: bytes | None = None
+    ) -> None:
+        self._cipher = cipher
+        self._agreements = agreements
+        self._regulator_key = regulator_key
+        agreements.when_active(self.introduce)
+
+    def announce(self, desk: Desk, pool: str, epoch: str, valid_hours: int) -> bytes:
+        """Commit to the register as it is now, and tell every partner.
+
+        Takes seconds for the largest registers; nothing else is written meanwhile.
+
+        Args:
+            desk: The floor.
+            pool: The pool's name.
+            epoch: The epoch's name, new for this pool.
+            valid_hours: From now on.
+
+        Returns:
+            The pool's root, 32 bytes.
+
+        Raises:
+            Conflicting: The epoch was committed to before, or the register is empty.
+            Invalid: A name or a duration that no peer would take.
+        """
+        connection = desk.ledger.connection
+        if not 1 <= valid_hours <= MAX_VALID_HOURS:
+            raise Invalid(
+                f"有效期应为1至{MAX_VALID_HOURS}小时", f"valid for 1 to {MAX_VALID_HOURS} hours"
+            )
+        if pools.has_epoch(connection, pool, epoch):
+            raise Conflicting(
+                f"专家库{pool}的{epoch}期已经公布,期内不得更改,请另起新的期号",
+                f"epoch {epoch} of pool {pool} was committed to and cannot change; name a new one",
+            )
+        members = tuple(
+            PoolMember(
+                expert.uid,
+                expert.name,
+                expert.employer_uscc,
+                tuple(expert.specialties),
+                expert.status.value,
+            )
+            for expert in experts.all(connection, self._cipher)
+        )
+        if not members:
+            raise Conflicting("专家库为空,请先导入专家", "the register is empty; import experts")
+        key = desk.new_id() + desk.new_id()
+        built = build_pool(desk.identity.digests, key, pool, epoch, members)
+        to = self._regulator_key or desk.identity.descriptor.sealing_key
+        sealed = seal(to, audit_info(built), _opening(key, built, members))
+        word = AnnouncePool(
+            pool=pool,
+            epoch=epoch,
+            strata=built.strata,
+            root=built.root,
+            audit_digest=desk.identity.digests.tagged("audit", sealed),
+            valid_from_ms=desk.now_ms,
+            valid_until_ms=desk.now_ms + valid_hours * HOUR_MS,
+        )
+        try:
+            decode_word(PAYLOAD_TYPES[AnnouncePool], encode_word(word))
+        except Malformed as error:
+            raise Invalid(
+                "专家库名称、期号或专业数量不符合协议格式",
+                f"no peer would take this announcement: {error.detail}",
+            ) from error
+        pools.add_epoch(connection, self._cipher, Epoch(key, word, members, sealed, desk.now_ms))
+        for peer in self._agreements.partners(desk):
+            desk.open(peer, None, word)
+        return built.root
+
+    def introduce(self, desk: Desk, peer: CenterId) -> None:
+        """Tell a peer of our valid pools that it has not been told of: a new partner."""
+        connection, us = desk.ledger.connection, desk.identity.center
+        if peer not in self._agreements.partners(desk):
+            return  # signed, but not in force yet: the next epoch will be announced to it
+        for word in pools.own(connection, desk.now_ms):
+            if pools.announcement(connection, us, peer, word.pool, word.epoch) is None:
+                desk.open(peer, None, word)
+
+    def admit(self, desk: Desk, conversation: Conversation, word: AnnouncePool) -> None:
+        """Refuse what no draw could be checked against."""
+        connection, peer = desk.ledger.connection, conversation.peer
+        if peer not in self._agreements.partners(desk):
+            raise NoAgreement("pools are announced to partners with an agreement in force")
+        if any(left.specialty >= right.specialty for left, right in pairwise(word.strata)) or any(
+            stratum.size < 1 for stratum in word.strata
+        ):
+            raise Malformed("strata must be in ascending order of specialty, none empty or twice")
+        if strata_root(desk.identity.digests, word.strata) != word.root:
+            raise Malformed("the root is not over these strata")
+        if word.valid_from_ms >= word.valid_until_ms:
+            raise Malformed("the epoch ends before it begins")
+        if word.valid_until_ms <= desk.now_ms:
+            raise TooLate("the epoch is over", clause="valid_until_ms")
+        us = desk.identity.center
+        if pools.announcement(connection, peer, us, word.pool, word.epoch) is not None:
+            raise Conflict("this epoch was announced before, and a pool does not change within it")
+
+    def said(self, desk: Desk, spoken: Said, word: AnnouncePool) -> None:
+        """Keep what we announced."""
+        self._keep(desk, spoken, word, desk.identity.center, spoken.conversation.peer)
+
+    def heard(self, desk: Desk, spoken: Said, word: AnnouncePool) -> None:
+        """Keep what a peer announced."""
+        self._keep(desk, spoken, word, spoken.conversation.peer, desk.identity.center)
+
+    def refused(self, desk: Desk, conversation: Conversation, receipt: Receipt) -> None:
+        """A peer did not take our pool: no draw with it can use this epoch."""
+        connection = desk.ledger.connection
+        pools.remove(connection, conversation.id)
+        todos.add(
+            connection,
+            role="operator",
+            kind=POOL_REFUSED,
+            subject=conversation.id,
+            zh=f"{conversation.peer}未接受本中心的专家库承诺({receipt.reason}),处理后请公布新一期",
+            en=f"{conversation.peer} did not take our pool ({receipt.reason}: {receipt.detail}); "
+            "see to it and announce a new epoch",
+            now_ms=desk.now_ms,
+        )
+
+    def cosigned(self, desk: Desk, peer: CenterId, size: int) -> None:
+        """From here on our announcements to this peer are dated by its cosignature."""
+        pools.set_cosigned(
+            desk.ledger.connection,
+            owner=desk.identity.center,
+            peer=peer,
+            size=size,
+            now_ms=desk.now_ms,
+        )
+
+    def _keep(self, desk: Desk, spoken: Said, word: AnnouncePool, owner: str, peer: str) -> None:
+        pools.add(
+            desk.ledger.connection,
+            AnnouncementRow(
+                conversation=spoken.conversation.id,
+                owner=owner,
+                peer=peer,
+                announced=word,
+                log_index=desk.ledger.log_head()[0] - 1,  # the word's entry is the last one
+                at_ms=desk.now_ms,
+                cosigned_at_ms=None,
+            ),
+        )
+
+
+def audit_info(pool: Pool) -> bytes:
+    """What a full opening is bound to when it is sealed: suite, purpose, pool and epoch."""
+    digests: Digests = pool.digests
+    return digests.prefix("audit") + enc(pool.name.encode(), pool.epoch.encode())
+
+
+def _opening(key: bytes, pool: Pool, members: tuple[PoolMember, ...]) -> bytes:
+    """All that a regulator needs to build the pool again: the key and the members."""
+    return json.dumps(
+        {
+            "v": 1,
+            "suite": pool.digests.suite_id,
+            "pool": pool.name,
+            "epoch": pool.epoch,
+            "key": key.hex(),
+            "members": [
+                [member.uid, member.name, member.uscc, list(member.specialties), member.status]
+                for member in members
+            ],
+        },
+        ensure_ascii=False,
+        separators=(",", ":"),
+    ).encode()
