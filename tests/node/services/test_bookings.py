@@ -17,7 +17,7 @@ from federation.trust.keys import AGREEMENT_TYPE
 from federation.wire.words import TERMS
 from node.domain.calendar import Window
 from node.domain.project import ProjectState, SelectionMode
-from node.domain.venue import Requirement
+from node.domain.venue import Requirement, SeatKind
 from node.services.bundling import LocalRules
 from node.services.errors import Conflicting, Invalid, NotFound
 from node.services.house import Desk
@@ -45,6 +45,7 @@ from tests.support.planning import (
     accepted,
     confirmed,
     held,
+    person,
     request,
     seat_rows,
     seated,
@@ -553,6 +554,15 @@ async def test_a_plan_that_cannot_be_kept_is_refused_in_both_languages() -> None
         await refused(Invalid, "bid deadline", window=Window(early, early + HOUR_MS))
         gone = pair.watch.now_ms - HOUR_MS
         await refused(Invalid, "in the past", window=Window(gone, gone + 3 * HOUR_MS))
+        (sub,) = request(pair.sub.id).subs
+        booths = replace(sub, venue=Requirement(5, kind=SeatKind.BOOTH))
+        await refused(Invalid, "kind of seat", subs=(booths,))
+        await pair.host.do(
+            lambda desk: offices.host.projects.add_representatives(
+                desk, project_id, [person(1), person(2), person(3)]
+            )
+        )
+        await refused(Invalid, "3 representatives are named")
         assert await pair.host.sql("SELECT count(*) FROM seat_slot") == [(0,)]
 
 
