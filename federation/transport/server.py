@@ -128,7 +128,7 @@ class Server:
         await self._health.enter_graceful_shutdown()
         await server.stop(grace)
         if self._running:  # stop() does not wait for what was shielded
-            await asyncio.wait(self._running)
+            await asyncio.wait(self._running, timeout=limits.STOP_GRACE_SECONDS)
 
     def _pinned(self) -> list[bytes]:
         return [peer.tls_certificate for peer in list(self._keyring.peers.values())]

@@ -4,13 +4,16 @@ import threading
 import grpc
 import pytest
 from grpc_health.v1 import health_pb2  # type: ignore[import-untyped]
+from typing_extensions import override
 
 from federation.protocol import agreement
 from federation.transport import limits, server
-from federation.transport.server import HEALTH, SERVICE
+from federation.transport.server import HEALTH, SERVICE, Answering
+from federation.trust.envelope import Envelope
+from federation.trust.keyring import Keyring
 from federation.wire.envelopes import Witnessing, encode_delivery, encode_single
 from node.store.database import StoreUnavailable
-from tests.support.grpc_pair import GrpcNode, Party, call, channel_of, read_all, running
+from tests.support.grpc_pair import GrpcNode, Party, Watched, call, channel_of, read_all, running
 
 PROPOSE = agreement.Propose(document=b"terms", signature=bytes(64))
 
@@ -126,27 +129,58 @@ async def test_a_question_that_follow_does_not_take_is_refused_in_constant_words
         assert node.watched.refusals == [("Follow", "not_understood")]
 
 
-async def test_a_caller_that_hangs_up_does_not_interrupt_the_commit() -> None:
-    async with running("server") as node:
-        peer = Party.named("peer")
-        node.keyring.pin(peer.at(1))
-        begun, go_on = threading.Event(), threading.Event()
+class Slow(Answering):
+    """Answers when it is let, and remembers that it came to the end."""
 
-        def be_slow() -> None:
-            begun.set()
-            assert go_on.wait(10)
+    def __init__(self) -> None:
+        self.go_on = asyncio.Event()
+        self.done = 0
 
-        node.store.before = be_slow
-        async with channel_of(peer, node.descriptor) as channel:
+    async def _answer(self) -> bytes:
+        await self.go_on.wait()
+        self.done += 1
+        return b"reply"
+
+    @override
+    async def hello(self, raw: bytes, certificate: bytes) -> bytes:
+        return await self._answer()
+
+    @override
+    async def deliver(self, raw: bytes, certificate: bytes) -> bytes:
+        return await self._answer()
+
+    @override
+    async def query(self, raw: bytes, certificate: bytes) -> bytes:
+        return await self._answer()
+
+    @override
+    async def follow(self, raw: bytes, certificate: bytes, page: int) -> list[tuple[int, Envelope]]:
+        await self._answer()
+        return []
+
+
+async def test_a_caller_that_hangs_up_does_not_interrupt_what_it_asked_for() -> None:
+    slow, watched = Slow(), Watched()
+    own, peer = Party.named("own"), Party.named("peer")
+    listening = server.Server(
+        negotiator=slow, keyring=Keyring([peer.at(1)]), keys=own.tls, listener=watched
+    )
+    port = await listening.start("127.0.0.1:0")
+    async with channel_of(peer, own.at(port)) as channel:
+        for method in ("Hello", "Deliver", "Query"):
             with pytest.raises(grpc.aio.AioRpcError) as caught:
-                await call(channel, "Deliver", delivery(peer, node), seconds=0.3)
-        assert caught.value.code() is grpc.StatusCode.DEADLINE_EXCEEDED
-        assert begun.is_set()
-        node.store.before = lambda: None
-        stopping = asyncio.gather(node.server.stop(0))
-        go_on.set()
-        await stopping  # waits for what was sheltered
-        assert len((await node.dump())["heard"]) == 1
+                await call(channel, method, b"request", seconds=0.2)
+            assert caught.value.code() is grpc.StatusCode.DEADLINE_EXCEEDED
+        with pytest.raises(grpc.aio.AioRpcError):
+            await read_all(channel, b"request", seconds=0.2)
+    stopping = asyncio.gather(listening.stop(0))
+    await asyncio.wait([stopping], timeout=0.2)
+    assert slow.done == 0
+    assert not stopping.done()
+    slow.go_on.set()
+    await stopping
+    assert slow.done == 4
+    assert watched.faults == []
 
 
 async def test_one_peer_cannot_take_all_places(monkeypatch: pytest.MonkeyPatch) -> None:
