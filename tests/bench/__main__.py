@@ -1,0 +1,248 @@
+"""``python -m tests.bench``: what a node can do on this machine, beside what it could at most.
+
+A rate alone says more about the machine than about the node, so every figure is a ratio to
+something that does nothing else, measured in turns with it in the same run: words to a bare
+gRPC echo, group commit to a bare commit, ranking to bare hashing. Every load is bounded in
+count and in time, and the servers end with this process.
+"""
+
+import argparse
+import platform
+import sqlite3
+import sys
+import tempfile
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, TypeVar
+
+import cryptography
+import grpc
+import uvloop
+
+from federation.trust.keys import Descriptor
+from federation.wire.words import DESCRIPTOR, TERMS
+from tests.bench import disk, hashing, words
+from tests.bench.figures import Figure, table, write_json
+from tests.bench.load import CALL_SECONDS, Rate, run
+from tests.bench.processes import serving
+from tests.bench.serve import ECHO_METHOD, NODE, agreement_id
+from tests.support.grpc_pair import Party, channel_of
+
+T = TypeVar("T")
+
+MANY: Final = 64  # in flight: as many as a node lets one peer have
+BATCH: Final = 64  # words in one call: as many as a call may have
+ECHO_BODY: Final = bytes(500)  # about one signed word
+
+
+@dataclass(frozen=True)
+class Size:
+    """How much to do: rounds, and calls or items in each."""
+
+    rounds: int
+    calls: int
+    slow_calls: int
+    batches: int
+    entries: int
+    seconds: float
+
+
+FULL: Final = Size(
+    rounds=3, calls=4_000, slow_calls=600, batches=64, entries=1_000_000, seconds=8.0
+)
+QUICK: Final = Size(rounds=1, calls=80, slow_calls=10, batches=4, entries=5_000, seconds=2.0)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Measure, print, write."""
+    parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
+    parser.add_argument("--json", type=Path, default=Path("build/bench.json"))
+    parser.add_argument("--quick", action="store_true", help="tiny numbers; proves that it runs")
+    parser.add_argument("--only", choices=("words", "disk", "hashing"))
+    chosen = parser.parse_args(arguments)
+    size = QUICK if chosen.quick else FULL
+    figures: list[Figure] = []
+    with tempfile.TemporaryDirectory(prefix="lianping-bench-") as folder:
+        if chosen.only in {None, "words"}:
+            figures += uvloop.run(measure_words(Path(folder), size))
+        if chosen.only in {None, "disk"}:
+            figures += uvloop.run(measure_disk(Path(folder), size))
+    if chosen.only in {None, "hashing"}:
+        figures += measure_hashing(size)
+    write_json(chosen.json, figures, quick=chosen.quick, about=about())
+    sys.stdout.write(table(figures) + "\n")
+    return 0
+
+
+def about() -> dict[str, str]:
+    """What a reader must know to compare two runs."""
+    return {
+        "python": platform.python_version(),
+        "machine": platform.machine(),
+        "sqlite": sqlite3.sqlite_version,
+        "grpc": grpc.__version__,
+        "cryptography": cryptography.__version__,
+    }
+
+
+async def measure_words(folder: Path, size: Size) -> list[Figure]:
+    """Words through a real node against an echo, in turns."""
+    sender = Party.named("the measuring center")
+    node_center = Party.named(NODE).center
+    document = TERMS.encode(words.terms(sender.center, node_center))
+    instructions = {
+        "caller": DESCRIPTOR.encode(sender.identity.descriptor).hex(),
+        "terms": document.hex(),
+        "folder": str(folder),
+    }
+    async with AsyncExitStack() as stack:
+        echo, echo_tls, node = [
+            DESCRIPTOR.decode(bytes.fromhex(told["descriptor"]))
+            for told in [
+                await stack.enter_async_context(serving({"kind": kind, **instructions}))
+                for kind in ("echo", "echo_tls", "node")
+            ]
+        ]
+        plain = await stack.enter_async_context(grpc.aio.insecure_channel(echo.address))
+        call_echo = echo_on(plain)
+        call_tls = echo_on(await stack.enter_async_context(channel_of(sender, echo_tls)))
+        tell = words.Teller(
+            sender, node, await stack.enter_async_context(channel_of(sender, node))
+        ).tell
+        agreement = agreement_id(document)
+        seconds = size.seconds
+
+        async def echoes(call: Callable[[bytes], Awaitable[None]], in_flight: int) -> Rate:
+            count = size.calls if in_flight > 1 else size.slow_calls
+            return await run(call, [ECHO_BODY] * count, in_flight, seconds)
+
+        async def told(count: int, per_call: int, in_flight: int, *, holds: bool = False) -> Rate:
+            signed = (
+                words.holds(sender, node_center, count, agreement)
+                if holds
+                else words.announcements(sender, node_center, count)
+            )
+            return await run(tell, words.deliveries(sender, signed, per_call), in_flight, seconds)
+
+        for warm in (call_echo, call_tls):
+            await run(warm, [ECHO_BODY] * MANY, MANY, seconds)
+        await told(2 * MANY, 1, MANY)
+
+        rounds = [
+            {
+                "echo_1": await echoes(call_echo, 1),
+                "one_1": await told(size.slow_calls, 1, 1),
+                "tls_1": await echoes(call_tls, 1),
+                "one_64": await told(size.calls, 1, MANY),
+                "echo_64": await echoes(call_echo, MANY),
+                "holds_64": await told(size.calls, 1, MANY, holds=True),
+                "tls_64": await echoes(call_tls, MANY),
+                "batch_1": await told(size.batches * BATCH, BATCH, 1),
+                "batch_4": await told(size.batches * BATCH, BATCH, 4),
+                "batch_holds_4": await told(size.batches * BATCH, BATCH, 4, holds=True),
+            }
+            for _ in range(size.rounds)
+        ]
+
+    def rate(
+        name: str, zh: str, en: str, yardstick: str, *, per_call: int = 1, wanted: float | None = None
+    ) -> Figure:
+        key = name.removeprefix("words_")
+        return Figure(
+            name, zh, en, "/s",
+            [per_call * each[key].per_second for each in rounds],
+            [each[yardstick].per_second for each in rounds],
+            wanted,
+        )  # fmt: skip
+
+    return [
+        rate("tls_1", "双向 TLS 回声，1 路", "echo over mTLS, 1 in flight", "echo_1"),
+        rate("tls_64", "双向 TLS 回声，64 路", "echo over mTLS, 64 in flight", "echo_64"),
+        rate("words_one_1", "单词，1 路", "one word a call, 1 in flight", "echo_1"),
+        rate(
+            "words_one_64", "单词，64 路", "one word a call, 64 in flight", "echo_64", wanted=0.25
+        ),
+        rate("words_holds_64", "单词订座（查协议），64 路", "Holds, 64 in flight", "echo_64"),
+        rate(
+            "words_batch_1", "64 词一批，1 路", "64 words a call, 1 in flight", "echo_64",
+            per_call=BATCH, wanted=0.7,
+        ),
+        rate(
+            "words_batch_4", "64 词一批，4 路", "64 words a call, 4 in flight", "echo_64",
+            per_call=BATCH, wanted=0.7,
+        ),
+        rate(
+            "words_batch_holds_4", "64 词订座一批，4 路", "64 Holds a call, 4 in flight", "echo_64",
+            per_call=BATCH,
+        ),
+        Figure(
+            "latency", "空闲时一词的时延", "one word when idle", "ms",
+            [1000 * each["one_1"].typical_seconds for each in rounds],
+            [1000 * each["echo_1"].typical_seconds for each in rounds],
+        ),
+    ]  # fmt: skip
+
+
+def echo_on(channel: grpc.aio.Channel) -> Callable[[bytes], Awaitable[None]]:
+    """A call of the echo; the answer is compared."""
+    method: grpc.aio.UnaryUnaryMultiCallable[bytes, bytes] = channel.unary_unary(
+        ECHO_METHOD, None, None
+    )
+
+    async def call(body: bytes) -> None:
+        if await method(body, timeout=CALL_SECONDS) != body:
+            raise RuntimeError("the echo said something else")
+
+    return call
+
+
+async def measure_disk(folder: Path, size: Size) -> list[Figure]:
+    """Commits alone and together, in turns."""
+    alone, together = [], []
+    for number in range(size.rounds):
+        alone.append(disk.bare(folder / f"bare-{number}.db", size.slow_calls, size.seconds))
+        together.append(
+            await disk.group(folder / f"group-{number}.db", size.calls, size.seconds)
+        )
+    return [
+        Figure(
+            "group_commit", "组提交，64 个在等", "group commit, 64 waiting", "/s",
+            [rate.per_second for rate in together],
+            [rate.per_second for rate in alone],
+        )
+    ]  # fmt: skip
+
+
+def measure_hashing(size: Size) -> list[Figure]:
+    """Ranking and roots, each in turns with its floor."""
+    listed = hashing.entries(size.entries)
+
+    def figure(
+        name: str, zh: str, en: str, work: Callable[[list[bytes]], None],
+        floor: Callable[[list[bytes]], None],
+    ) -> Figure:  # fmt: skip
+        pairs = [
+            (hashing.timed(lambda: work(listed)), hashing.timed(lambda: floor(listed)))
+            for _ in range(size.rounds)
+        ]
+        return Figure(
+            name, zh, en, "s", [value for value, _ in pairs], [value for _, value in pairs]
+        )
+
+    count = f"{size.entries:,}"
+    return [
+        figure(
+            "ranking", f"{count} 人排序取前 {hashing.LIMIT}", f"rank {count}, first {hashing.LIMIT}",
+            hashing.ranking, hashing.ranking_floor,
+        ),
+        figure(
+            "merkle", f"{count} 叶默克尔根", f"Merkle root of {count}",
+            hashing.merkle_root, hashing.merkle_floor,
+        ),
+    ]  # fmt: skip
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,113 @@
+"""A child process: an echo without anything, an echo behind mutual TLS, or a real node.
+
+Its instructions are one line of JSON on standard input; see ``processes``.
+"""
+
+import asyncio
+import json
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any, Final, cast
+
+import grpc
+import uvloop
+
+from federation.protocol.agreement import AgreementTerms
+from federation.transport.tls import server_credentials
+from federation.trust.keyring import Keyring
+from federation.trust.suite import INTL_1
+from federation.wire.words import DESCRIPTOR, TERMS
+from node.store import migrations
+from node.store.database import Database
+from node.store.ledger import SqlLedger
+from tests.support.grpc_pair import CLOCK, GrpcNode, Party
+
+ECHO_METHOD: Final = "/lianping.bench/Echo"
+NODE: Final = "the measured node"
+
+
+@asynccontextmanager
+async def echo(instructions: dict[str, str]) -> AsyncIterator[dict[str, Any]]:
+    """The least that gRPC can do in Python: the same bytes back."""
+
+    async def same(raw: bytes, _context: grpc.aio.ServicerContext[bytes, bytes]) -> bytes:
+        return raw
+
+    server = grpc.aio.server()
+    handler = grpc.unary_unary_rpc_method_handler(same, None, None)
+    service, method = ECHO_METHOD.strip("/").split("/")
+    server.add_generic_rpc_handlers(
+        (grpc.method_handlers_generic_handler(service, {method: handler}),)
+    )
+    party = Party.named(NODE)
+    if instructions["kind"] == "echo_tls":
+        caller = DESCRIPTOR.decode(bytes.fromhex(instructions["caller"]))
+        credentials = server_credentials(party.tls, lambda: [caller.tls_certificate])
+        port = server.add_secure_port("127.0.0.1:0", credentials)
+    else:
+        port = server.add_insecure_port("127.0.0.1:0")
+    await server.start()
+    try:
+        yield {"descriptor": DESCRIPTOR.encode(party.at(port)).hex()}
+    finally:
+        await server.stop(0)
+
+
+@asynccontextmanager
+async def node(instructions: dict[str, str]) -> AsyncIterator[dict[str, Any]]:
+    """A node as it runs in a center, on disk, whose house accepts every word."""
+    caller = DESCRIPTOR.decode(bytes.fromhex(instructions["caller"]))
+    database = await Database.open(Path(instructions["folder"]) / "node.db")
+    try:
+        await database.alone(
+            lambda connection: migrations.migrate(connection, migrations.load(), CLOCK.now_ms())
+        )
+        measured = GrpcNode(Party.named(NODE), database)
+        measured.keyring.pin(caller)
+        await _agree(measured, bytes.fromhex(instructions["terms"]))
+        measured.port = await measured.server.start("127.0.0.1:0")
+        try:
+            yield {"descriptor": DESCRIPTOR.encode(measured.descriptor).hex()}
+        finally:
+            await measured.transport.close()
+            await measured.server.stop(0)
+    finally:
+        await database.close()
+
+
+def agreement_id(document: bytes) -> bytes:
+    return INTL_1.tagged("agreement", document)
+
+
+async def _agree(node: GrpcNode, document: bytes) -> None:
+    terms: AgreementTerms = TERMS.decode(document)
+    (peer,) = {party.center_id for party in terms.parties} - {node.center}
+
+    def store(ledger: SqlLedger) -> None:
+        ledger.connection.execute(
+            "INSERT INTO agreement (id, conversation, peer, document, proposer_signature,"
+            " answerer_signature, we_proposed, state, changed_at_ms)"
+            " VALUES (?, ?, ?, ?, ?, ?, 0, 'ACTIVE', ?)",
+            (agreement_id(document), bytes(16), peer, document, b"", b"", CLOCK.now_ms()),
+        )
+
+    await node.store.transact(store)
+
+
+async def main() -> None:
+    """Serve until standard input ends."""
+    reader = asyncio.StreamReader()
+    loop = asyncio.get_running_loop()
+    await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
+    instructions = cast("dict[str, str]", json.loads(await reader.readline()))
+    made = node(instructions) if instructions["kind"] == "node" else echo(instructions)
+    async with made as told:
+        sys.stdout.write(json.dumps(told) + "\n")
+        sys.stdout.flush()
+        await reader.read()
+
+
+if __name__ == "__main__":
+    uvloop.run(main())
