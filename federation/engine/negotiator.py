@@ -137,11 +137,19 @@ class Negotiator(Generic[L]):
         envelope, witnessing = decode_hello(raw)
         visitor = self.doorkeeper.admit(envelope, certificate, self.clock.now_ms())
         peer = CenterId(visitor.statement.sender)
+        greeting: object = None
+        problem = visitor.problem
+        try:
+            greeting = decode(visitor.envelope.payload_type, visitor.statement.body)
+        except Malformed as error:
+            problem = problem or error
+        if problem is None and not isinstance(greeting, Greeting):
+            problem = Malformed("Hello takes a greeting")
 
         def run(floor: Floor[L]) -> bytes:
-            if visitor.problem is not None:
+            if problem is not None:
                 return encode_hello(
-                    self._refuse(floor, visitor, visitor.problem), self.witness.show(floor, peer)
+                    self._refuse(floor, visitor, problem), self.witness.show(floor, peer)
                 )
             self.witness.look(floor, peer, witnessing)
             return encode_hello(
@@ -149,8 +157,7 @@ class Negotiator(Generic[L]):
             )
 
         reply = await self.transact(run)
-        if visitor.envelope.payload_type == _GREETING:
-            greeting = decode(_GREETING, visitor.statement.body)
+        if problem is None and isinstance(greeting, Greeting):
             self.listener.greeted(peer, greeting.clock_ms - self.clock.now_ms())
         return reply
 
@@ -254,6 +261,3 @@ class Negotiator(Generic[L]):
             return ConversationAnswer("", 0, 0, 0)
         left = 0 if known.deadline_ms is None else max(0, known.deadline_ms - floor.now_ms)
         return ConversationAnswer(known.phase, known.said, known.heard, left)
-
-
-_GREETING = "application/vnd.lianping.v1.query.Greeting+protobuf"

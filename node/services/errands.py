@@ -25,6 +25,11 @@ Handler = Callable[[str, dict[str, Any]], Awaitable[Result]]
 """Given the errand's key and argument, does the thing and answers what it means."""
 
 
+async def _unknown(key: str, argument: dict[str, Any]) -> Result:
+    """An errand that an older or newer version left: it waits, visibly, for that version."""
+    raise Unreachable(f"this version does not know errand {key}: {sorted(argument)}")
+
+
 class Errands:
     """Carries errands out, by kind."""
 
@@ -53,7 +58,7 @@ class Errands:
         return await self._negotiator.transact(lambda desk: errands.next_ms(desk.ledger.connection))
 
     async def _run(self, errand: Errand) -> None:
-        handler = self._handlers[errand.kind]
+        handler = self._handlers.get(errand.kind, _unknown)
         try:
             result = await handler(errand.key, errand.argument)
         except (OutsideError, Unreachable) as error:

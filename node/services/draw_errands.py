@@ -1,0 +1,210 @@
+"""What a draw does outside: calls experts, and brings sealed lists to the e-trading system."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from adapters.messaging.port import Answer, Messaging
+from adapters.trading.port import TradingSystem
+from federation.engine.negotiator import Negotiator
+from federation.ids import ConversationId
+from federation.lottery import audit
+from federation.lottery.walk import Settled
+from federation.protocol import draw as words
+from federation.protocol.draw import (
+    Response,
+    Result,
+)
+from federation.trust.suite import seal
+from node.services.draw_files import DrawFiles
+from node.services.draw_moves import CALL, CONFIRM, PUSH, SEAL, DrawMoves
+from node.services.draw_rules import local_time
+from node.services.draw_view import DrawView
+from node.services.errands import Handler
+from node.services.house import Desk
+from node.store import bookings, draws, experts
+from node.store.cipher import ColumnCipher
+from node.store.draws import DrawRow, SealedList
+from node.store.ledger import SqlLedger
+
+_ANSWERS: Final = {
+    Answer.ATTEND: Response.ACCEPT,
+    Answer.DECLINE: Response.DECLINE,
+    Answer.NO_ANSWER: Response.NO_ANSWER,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """What an expert is told: when and where, never what for (四不知)."""
+
+    center_name: str
+    phone: str
+
+
+class DrawErrands:
+    """Runs the errands of draws."""
+
+    def __init__(
+        self,
+        *,
+        files: DrawFiles,
+        moves: DrawMoves,
+        cipher: ColumnCipher,
+        trading: TradingSystem,
+        messaging: Messaging,
+        place: Place,
+    ) -> None:
+        self._files = files
+        self._moves = moves
+        self._cipher = cipher
+        self._trading = trading
+        self._messaging = messaging
+        self._place = place
+
+    def handlers(self) -> Mapping[str, Handler]:
+        """How our errands are run."""
+        return {CALL: self._call, CONFIRM: self._confirm, SEAL: self._seal, PUSH: self._push}
+
+    def bind(self, negotiator: Negotiator[SqlLedger]) -> None:
+        """Give the handlers their way to the database."""
+        self._negotiator = negotiator
+
+    async def _call(self, key: str, argument: dict[str, Any]) -> Any:
+        draw, entry = bytes.fromhex(argument["draw"]), bytes.fromhex(argument["entry"])
+        phone, text = await self._negotiator.transact(
+            lambda desk: self._invitation(desk, draw, entry)
+        )
+        result = await self._messaging.invite(key, phone, text)
+
+        def took(desk: Desk) -> None:
+            row = self._files.row(desk, draw)
+            if row.phase != words.INVITED:
+                return  # the draw became void while the phone rang
+            self._moves.report(desk, row, entry, _ANSWERS[result.answer], result.receipt)
+            if result.answer is Answer.ATTEND:
+                self._moves.leave_errand(desk, CONFIRM, draw, entry.hex(), entry=entry.hex())
+
+        return took
+
+    async def _confirm(self, key: str, argument: dict[str, Any]) -> Any:
+        draw, entry = bytes.fromhex(argument["draw"]), bytes.fromhex(argument["entry"])
+        phone, text = await self._negotiator.transact(
+            lambda desk: self._confirmation(desk, draw, entry)
+        )
+        await self._messaging.sms(key, phone, text)
+        return _nothing
+
+    async def _seal(self, key: str, argument: dict[str, Any]) -> Any:
+        del key
+        draw = bytes.fromhex(argument["draw"])
+        sealing_key = await self._trading.sealing_key()
+
+        def took(desk: Desk) -> None:
+            row = self._files.row(desk, draw)
+            seen = self._files.view(desk, row)
+            if row.phase == words.WALKING and seen.walk and isinstance(seen.walk.due, Settled):
+                self._seal_list(desk, row, seen, sealing_key)
+
+        return took
+
+    def _seal_list(self, desk: Desk, row: DrawRow, seen: DrawView, sealing_key: bytes) -> None:
+        assert seen.walk is not None, "checked by the caller"
+        connection = desk.ledger.connection
+        digests = desk.identity.digests
+        salt = desk.new_id() + desk.new_id()
+        chosen = seen.walk.chosen
+        info = audit.result_info(digests, seen.open_hash, seen.walk.head)
+        plain = self._plain_list(desk, row, chosen)
+        sealed = SealedList(
+            draw=row.id,
+            revision=seen.walk.revision + 1,
+            sealed=seal(sealing_key, info, plain),
+            info=info,
+            members=len(chosen),
+            salt=salt,
+            receipt=None,
+        )
+        draws.add_list(connection, sealed)
+        desk.say(
+            ConversationId(row.id),
+            Result(
+                list_commitment=audit.list_commitment(digests, seen.open_hash, salt, chosen),
+                sealed_digest=digests.hash(sealed.sealed),
+                revision=sealed.revision,
+                members=sealed.members,
+            ),
+        )
+        self._moves.leave_errand(desk, PUSH, row.id, str(sealed.revision), revision=sealed.revision)
+
+    def _plain_list(self, desk: Desk, row: DrawRow, chosen: Sequence[tuple[int, bytes]]) -> bytes:
+        """The list as only the e-trading system may read it: who, and the proof that it is they."""
+        pool = self._files.own_pool(desk, row)
+        asked = draws.invitations(desk.ledger.connection, row.id)
+        members = []
+        for slot, entry in chosen:
+            expert = experts.get(desk.ledger.connection, self._cipher, asked[entry].uid)
+            assert expert is not None, "experts are never deleted, only given another status"
+            _, (opening,) = pool.open(entry, ("id",))
+            members.append({
+                "entry": entry.hex(),
+                "slot": slot,
+                "uid": expert.uid,
+                "name": expert.name,
+                "id_number": expert.id_number,
+                "salt": opening.salt.hex(),
+            })  # fmt: skip
+        body = {"draw": row.id.hex(), "owner": desk.identity.center, "members": members}
+        return json.dumps(body, ensure_ascii=False, sort_keys=True).encode()
+
+    async def _push(self, key: str, argument: dict[str, Any]) -> Any:
+        del key
+        draw, revision = bytes.fromhex(argument["draw"]), int(argument["revision"])
+        sealed = await self._negotiator.transact(
+            lambda desk: next(
+                item
+                for item in draws.lists(desk.ledger.connection, draw)
+                if item.revision == revision
+            )
+        )
+        receipt = await self._trading.deliver_roster(
+            draw.hex(), revision, sealed.info, sealed.sealed
+        )
+        text = json.dumps({
+            "id": receipt.receipt_id,
+            "opened": receipt.opened,
+            "members": receipt.members,
+            "by": receipt.by,
+        })  # fmt: skip
+        return lambda desk: draws.set_list_receipt(desk.ledger.connection, draw, revision, text)
+
+    def _invitation(self, desk: Desk, draw: bytes, entry: bytes) -> tuple[str, str]:
+        phone, start_ms = self._addressee(desk, draw, entry)
+        text = (
+            f"您好, 邀请您于{local_time(start_ms)}到{self._place.center_name}参加评审。"
+            f"参加请按1, 不能参加请按2, 重听请按3。咨询电话{self._place.phone}。"
+        )
+        return phone, text
+
+    def _confirmation(self, desk: Desk, draw: bytes, entry: bytes) -> tuple[str, str]:
+        phone, start_ms = self._addressee(desk, draw, entry)
+        text = (
+            f"您已确认参加评审。请于{local_time(start_ms)}前携带本人身份证原件到"
+            f"{self._place.center_name}评标区签到。咨询电话{self._place.phone}。"
+        )
+        return phone, text
+
+    def _addressee(self, desk: Desk, draw: bytes, entry: bytes) -> tuple[str, int]:
+        connection = desk.ledger.connection
+        uid = draws.invitations(connection, draw)[entry].uid
+        row = self._files.row(desk, draw)
+        leg = bookings.get(connection, row.booking)
+        assert leg is not None, "a draw belongs to a booking"
+        expert = experts.get(connection, self._cipher, uid)
+        assert expert is not None, "experts are never deleted, only given another status"
+        return expert.phone, leg.start_ms
+
+
+def _nothing(desk: Desk) -> None:
+    """The errand itself was all there was to do."""

@@ -1,0 +1,104 @@
+"""What our tables and the words so far say of a draw: read here, changed nowhere."""
+
+from collections.abc import Sequence
+
+from federation.errors import (
+    NoAgreement,
+)
+from federation.ids import AgreementId
+from federation.lottery import ranking
+from federation.lottery.audit import Spoken
+from federation.lottery.pool import Pool
+from federation.protocol import draw as words
+from federation.protocol.agreement import AgreementTerms
+from federation.protocol.draw import (
+    OWNER,
+)
+from federation.protocol.peering import AnnouncePool
+from federation.wire.envelopes import decode_statement
+from federation.wire.words import decode_word
+from node.services.draw_view import DrawView, view
+from node.services.errors import NotFound
+from node.services.house import Desk
+from node.store import draws, pools, projects, transcripts
+from node.store.cipher import ColumnCipher
+from node.store.draws import DrawRow
+from node.store.projects import ProjectRow
+
+
+class DrawFiles:
+    """Looks up draws, their words, their pools and our secrets."""
+
+    def __init__(self, cipher: ColumnCipher) -> None:
+        self._cipher = cipher
+
+    def row(self, desk: Desk, draw: bytes) -> DrawRow:
+        """One draw. Raises NotFound."""
+        row = draws.get(desk.ledger.connection, draw)
+        if row is None:
+            raise NotFound("没有这次抽取", "there is no such draw")
+        return row
+
+    def view(self, desk: Desk, row: DrawRow) -> DrawView:
+        """What its words so far say."""
+        spoken = [
+            Spoken(
+                desk.identity.center if line.ours else row.peer,
+                line.payload,
+                decode_word(line.payload_type, decode_statement(line.payload).body),
+            )
+            for line in transcripts.of_conversation(desk.ledger.connection, row.id)
+        ]
+        return view(desk.identity.digests, spoken, self.announced(desk, row))
+
+    def owner(self, desk: Desk, row: DrawRow) -> str:
+        """Whose pool is drawn from."""
+        return desk.identity.center if row.role == OWNER else row.peer
+
+    def announced(self, desk: Desk, row: DrawRow) -> AnnouncePool:
+        """The announcement of the pool that is drawn from."""
+        owner = self.owner(desk, row)
+        other = row.peer if row.role == OWNER else desk.identity.center
+        found = pools.announcement(desk.ledger.connection, owner, other, row.pool, row.epoch)
+        assert found is not None, "a draw is opened only on an announced pool"
+        return found
+
+    def own_pool(self, desk: Desk, row: DrawRow) -> Pool:
+        """Our own pool, with its secrets, as it was committed."""
+        return pools.load_pool(desk.ledger.connection, self._cipher, row.pool, row.epoch)
+
+    def value(self, row: DrawRow) -> bytes:
+        """Our random value; 32 bytes."""
+        assert row.sealed_value is not None, "made when the draw began"
+        return bytes.fromhex(self._cipher.open("draw.sealed_value", row.id.hex(), row.sealed_value))
+
+    def orders(self, desk: Desk, row: DrawRow, seen: DrawView) -> tuple[list[bytes], ...]:
+        """The order of every slot; only the sealer can know it before Close."""
+        assert seen.opening is not None, "an order needs a draw"
+        assert seen.listings is not None, "and its entries"
+        seed = ranking.seed(
+            desk.identity.digests, seen.commits, [seen.owner_value, self.value(row)]
+        )
+        return ranking.orders(
+            desk.identity.digests, seed, seen.opening.slots, seen.listings, words.MAX_STEPS
+        )
+
+    def excluded(self, desk: Desk, row: DrawRow) -> Sequence[str]:
+        """Employers that must recuse; empty for the other center's projects."""
+        if row.project is None or row.exclusion_salt is None:
+            return ()  # the other center's project: its parties are not told (四不知)
+        project = projects.get(desk.ledger.connection, row.project)
+        assert project is not None, "a draw of ours belongs to a project of ours"
+        return excluded_employers(project)
+
+    def terms(self, desk: Desk, agreement: bytes | None) -> AgreementTerms:
+        """The agreement's terms. Raises NoAgreement."""
+        terms = desk.ledger.agreement(AgreementId(agreement or b""))
+        if terms is None:
+            raise NoAgreement("no such agreement is active here")
+        return terms
+
+
+def excluded_employers(row: ProjectRow) -> tuple[str, ...]:
+    """Employers that must recuse before the bids are open: tenderee and agency."""
+    return tuple(sorted({party.uscc for party in row.project.parties}))

@@ -1,0 +1,215 @@
+"""Our moves in a draw: what we say next, as owner and as sealer.
+
+Every move is said in the transaction of the word or the answer that it follows. What must
+be done outside, a call or a delivery, is left as an errand.
+"""
+
+from typing import Final
+
+from federation.engine.floor import Said
+from federation.ids import ConversationId
+from federation.lottery import ranking, walk
+from federation.lottery.walk import Ask, Exhausted, Settled
+from federation.protocol import draw as words
+from federation.protocol.draw import (
+    SEALER,
+    AcceptDraw,
+    Commit,
+    Next,
+    Open,
+    Report,
+    Response,
+    Ruling,
+    Shortfall,
+    Slot,
+    Verdict,
+)
+from federation.protocol.peering import AnnouncePool
+from node.services.draw_files import DrawFiles
+from node.services.house import Desk
+from node.store import bookings, draws, errands
+from node.store.cipher import ColumnCipher
+from node.store.draws import DrawRow
+
+CALL: Final = "call_expert"
+CONFIRM: Final = "confirm_expert"
+SEAL: Final = "seal_list"
+PUSH: Final = "push_list"
+
+
+class DrawMoves:
+    """Makes our moves."""
+
+    def __init__(self, files: DrawFiles, cipher: ColumnCipher) -> None:
+        self._files = files
+        self._cipher = cipher
+
+    def opening(
+        self,
+        desk: Desk,
+        *,
+        booking: bytes,
+        announced: AnnouncePool,
+        slots: tuple[Slot, ...],
+        owner: str,
+        times: tuple[int, int],
+        exclusion: bytes = b"",
+    ) -> Open:
+        """The ``Open`` for a draw that we seal; ``times`` are bid deadline and start."""
+        earlier = draws.of_booking(desk.ledger.connection, booking)
+        opened = sum(1 for row in earlier if row.phase not in {words.NEW, words.REQUESTED})
+        return Open(
+            booking_id=booking,
+            sequence=opened + 1,
+            pool=announced.pool,
+            epoch=announced.epoch,
+            root=announced.root,
+            slots=slots,
+            contributors=(owner, desk.identity.center),
+            bid_deadline_ms=times[0],
+            evaluation_start_ms=times[1],
+            exclusion_commitment=exclusion,
+        )
+
+    def begin(self, desk: Desk, spoken: Said, booking: bytes, pool: str, epoch: str) -> None:
+        """Keep a new draw, with a fresh random value of ours."""
+        connection = desk.ledger.connection
+        conversation = spoken.conversation
+        leg = bookings.get(connection, booking)
+        assert leg is not None, "admitted only with a confirmed booking"
+        assert conversation.agreement is not None, "a draw has an agreement"
+        draws.add(
+            connection,
+            DrawRow(
+                id=conversation.id,
+                role=conversation.role,
+                peer=conversation.peer,
+                booking=booking,
+                project=leg.project,
+                pool=pool,
+                epoch=epoch,
+                sealed_value=self._cipher.seal(
+                    "draw.sealed_value",
+                    conversation.id.hex(),
+                    (desk.new_id() + desk.new_id()).hex(),
+                ),
+                reveal_after=None,
+                exclusion_salt=None,
+                phase=conversation.phase,
+                agreement=conversation.agreement,
+            ),
+            desk.now_ms,
+        )
+
+    def accept(self, desk: Desk, row: DrawRow, opening: Open) -> None:
+        """The owner accepts: shows the committed entries and commits to its value."""
+        pool = self._files.own_pool(desk, row)
+        wanted = sorted({slot.specialty for slot in opening.slots})
+        desk.say(ConversationId(row.id), AcceptDraw(tuple(pool.listing(name) for name in wanted)))
+        self.commit(desk, row)
+
+    def commit(self, desk: Desk, row: DrawRow) -> None:
+        """Commit to our value."""
+        seen = self._files.view(desk, row)
+        desk.say(
+            ConversationId(row.id),
+            Commit(
+                ranking.commitment(
+                    desk.identity.digests,
+                    seen.open_hash,
+                    desk.identity.center,
+                    self._files.value(row),
+                )
+            ),
+        )
+
+    def committed(self, desk: Desk, row: DrawRow) -> None:
+        """The other side has committed: the sealer follows, the owner waits for the cosignature."""
+        if row.role == SEALER:
+            self.commit(desk, row)
+            return
+        # Nobody reveals before the other center has cosigned a log that holds every commit.
+        size, _ = desk.ledger.log_head()
+        draws.set_reveal_after(desk.ledger.connection, row.id, size)
+
+    def ask_next(self, desk: Desk, row: DrawRow) -> None:
+        """The sealer names the next entry, unless it is for the owner to go on."""
+        seen = self._files.view(desk, row)
+        if seen.walk is None or seen.walk.pending is not None or row.phase != words.WALKING:
+            return
+        if not isinstance(seen.walk.due, walk.Place):
+            return  # the owner says Shortfall or Result
+        ask = walk.next_step(seen.walk, self._files.orders(desk, row, seen))
+        assert isinstance(ask, Ask), "a place is due, so somebody is asked"
+        desk.say(
+            ConversationId(row.id),
+            Next(
+                step=seen.walk.steps,
+                slot=ask.slot,
+                rank=ask.rank,
+                entry=ask.entry,
+                previous_step=seen.walk.head,
+            ),
+        )
+
+    def rule(self, desk: Desk, row: DrawRow, word: Next) -> None:
+        """The owner rules on an entry; an invited expert is called."""
+        seen = self._files.view(desk, row)
+        assert seen.walk is not None, "entries are asked on a walk"
+        pool = self._files.own_pool(desk, row)
+        ruling = walk.rule(seen.walk, pool.attributes(word.entry), self._files.excluded(desk, row))
+        digests, openings = pool.open(word.entry, walk.OPENED_FOR[ruling])
+        desk.say(
+            ConversationId(row.id),
+            Verdict(word.entry, ruling, digests, openings, seen.walk.head),
+        )
+        if ruling is Ruling.INVITE:
+            draws.invite(
+                desk.ledger.connection,
+                row.id,
+                word.entry,
+                word.slot,
+                pool.member(word.entry),
+                desk.now_ms,
+            )
+            self.leave_errand(desk, CALL, row.id, word.entry.hex(), entry=word.entry.hex())
+        else:
+            self.go_on(desk, row)
+
+    def report(
+        self, desk: Desk, row: DrawRow, entry: bytes, response: Response, receipt: bytes
+    ) -> None:
+        """The owner reports an answer and goes on."""
+        seen = self._files.view(desk, row)
+        assert seen.walk is not None, "experts are invited on a walk"
+        evidence = desk.identity.digests.tagged("evidence", receipt)
+        draws.answer(desk.ledger.connection, row.id, entry, response.name, evidence, desk.now_ms)
+        desk.say(ConversationId(row.id), Report(entry, response, evidence, seen.walk.head))
+        self.go_on(desk, row)
+
+    def go_on(self, desk: Desk, row: DrawRow) -> None:
+        """The owner declares shortfalls and, when every slot is settled, seals the list."""
+        while True:
+            seen = self._files.view(desk, row)
+            assert seen.walk is not None, "a walk has begun"
+            due = seen.walk.due
+            if seen.walk.pending is not None or isinstance(due, walk.Place):
+                return
+            if isinstance(due, Settled):
+                revision = str(seen.walk.revision + 1)
+                self.leave_errand(desk, SEAL, row.id, revision)
+                return
+            assert isinstance(due, Exhausted), "the third of three"
+            desk.say(ConversationId(row.id), Shortfall(due.slot, due.missing))
+
+    def leave_errand(
+        self, desk: Desk, kind: str, draw: bytes, key: str, **argument: object
+    ) -> None:
+        """Leave something to be done outside, once under its key."""
+        errands.add(
+            desk.ledger.connection,
+            kind=kind,
+            key=f"{kind}:{draw.hex()}:{key}",
+            argument={"draw": draw.hex(), **argument},
+            not_before_ms=desk.now_ms,
+        )
