@@ -7,6 +7,7 @@ without anybody holding the register meanwhile (draw-and-evidence.md §1.4).
 """
 
 import json
+from collections.abc import Iterable
 from itertools import pairwise
 from typing import Final
 
@@ -19,6 +20,7 @@ from federation.protocol.peering import AnnouncePool
 from federation.trust.suite import Digests, enc, seal
 from federation.wire.envelopes import Receipt
 from federation.wire.words import PAYLOAD_TYPES, decode_word, encode_word
+from node.domain.codes import Specialty
 from node.services.agreements import Agreements
 from node.services.errors import Conflicting, Invalid
 from node.services.house import Desk
@@ -28,6 +30,8 @@ from node.store.pools import AnnouncementRow, Epoch
 
 HOUR_MS: Final = 3_600_000
 MAX_VALID_HOURS: Final = 24 * 366  # a register older than a year is not the register
+ROOT_CODE_CHARS: Final = 3  # a letter and a pair of digits: A08
+LEVEL_CHARS: Final = 2  # each level below adds a pair
 POOL_REFUSED: Final = "pool_refused"
 
 
@@ -81,7 +85,7 @@ class PoolAnnouncements:
                 expert.uid,
                 expert.name,
                 expert.employer_uscc,
-                tuple(expert.specialties),
+                strata_of(expert.specialties),
                 expert.status.value,
             )
             for expert in experts.all(connection, self._cipher)
@@ -187,6 +191,23 @@ class PoolAnnouncements:
                 cosigned_at_ms=None,
             ),
         )
+
+
+def strata_of(held: Iterable[Specialty]) -> tuple[str, ...]:
+    """All strata that an expert stands in: of each specialty held, and of those above it.
+
+    Who holds A080101 may be drawn where A0801 or A08 is asked for (``codes.qualifies``), so
+    there is an entry for each; the link attribute keeps one person from two seats.
+    """
+    return tuple(
+        sorted(
+            {
+                code[:length]
+                for code in held
+                for length in range(ROOT_CODE_CHARS, len(code) + 1, LEVEL_CHARS)
+            }
+        )
+    )
 
 
 def audit_info(pool: Pool) -> bytes:

@@ -1,0 +1,563 @@
+"""Joint tests and pool announcements, with two whole nodes."""
+
+import json
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field, replace
+
+import pytest
+
+from adapters.errors import Unreachable as OutsideUnreachable
+from federation.ids import CenterId
+from federation.lottery.pool import PoolMember, build_pool, strata_root
+from federation.protocol.conversation import Kind
+from federation.protocol.peering import TEST_LASTS_MS, AnnouncePool, Check, StartTest, Stratum
+from federation.trust.suite import INTL_1, unseal
+from node.domain.codes import ResidentId, Specialty, Uscc
+from node.domain.expert import Expert, ExpertStatus
+from node.services.agreements import Agreements
+from node.services.errors import Conflicting, Invalid, NotFound
+from node.services.house import Desk
+from node.services.joint_checks import MAX_SKEW_MS, JointChecks
+from node.services.peering import TEST_FAILED, Peering
+from node.services.pool_announcements import (
+    POOL_REFUSED,
+    PoolAnnouncements,
+    audit_info,
+    strata_of,
+)
+from node.store import experts, joint_tests, pools, todos
+from node.store.pools import Shelf, SnapshotBroken
+from tests.support.pair import DAY_MS, HOUR_MS, Center, Furniture, TwoCenters, two_centers
+
+LI = Expert(
+    uid="FJ-0001",
+    name="李明",
+    id_number=ResidentId("11010519491231002X"),
+    phone="13800138000",
+    employer="福建某设计院",
+    employer_uscc=Uscc("91350100M000100Y43"),
+    specialties=(Specialty("A080101"), Specialty("B03")),
+)
+WANG = replace(
+    LI,
+    uid="FJ-0002",
+    name="王芳",
+    id_number=ResidentId("440524188001010014"),
+    specialties=(Specialty("A08"),),
+    status=ExpertStatus.LEAVE,
+)
+
+
+@dataclass
+class Node:
+    """One center's services, and an adapter that can be broken."""
+
+    peering: Peering
+    agreements: Agreements
+    adapter_works: bool = True
+
+
+@dataclass
+class Office:
+    pair: TwoCenters
+    nodes: dict[str, Node] = field(default_factory=dict)
+
+    @property
+    def host(self) -> Node:
+        return self.nodes["host"]
+
+    @property
+    def sub(self) -> Node:
+        return self.nodes["sub"]
+
+    async def test(self) -> bytes:
+        test = await self.host.peering.start_test(self.pair.sub.id)
+        await self.pair.settle()
+        return test
+
+    async def rows(self, test: bytes) -> list[joint_tests.JointTestRow]:
+        """What the host and the sub know of a test."""
+        return [
+            await self.pair.host.do(lambda desk: self.host.peering.test(desk, test)),
+            await self.pair.sub.do(lambda desk: self.sub.peering.test(desk, test)),
+        ]
+
+    async def passed(self, **changes: int) -> list[bool]:
+        """Whether the host and the sub would take a booking under the agreement in force."""
+        terms = self.pair.terms(**changes)
+
+        def ask(desk: Desk, node: Node, peer: CenterId) -> bool:
+            agreement, _ = node.agreements.in_force(desk, peer)
+            return node.peering.passed_recently(desk, peer, agreement, terms)
+
+        host, sub = self.pair.centers
+        return [
+            await host.do(lambda desk: ask(desk, self.host, sub.id)),
+            await sub.do(lambda desk: ask(desk, self.sub, host.id)),
+        ]
+
+    async def register(self, center: Center, *people: Expert) -> None:
+        def put(desk: Desk) -> None:
+            for person in people:
+                experts.put(desk.ledger.connection, center.cipher, person, desk.now_ms)
+
+        await center.do(put)
+
+    async def announce(self, epoch: str = "2026-05-06", hours: int = 24) -> bytes:
+        root = await self.pair.sub.do(
+            lambda desk: self.sub.peering.announce(desk, "changle", epoch, hours)
+        )
+        await self.pair.settle()
+        return root
+
+    async def latest(self, center: Center) -> AnnouncePool | None:
+        """The sub's newest pool, as ``center`` knows it."""
+        return await center.do(
+            lambda desk: pools.latest(
+                desk.ledger.connection, self.pair.sub.id, self.pair.host.id, desk.now_ms
+            )
+        )
+
+    async def todos(self, center: Center) -> list[str]:
+        found = await center.do(lambda desk: todos.open_for(desk.ledger.connection, "operator"))
+        return [todo.kind for todo in found]
+
+
+@pytest.fixture
+async def office() -> AsyncIterator[Office]:
+    nodes: dict[str, Node] = {}
+
+    def furnish(center: Center) -> Furniture:
+        async def self_test() -> None:
+            if not nodes[center.name].adapter_works:
+                raise OutsideUnreachable("messaging", "no answer; check the gateway's address")
+
+        agreements = Agreements(center.keyring)
+        peering = Peering(
+            agreements=agreements,
+            checks=JointChecks(
+                identity=center.identity,
+                keyring=center.keyring,
+                greet=center.greet,
+                self_tests=[("messaging", self_test)],
+            ),
+            pools=PoolAnnouncements(cipher=center.cipher, agreements=agreements),
+            transact=center.do,
+        )
+        nodes[center.name] = Node(peering, agreements)
+        return Furniture(
+            {Kind.AGREEMENT: agreements, Kind.PEERING: peering}, handlers=peering.handlers()
+        )
+
+    async with two_centers(furnish) as pair:
+        yield Office(pair, nodes)
+
+
+# Joint tests
+
+
+async def test_two_sound_nodes_pass_and_both_hold_both_findings(office: Office) -> None:
+    await office.pair.agree()
+    office.pair.wire.latency_ms = 15
+    host, sub = await office.rows(await office.test())
+    assert [(row.phase, row.passed) for row in (host, sub)] == [("TESTED", True)] * 2
+    assert (host.ours, host.theirs) == (sub.theirs, sub.ours)
+    names = {
+        "round_trip",
+        "clock_skew",
+        "descriptor",
+        "tls_pin",
+        "signature_round_trip",
+        "adapter:messaging",
+        "agreement_digest",
+    }
+    assert {check.name for check in host.ours} == names
+    assert {check.name for check in host.theirs} == names
+    measured = {check.name: check.measured for check in host.ours}
+    assert measured["round_trip"].startswith("30 ms")
+
+
+async def test_a_broken_adapter_on_the_tested_side_fails_the_test_on_both(office: Office) -> None:
+    await office.pair.agree()
+    office.sub.adapter_works = False
+    host, sub = await office.rows(await office.test())
+    assert [host.passed, sub.passed] == [False, False]
+    failed = [check for check in host.theirs if not check.passed]
+    assert [check.name for check in failed] == ["adapter:messaging"]
+    assert "gateway" in failed[0].measured
+    assert await office.todos(office.pair.host) == [TEST_FAILED]
+    assert await office.todos(office.pair.sub) == [TEST_FAILED]
+
+
+async def test_a_clock_that_is_off_fails_the_test(office: Office) -> None:
+    await office.pair.agree()
+    office.pair.sub.clock.skew_ms = MAX_SKEW_MS + 1
+    host, _ = await office.rows(await office.test())
+    assert host.passed is False
+    assert {check.name for check in host.ours + host.theirs if not check.passed} == {"clock_skew"}
+
+
+async def test_the_greatest_tolerated_skew_passes(office: Office) -> None:
+    await office.pair.agree()
+    office.pair.sub.clock.skew_ms = -MAX_SKEW_MS
+    host, _ = await office.rows(await office.test())
+    assert host.passed is True
+
+
+async def test_a_slow_line_fails_the_test(office: Office) -> None:
+    await office.pair.agree()
+    office.pair.wire.latency_ms = 2_501
+    host, _ = await office.rows(await office.test())
+    assert {check.name for check in host.ours if not check.passed} == {"round_trip"}
+
+
+async def test_a_peer_that_publishes_other_keys_than_pinned_fails(office: Office) -> None:
+    await office.pair.agree()
+    stale = replace(office.pair.sub.identity.descriptor, sequence=1, tls_certificate=b"another")
+    # Only the host's pin is stale; what comes from the sub is let in by a wire without TLS.
+    office.pair.host.keyring._by_center[office.pair.sub.id] = stale
+    test = await office.host.peering.start_test(office.pair.sub.id)
+    row = await office.pair.host.do(lambda desk: office.host.peering.test(desk, test))
+    assert {check.name for check in row.ours if not check.passed} == {"descriptor", "tls_pin"}
+
+
+async def test_centers_that_hold_different_agreements_fail(office: Office) -> None:
+    agreement = await office.pair.agree()
+    await office.pair.agree(version=2)
+    await office.pair.sub.do(
+        lambda desk: (
+            desk.ledger.connection.execute(
+                "DELETE FROM agreement WHERE id <> ?", (agreement,)
+            ).rowcount
+        )
+    )
+    host, sub = await office.rows(await office.test())
+    assert [host.passed, sub.passed] == [False, False]
+    assert host.agreement == sub.their_agreement != sub.agreement
+    assert {check.name for check in host.theirs if not check.passed} == {"agreement_digest"}
+
+
+async def test_without_an_agreement_there_is_nothing_to_test(office: Office) -> None:
+    with pytest.raises(NotFound):
+        await office.test()
+
+
+async def test_a_peer_that_is_away_is_reported_at_once(office: Office) -> None:
+    await office.pair.agree()
+    office.pair.cut()
+    with pytest.raises(Conflicting, match="does not answer"):
+        await office.test()
+    assert await office.pair.host.sql("SELECT count(*) FROM said") == [(0,)]
+
+
+async def test_a_peer_that_goes_away_in_the_middle_fails_the_test(office: Office) -> None:
+    await office.pair.agree()
+    test = await office.host.peering.start_test(office.pair.sub.id)
+    office.pair.cut()
+    await office.pair.later(TEST_LASTS_MS)
+    row = await office.pair.host.do(lambda desk: office.host.peering.test(desk, test))
+    assert (row.phase, row.passed) == ("LAPSED", False)
+    assert await office.todos(office.pair.host) == [TEST_FAILED]
+
+
+async def test_one_test_at_a_time(office: Office) -> None:
+    agreement = await office.pair.agree()
+    test = await office.host.peering.start_test(office.pair.sub.id)
+    with pytest.raises(Conflicting, match="under way"):
+        await office.host.peering.start_test(office.pair.sub.id)
+    second = StartTest(agreement, (Check("round_trip", passed=True, measured=""),))
+    spoken = await office.pair.host.do(lambda desk: desk.open(office.pair.sub.id, None, second))
+    await office.pair.settle()
+    first, _ = await office.rows(test)
+    assert first.passed is True
+    assert await office.pair.host.phase(spoken.conversation.id) == "REFUSED"
+    row = await office.pair.host.do(
+        lambda desk: office.host.peering.test(desk, spoken.conversation.id)
+    )
+    assert row.passed is False
+
+
+async def test_a_passed_test_counts_for_the_agreed_days_only(office: Office) -> None:
+    await office.pair.agree()
+    assert await office.passed(joint_test_valid_days=30) == [False, False]
+    assert await office.passed(joint_test_valid_days=0) == [True, True]
+    await office.test()
+    assert await office.passed(joint_test_valid_days=30) == [True, True]
+    office.pair.watch.pass_ms(30 * DAY_MS)
+    assert await office.passed(joint_test_valid_days=30) == [True, True]
+    office.pair.watch.pass_ms(1)
+    assert await office.passed(joint_test_valid_days=30) == [False, False]
+
+
+async def test_a_failed_test_takes_the_place_of_a_passed_one(office: Office) -> None:
+    await office.pair.agree()
+    await office.test()
+    office.sub.adapter_works = False
+    office.pair.watch.pass_ms(1)
+    await office.test()
+    assert await office.passed(joint_test_valid_days=30) == [False, False]
+
+
+async def test_a_test_under_one_agreement_does_not_count_for_another(office: Office) -> None:
+    await office.pair.agree()
+    await office.test()
+    await office.pair.agree(version=2)
+    assert await office.passed(joint_test_valid_days=30) == [False, False]
+
+
+# Pools
+
+
+async def test_an_announced_pool_is_the_same_on_both_sides_and_rebuilds(office: Office) -> None:
+    await office.pair.agree()
+    await office.register(office.pair.sub, LI, WANG)
+    root = await office.announce()
+    ours, theirs = [await office.latest(center) for center in office.pair.centers]
+    assert ours is not None
+    assert ours == theirs
+    assert ours.root == root
+    assert [(stratum.specialty, stratum.size) for stratum in ours.strata] == [
+        ("A08", 2),
+        ("A0801", 1),
+        ("A080101", 1),
+        ("B03", 1),
+    ]
+    shelf = Shelf(office.pair.sub.cipher)
+    pool = await office.pair.sub.do(
+        lambda desk: shelf.pool(desk.ledger.connection, "changle", "2026-05-06")
+    )
+    assert pool.root == root
+    again = await office.pair.sub.do(
+        lambda desk: shelf.pool(desk.ledger.connection, "changle", "2026-05-06")
+    )
+    assert again is pool
+
+
+async def test_a_pool_does_not_change_with_the_register(office: Office) -> None:
+    await office.pair.agree()
+    await office.register(office.pair.sub, LI, WANG)
+    root = await office.announce()
+    await office.register(office.pair.sub, replace(LI, status=ExpertStatus.SUSPENDED))
+    pool = await office.pair.sub.do(
+        lambda desk: pools.load_pool(
+            desk.ledger.connection, office.pair.sub.cipher, "changle", "2026-05-06"
+        )
+    )
+    assert pool.root == root
+    assert {pool.attributes(entry).status for entry in pool.entries("B03")} == {"active"}
+
+
+async def test_a_snapshot_that_was_tampered_with_is_noticed(office: Office) -> None:
+    await office.register(office.pair.sub, LI, WANG)
+    await office.announce()
+    sub = office.pair.sub
+    await sub.do(
+        lambda desk: (
+            desk.ledger.connection.execute("UPDATE pool_member SET status = 'active'").rowcount
+        )
+    )
+    with pytest.raises(SnapshotBroken):
+        await sub.do(
+            lambda desk: pools.load_pool(
+                desk.ledger.connection, sub.cipher, "changle", "2026-05-06"
+            )
+        )
+    with pytest.raises(LookupError):
+        await sub.do(
+            lambda desk: pools.load_pool(desk.ledger.connection, sub.cipher, "changle", "other")
+        )
+
+
+async def test_whoever_holds_the_audit_key_rebuilds_the_pool_from_the_opening(
+    office: Office,
+) -> None:
+    await office.pair.agree()
+    await office.register(office.pair.sub, LI, WANG)
+    await office.announce()
+    word = await office.latest(office.pair.host)
+    assert word is not None
+    ((sealed,),) = await office.pair.sub.sql("SELECT sealed_audit FROM pool_epoch")
+    assert INTL_1.tagged("audit", sealed) == word.audit_digest
+    pool = await office.pair.sub.do(
+        lambda desk: pools.load_pool(
+            desk.ledger.connection, office.pair.sub.cipher, "changle", "2026-05-06"
+        )
+    )
+    secret = office.pair.sub.identity.secrets.sealing
+    opened = json.loads(unseal(secret, audit_info(pool), sealed))
+    members = [
+        PoolMember(uid, name, uscc, tuple(specialties), status)
+        for uid, name, uscc, specialties, status in opened["members"]
+    ]
+    rebuilt = build_pool(
+        INTL_1, bytes.fromhex(opened["key"]), opened["pool"], opened["epoch"], members
+    )
+    assert rebuilt.root == word.root
+    assert {member.name for member in members} == {"李明", "王芳"}
+
+
+async def test_no_name_is_stored_in_clear(office: Office) -> None:
+    await office.register(office.pair.sub, LI)
+    await office.announce()
+    for table in ("pool_member", "pool_epoch", "pool_announcement"):
+        for row in await office.pair.sub.sql(f"SELECT * FROM {table}"):  # a literal above
+            for value in row:
+                raw = value.encode() if isinstance(value, str) else value
+                assert not isinstance(raw, bytes) or LI.name.encode() not in raw
+
+
+async def test_an_epoch_is_announced_once(office: Office) -> None:
+    await office.register(office.pair.sub, LI)
+    await office.announce()
+    with pytest.raises(Conflicting, match="cannot change"):
+        await office.announce()
+
+
+async def test_an_empty_register_is_not_announced(office: Office) -> None:
+    with pytest.raises(Conflicting, match="empty"):
+        await office.announce()
+
+
+@pytest.mark.parametrize("hours", [0, -1, 24 * 366 + 1])
+async def test_a_pool_is_valid_for_an_hour_to_a_year(office: Office, hours: int) -> None:
+    await office.register(office.pair.sub, LI)
+    with pytest.raises(Invalid):
+        await office.announce(hours=hours)
+
+
+async def test_a_name_that_no_peer_would_take_is_refused_here(office: Office) -> None:
+    await office.register(office.pair.sub, LI)
+    with pytest.raises(Invalid, match="epoch"):
+        await office.announce(epoch="x" * 256)
+
+
+async def test_an_epoch_that_is_over_is_not_the_latest(office: Office) -> None:
+    await office.pair.agree()
+    await office.register(office.pair.sub, LI)
+    await office.announce("first", hours=24)
+    office.pair.watch.pass_ms(HOUR_MS)
+    second = await office.announce("second", hours=1)
+    newest = await office.latest(office.pair.host)
+    assert newest is not None
+    assert newest.root == second
+    office.pair.watch.pass_ms(HOUR_MS)
+    newest = await office.latest(office.pair.host)
+    assert newest is not None
+    assert newest.epoch == "first"
+    office.pair.watch.pass_ms(DAY_MS)
+    assert await office.latest(office.pair.host) is None
+
+
+async def test_a_new_partner_is_told_of_pools_that_are_valid_already(office: Office) -> None:
+    await office.register(office.pair.sub, LI)
+    root = await office.announce()
+    assert await office.latest(office.pair.host) is None
+    terms = office.pair.terms()
+    agreement = await office.pair.host.do(
+        lambda desk: office.host.agreements.propose(desk, office.pair.sub.id, terms)
+    )
+    await office.pair.settle()
+    await office.pair.sub.do(lambda desk: office.sub.agreements.sign(desk, agreement, "chen"))
+    await office.pair.settle()
+    known = await office.latest(office.pair.host)
+    assert known is not None
+    assert known.root == root
+
+
+async def test_a_pool_is_dated_by_hearing_it_and_by_the_peers_cosignature(office: Office) -> None:
+    await office.pair.agree()
+    await office.register(office.pair.sub, LI)
+    office.pair.cut()
+    await office.announce()
+    word = await office.latest(office.pair.sub)
+    assert word is not None
+
+    async def since(center: Center) -> int | None:
+        peer = office.pair.other(center).id
+        return await center.do(
+            lambda desk: pools.announced_at_ms(desk.ledger.connection, word, peer)
+        )
+
+    assert await since(office.pair.sub) is None
+    office.pair.watch.pass_ms(HOUR_MS)
+    office.pair.restore()
+    await office.pair.settle()
+    now_ms = office.pair.watch.now_ms
+    assert [await since(center) for center in office.pair.centers] == [now_ms, now_ms]
+
+
+async def test_the_log_index_is_where_the_word_stands_in_our_own_log(office: Office) -> None:
+    await office.pair.agree()
+    await office.register(office.pair.sub, LI)
+    await office.announce()
+    for center, table in ((office.pair.host, "heard"), (office.pair.sub, "said")):
+        (row,) = await center.do(lambda desk: pools.every(desk.ledger.connection))
+        assert await center.sql(f"SELECT log_index FROM {table}") == [(row.log_index,)]
+
+
+def _announcement(office: Office) -> AnnouncePool:
+    strata = (Stratum("A08", 1, bytes(32)), Stratum("B03", 2, bytes(32)))
+    now_ms = office.pair.watch.now_ms
+    return AnnouncePool(
+        pool="changle",
+        epoch="forged",
+        strata=strata,
+        root=strata_root(INTL_1, strata),
+        audit_digest=bytes(32),
+        valid_from_ms=now_ms,
+        valid_until_ms=now_ms + HOUR_MS,
+    )
+
+
+async def _say(office: Office, word: AnnouncePool) -> str:
+    await office.pair.sub.do(lambda desk: desk.open(office.pair.host.id, None, word))
+    await office.pair.settle()
+    return office.pair.host.listener.receipts[-1][1].reason
+
+
+async def test_pools_that_no_draw_could_be_checked_against_are_refused(office: Office) -> None:
+    await office.pair.agree()
+    good = _announcement(office)
+    backwards = tuple(reversed(good.strata))
+    twice = (good.strata[0], good.strata[0])
+    empty = (Stratum("A08", 0, bytes(32)),)
+    for bad, reason in (
+        (replace(good, root=bytes(32)), "MALFORMED"),
+        (replace(good, strata=backwards, root=strata_root(INTL_1, backwards)), "MALFORMED"),
+        (replace(good, strata=twice, root=strata_root(INTL_1, twice)), "MALFORMED"),
+        (replace(good, strata=empty, root=strata_root(INTL_1, empty)), "MALFORMED"),
+        (replace(good, valid_from_ms=good.valid_until_ms), "MALFORMED"),
+        (replace(good, valid_from_ms=1, valid_until_ms=office.pair.watch.now_ms), "TOO_LATE"),
+    ):
+        assert await _say(office, bad) == reason
+    assert await office.pair.host.sql("SELECT count(*) FROM pool_announcement") == [(0,)]
+    assert await office.pair.sub.sql("SELECT count(*) FROM pool_announcement") == [(0,)]
+    assert set(await office.todos(office.pair.sub)) == {POOL_REFUSED}
+    assert not await _say(office, good)
+    assert await office.pair.host.sql("SELECT epoch FROM pool_announcement") == [("forged",)]
+
+
+async def test_a_pool_of_a_center_without_agreement_is_refused(office: Office) -> None:
+    assert await _say(office, _announcement(office)) == "NO_AGREEMENT"
+
+
+async def test_an_epoch_cannot_be_announced_to_a_peer_again_with_another_root(
+    office: Office,
+) -> None:
+    await office.pair.agree()
+    first = _announcement(office)
+    await _say(office, first)
+    await office.pair.sub.do(
+        lambda desk: desk.ledger.connection.execute("DELETE FROM pool_announcement").rowcount
+    )
+    strata = (Stratum("C01", 5, bytes(32)),)
+    second = replace(first, strata=strata, root=strata_root(INTL_1, strata))
+    assert await _say(office, second) == "CONFLICT"
+    kept = await office.latest(office.pair.host)
+    assert kept is not None
+    assert kept.root == first.root
+
+
+def test_an_expert_stands_in_every_stratum_that_the_specialty_covers() -> None:
+    held = (Specialty("A080101"), Specialty("A0802"), Specialty("B03"))
+    assert strata_of(held) == ("A08", "A0801", "A080101", "A0802", "B03")
