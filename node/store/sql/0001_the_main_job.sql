@@ -374,7 +374,8 @@ CREATE TABLE session (
     sealed_entrances BLOB,
     started_at_ms INTEGER,
     finished_at_ms INTEGER,
-    handover_due_ms INTEGER
+    handover_due_ms INTEGER,
+    superseded INTEGER NOT NULL DEFAULT 0
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX session_booking ON session (booking);
 CREATE INDEX session_project ON session (project);
