@@ -8,7 +8,6 @@ left of an evaluation (``session_archive``).
 from collections.abc import Sequence
 from typing import Final, Protocol
 
-from federation.ids import CenterId
 from federation.protocol import session as words
 from federation.protocol.conversation import REFUSED, Phase, Word
 from federation.wire.words import PAYLOAD_TYPES, decode_word, encode_word
@@ -55,7 +54,7 @@ class DrawnMember(Protocol):
         """The draw, 16 bytes."""
 
     @property
-    def owner(self) -> CenterId:
+    def owner(self) -> str:
         """Whose expert."""
 
     @property
