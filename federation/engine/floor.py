@@ -79,7 +79,10 @@ class Inside(Protocol[L]):
         """A deadline of ours has passed. Same phase: we must say a word."""
 
     def cosigned(self, floor: "Floor[L]", peer: CenterId, size: int) -> None:
-        """A peer cosigned our log up to ``size`` entries."""
+        """A peer cosigned our log up to ``size`` entries.
+
+        Told again, with the same size, after a peer's receipts: they may come in either order.
+        """
 
 
 class Floor(Generic[L]):

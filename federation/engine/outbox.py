@@ -227,6 +227,10 @@ class Outbox(Generic[L]):
                 word, encode_envelope(sent), statement, encode_envelope(receipt)
             )
         self._negotiator.witness.look(floor, peer, witnessing)
+        # A greeting may have brought the cosignature before the receipt. Whoever waits for
+        # both would wait for ever if only a new cosignature were told.
+        known = floor.ledger.cosigned(peer)
+        floor.cosigned(peer, 0 if known is None else known[0])
         return done
 
     def _failed(self, link: Link, error: Exception) -> None:
