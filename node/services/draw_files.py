@@ -31,6 +31,7 @@ class DrawFiles:
 
     def __init__(self, cipher: ColumnCipher) -> None:
         self._cipher = cipher
+        self._shelf = pools.Shelf(cipher)
 
     def row(self, desk: Desk, draw: bytes) -> DrawRow:
         """One draw. Raises NotFound."""
@@ -65,7 +66,7 @@ class DrawFiles:
 
     def own_pool(self, desk: Desk, row: DrawRow) -> Pool:
         """Our own pool, with its secrets, as it was committed."""
-        return pools.load_pool(desk.ledger.connection, self._cipher, row.pool, row.epoch)
+        return self._shelf.pool(desk.ledger.connection, row.pool, row.epoch)
 
     def value(self, row: DrawRow) -> bytes:
         """Our random value; 32 bytes."""

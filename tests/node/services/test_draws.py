@@ -1,0 +1,338 @@
+"""Two centers draw experts from each other's pools: owner, sealer, telephones, sealed lists."""
+
+import hashlib
+import json
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
+from typing_extensions import override
+
+from adapters.messaging.port import Answer, CallResult
+from adapters.trading.port import RosterReceipt
+from federation.ids import CenterId
+from federation.protocol import draw as words
+from federation.protocol.conversation import Kind
+from federation.trust.suite import unseal
+from node.domain import codes
+from node.domain.project import BookingRequest, ExpertSlots
+from node.services.agreements import Agreements
+from node.services.draw_errands import Place
+from node.services.draws import Draws
+from node.services.errors import Conflicting
+from node.services.house import Desk
+from node.services.pool_announcements import PoolAnnouncements
+from node.store import draws as draw_rows
+from tests.support import planning
+from tests.support.pair import Center, Furniture, Mute, TwoCenters, two_centers
+
+
+class Telephones:
+    """Experts who answer as the script says, then all attend."""
+
+    stand_in = True
+
+    def __init__(self) -> None:
+        self.script: list[Answer] = []
+        self.calls: list[tuple[str, str]] = []
+        self.messages: list[tuple[str, str]] = []
+
+    async def invite(self, key: str, phone: str, text: str) -> CallResult:
+        answer = self.script[len(self.calls)] if len(self.calls) < len(self.script) else None
+        self.calls.append((phone, text))
+        return CallResult(answer or Answer.ATTEND, hashlib.sha256(key.encode()).digest())
+
+    async def sms(self, key: str, phone: str, text: str) -> bytes:
+        self.messages.append((phone, text))
+        return hashlib.sha256(key.encode()).digest()
+
+    async def self_test(self) -> None:
+        return
+
+    async def aclose(self) -> None:
+        return
+
+
+class Exchange:
+    """The host's e-trading system: the only one that opens a list."""
+
+    stand_in = True
+
+    def __init__(self) -> None:
+        self._key = X25519PrivateKey.generate()
+        self.lists: dict[tuple[str, int], dict[str, Any]] = {}
+
+    async def sealing_key(self) -> bytes:
+        return self._key.public_key().public_bytes_raw()
+
+    async def deliver_roster(
+        self, draw_id: str, revision: int, info: bytes, sealed: bytes
+    ) -> RosterReceipt:
+        opened = json.loads(unseal(self._key.private_bytes_raw(), info, sealed))
+        self.lists[draw_id, revision] = opened
+        return RosterReceipt("receipt", True, len(opened["members"]), "test exchange")
+
+    async def self_test(self) -> None:
+        return
+
+    async def aclose(self) -> None:
+        return
+
+
+class Announcing(Mute):
+    """Of peering, only the pools."""
+
+    def __init__(self, pools: PoolAnnouncements) -> None:
+        self._pools = pools
+
+    @override
+    def admit(self, desk: Desk, conversation: Any, word: Any, statement: Any) -> None:
+        self._pools.admit(desk, conversation, word)
+
+    @override
+    def said(self, desk: Desk, spoken: Any) -> None:
+        self._pools.said(desk, spoken, spoken.word)
+
+    @override
+    def heard(self, desk: Desk, spoken: Any) -> None:
+        self._pools.heard(desk, spoken, spoken.word)
+
+    @override
+    def cosigned(self, desk: Desk, peer: CenterId, size: int) -> None:
+        self._pools.cosigned(desk, peer, size)
+
+
+@dataclass
+class Board:
+    """One center's draws and telephones."""
+
+    center: Center
+    draws: Draws
+    phones: Telephones
+    pools: PoolAnnouncements
+
+
+@dataclass
+class Table:
+    """Two centers with a confirmed booking, ready to draw."""
+
+    pair: TwoCenters
+    offices: planning.Offices
+    host: Board
+    sub: Board
+    exchange: Exchange
+    project: bytes
+    booking: bytes
+
+    async def start(self) -> None:
+        await self.host.center.do(
+            lambda desk: self.host.draws.start(desk, self.project, planning.AGENCY)
+        )
+        await self.turn()
+
+    async def turn(self) -> None:
+        """Settle words, greet for cosignatures, and again until nothing moves."""
+        for _ in range(6):
+            await self.pair.settle()
+            for center in self.pair.centers:
+                await center.outbox.greet(self.pair.other(center).id)
+                await center.outbox.greet(self.pair.other(center).id)
+        await self.pair.settle()
+
+    async def status(self, board: Board) -> list[Any]:
+        return await board.center.do(board.draws.everything)
+
+
+def _request(sub: Any) -> BookingRequest:
+    usual = planning.request(sub)
+    slots = (ExpertSlots(codes.specialty("A0803"), 2), ExpertSlots(codes.specialty("A0801"), 1))
+    return replace(
+        usual,
+        host_slots=(ExpertSlots(codes.specialty("A0803"), 2),),
+        host_seats=4,
+        subs=(replace(usual.subs[0], slots=slots),),
+    )
+
+
+@pytest.fixture
+async def table() -> AsyncIterator[Table]:
+    boards: dict[str, Board] = {}
+    exchange = Exchange()
+    offices = planning.Offices()
+
+    def furnish(center: Center) -> Furniture:
+        furniture = offices(center)
+        phones = Telephones()
+        agreements = Agreements(keyring=center.keyring)
+        pools = PoolAnnouncements(cipher=center.cipher, agreements=agreements)
+        draws = Draws(
+            cipher=center.cipher,
+            trading=exchange,
+            messaging=phones,
+            place=Place(center.name, "0796-0000000"),
+        )
+        boards[center.name] = Board(center, draws, phones, pools)
+        return replace(
+            furniture,
+            reactions={**furniture.reactions, Kind.DRAW: draws, Kind.PEERING: Announcing(pools)},
+            handlers={**furniture.handlers, **draws.errands.handlers()},
+        )
+
+    async with two_centers(furnish) as pair:
+        await pair.agree(max_open_bookings=9)
+        await planning.seated(offices)
+        for name, office in (("host", offices.host), ("sub", offices.sub)):
+            board = boards[name]
+            board.draws.errands.bind(board.center.negotiator)
+            seed = 1 if name == "host" else 2
+
+            def bring(desk: Any, office: Any = office, board: Board = board, s: int = seed) -> None:
+                office.experts.import_experts(desk, planning.register(120, seed=s, prefix=f"E{s}"))
+                board.pools.announce(desk, "experts", "2026-05", 720)
+
+            await board.center.do(bring)
+        await pair.settle()
+        project = await planning.accepted(offices)
+        await pair.host.do(
+            lambda desk: offices.host.bookings.plan(
+                desk, project, _request(pair.sub.id), planning.AGENCY
+            )
+        )
+        await pair.settle()
+        (leg,) = await pair.host.do(lambda desk: offices.host.bookings.of_project(desk, project))
+        await planning.vote(offices, leg.conversation, yes=True)
+        await pair.settle()
+        yield Table(
+            pair, offices, boards["host"], boards["sub"], exchange, project, leg.conversation
+        )
+
+
+def _members(lists: dict[tuple[str, int], dict[str, Any]]) -> Sequence[Any]:
+    return [member for opened in lists.values() for member in opened["members"]]
+
+
+async def test_both_pools_are_drawn_and_only_the_exchange_reads_the_lists(table: Table) -> None:
+    await table.start()
+
+    for board in (table.host, table.sub):
+        drawn = await table.status(board)
+
+        assert {draw.phase for draw in drawn} == {words.SEALED}
+        assert sorted(draw.accepted for draw in drawn) == [2, 3]
+        assert all(draw.list_delivered for draw in drawn)
+    assert len(_members(table.exchange.lists)) == 5
+    assert len({member["name"] for member in _members(table.exchange.lists)}) == 5
+
+
+async def test_nobody_is_told_the_project(table: Table) -> None:
+    await table.start()
+
+    for board in (table.host, table.sub):
+        assert board.phones.calls
+        for _, text in (*board.phones.calls, *board.phones.messages):
+            assert "吉安大桥" not in text
+            assert "E3608" not in text
+
+
+async def test_who_declines_or_does_not_answer_is_replaced_from_the_same_ranking(
+    table: Table,
+) -> None:
+    table.host.phones.script = [Answer.DECLINE]
+    table.sub.phones.script = [Answer.ATTEND, Answer.NO_ANSWER]
+
+    await table.start()
+
+    drawn = await table.status(table.host)
+    assert sorted((draw.invited, draw.accepted, draw.supplements) for draw in drawn) == [
+        (3, 2, 1),
+        (4, 3, 1),
+    ]
+
+
+async def test_a_leave_makes_a_new_list_from_the_still_sealed_ranking(table: Table) -> None:
+    await table.start()
+    sub = table.sub
+    members = await sub.center.do(lambda desk: sub.draws.members(desk, table.booking))
+    leaving = next(member for member in members if member.uid is not None)
+
+    await sub.center.do(lambda desk: sub.draws.leave(desk, leaving.draw, leaving.entry))
+    await table.turn()
+
+    after = await sub.center.do(lambda desk: sub.draws.members(desk, table.booking))
+    assert len(after) == len(members)
+    assert leaving.entry not in {member.entry for member in after}
+    assert (leaving.draw.hex(), 2) in table.exchange.lists
+
+
+async def test_closing_lets_the_owner_recompute_the_draw(table: Table) -> None:
+    await table.start()
+
+    for board in (table.host, table.sub):
+        await board.center.do(lambda desk, b=board: b.draws.close_all(desk, table.booking))
+    await table.turn()
+
+    for board in (table.host, table.sub):
+        assert {draw.phase for draw in await table.status(board)} == {words.CLOSED}
+
+
+async def test_a_draw_before_its_window_is_refused_with_the_hour(table: Table) -> None:
+    table.pair.watch.pass_ms(-3 * 86_400_000)
+
+    with pytest.raises(Conflicting, match="too early"):
+        await table.host.center.do(
+            lambda desk: table.host.draws.start(desk, table.project, planning.AGENCY)
+        )
+
+
+async def test_a_project_is_drawn_for_once(table: Table) -> None:
+    await table.start()
+
+    with pytest.raises(Conflicting, match="before"):
+        await table.host.center.do(
+            lambda desk: table.host.draws.start(desk, table.project, planning.AGENCY)
+        )
+
+
+async def test_no_personal_data_is_in_any_word(table: Table) -> None:
+    await table.start()
+
+    names = [member["name"] for member in _members(table.exchange.lists)]
+    numbers = [member["id_number"] for member in _members(table.exchange.lists)]
+    for center in table.pair.centers:
+        for column, source in (("payload", "said"), ("envelope", "heard"), ("data", "log_entry")):
+            for (raw,) in await center.sql(f"SELECT {column} FROM {source}"):
+                for secret in (*names, *numbers):
+                    assert secret.encode() not in raw
+
+
+async def test_a_value_is_revealed_only_under_a_cosignature(table: Table) -> None:
+    await table.start()
+
+    for center in table.pair.centers:
+        ((revealed, draw),) = await center.sql(
+            "SELECT log_index, conversation FROM said WHERE payload_type LIKE '%draw.Reveal+%'"
+        )
+        commits = await center.sql(
+            "SELECT log_index FROM said WHERE conversation = ?1 AND payload_type LIKE '%.Commit+%'"
+            " UNION SELECT log_index FROM heard"
+            " WHERE conversation = ?1 AND payload_type LIKE '%.Commit+%'",
+            draw,
+        )
+        last = max(index for (index,) in commits)
+        between = await center.sql(
+            "SELECT size FROM cosigned WHERE size > ? AND size <= ?", last, revealed
+        )
+
+        assert len(commits) == 2
+        assert between
+
+
+async def test_silence_is_a_fault_on_record(table: Table) -> None:
+    host = table.host
+    await host.center.do(lambda desk: host.draws.start(desk, table.project, planning.AGENCY))
+    table.pair.cut()
+    await table.pair.later(words.MACHINE_MS + 1)
+
+    assert {draw.phase for draw in await table.status(host)} == {words.VOID}
