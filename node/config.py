@@ -23,8 +23,10 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 from typing_extensions import override
 
+from adapters.messaging.port import Answer
 from node.domain import calendar, codes
 from node.domain.calendar import Anchor, Unit
+from node.domain.committee import LAW_MINIMUM
 from node.domain.refusal import Inadmissible
 
 ENV_PREFIX: Final = "LIANPING_"
@@ -116,6 +118,8 @@ class Center(Section):
 
     name: Annotated[str, Field(min_length=1, max_length=MAX_NAME_CHARS)]
     region_code: Annotated[str, AfterValidator(_region)]
+    phone: Annotated[str, Field(pattern=r"^[0-9+()\- ]{0,32}$")] = ""
+    duty_phones: tuple[Annotated[str, Field(pattern=r"^1[0-9]{10}$")], ...] = ()
     uscc: Annotated[str, AfterValidator(_uscc)]
 
 
@@ -169,6 +173,12 @@ class TradingStandIn(StandIn):
     plain_http: bool = True
 
 
+class MessagingStandIn(StandIn):
+    """A spool file; ``answers`` are pressed by the first people called, then all attend."""
+
+    answers: tuple[Answer, ...] = ()
+
+
 class ExpertsStandIn(StandIn):
     """A file in place of the expert library."""
 
@@ -182,7 +192,7 @@ class Adapters(Section):
     """The outside systems of this center."""
 
     trading: Annotated[RestTrading | TradingStandIn, Field(discriminator="kind")]
-    messaging: Adapter
+    messaging: Annotated[RestAdapter | MessagingStandIn, Field(discriminator="kind")]
     identity: Adapter
     signing: Adapter
     video: Adapter
@@ -206,6 +216,8 @@ class Policy(Section):
     draw_anchor: Anchor = Anchor.BID_DEADLINE
     draw_earliest_offset: Annotated[int, Field(ge=0, le=calendar.MAX_OFFSET)] = 1
     draw_unit: Unit = Unit.HALF_DAY
+    members_at_least: Annotated[int, Field(ge=LAW_MINIMUM)] = LAW_MINIMUM
+    representatives_at_most: Annotated[int, Field(ge=0)] | None = None
     holidays: frozenset[date] = frozenset()
     workdays: frozenset[date] = frozenset()
 
@@ -272,6 +284,11 @@ def load(path: Path) -> Config:
         raise BadConfig(path, [_sentence(each) for each in error.errors()]) from error
 
 
+def raw_key(text: str) -> bytes:
+    """The bytes of a ``RawKey``, which was checked when the configuration was read."""
+    return base64.b64decode(text, validate=True)
+
+
 def read_secret(path: Path) -> str:
     """The one line of a secret's file.
 
@@ -325,6 +342,7 @@ def _known_at(where: Sequence[str]) -> Sequence[str]:
         ("adapters", "trading", "rest"): RestTrading,
         ("adapters", "trading", "stand_in"): TradingStandIn,
         ("adapters", "experts", "stand_in"): ExpertsStandIn,
+        ("adapters", "messaging", "stand_in"): MessagingStandIn,
     }
     parent = tuple(where[:-1])
     model: Any = special.get(parent)

@@ -1,6 +1,6 @@
 """Routes of the agency: its projects, what it asks for, and the draws. Counts, never names."""
 
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Literal
 
 from fastapi import APIRouter, Query, status
 from pydantic import Field
@@ -20,32 +20,33 @@ from node.api.shapes import (
     Ms,
     Shape,
     Slots,
-    Span,
     center,
     raw,
 )
 from node.domain import codes
+from node.domain.calendar import Window
 from node.domain.project import (
     BookingRequest,
     ExpertSlots,
     Lot,
     Party,
     Project,
-    ProjectKind,
     SelectionMode,
     SubRequirement,
 )
 from node.domain.venue import Requirement, SeatKind, capability
 from node.services.accounts import Role
+from node.services.booking_terms import KIND_CODES
 from node.services.draws import DrawStatus
 from node.services.errors import Conflicting, NotFound
 from node.services.house import Desk
-from node.store import sessions
 from node.store.bookings import BookingRow
 from node.store.projects import ProjectRow
 from node.store.sessions import SessionRow
 
 MAX_LOTS: Final = 500  # above what the domain allows, so that its own words are heard
+
+_KINDS: Final = {code: kind for kind, code in KIND_CODES.items()}
 
 router = APIRouter(tags=["代理机构 · Agency"], responses=RESPONSES)
 
@@ -76,12 +77,15 @@ class NewProject(Shape):
 
     code: str = Field(examples=["E3608000001000001"], max_length=255)
     name: str = Field(examples=["吉安市某道路改造工程"], max_length=255)
-    kind: ProjectKind
+    kind: Literal["A", "B", "C"] = Field(
+        description="A 工程, B 货物, C 服务 · works, goods, services"
+    )
     region: str = Field(examples=["360800"], max_length=12)
     tenderee: Organisation
     agency: Organisation | None = None
     bid_deadline_ms: Ms
-    evaluation: Span
+    start_ms: Ms
+    end_ms: Ms
     lots: list[Section] = Field(max_length=MAX_LOTS)
     representatives: list[Person] = Field(default_factory=list, max_length=99)
 
@@ -93,16 +97,17 @@ class Sub(Shape):
     kind: SeatKind | None = None
     equipment: list[str] = Field(default_factory=list, max_length=32, examples=[["camera"]])
     overnight: bool = False
-    slots: list[Slots] = Field(max_length=99)
+    experts: list[Slots] = Field(max_length=99)
 
 
 class Plan(Shape):
     """What the agency asks for: window, host, sub-venues."""
 
-    window: Span
+    start_ms: Ms
+    end_ms: Ms
     host_seats: int = Field(examples=[3])
     representatives: int = Field(examples=[1])
-    host_slots: list[Slots] = Field(default_factory=list, max_length=99)
+    host_experts: list[Slots] = Field(default_factory=list, max_length=99)
     subs: list[Sub] = Field(max_length=MAX_SUBS)
     mode: SelectionMode = SelectionMode.CHOSEN
     chosen: list[CenterText] = Field(default_factory=list, max_length=MAX_SUBS)
@@ -162,7 +167,8 @@ class ProjectState(ProjectBrief):
     """A project and the phase of everything that came of it."""
 
     bid_deadline_ms: Ms
-    evaluation: Span
+    start_ms: Ms
+    end_ms: Ms
     bookings: list[Leg]
     draws: list[Draw]
     sessions: list[Evaluation]
@@ -178,10 +184,10 @@ async def create(parts: NodeParts, who: Agency, body: NewProject) -> Made:
         name=body.name,
         tenderee=_party(body.tenderee),
         agency=None if body.agency is None else _party(body.agency),
-        kind=body.kind,
+        kind=_KINDS[body.kind],
         region=codes.region_code(body.region),
         bid_deadline_ms=body.bid_deadline_ms,
-        evaluation=body.evaluation.window(),
+        evaluation=Window(body.start_ms, body.end_ms),
         lots=tuple(Lot(codes.lot_code(lot.code), lot.name) for lot in body.lots),
     )
     people = [(person.name, person.id_number) for person in body.representatives]
@@ -212,12 +218,11 @@ async def progress(parts: NodeParts, who: AgencyOrStaff, project: IdPath) -> Pro
         return ProjectState(
             **_brief(row),
             bid_deadline_ms=row.project.bid_deadline_ms,
-            evaluation=Span(
-                start_ms=row.project.evaluation.start_ms, end_ms=row.project.evaluation.end_ms
-            ),
+            start_ms=row.project.evaluation.start_ms,
+            end_ms=row.project.evaluation.end_ms,
             bookings=[_leg(leg) for leg in parts.bookings.of_project(desk, row.id)],
             draws=[draw_shape(each) for each in parts.draws.status(desk, row.id)],
-            sessions=[_evaluation(each) for each in _sessions_of(desk, row.id)],
+            sessions=[_evaluation(each) for each in parts.sessions.of_project(desk, row.id)],
         )
 
     return await parts.negotiator.transact(look)
@@ -227,10 +232,10 @@ async def progress(parts: NodeParts, who: AgencyOrStaff, project: IdPath) -> Pro
 async def plan(parts: NodeParts, who: Agency, project: IdPath, body: Plan) -> Made:
     """全部副场都同意才成立。· All sub-venues are booked, or none is."""
     request = BookingRequest(
-        window=body.window.window(),
+        window=Window(body.start_ms, body.end_ms),
         host_seats=body.host_seats,
         representatives=body.representatives,
-        host_slots=_slots(body.host_slots),
+        host_slots=_slots(body.host_experts),
         subs=tuple(
             SubRequirement(
                 Requirement(
@@ -239,7 +244,7 @@ async def plan(parts: NodeParts, who: Agency, project: IdPath, body: Plan) -> Ma
                     frozenset(capability(word) for word in sub.equipment),
                     sub.overnight,
                 ),
-                _slots(sub.slots),
+                _slots(sub.experts),
             )
             for sub in body.subs
         ),
@@ -325,12 +330,6 @@ def _own(parts: Parts, desk: Desk, who: Caller, project: str) -> ProjectRow:
     if not _may_see(who, row):
         raise NotFound("没有该项目", "there is no such project")
     return row
-
-
-def _sessions_of(desk: Desk, project: bytes) -> list[SessionRow]:
-    """The sessions that were convened for a project."""
-    every = sessions.everything(desk.ledger.connection)
-    return [row for row in every if row.project == project]
 
 
 def _may_see(who: Caller, row: ProjectRow) -> bool:

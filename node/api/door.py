@@ -13,9 +13,9 @@ from node.api.faults import RESPONSES
 from node.api.parts import Parts
 from node.api.shapes import EXAMPLE_ID, EXAMPLE_LONG_ID, Done, HexText, Ms, Shape
 from node.services.accounts import MEMBER_TOKEN_MS, Accounts, Role, Token, WrongCredentials
-from node.services.check_in import Awaited
 from node.services.errors import Invalid
 from node.services.house import Desk
+from node.services.session_look import Seated
 
 FACE_CHARS_MAX: Final = FACE_BYTES_MAX * 4 // 3 + 4
 Base64Face: TypeAlias = Annotated[
@@ -106,7 +106,7 @@ async def check_in(parts: NodeParts, body: Card) -> CheckedIn:
     face = read_face(body.face)
     now_ms = parts.negotiator.clock.now_ms()
     parts.accounts.count_try(f"card:{parts.cipher.blind('check_in', number).hex()}", now_ms)
-    found = await parts.negotiator.transact(lambda desk: parts.check_in.awaited(desk, number))
+    found = await parts.negotiator.transact(lambda desk: parts.sessions.expected(desk, number))
     if found is None:
         raise _unknown()
     check = await parts.faces.verify(found.id_number, found.name, face)
@@ -122,7 +122,7 @@ async def check_in(parts: NodeParts, body: Card) -> CheckedIn:
     )
 
 
-def _seat(parts: Parts, desk: Desk, found: Awaited) -> Token:
+def _seat(parts: Parts, desk: Desk, found: Seated) -> Token:
     parts.sessions.check_in(desk, found.session, found.code, desk.now_ms)
     subject = f"{found.session.hex()}:{found.code.hex()}"
     return parts.accounts.admit(desk, Role.EXPERT, subject, MEMBER_TOKEN_MS)

@@ -6,6 +6,7 @@ from fastapi import APIRouter, File, UploadFile, status
 from fastapi.responses import FileResponse
 from pydantic import Field
 
+from federation.evidence.dossier import DOSSIER_TYPE
 from federation.protocol.session import ArchiveItem
 from node.api.access import NodeParts, Staff, Watcher
 from node.api.faults import RESPONSES
@@ -23,12 +24,20 @@ from node.api.shapes import (
     raw,
 )
 from node.services.errors import Invalid, NotFound
-from node.services.sessions import Overview
+from node.services.session_look import Overview
 
 REPORT_BYTES_MAX: Final = 20 * 1024 * 1024  # a signed PDF of some hundred pages
-DOSSIER_TYPE: Final = "application/vnd.lianping.v1.dossier"
 
 router = APIRouter(tags=["评标 · Evaluation"], responses=RESPONSES)
+
+
+class Site(Shape):
+    """One site in numbers."""
+
+    center: CenterText
+    members: int
+    checked_in: int
+    signed: int
 
 
 class Session(Shape):
@@ -45,10 +54,17 @@ class Session(Shape):
     handover_due_ms: Ms | None
     lot_code: str | None = Field(description="开始后才知道 · known from the start on")
     project_name: str | None
-    members: int
-    checked_in: int
-    voted: int
-    signed: int
+    sites: list[Site]
+    ballots: int
+    signatures: int
+    chair: HexText | None
+    report_digest: HexText | None
+
+
+class Convened(Made):
+    """The sessions that were convened; ``id`` is the first, or the only one."""
+
+    ids: list[HexText]
 
 
 class Note(Shape):
@@ -75,8 +91,7 @@ class Manifest(Shape):
 class DossierInfo(Shape):
     """A dossier that was made."""
 
-    file_name: str
-    digest: HexText
+    file_name: str = Field(examples=["5f0c1e9a7b3d42688e0a1c2d3e4f5061.dossier"])
 
 
 @router.post(
@@ -84,12 +99,12 @@ class DossierInfo(Shape):
     status_code=status.HTTP_201_CREATED,
     summary="召集评标 · Convene the evaluation",
 )
-async def convene(parts: NodeParts, who: Staff, project: IdPath) -> list[Made]:
+async def convene(parts: NodeParts, who: Staff, project: IdPath) -> Convened:
     """所有名单已送达电子交易系统后。· After all lists were delivered to the e-trading system."""
     made = await parts.negotiator.transact(
         lambda desk: parts.sessions.convene(desk, raw(project), who.subject)
     )
-    return [Made(id=each.hex()) for each in made]
+    return Convened(id=made[0].hex(), ids=[each.hex() for each in made])
 
 
 @router.get("/sessions", summary="全部评标 · All sessions")
@@ -102,11 +117,10 @@ async def sessions(parts: NodeParts, _: Watcher) -> list[Session]:
 @router.get("/sessions/{session}", summary="一场评标 · One session")
 async def session(parts: NodeParts, _: Watcher, session: IdPath) -> Session:
     """只有人数与时间。· Counts and times only."""
-    rows = await parts.negotiator.transact(parts.sessions.overview)
-    for row in rows:
-        if row.id.hex() == session:
-            return session_shape(row)
-    raise NotFound("没有这场评标", "there is no such session")
+    row = await parts.negotiator.transact(
+        lambda desk: parts.sessions.overview_of(desk, raw(session))
+    )
+    return session_shape(row)
 
 
 @router.post("/sessions/{session}/ready", summary="副场就绪 · The sub is ready")
@@ -138,10 +152,10 @@ async def elect(parts: NodeParts, who: Staff, session: IdPath) -> Done:
 
 @router.post("/sessions/{session}/present", summary="提交评标报告 · Present the report")
 async def present(
-    parts: NodeParts, who: Staff, session: IdPath, report: Annotated[UploadFile, File()]
+    parts: NodeParts, who: Staff, session: IdPath, file: Annotated[UploadFile, File()]
 ) -> Done:
     """报告留在主场,只有摘要送副场。· The report stays here, its digest goes to the sub."""
-    content = await report.read(REPORT_BYTES_MAX + 1)
+    content = await file.read(REPORT_BYTES_MAX + 1)
     if not 0 < len(content) <= REPORT_BYTES_MAX:
         raise Invalid(
             f"报告应为1至{REPORT_BYTES_MAX}字节", f"a report has 1 to {REPORT_BYTES_MAX} bytes"
@@ -209,7 +223,7 @@ async def receive(parts: NodeParts, who: Staff, session: IdPath) -> Done:
 async def make_dossier(parts: NodeParts, _: Staff, session: IdPath) -> DossierInfo:
     """一个文件证明全过程,可离线检验。· One file that proves it all, offline."""
     made = await parts.dossiers.make(raw(session))
-    return DossierInfo(file_name=made.file_name, digest=made.digest.hex())
+    return DossierInfo(file_name=made.name)
 
 
 @router.get(
@@ -217,7 +231,9 @@ async def make_dossier(parts: NodeParts, _: Staff, session: IdPath) -> DossierIn
 )
 async def dossier(parts: NodeParts, _: Watcher, session: IdPath) -> FileResponse:
     """用 lianping verify 检验。· Check it with ``lianping verify``."""
-    path = await parts.negotiator.transact(lambda desk: parts.dossiers.path(desk, raw(session)))
+    path = await parts.negotiator.transact(lambda desk: parts.dossiers.made(desk, raw(session)))
+    if path is None or not path.is_file():
+        raise NotFound("卷宗尚未制作", "the dossier has not been made yet")
     return FileResponse(path, media_type=DOSSIER_TYPE, filename=path.name)
 
 
@@ -235,8 +251,12 @@ def session_shape(row: Overview) -> Session:
         handover_due_ms=row.handover_due_ms,
         lot_code=row.lot_code,
         project_name=row.project_name,
-        members=row.members,
-        checked_in=row.checked_in,
-        voted=row.voted,
-        signed=row.signed,
+        sites=[
+            Site(center=s.center, members=s.members, checked_in=s.checked_in, signed=s.signed)
+            for s in row.sites
+        ],
+        ballots=row.ballots,
+        signatures=sum(s.signed for s in row.sites),
+        chair=None if row.chair is None else row.chair.hex(),
+        report_digest=None if row.report_digest is None else row.report_digest.hex(),
     )

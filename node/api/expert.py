@@ -13,7 +13,7 @@ from node.api.faults import RESPONSES
 from node.api.parts import Parts
 from node.api.shapes import EXAMPLE_ID, EXAMPLE_LONG_ID, Done, HexText, Ms, Shape, raw
 from node.services import session_view
-from node.services.errors import Conflicting
+from node.services.errors import Conflicting, NotFound
 from node.services.house import Desk
 
 router = APIRouter(prefix="/me", tags=["评标专家 · Expert"], responses=RESPONSES)
@@ -31,7 +31,7 @@ class Seat(Shape):
     """Where somebody sits: the session as its members see it."""
 
     session: HexText = Field(examples=[EXAMPLE_ID])
-    member: HexText = Field(examples=[EXAMPLE_LONG_ID])
+    code: HexText = Field(examples=[EXAMPLE_LONG_ID])
     capacity: str = Field(examples=["EXPERT"])
     phase: str = Field(examples=["RUNNING"])
     start_ms: Ms
@@ -85,7 +85,10 @@ async def sign(parts: NodeParts, who: ExpertMember, body: Face) -> Done:
         row = session_view.get(desk, session)
         if row.report_digest is None:
             raise Conflicting("评标报告尚未提交", "there is no report to sign yet")
-        return row.report_digest, parts.check_in.person(desk, session, code).id_number
+        person = parts.sessions.person(desk, session, code)
+        if person is None:
+            raise NotFound("没有这位成员", "there is no such member at this site")
+        return row.report_digest, person.id_number
 
     digest, id_number = await parts.negotiator.transact(what)
     # A report that was changed and presented anew is another signature.
@@ -112,10 +115,10 @@ def _seat(parts: Parts, desk: Desk, session: bytes, code: bytes) -> Seat:
     mine = session_view.own_member(desk, row, code)
     entrances = dict(parts.sessions.archive.entrances(desk, session))
     started = row.started_at_ms is not None
-    overview = next(each for each in parts.sessions.overview(desk) if each.id == row.id)
+    overview = parts.sessions.overview_of(desk, session)
     return Seat(
         session=session.hex(),
-        member=code.hex(),
+        code=code.hex(),
         capacity=mine.capacity.value,
         phase=row.phase,
         start_ms=row.convene.start_ms,

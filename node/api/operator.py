@@ -118,6 +118,8 @@ class Agreement(Shape):
     id: HexText = Field(examples=[EXAMPLE_LONG_ID])
     peer: CenterText
     state: str = Field(examples=["ACTIVE"])
+    note: str = Field(description="未生效的原因 · why it did not come into force")
+    signatures: int
     title: str
     effective_from_ms: Ms
     effective_until_ms: Ms
@@ -128,7 +130,7 @@ class Check(Shape):
 
     name: str = Field(examples=["clock_skew"])
     passed: bool
-    detail: str
+    measured: str
 
 
 class JointTest(Shape):
@@ -138,8 +140,8 @@ class JointTest(Shape):
     peer: CenterText
     phase: str = Field(examples=["CONCLUDED"])
     passed: bool | None
-    ours: list[Check]
-    theirs: list[Check]
+    our_checks: list[Check]
+    their_checks: list[Check]
 
 
 class NewAccount(Shape):
@@ -287,6 +289,8 @@ async def agreements(parts: NodeParts, _: Operator) -> list[Agreement]:
             id=row.id.hex(),
             peer=row.peer,
             state=row.state,
+            note=row.note,
+            signatures=1 + (row.answerer_signature is not None),
             title=row.terms.title,
             effective_from_ms=row.terms.effective_from_ms,
             effective_until_ms=row.terms.effective_until_ms,
@@ -333,8 +337,8 @@ async def joint_test(parts: NodeParts, _: Operator, test: IdPath) -> JointTest:
         peer=row.peer,
         phase=row.phase,
         passed=row.passed,
-        ours=[Check(name=c.name, passed=c.passed, detail=c.detail) for c in row.ours],
-        theirs=[Check(name=c.name, passed=c.passed, detail=c.detail) for c in row.theirs],
+        our_checks=[Check(name=c.name, passed=c.passed, measured=c.measured) for c in row.ours],
+        their_checks=[Check(name=c.name, passed=c.passed, measured=c.measured) for c in row.theirs],
     )
 
 

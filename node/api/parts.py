@@ -14,7 +14,6 @@ from node.metrics import Metrics
 from node.services.accounts import Accounts
 from node.services.agreements import Agreements
 from node.services.bookings import Bookings
-from node.services.check_in import CheckIn
 from node.services.dossiers import Dossiers
 from node.services.draws import Draws
 from node.services.experts import Experts
@@ -47,7 +46,6 @@ class Parts:
     accounts: Accounts
     agreements: Agreements
     bookings: Bookings
-    check_in: CheckIn
     dossiers: Dossiers
     draws: Draws
     experts: Experts

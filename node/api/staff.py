@@ -1,12 +1,12 @@
 """Routes of the center's staff: registers, to-dos, projects to rule on, bookings to vote on."""
 
 import asyncio
-from typing import Annotated, Final
+from typing import Annotated, Final, Literal
 
 from fastapi import APIRouter, File, UploadFile, status
 from pydantic import Field
 
-from federation.protocol.booking import SUB, Answer
+from federation.protocol.booking import SUB
 from node.api.access import NodeParts, Staff
 from node.api.faults import RESPONSES
 from node.api.parts import Parts
@@ -82,7 +82,7 @@ class Booking(Shape):
 class Vote(Shape):
     """Our answer to a partner's request for seats."""
 
-    answer: Answer = Field(description="1 同意 YES, 2 不同意 NO")
+    answer: Literal["YES", "NO"]
     reason: Text = ""
 
 
@@ -177,7 +177,7 @@ async def vote(parts: NodeParts, who: Staff, booking: IdPath, body: Vote) -> Don
         lambda desk: parts.bookings.vote(
             desk,
             raw(booking),
-            yes=body.answer is Answer.YES,
+            yes=body.answer == "YES",
             reason=body.reason,
             by=who.subject,
         )

@@ -1,0 +1,196 @@
+"""The command ``lianping``.
+
+Here: words to functions, exceptions to one line and an exit code. 0: done; 1: it is not so
+(a dossier that does not hold, a demonstration that failed); 2: it cannot be done as asked.
+"""
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final, NoReturn
+
+import click
+import uvloop
+
+from federation.evidence.case import Refuted
+from federation.evidence.verify import verify as verify_dossier
+from federation.wire.evidence import DECODE
+from node import logs, serving, wiring
+from node.config import BadConfig, Config, load, password_from_environment, split_address
+from node.keystore import BadKeys
+from node.outside import StandInRefused, check_production
+from node.services.errors import UseCaseError
+from node.store.database import ForeignFile, StoreUnavailable
+from node.store.migrations import MigrationError
+from node.wiring import HalfAFolder, open_keys
+
+DEFAULT_CONFIG: Final = Path("/etc/lianping/node.toml")
+NOT_SO: Final = 1
+CANNOT: Final = 2
+DOSSIER_BYTES_MAX: Final = 64 * 1024 * 1024  # as federation.evidence.dossier reads
+
+_CONFIG_OPTION = click.option(
+    "--config",
+    "config_path",
+    type=click.Path(path_type=Path),
+    default=DEFAULT_CONFIG,
+    show_default=True,
+    help="配置文件 · the configuration",
+)
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name=wiring.DISTRIBUTION, prog_name="lianping")
+def main() -> None:
+    """联评节点 · Lianping, a federation node for public resource trading centers."""
+
+
+@main.command()
+@_CONFIG_OPTION
+@click.option("--verbose", is_flag=True, help="更详细的日志 · more log lines")
+def serve(config_path: Path, verbose: bool) -> None:
+    """运行节点,直到收到终止信号。· Run the node until it is told to stop."""
+    logs.configure(verbose=verbose)
+    with _complaining():
+        uvloop.run(serving.serve(load(config_path)))
+
+
+@main.command()
+@_CONFIG_OPTION
+@click.option(
+    "--operator-password-file",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="首个运维账号的密码(一行)· the first operator's password, one line",
+)
+def init(config_path: Path, operator_password_file: Path | None) -> None:
+    """生成密钥、数据库和首个运维账号。· Make keys, database and the first operator's account."""
+    logs.configure()
+    with _complaining():
+        config = load(config_path)
+        if operator_password_file is None:
+            password = password_from_environment()
+        else:
+            password = operator_password_file.read_text(encoding="utf-8").strip()
+        keys = open_keys(config.storage.folder)
+        made = uvloop.run(_init(config, password))
+        click.echo(f"中心编号 · center id: {keys.center}")
+        if made:
+            click.echo(f"运维账号 · operator's account: {serving.OPERATOR}")
+
+
+async def _init(config: Config, password: str | None) -> bool:
+    node = await wiring.assemble(config, open_keys(config.storage.folder))
+    try:
+        return await serving.make_operator(node, password)
+    finally:
+        await node.close()
+
+
+@main.command("check-config")
+@_CONFIG_OPTION
+def check_config(config_path: Path) -> None:
+    """检查配置文件。· Check the configuration; changes nothing, contacts nobody."""
+    with _complaining():
+        config = load(config_path)
+        check_production(config)
+    click.echo(f"配置无误 · the configuration is good: {config_path}")
+
+
+@main.command()
+@click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
+def verify(file: Path) -> None:
+    """离线检验卷宗。· Verify a dossier, offline, trusting nobody."""
+    with file.open("rb") as opened:
+        content = opened.read(DOSSIER_BYTES_MAX + 1)
+    try:
+        verdict = verify_dossier(content, DECODE)
+    except Refuted as error:
+        click.echo(f"不成立 · DOES NOT HOLD: {error.zh} · {error}")
+        sys.exit(NOT_SO)
+    host, sub = verdict.parties
+    click.echo(f"成立 · HOLDS: {verdict.project_name} ({verdict.lot_code})")
+    click.echo(f"  协议 · agreement      {verdict.agreement} {verdict.agreement_id[:16]}…")
+    click.echo(f"  主场 · host           {host.name} {host.center}")
+    click.echo(f"  副场 · sub            {sub.name} {sub.center}")
+    click.echo(f"  评委 · members        {verdict.members} ({verdict.representatives} 招标人代表)")
+    for draw in verdict.draws:
+        click.echo(
+            f"  抽取 · draw           {draw.owner}: {draw.invited} → {draw.accepted}, "
+            f"补抽 · replaced {draw.supplements}"
+        )
+    click.echo(f"  消息 · words          {verdict.words}")
+
+
+@main.group("stand-in")
+def stand_in() -> None:
+    """模拟的外部系统,仅供演示。· Stand-ins of outside systems, for demonstrations only."""
+
+
+@stand_in.command()
+@click.option("--listen", default="127.0.0.1:8090", show_default=True, metavar="HOST:PORT")
+@click.option(
+    "--folder",
+    type=click.Path(path_type=Path),
+    default=Path("trading-stand-in"),
+    show_default=True,
+    help="密钥与名单 · its key and the lists",
+)
+def trading(listen: str, folder: Path) -> None:
+    """模拟电子交易系统。· The stand-in e-trading system."""
+    from adapters.trading import stand_in as server  # noqa: PLC0415 - only this command serves it
+
+    try:
+        host, port = split_address(listen)
+    except ValueError as error:
+        _complain(str(error))
+    server.main(["--folder", str(folder), "--host", host, "--port", str(port)])
+
+
+@main.command()
+@click.option("--json", "as_json", is_flag=True, help="结果为一个 JSON 对象 · one JSON object")
+@click.option(
+    "--keep", type=click.Path(path_type=Path), help="保留全部文件的文件夹 · keep all files here"
+)
+@click.option(
+    "--lang",
+    type=click.Choice(["zh", "en"]),
+    default="zh",
+    show_default=True,
+    help="语言 · language",
+)
+def demo(as_json: bool, keep: Path | None, lang: str) -> None:
+    """演示:两个中心完成一次远程异地评标。· Two centers evaluate one project, on this machine."""
+    from node.demo import command  # noqa: PLC0415 - a node that serves needs no demonstration
+
+    sys.exit(command.run(as_json=as_json, keep=keep, chinese=lang == "zh"))
+
+
+@contextmanager
+def _complaining() -> Iterator[None]:
+    """Turn what an operator can mend into one message and an exit code."""
+    try:
+        yield
+    except (
+        BadConfig,
+        BadKeys,
+        ForeignFile,
+        HalfAFolder,
+        MigrationError,
+        StandInRefused,
+        StoreUnavailable,
+    ) as error:
+        _complain(str(error))
+    except UseCaseError as error:
+        _complain(f"{error.zh} · {error.en}")
+    except (OSError, RuntimeError, ValueError) as error:
+        _complain(f"{type(error).__name__}: {error}")
+
+
+def _complain(message: str) -> NoReturn:
+    click.echo(f"错误 · error: {message}", err=True)
+    sys.exit(CANNOT)
+
+
+if __name__ == "__main__":
+    main()

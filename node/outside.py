@@ -1,0 +1,209 @@
+"""The outside systems that a configuration names, as adapters.
+
+Stand-ins are refused in production and announced loudly elsewhere. They keep their files in
+``stand-in/`` of the storage folder, so that a demonstration leaves nothing anywhere else.
+"""
+
+import ssl
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Final
+
+from typing_extensions import override
+
+from adapters.experts.port import ExpertLibrary
+from adapters.experts.rest import RestExpertLibrary
+from adapters.experts.stand_in import FileExpertLibrary, write_export
+from adapters.http_client import OutsideHttp
+from adapters.identity.port import Identity
+from adapters.identity.rest import RestIdentity
+from adapters.identity.stand_in import StandInIdentity
+from adapters.messaging.gateway import GatewayMessaging
+from adapters.messaging.port import Messaging
+from adapters.messaging.stand_in import SpoolMessaging
+from adapters.outside import Outside, announce_stand_in
+from adapters.signing.port import Signing
+from adapters.signing.rest import RestSigning
+from adapters.signing.stand_in import FolderSigning
+from adapters.trading.port import RosterReceipt, TradingSystem
+from adapters.trading.rest import RestTradingSystem
+from adapters.video.port import Video
+from adapters.video.rest import RestVideo
+from adapters.video.stand_in import FolderVideo
+from node import config
+from node.config import Config, RestAdapter, TradingStandIn
+
+STAND_IN_FOLDER: Final = "stand-in"
+SYNTHETIC_EXPERTS: Final = 40  # enough to import and look at
+_FIRST_USE: Final = "trading.sealing-key"
+
+Log = Callable[[str], None]
+
+
+class StandInRefused(Exception):
+    """A stand-in is configured in production."""
+
+
+class FirstUseTrading(TradingSystem):
+    """The stand-in e-trading server, whose key is taken on first use and kept.
+
+    For demonstrations only: what makes a seal worth something is the pin that two people
+    exchanged, and here nobody has.
+
+    Args:
+        http: The connection to it.
+        kept: Where its key is kept after the first use.
+    """
+
+    def __init__(self, *, http: OutsideHttp, kept: Path) -> None:
+        self._http = http
+        self._kept = kept
+        self._system: RestTradingSystem | None = None
+
+    @property
+    @override
+    def stand_in(self) -> bool:
+        return True
+
+    @override
+    async def self_test(self) -> None:
+        await (await self._pinned()).self_test()
+
+    @override
+    async def aclose(self) -> None:
+        await self._http.aclose()
+
+    @override
+    async def sealing_key(self) -> bytes:
+        return await (await self._pinned()).sealing_key()
+
+    @override
+    async def deliver_roster(
+        self, draw_id: str, revision: int, info: bytes, sealed: bytes
+    ) -> RosterReceipt:
+        return await (await self._pinned()).deliver_roster(draw_id, revision, info, sealed)
+
+    async def _pinned(self) -> RestTradingSystem:
+        if self._system is None:
+            if not self._kept.exists():
+                key = (await self._http.get_json("/sealing-key")).binary("public_key")
+                self._kept.write_bytes(key)
+            self._system = RestTradingSystem(
+                http=self._http, pinned_key=self._kept.read_bytes(), stand_in=True
+            )
+        return self._system
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outsides:
+    """All outside systems of one node."""
+
+    trading: TradingSystem
+    messaging: Messaging
+    identity: Identity
+    signing: Signing
+    video: Video
+    experts: ExpertLibrary
+
+    def named(self) -> Mapping[str, Outside]:
+        """Each by the name of its configuration section."""
+        return {field.name: getattr(self, field.name) for field in fields(self)}
+
+    async def aclose(self) -> None:
+        """Let go of all connections."""
+        for outside in self.named().values():
+            await outside.aclose()
+
+
+def check_production(settings: Config) -> None:
+    """Refuse stand-ins where they must not be.
+
+    Raises:
+        StandInRefused: Names every one.
+    """
+    if not settings.mode.production:
+        return
+    found = [
+        name
+        for name in type(settings.adapters).model_fields
+        if getattr(settings.adapters, name).kind == "stand_in"
+    ]
+    if found:
+        names = ", ".join(found)
+        raise StandInRefused(
+            f"生产模式下拒绝模拟系统:{names}。请配置真实系统,或设 mode.production = false"
+            f" · production refuses stand-ins: {names}; configure the real systems"
+        )
+
+
+def connect(settings: Config, log: Log) -> Outsides:
+    """Make the adapters. Nothing is contacted yet.
+
+    Raises:
+        StandInRefused: See ``check_production``.
+        ValueError: An address cannot be used; the words name the system.
+        BadConfig: A token's file cannot be read.
+    """
+    check_production(settings)
+    chosen = settings.adapters
+    folder = settings.storage.folder / STAND_IN_FOLDER
+    trading: TradingSystem
+    if isinstance(chosen.trading, TradingStandIn):
+        announce_stand_in("电子交易系统", "e-trading system", log)
+        folder.mkdir(parents=True, exist_ok=True)
+        trading = FirstUseTrading(
+            http=OutsideHttp(
+                system="trading",
+                base_url=chosen.trading.url,
+                plain_http=chosen.trading.plain_http,
+            ),
+            kept=folder / _FIRST_USE,
+        )
+    else:
+        trading = RestTradingSystem(
+            http=_http("trading", chosen.trading),
+            pinned_key=config.raw_key(chosen.trading.pinned_key),
+        )
+    return Outsides(
+        trading=trading,
+        messaging=GatewayMessaging(http=_http("messaging", chosen.messaging))
+        if isinstance(chosen.messaging, RestAdapter)
+        else SpoolMessaging(folder=folder / "messaging", answers=chosen.messaging.answers, log=log),
+        identity=RestIdentity(http=_http("identity", chosen.identity))
+        if isinstance(chosen.identity, RestAdapter)
+        else StandInIdentity(log=log),
+        signing=RestSigning(http=_http("signing", chosen.signing))
+        if isinstance(chosen.signing, RestAdapter)
+        else FolderSigning(folder=folder / "signing", log=log),
+        video=RestVideo(http=_http("video", chosen.video))
+        if isinstance(chosen.video, RestAdapter)
+        else FolderVideo(folder=folder / "video", log=log),
+        experts=RestExpertLibrary(http=_http("experts", chosen.experts))
+        if isinstance(chosen.experts, RestAdapter)
+        else _expert_file(settings, chosen.experts.file, folder / "experts.csv", log),
+    )
+
+
+def _expert_file(
+    settings: Config, configured: Path | None, usual: Path, log: Log
+) -> FileExpertLibrary:
+    """The configured file, or one with a few made-up people so that self-tests find one."""
+    if configured is None and not usual.exists():
+        write_export(
+            usual, seed=1, count=SYNTHETIC_EXPERTS, region=settings.center.region_code, prefix="ST"
+        )
+    return FileExpertLibrary(path=configured or usual, log=log)
+
+
+def _http(system: str, adapter: RestAdapter) -> OutsideHttp:
+    tls: ssl.SSLContext | None = None
+    if adapter.ca_file is not None:
+        tls = ssl.create_default_context(cafile=str(adapter.ca_file))
+    return OutsideHttp(
+        system=system,
+        base_url=adapter.url,
+        token="" if adapter.token_file is None else config.read_secret(adapter.token_file),
+        tls=tls,
+        plain_http=adapter.plain_http,
+    )

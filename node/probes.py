@@ -1,0 +1,102 @@
+"""What machines ask a node about itself: metrics, liveness, readiness. Never exposed.
+
+Served by the event loop that serves the peers: if that hangs, so does this, and whoever
+watches notices. It stops last, so that a draining node can still be seen.
+"""
+
+import shutil
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import Route
+
+from federation.ports import Clock
+from node import logs
+from node.metrics import Metrics
+from node.store import figures
+from node.store.database import Database, StoreUnavailable
+
+METRICS_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
+FREE_BYTES_MIN: Final = 256 * 1024 * 1024  # some days of words, and room to act in
+CERTIFICATE_LEFT_MS: Final = 0  # an expired certificate closes every link
+
+LOG: Final = logs.logger("node.probes")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Probes:
+    """The answers.
+
+    Args:
+        database: Counted and probed.
+        metrics: The page.
+        clock: For ages and the certificate.
+        folder: Whose volume must have room.
+        certificate_ends_ms: When our TLS certificate ends.
+        draining: Whether the node is going down.
+    """
+
+    database: Database
+    metrics: Metrics
+    clock: Clock
+    folder: Path
+    certificate_ends_ms: int
+    draining: Callable[[], bool]
+
+    def app(self) -> Starlette:
+        """The pages as an ASGI application."""
+        return Starlette(
+            routes=[
+                Route("/metrics", self._metrics),
+                Route("/livez", self._live),
+                Route("/readyz", self._ready),
+            ]
+        )
+
+    async def _metrics(self, _: Request) -> Response:
+        try:
+            counted = await self.database.read(figures.count)
+        except StoreUnavailable as error:
+            LOG.warning("the metrics could not be counted", error=str(error))
+            return PlainTextResponse("the database is not available\n", status_code=503)
+        page = self.metrics.page(counted, self.clock.now_ms())
+        return Response(page, media_type=METRICS_TYPE)
+
+    async def _live(self, _: Request) -> Response:
+        return PlainTextResponse("ok\n")
+
+    async def _ready(self, request: Request) -> Response:
+        checks: tuple[tuple[str, Callable[[], Awaitable[str]]], ...] = (
+            ("serving", self._serving),
+            ("database", self._writable),
+            ("certificate", self._certificate),
+            ("disk", self._disk),
+        )
+        found = [(name, await check()) for name, check in checks]
+        good = all(not problem for _, problem in found)
+        lines = [f"[{'-' if problem else '+'}]{name} {problem or 'ok'}" for name, problem in found]
+        text = "\n".join(lines) if not good or "verbose" in request.query_params else "ok"
+        return PlainTextResponse(text + "\n", status_code=200 if good else 503)
+
+    async def _serving(self) -> str:
+        return "the node is going down" if self.draining() else ""
+
+    async def _writable(self) -> str:
+        try:
+            await self.database.transact(figures.write_probe)
+        except StoreUnavailable as error:
+            return str(error)
+        return ""
+
+    async def _certificate(self) -> str:
+        left = self.certificate_ends_ms - self.clock.now_ms()
+        return "" if left > CERTIFICATE_LEFT_MS else "the TLS certificate has expired; renew it"
+
+    async def _disk(self) -> str:
+        free = shutil.disk_usage(self.folder).free
+        return "" if free >= FREE_BYTES_MIN else f"only {free} bytes are free on its volume"

@@ -1,0 +1,158 @@
+"""Runs a node in one event loop until it is told to stop, and lets it end in order.
+
+The order of the end: readiness says no; gRPC says NOT_SERVING, takes no more calls and lets
+those that run end, while HTTP does the same; the pumps end where they wait; then transport,
+database and adapters close; the probes go last. Whatever was acknowledged is on disk before
+that, so a kill at any moment loses nothing either: this is politeness, not safety.
+"""
+
+import asyncio
+import signal
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from typing import Any, Final, cast
+
+import uvicorn
+from starlette.types import ASGIApp
+from typing_extensions import override
+
+from node import logs, wiring
+from node.api.app import create_app
+from node.config import Config, password_from_environment, split_address
+from node.services.accounts import Role
+from node.services.house import Desk
+from node.store import accounts
+from node.wiring import Node, open_keys
+
+OPERATOR: Final = "operator"
+"""The name of the first account."""
+HTTP_GRACE_SECONDS: Final = 10  # as gRPC's
+KEEP_ALIVE_SECONDS: Final = 75  # above a usual proxy's 60, so that the proxy closes first
+BACKLOG: Final = 512
+
+LOG: Final = logs.logger("node.serving")
+
+
+class Http(uvicorn.Server):
+    """uvicorn without its own signal handlers: the node has one for all."""
+
+    @contextmanager
+    @override
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+async def serve(config: Config, started: Callable[[Node, int], None] | None = None) -> None:
+    """Run a node until SIGTERM or SIGINT.
+
+    Args:
+        config: The configuration.
+        started: Called with the node and the peers' port once all ports are served.
+
+    Raises:
+        OSError, RuntimeError: A port is taken.
+        Exception: What ``open_keys`` and ``assemble`` raise.
+    """
+    keys = open_keys(config.storage.folder)
+    node = await wiring.assemble(config, keys)
+    try:
+        await make_operator(node, password_from_environment())
+        await _run(config, node, started)
+    finally:
+        await node.close()
+
+
+async def make_operator(node: Node, password: str | None) -> bool:
+    """Make the first operator's account, unless there is one; answers whether it was made."""
+    parts = node.parts
+
+    def operators(desk: Desk) -> int:
+        every = accounts.every(desk.ledger.connection)
+        return sum(account.role == Role.OPERATOR.value for account in every)
+
+    if await parts.negotiator.transact(operators):
+        return False
+    if password is None:
+        LOG.warning(
+            "没有运维账号,无法登录:执行 lianping init --operator-password-file FILE"
+            " · there is no operator's account yet: run lianping init"
+        )
+        return False
+    await parts.accounts.create(parts.negotiator, OPERATOR, Role.OPERATOR, OPERATOR, password)
+    LOG.info("the first operator's account was made", account=OPERATOR)
+    return True
+
+
+async def _run(config: Config, node: Node, started: Callable[[Node, int], None] | None) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    with (
+        _listening(config.listen.api) as api_socket,
+        _listening(config.listen.metrics) as probes_socket,
+    ):
+        api = _http(create_app(node.parts))
+        probes = _http(node.probes(stop.is_set).app())
+        port = await node.server.start(config.listen.peers)
+        async with asyncio.TaskGroup() as last:
+            probing = last.create_task(probes.serve(sockets=[probes_socket]))
+            async with asyncio.TaskGroup() as group:
+                serving = group.create_task(api.serve(sockets=[api_socket]))
+                pumping = group.create_task(node.pumps.run())
+                for number in (signal.SIGTERM, signal.SIGINT):
+                    loop.add_signal_handler(number, stop.set)
+                LOG.info(
+                    "the node is up",
+                    center=node.parts.negotiator.identity.center,
+                    version=node.parts.version,
+                    peers=config.listen.peers,
+                    peers_port=port,
+                    api=config.listen.api,
+                    metrics=config.listen.metrics,
+                    production=config.mode.production,
+                )
+                if started is not None:
+                    started(node, port)
+                await _until(stop, serving, pumping, probing)
+                stop.set()
+                LOG.info("the node is going down")
+                api.should_exit = True
+                await node.server.stop()
+                node.pumps.stop()
+            probes.should_exit = True
+    LOG.info("the node is down")
+
+
+async def _until(stop: asyncio.Event, *tasks: asyncio.Task[None]) -> None:
+    """Wait for the signal, or for a task that ended although nobody asked it to."""
+    waiting = asyncio.get_running_loop().create_task(stop.wait())
+    try:
+        await asyncio.wait({waiting, *tasks}, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        waiting.cancel()
+        with suppress(asyncio.CancelledError):
+            await waiting
+
+
+@contextmanager
+def _listening(address: str) -> Iterator[socket.socket]:
+    host, port = split_address(address)
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.create_server((host, port), family=family, backlog=BACKLOG) as listener:
+        yield listener
+
+
+def _http(app: ASGIApp) -> Http:
+    return Http(
+        uvicorn.Config(
+            cast("Any", app),  # Starlette and uvicorn type the same protocol differently
+            log_config=None,
+            access_log=False,  # a line a request would carry people's ids; the metrics count
+            server_header=False,
+            proxy_headers=False,
+            ws="none",
+            lifespan="off",
+            timeout_keep_alive=KEEP_ALIVE_SECONDS,
+            timeout_graceful_shutdown=HTTP_GRACE_SECONDS,
+        )
+    )

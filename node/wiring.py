@@ -1,0 +1,329 @@
+"""Puts one node together: every object once, in the order in which they need each other.
+
+Here: which implementation stands behind which port, and nothing that decides anything. Not
+here: starting and stopping (``node.serving``), the adapters (``node.outside``).
+
+The graph has cycles that are the domain's own: the negotiator runs the reactions, the
+reactions' errands need the negotiator, a joint test needs the outbox. They are closed by
+functions that look the other up when they are called.
+"""
+
+from collections.abc import Callable, Mapping
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+from typing import Final
+
+from federation.engine.alarms import Alarms
+from federation.engine.doorkeeper import Doorkeeper
+from federation.engine.negotiator import Negotiator
+from federation.engine.outbox import Outbox, Peek
+from federation.engine.witness import Witness
+from federation.ids import CenterId
+from federation.protocol.conversation import Kind
+from federation.transport.client import GrpcTransport
+from federation.transport.pumps import Pumps
+from federation.transport.server import Server
+from federation.trust.keyring import Keyring
+from node import keystore, logs, outside
+from node.api.parts import Parts
+from node.clock import SystemClock, SystemRandom
+from node.config import Config, raw_key
+from node.keystore import Keys
+from node.links import Bells, Links
+from node.metrics import Metrics
+from node.outside import Outsides
+from node.probes import Probes
+from node.services.accounts import Accounts
+from node.services.agreements import Agreements
+from node.services.answers import Answers
+from node.services.bookings import Bookings
+from node.services.bundling import LocalRules
+from node.services.dossiers import Dossiers
+from node.services.draw_errands import Place
+from node.services.draws import Draws
+from node.services.errands import Errands, Handler
+from node.services.experts import Experts
+from node.services.house import Desk, House
+from node.services.joint_checks import JointChecks
+from node.services.notices import Notice
+from node.services.peering import Peering
+from node.services.peers import Peers
+from node.services.pool_announcements import PoolAnnouncements
+from node.services.projects import Projects
+from node.services.session_archive import SessionArchive
+from node.services.sessions import Sessions
+from node.services.todos import Todos
+from node.services.venues import Venues
+from node.store import migrations
+from node.store.cipher import NONCE_BYTES, ColumnCipher
+from node.store.database import Database, StoreUnavailable
+from node.store.ledger import SqlLedger
+from node.store.ledger_store import LedgerStore
+
+DISTRIBUTION: Final = "lianping-node"
+KEYS_FOLDER: Final = "keys"
+DATABASE_FILE: Final = "node.db"
+DOSSIER_FOLDER: Final = "dossiers"
+
+LOG: Final = logs.logger("node.wiring")
+
+
+class HalfAFolder(Exception):
+    """The storage folder has a database but no keys: starting would lose everything."""
+
+
+def version() -> str:
+    """The installed distribution's version."""
+    return metadata.version(DISTRIBUTION)
+
+
+def open_keys(folder: Path) -> Keys:
+    """The node's keys, made at the first start.
+
+    Raises:
+        HalfAFolder: There is a database whose keys are missing.
+        BadKeys: They are damaged, or open to others.
+    """
+    keys = folder / KEYS_FOLDER
+    if keystore.exists(keys):
+        return keystore.load(keys)
+    if (folder / DATABASE_FILE).exists():
+        raise HalfAFolder(
+            f"{folder} 有数据库而没有密钥,请恢复备份 · has a database but no keys: restore a "
+            "backup "
+            "of the whole folder; new keys would be another center"
+        )
+    folder.mkdir(parents=True, exist_ok=True)
+    made = keystore.create(keys, SystemRandom().bytes, SystemClock().now_ms())
+    LOG.info("keys were made; back the folder up now", folder=str(folder), center=made.center)
+    return made
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Node:
+    """One node, put together but not started."""
+
+    parts: Parts
+    database: Database
+    outsides: Outsides
+    transport: GrpcTransport
+    server: Server
+    pumps: Pumps[SqlLedger]
+    probes: Callable[[Callable[[], bool]], Probes]
+
+    async def close(self) -> None:
+        """Close transport, database and adapters, in this order."""
+        await self.transport.close()
+        await self.database.close()
+        await self.outsides.aclose()
+
+
+async def assemble(config: Config, keys: Keys) -> Node:
+    """Open the database and make everything that stands on it.
+
+    Raises:
+        StandInRefused, ValueError, BadConfig: See ``outside.connect``.
+        StoreUnavailable, ForeignFile, MigrationError: The database cannot be used.
+    """
+    async with AsyncExitStack() as stack:
+        outsides = outside.connect(config, LOG.warning)
+        stack.push_async_callback(outsides.aclose)
+        node = await _assemble(config, keys, outsides, stack)
+        stack.pop_all()
+    return node
+
+
+async def _assemble(config: Config, keys: Keys, outsides: Outsides, stack: AsyncExitStack) -> Node:
+    clock, random = SystemClock(), SystemRandom()
+    identity = keystore.identity(config, keys)
+    keyring = Keyring()
+    metrics = Metrics(keyring, version())
+    bells = Bells()
+    links = Links(metrics, bells)
+
+    database = await Database.open(
+        config.storage.folder / DATABASE_FILE, group_observer=metrics.committed
+    )
+    stack.push_async_callback(database.close)
+    applied = await database.alone(
+        lambda connection: migrations.migrate(connection, migrations.load(), clock.now_ms())
+    )
+    if applied:
+        LOG.info("the database was migrated", files=[each.file_name for each in applied])
+    peers = Peers(keyring)
+    await database.read(peers.load)
+
+    cipher = ColumnCipher(keys.data, lambda: random.bytes(NONCE_BYTES))
+    rooms = _Rooms(config, cipher, keyring, outsides)
+
+    async def greet(peer: CenterId) -> Peek:
+        return await outbox.greet(peer)
+
+    async def transact(function: Callable[[Desk], bytes]) -> bytes:
+        return await negotiator.transact(function)
+
+    peering = Peering(
+        agreements=rooms.agreements,
+        checks=JointChecks(
+            identity=identity,
+            keyring=keyring,
+            greet=greet,
+            self_tests=[(name, each.self_test) for name, each in outsides.named().items()],
+        ),
+        pools=rooms.pools,
+        transact=transact,
+    )
+    venues = Venues()
+    notice = Notice(outsides.messaging, config.center.duty_phones)
+    bookings = Bookings(
+        venues=venues,
+        in_force=rooms.agreements.in_force,
+        tested=peering.passed_recently,
+        local=LocalRules(config.policy.members_at_least, config.policy.representatives_at_most),
+        notice=notice,
+    )
+    archive = SessionArchive(
+        video=outsides.video,
+        cipher=cipher,
+        bookings=bookings,
+        holidays=config.policy.holidays,
+        workdays=config.policy.workdays,
+    )
+    sessions = Sessions(draws=rooms.draws, archive=archive, cipher=cipher)
+    negotiator = Negotiator(
+        store=LedgerStore(database),
+        identity=identity,
+        keyring=keyring,
+        inside=House(
+            {
+                Kind.AGREEMENT: rooms.agreements,
+                Kind.PEERING: peering,
+                Kind.BOOKING: bookings,
+                Kind.DRAW: rooms.draws,
+                Kind.SESSION: sessions,
+            }
+        ),
+        questions=Answers(venues=venues, in_force=rooms.agreements.in_force),
+        listener=links,
+        clock=clock,
+        random=random,
+        name=config.center.name,
+        software=f"{DISTRIBUTION} {version()}",
+        doorkeeper=Doorkeeper(identity, keyring),
+        witness=Witness(identity=identity, keyring=keyring, observe=links.seen),
+    )
+    rooms.draws.errands.bind(negotiator)
+    transport = GrpcTransport(keyring=keyring, keys=keys.tls, observe=links.calling)
+    outbox = Outbox(negotiator=negotiator, transport=transport, observe=links.delivered)
+    errands = Errands(
+        negotiator=negotiator,
+        handlers=_merged(
+            notice.handlers(),
+            bookings.handlers(),
+            rooms.draws.errands.handlers(),
+            sessions.handlers(),
+            peering.handlers(),
+        ),
+        observe=metrics.ran,
+    )
+    pumps = Pumps(
+        negotiator=negotiator,
+        outbox=outbox,
+        alarms=Alarms(negotiator),
+        peers=lambda: list(keyring.peers),
+        clock=clock,
+        run_errands=errands.run_due,
+        next_errand_ms=errands.next_ms,
+        listener=links,
+    )
+    bells.wake, bells.heard, bells.called = pumps.wake, pumps.heard, pumps.called
+    server = Server(
+        negotiator=negotiator,
+        keyring=keyring,
+        keys=keys.tls,
+        listener=links,
+        store_away=(StoreUnavailable,),
+    )
+    parts = Parts(
+        config=config,
+        version=version(),
+        cipher=cipher,
+        negotiator=negotiator,
+        outbox=outbox,
+        keyring=keyring,
+        metrics=metrics,
+        faces=outsides.identity,
+        signing=outsides.signing,
+        accounts=Accounts(random=random.bytes),
+        agreements=rooms.agreements,
+        bookings=bookings,
+        dossiers=Dossiers(
+            negotiator=negotiator,
+            keyring=keyring,
+            outbox=outbox,
+            folder=config.storage.folder / DOSSIER_FOLDER,
+        ),
+        draws=rooms.draws,
+        experts=Experts(cipher),
+        peering=peering,
+        peers=peers,
+        projects=Projects(cipher),
+        sessions=sessions,
+        todos=Todos(),
+        venues=venues,
+        links=links,
+        pinned=pumps.pinned,
+    )
+
+    def probes(draining: Callable[[], bool]) -> Probes:
+        return Probes(
+            database=database,
+            metrics=metrics,
+            clock=clock,
+            folder=config.storage.folder,
+            certificate_ends_ms=keys.certificate_ends_ms,
+            draining=draining,
+        )
+
+    return Node(
+        parts=parts,
+        database=database,
+        outsides=outsides,
+        transport=transport,
+        server=server,
+        pumps=pumps,
+        probes=probes,
+    )
+
+
+class _Rooms:
+    """The services that need no other but these."""
+
+    def __init__(
+        self, config: Config, cipher: ColumnCipher, keyring: Keyring, outsides: Outsides
+    ) -> None:
+        self.agreements = Agreements(keyring)
+        regulator = config.pool.regulator_key
+        self.pools = PoolAnnouncements(
+            cipher=cipher,
+            agreements=self.agreements,
+            regulator_key=None if regulator is None else raw_key(regulator),
+        )
+        self.draws = Draws(
+            cipher=cipher,
+            trading=outsides.trading,
+            messaging=outsides.messaging,
+            place=Place(config.center.name, config.center.phone),
+        )
+
+
+def _merged(*each: Mapping[str, Handler]) -> dict[str, Handler]:
+    """All handlers; a kind that two services claim is a mistake of ours."""
+    found: dict[str, Handler] = {}
+    for handlers in each:
+        twice = found.keys() & handlers.keys()
+        assert not twice, f"two handlers for {twice}"
+        found |= handlers
+    return found
