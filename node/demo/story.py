@@ -10,7 +10,6 @@ import json
 import subprocess
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
@@ -21,6 +20,7 @@ from node.demo import world
 from node.demo.caller import Caller
 from node.demo.narrator import Narrator
 from node.demo.nodes import PASSWORD, Nodes
+from node.demo.told import Told
 from node.demo.world import CHANGLE, JIAN, CenterWorld
 
 YEAR_MS: Final = 365 * 86_400_000
@@ -30,21 +30,6 @@ LEAD_SECONDS: Final = 9  # from the project's entry to its start; a real one has
 
 class StoryFailed(Exception):
     """A step did not come out as it must."""
-
-
-@dataclass
-class Told:
-    """What the demonstration has seen so far; becomes the JSON object."""
-
-    agreement: dict[str, Any] = field(default_factory=dict)
-    joint_test: dict[str, Any] = field(default_factory=dict)
-    bookings: list[dict[str, Any]] = field(default_factory=list)
-    committee: dict[str, Any] = field(default_factory=dict)
-    draws: list[dict[str, Any]] = field(default_factory=list)
-    roster: dict[str, Any] = field(default_factory=dict)
-    evaluation: dict[str, Any] = field(default_factory=dict)
-    dossier: dict[str, Any] = field(default_factory=dict)
-    elapsed_seconds: float = 0.0
 
 
 class Story:
