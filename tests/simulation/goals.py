@@ -1,0 +1,37 @@
+"""What a set of runs must have reached, or it has tested less than it seems to."""
+
+from typing import Final
+
+SOMETIMES: Final = frozenset({
+    "a request was lost",
+    "a reply was lost",
+    "a request arrived twice",
+    "a duplicate was answered with its first receipt",
+    "a word came before the one it follows",
+    "a gap was repaired",
+    "several words went in one call",
+    "a link was cut",
+    "a node was off",
+    "crashed before a transaction",
+    "crashed before the commit",
+    "crashed between the commit and the answer",
+    "crashed between saying and sending",
+    "a use case failed after it had spoken",
+    "a word was first heard through Follow",
+    "a word was said to a center that was off",
+    "a hold was refused for want of seats",
+    "two hosts wanted the same seats",
+    "a hold expired",
+    "an abort ended an expired leg",
+    "a vote crossed an abort",
+    "a no crossed an abort",
+    "an abort reached a promise",
+    "a leg came into doubt",
+    "doubt ended in a confirmation",
+    "doubt ended in an abort",
+    "a bundle was confirmed",
+    "a bundle of several legs was confirmed",
+    "a bundle was aborted",
+    "a booking was completed",
+    "a checkpoint was cosigned",
+})  # fmt: skip

@@ -1,0 +1,209 @@
+"""The people of a run: agencies that plan, staff that answer, evaluations that end.
+
+People outlive their machines: whatever crashes, they come back and look at what is there.
+"""
+
+import asyncio
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final, TypeVar
+
+from federation.errors import OutOfTurn
+from federation.protocol import booking
+from node.domain.calendar import Window
+from node.domain.codes import lot_code, project_code, region_code, specialty, uscc
+from node.domain.project import (
+    BookingRequest,
+    ExpertSlots,
+    Lot,
+    Party,
+    Project,
+    ProjectKind,
+    SelectionMode,
+    SubRequirement,
+)
+from node.domain.tabular import SeatRow
+from node.domain.venue import Requirement, SeatKind
+from node.services.errors import UseCaseError
+from node.services.house import Desk
+from node.store import venues
+from tests.simulation.center import SimCenter
+from tests.simulation.lines import PowerCut
+from tests.support.pair import DAY_MS, HOUR_MS, NOON
+
+T = TypeVar("T")
+
+WINDOWS: Final = 2  # few windows, so that hosts want the same
+EXPERTS: Final = {1: (4,), 2: (2, 2), 3: (2, 2, 2)}
+"""Experts of each sub: with one representative, an odd committee of at least five."""
+
+
+class Stumble(Exception):
+    """A use case fails for a reason of its own, after it has spoken."""
+
+
+@dataclass(frozen=True, slots=True)
+class Habits:
+    """How the people of a run behave.
+
+    Args:
+        yes: How often staff says yes to a hold that it looks at.
+        no: How often it says no; else it looks away, perhaps for ever.
+        pause: Mean seconds between two looks.
+        bundles: How many bundles each host plans.
+        completes: How often a confirmed booking is completed.
+    """
+
+    yes: float
+    no: float
+    pause: float
+    bundles: int
+    completes: float
+
+    @classmethod
+    def of(cls, source: random.Random) -> "Habits":
+        """Choose."""
+        yes, no = source.choice(((1.0, 0.0), (0.9, 0.1), (0.6, 0.4), (0.3, 0.0)))
+        return cls(
+            yes, no, source.choice((3.0, 20.0, 60.0)), source.randint(1, 4),
+            source.choice((0.0, 0.7, 1.0)),
+        )  # fmt: skip
+
+
+def furnish(center: SimCenter, seats: int) -> None:
+    """Give a center its seats, before it starts."""
+    for number in range(seats):
+        row = SeatRow(number + 1, "评标中心", "一室", f"{number + 1}号", SeatKind.WORKSTATION,
+                      frozenset(), overnight=False)  # fmt: skip
+        venues.put_seat(center.connection, row)
+
+
+class People:
+    """Everybody in one run."""
+
+    def __init__(
+        self, centers: Sequence[SimCenter], source: random.Random, habits: Habits, stumble: float
+    ) -> None:
+        self._centers = centers
+        self._source = source
+        self._habits = habits
+        self._stumble = stumble
+        self._ignored: set[bytes] = set()
+
+    async def agency(self, host: SimCenter, subs: Sequence[SimCenter], seconds: float) -> None:
+        """Plan bundles at a host, at some times of the run."""
+        times = sorted(self._source.uniform(0, seconds * 0.8) for _ in range(self._habits.bundles))
+        now = 0.0
+        for number, at in enumerate(times):
+            await _rest(at - now)
+            now = at
+            chosen = self._source.sample(
+                list(subs), self._source.randint(1, min(len(subs), len(EXPERTS)))
+            )
+            project, request = self._wish(host, chosen, number)
+            stumbles = self._source.random() < self._stumble
+
+            def plan(
+                desk: Desk,
+                project: Project = project,
+                request: BookingRequest = request,
+                stumbles: bool = stumbles,
+            ) -> None:
+                entered = host.projects.create(desk, project, "agency")
+                host.projects.submit(desk, entered, "agency")
+                host.projects.accept(desk, entered, "staff")
+                host.bookings.plan(desk, entered, request, "agency")
+                if stumbles:
+                    raise Stumble
+
+            for attempt in range(3):
+                try:
+                    await host.do(plan)
+                except PowerCut:
+                    await _rest(30)
+                    continue
+                except Stumble:
+                    host.oracle.reached("a use case failed after it had spoken")
+                    plan.__defaults__ = (project, request, False)
+                    continue
+                except UseCaseError:
+                    pass
+                del attempt
+                break
+
+    async def staff(self, center: SimCenter) -> None:
+        """Look at what waits for an answer, for ever."""
+        while True:
+            await _rest(self._source.expovariate(1 / self._habits.pause))
+            try:
+                for row in await center.do(_waiting):
+                    await self._look(center, *row)
+            except PowerCut:
+                continue
+
+    async def _look(self, center: SimCenter, id_: bytes, role: str, phase: str) -> None:
+        habits = self._habits
+        if id_ in self._ignored:
+            return
+        mood = self._source.random()
+        try:
+            if role == booking.SUB and phase == booking.HELD:
+                if mood < habits.yes + habits.no:
+                    await center.do(
+                        lambda desk: center.bookings.vote(
+                            desk, id_, yes=mood < habits.yes, reason="无席位", by="staff"
+                        )
+                    )
+                elif mood > 1 - 0.5 * (1 - habits.yes - habits.no):
+                    self._ignored.add(id_)
+            elif role == booking.HOST and phase == booking.CONFIRMED:
+                if mood < habits.completes:
+                    await center.do(lambda desk: center.bookings.complete(desk, id_, bytes(16)))
+                else:
+                    self._ignored.add(id_)
+        except (UseCaseError, OutOfTurn):
+            return  # it changed while the person was thinking
+
+    def _wish(
+        self, host: SimCenter, subs: Sequence[SimCenter], number: int
+    ) -> tuple[Project, BookingRequest]:
+        start_ms = NOON + DAY_MS + self._source.randrange(WINDOWS) * HOUR_MS
+        window = Window(start_ms, start_ms + HOUR_MS)
+        project = Project(
+            code=project_code(f"P{host.number}-{number}"),
+            name="工程",
+            tenderee=Party("招标人", uscc("12360800MB000000A3")),
+            agency=None,
+            kind=ProjectKind.WORKS,
+            region=region_code("360800"),
+            bid_deadline_ms=start_ms - HOUR_MS,
+            evaluation=window,
+            lots=(Lot(lot_code("L1"), "一标段"),),
+        )
+        request = BookingRequest(
+            window=window,
+            host_seats=1,
+            representatives=1,
+            host_slots=(),
+            subs=tuple(
+                SubRequirement(Requirement(count), (ExpertSlots(specialty("A08"), count),))
+                for count in EXPERTS[len(subs)]
+            ),
+            mode=SelectionMode.CHOSEN,
+            chosen=tuple(sub.id for sub in subs),
+        )
+        return project, request
+
+
+def _waiting(desk: Desk) -> list[tuple[bytes, str, str]]:
+    """(booking, role, phase) of what may wait for a person."""
+    return desk.ledger.connection.execute(
+        "SELECT b.conversation, b.role, c.phase FROM booking b"
+        " JOIN conversation c ON c.id = b.conversation WHERE c.phase IN ('HELD', 'CONFIRMED')"
+        " ORDER BY b.conversation"
+    ).fetchall()
+
+
+async def _rest(seconds: float) -> None:
+    await asyncio.sleep(seconds)  # noqa: TID251 (people wait on the run's clock)
