@@ -75,8 +75,11 @@ class HalfAFolder(Exception):
 
 
 def version() -> str:
-    """The installed distribution's version."""
-    return metadata.version(DISTRIBUTION)
+    """The installed distribution's version; of a source tree nobody installed, "source"."""
+    try:
+        return metadata.version(DISTRIBUTION)
+    except metadata.PackageNotFoundError:
+        return "source"
 
 
 def open_keys(folder: Path) -> Keys:
@@ -220,7 +223,6 @@ async def _assemble(config: Config, keys: Keys, outsides: Outsides, stack: Async
     errands = Errands(
         negotiator=negotiator,
         handlers=_merged(
-            notice.handlers(),
             bookings.handlers(),
             rooms.draws.errands.handlers(),
             sessions.handlers(),
