@@ -1,0 +1,202 @@
+"""The API of one assembled node, called in process: doors, roles, errors, descriptions."""
+
+import base64
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from node import serving, wiring
+from node.api.app import MAX_REQUEST_BYTES, create_app, routes
+from node.config import load
+from node.wiring import Node, open_keys
+from tests.node.test_config import GOOD, write
+
+PASSWORD = "correct horse battery"
+ROLES = ("staff", "agency", "supervisor")
+
+# Nobody calls these without having shown who he is in another way.
+DOORS = {("post", "/api/login"), ("post", "/api/check-in")}
+
+
+@asynccontextmanager
+async def assembled(folder: Path) -> AsyncIterator[Node]:
+    """A whole node in a folder, its ports not opened."""
+    data = folder / "data"
+    config = load(write(folder, GOOD.replace("/var/lib/lianping", str(data))))
+    node = await wiring.assemble(config, open_keys(data))
+    try:
+        await serving.make_operator(node, PASSWORD)
+        yield node
+    finally:
+        await node.close()
+
+
+@asynccontextmanager
+async def client(node: Node, token: str = "") -> AsyncIterator[httpx.AsyncClient]:
+    headers = {"Authorization": f"Bearer {token}"} if token else {}
+    transport = httpx.ASGITransport(app=create_app(node.parts), raise_app_exceptions=False)
+    async with httpx.AsyncClient(
+        transport=transport, base_url="http://node", headers=headers
+    ) as http:
+        yield http
+
+
+async def log_in(node: Node, name: str = "operator") -> str:
+    async with client(node) as http:
+        answer = await http.post("/api/login", json={"name": name, "password": PASSWORD})
+    assert answer.status_code == 200, answer.text
+    return str(answer.json()["token"])
+
+
+async def person(node: Node, role: str) -> str:
+    """An account of a role, logged in."""
+    async with client(node, await log_in(node)) as http:
+        body = {"name": role, "role": role, "display_name": role, "password": PASSWORD}
+        answer = await http.post("/api/accounts", json=body)
+    assert answer.status_code == 201, answer.text
+    return await log_in(node, role)
+
+
+def error(answer: httpx.Response) -> dict[str, Any]:
+    body: dict[str, Any] = answer.json()
+    assert set(body) == {"error"}
+    assert set(body["error"]) == {"code", "zh", "en", "detail"}
+    found: dict[str, Any] = body["error"]
+    return found
+
+
+async def test_every_route_is_described_in_both_languages_and_guarded(tmp_path: Path) -> None:
+    async with assembled(tmp_path) as node:
+        document = routes(node.parts).openapi()
+        operations = [
+            (method, path, operation)
+            for path, methods in document["paths"].items()
+            for method, operation in methods.items()
+        ]
+        assert len(operations) > 40
+        for method, path, operation in operations:
+            assert " · " in operation["summary"], (method, path)
+            assert path.startswith("/api/")
+            guarded = bool(operation.get("security"))
+            assert guarded == ((method, path) not in DOORS), (method, path)
+
+
+async def test_nobody_gets_in_without_a_token(tmp_path: Path) -> None:
+    async with assembled(tmp_path) as node:
+        paths = routes(node.parts).openapi()["paths"]
+        async with client(node) as http:
+            for path, methods in paths.items():
+                real = path.replace("{peer}", "lp1" + "a" * 32).replace("{agreement}", "0" * 64)
+                for part in ("project", "session", "booking", "test"):
+                    real = real.replace(f"{{{part}}}", "0" * 32)
+                for method in methods:
+                    if (method, path) not in DOORS:
+                        answer = await http.request(method, real.replace("{todo}", "1"))
+                        assert answer.status_code == 401, (method, path, answer.text)
+                        assert error(answer)["code"] == "LOG_IN"
+
+
+@pytest.mark.parametrize("role", ROLES)
+async def test_only_the_operator_makes_accounts(tmp_path: Path, role: str) -> None:
+    async with assembled(tmp_path) as node, client(node, await person(node, role)) as http:
+        body = {"name": "x", "role": "operator", "display_name": "x", "password": PASSWORD}
+        answer = await http.post("/api/accounts", json=body)
+        assert (answer.status_code, error(answer)["code"]) == (403, "NOT_ALLOWED")
+
+
+async def test_a_wrong_password_gives_nothing_away(tmp_path: Path) -> None:
+    async with assembled(tmp_path) as node, client(node) as http:
+        known = await http.post("/api/login", json={"name": "operator", "password": "wrong"})
+        nobody = await http.post("/api/login", json={"name": "nobody", "password": "wrong"})
+        assert known.status_code == nobody.status_code == 401
+        assert known.json() == nobody.json()
+
+
+async def test_the_check_in_desk_does_not_say_who_is_awaited(tmp_path: Path) -> None:
+    async with assembled(tmp_path) as node, client(node) as http:
+        face = base64.b64encode(b"face:11010519491231002X").decode()
+        for number in ("11010519491231002X", "not a number"):
+            answer = await http.post("/api/check-in", json={"id_number": number, "face": face})
+            assert (answer.status_code, error(answer)["code"]) == (401, "WRONG_CREDENTIALS")
+            assert number not in answer.text
+
+
+async def test_a_bad_table_is_answered_line_by_line(tmp_path: Path) -> None:
+    async with assembled(tmp_path) as node, client(node, await person(node, "staff")) as http:
+        table = "场地,评标室,席位,类型,设备,隔夜\nA,1,1,席位,camera,是\nA,1,2,沙发,camera,是\n"
+        answer = await http.post(
+            "/api/import/venues", files={"file": ("venues.csv", table.encode())}
+        )
+        assert (answer.status_code, error(answer)["code"]) == (422, "BAD_TABLE")
+        assert [problem["line"] for problem in error(answer)["detail"]] == [3]
+        good = await http.post(
+            "/api/import/venues", files={"file": ("v.csv", table.replace("沙发", "席位").encode())}
+        )
+        assert (good.status_code, good.json()) == (201, {"rows": 2})
+
+
+async def test_a_request_that_is_wrong_never_echoes_what_was_sent(tmp_path: Path) -> None:
+    async with assembled(tmp_path) as node, client(node) as http:
+        answer = await http.post("/api/check-in", json={"id_number": 11010519491231002, "x": 1})
+        assert (answer.status_code, error(answer)["code"]) == (422, "INVALID")
+        assert "11010519491231002" not in answer.text
+
+
+async def test_an_unknown_field_is_refused(tmp_path: Path) -> None:
+    async with assembled(tmp_path) as node, client(node) as http:
+        body = {"name": "operator", "password": PASSWORD, "rolle": "operator"}
+        answer = await http.post("/api/login", json=body)
+        assert answer.status_code == 422
+        assert error(answer)["detail"][0]["where"] == "body.rolle"
+
+
+async def test_a_body_that_is_too_large_is_refused_announced_or_not(tmp_path: Path) -> None:
+    async with assembled(tmp_path) as node, client(node) as http:
+        announced = await http.post("/api/login", content=b"x" * (MAX_REQUEST_BYTES + 1))
+        assert (announced.status_code, error(announced)["code"]) == (413, "TOO_LARGE")
+
+        async def chunks() -> AsyncIterator[bytes]:
+            for _ in range(MAX_REQUEST_BYTES // 1_048_576 + 1):
+                yield b" " * 1_048_576
+
+        streamed = await http.post(
+            "/api/login", content=chunks(), headers={"Content-Type": "application/json"}
+        )
+        assert (streamed.status_code, error(streamed)["code"]) == (413, "TOO_LARGE")
+
+
+async def test_a_fault_of_ours_tells_a_number_and_nothing_else(tmp_path: Path) -> None:
+    async with assembled(tmp_path) as node:
+        token = await log_in(node)
+        await node.database.transact(lambda conn: conn.execute("DROP TABLE fork"))
+        await node.database.transact(lambda conn: conn.execute("DROP TABLE account"))
+        async with client(node, token) as http:
+            answer = await http.post("/api/login", json={"name": "operator", "password": PASSWORD})
+        assert (answer.status_code, error(answer)["code"]) == (500, "OWN_FAULT")
+        assert "account" not in answer.text
+
+
+async def test_a_descriptor_goes_out_and_ours_does_not_come_back_in(tmp_path: Path) -> None:
+    async with assembled(tmp_path) as node, client(node, await log_in(node)) as http:
+        ours = (await http.get("/api/descriptor")).json()
+        answer = await http.post("/api/peers", json={"descriptor": ours["descriptor"]})
+        assert (answer.status_code, error(answer)["code"]) == (422, "INVALID")
+        other = tmp_path / "other"
+        other.mkdir()
+        async with assembled(other) as second, client(second, await log_in(second)) as http2:
+            theirs = (await http2.get("/api/descriptor")).json()
+        pinned = await http.post("/api/peers", json={"descriptor": theirs["descriptor"]})
+        assert (pinned.status_code, pinned.json()["fingerprint"]) == (201, theirs["fingerprint"])
+        (listed,) = (await http.get("/api/peers")).json()
+        assert (listed["center"], listed["up"]) == (theirs["center"], False)
+
+
+async def test_an_answer_is_never_cached(tmp_path: Path) -> None:
+    async with assembled(tmp_path) as node, client(node) as http:
+        answer = await http.get("/api/nothing")
+        assert (answer.status_code, error(answer)["code"]) == (404, "NOT_FOUND")
+        assert answer.headers["cache-control"] == "no-store"

@@ -1,0 +1,77 @@
+"""The command, as an operator meets it: real files, a real folder, exit codes."""
+
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from node import keystore
+from node.cli import main
+from tests.node.test_config import GOOD, write
+
+PASSWORD = "correct horse battery"
+
+
+@pytest.fixture(autouse=True)
+def _no_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("LIANPING_OPERATOR_PASSWORD", raising=False)
+
+
+def configured(folder: Path, text: str = GOOD) -> str:
+    return str(write(folder, text.replace("/var/lib/lianping", str(folder / "data"))))
+
+
+def test_a_good_configuration_is_said_to_be_good(tmp_path: Path) -> None:
+    done = CliRunner().invoke(main, ["check-config", "--config", configured(tmp_path)])
+    assert (done.exit_code, "is good" in done.output) == (0, True)
+
+
+def test_a_stand_in_in_production_is_refused_by_name(tmp_path: Path) -> None:
+    config = configured(tmp_path, GOOD.replace("production = false", "production = true"))
+    for command in ("check-config", "serve"):
+        done = CliRunner().invoke(main, [command, "--config", config])
+        assert done.exit_code == 2
+        assert "trading, messaging, identity, signing, experts" in done.output
+
+
+def test_a_missing_configuration_is_one_line_and_not_a_traceback(tmp_path: Path) -> None:
+    done = CliRunner().invoke(main, ["serve", "--config", str(tmp_path / "no.toml")])
+    assert (done.exit_code, "cannot be read" in done.output) == (2, True)
+    assert "Traceback" not in done.output
+
+
+def test_init_makes_keys_once_and_says_the_center_id(tmp_path: Path) -> None:
+    password = tmp_path / "password"
+    password.write_text(PASSWORD + "\n")
+    command = ["init", "--config", configured(tmp_path), "--operator-password-file", str(password)]
+    first = CliRunner().invoke(main, command)
+    again = CliRunner().invoke(main, command)
+    center = keystore.load(tmp_path / "data" / "keys").center
+    assert (first.exit_code, again.exit_code) == (0, 0), first.output + again.output
+    assert center in first.output
+    assert center in again.output
+    assert ("operator's account: operator" in first.output) is True
+    assert ("operator's account: operator" in again.output) is False
+
+
+def test_a_database_without_its_keys_is_never_given_new_ones(tmp_path: Path) -> None:
+    config = configured(tmp_path)
+    assert CliRunner().invoke(main, ["init", "--config", config]).exit_code == 0
+    for file in (tmp_path / "data" / "keys").iterdir():
+        file.unlink()
+    done = CliRunner().invoke(main, ["serve", "--config", config])
+    assert (done.exit_code, "restore a" in done.output) == (2, True)
+    assert list((tmp_path / "data" / "keys").iterdir()) == []
+
+
+def test_what_is_no_dossier_does_not_hold(tmp_path: Path) -> None:
+    path = tmp_path / "x.dossier"
+    path.write_bytes(b"not a dossier")
+    done = CliRunner().invoke(main, ["verify", str(path)])
+    assert (done.exit_code, "DOES NOT HOLD" in done.output) == (1, True)
+
+
+def test_a_bad_address_for_the_stand_in_is_refused(tmp_path: Path) -> None:
+    command = ["stand-in", "trading", "--listen", "8090", "--folder", str(tmp_path)]
+    done = CliRunner().invoke(main, command)
+    assert (done.exit_code, "host:port" in done.output) == (2, True)

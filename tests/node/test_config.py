@@ -1,0 +1,138 @@
+"""A configuration is read whole, or refused with every problem named."""
+
+from pathlib import Path
+
+import pytest
+
+from node.config import BadConfig, load, read_secret, split_address
+
+GOOD = """
+[center]
+name = "吉安市公共资源交易中心"
+region_code = "360800"
+uscc = "12360800MB00000004"
+[listen]
+advertise = "jian.example.cn:7443"
+[storage]
+folder = "/var/lib/lianping"
+[mode]
+production = false
+[adapters.trading]
+kind = "stand_in"
+url = "http://127.0.0.1:8090"
+[adapters.messaging]
+kind = "stand_in"
+[adapters.identity]
+kind = "stand_in"
+[adapters.signing]
+kind = "stand_in"
+[adapters.video]
+kind = "rest"
+url = "https://video.example.cn/v1"
+[adapters.experts]
+kind = "stand_in"
+"""
+
+
+@pytest.fixture(autouse=True)
+def _no_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("LIANPING_OPERATOR_PASSWORD", raising=False)
+
+
+def write(folder: Path, text: str) -> Path:
+    path = folder / "node.toml"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def problems(folder: Path, text: str) -> tuple[str, ...]:
+    with pytest.raises(BadConfig) as caught:
+        load(write(folder, text))
+    return caught.value.problems
+
+
+def test_what_is_left_out_has_a_safe_default(tmp_path: Path) -> None:
+    config = load(write(tmp_path, GOOD.replace("[mode]\nproduction = false\n", "")))
+    assert config.mode.production
+    assert config.listen.api == "127.0.0.1:8080"
+    assert config.policy.draw_window.earliest_offset == 1
+
+
+def test_the_environment_overrides_the_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LIANPING_LISTEN__PEERS", "127.0.0.1:9")
+    monkeypatch.setenv("LIANPING_ADAPTERS__TRADING__URL", "http://other:1")
+    config = load(write(tmp_path, GOOD))
+    assert config.listen.peers == "127.0.0.1:9"
+    assert config.listen.advertise == "jian.example.cn:7443"
+    assert config.adapters.trading.url == "http://other:1"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "named"),
+    [
+        ("region_code", "region_kode", "'region_code'"),
+        ("advertise", "advertize", "'advertise'"),
+        ('kind = "rest"\nurl', 'kind = "rest"\nulr', "'url'"),
+        ("[mode]", "[moed]", "'mode'"),
+    ],
+)
+def test_a_misspelt_key_is_refused_with_a_guess(
+    tmp_path: Path, old: str, new: str, named: str
+) -> None:
+    assert any(
+        "unknown" in each and named in each for each in problems(tmp_path, GOOD.replace(old, new))
+    )
+
+
+def test_a_misspelt_variable_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LIANPING_LISTNE__PEERS", "127.0.0.1:9")
+    assert "'listen'" in problems(tmp_path, GOOD)[0]
+
+
+def test_every_problem_is_named_at_once(tmp_path: Path) -> None:
+    text = GOOD.replace("12360800MB00000004", "12360800MB00000005").replace(
+        "jian.example.cn:7443", "0.0.0.0:7443"
+    )
+    found = problems(tmp_path, text)
+    assert [each.split(":")[0] for each in found] == ["center.uscc", "listen.advertise"]
+
+
+def test_a_pinned_key_must_be_32_bytes(tmp_path: Path) -> None:
+    text = GOOD.replace(
+        'kind = "stand_in"\nurl = "http://127.0.0.1:8090"',
+        'kind = "rest"\nurl = "https://t.example.cn"\npinned_key = "AAAA"',
+    )
+    assert "32" in problems(tmp_path, text)[0]
+
+
+def test_a_configuration_cannot_be_changed(tmp_path: Path) -> None:
+    config = load(write(tmp_path, GOOD))
+    with pytest.raises(ValueError, match="frozen"):
+        config.mode.production = True
+
+
+@pytest.mark.parametrize("text", ["", "7443", "host:", ":7443", "host:99999", "::1:80"])
+def test_an_address_needs_host_and_port(text: str) -> None:
+    with pytest.raises(ValueError, match=r"host|brackets"):
+        split_address(text)
+
+
+def test_an_ipv6_address_stands_in_brackets() -> None:
+    assert split_address("[::1]:7443") == ("::1", 7443)
+
+
+def test_a_secret_that_everybody_can_read_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "token"
+    path.write_text("secret\n")
+    path.chmod(0o604)
+    with pytest.raises(BadConfig, match="chmod"):
+        read_secret(path)
+    path.chmod(0o640)
+    assert read_secret(path) == "secret"
+
+
+def test_a_file_that_is_not_there_is_one_line(tmp_path: Path) -> None:
+    with pytest.raises(BadConfig, match="cannot be read"):
+        load(tmp_path / "nothing.toml")
