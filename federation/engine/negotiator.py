@@ -1,8 +1,8 @@
 """What a node does when a peer calls, and how its own people get the floor.
 
 Bytes in, bytes out: the transport hands over what came in and the certificate that it came
-with. Everything that a call changes is one transaction; receipts are signed inside it, so
-that what is stored is what was sent.
+with. Everything that a call changes is one transaction, receipts' payloads too; they are
+signed after it, so nothing is told that is not on disk.
 """
 
 from collections.abc import Callable, Sequence
@@ -12,7 +12,8 @@ from typing import Generic, Protocol, TypeVar
 from federation.engine.doorkeeper import Doorkeeper, Visitor
 from federation.engine.floor import Floor, Inside
 from federation.engine.identity import Identity
-from federation.engine.witness import Witness
+from federation.engine.receipts import Receipts, Unsigned
+from federation.engine.witness import NOTHING, Witness
 from federation.errors import FederationError, Malformed
 from federation.ids import CenterId, ConversationId
 from federation.ports import Clock, Ledger, Random, Store
@@ -21,6 +22,7 @@ from federation.trust.keyring import Keyring
 from federation.wire.envelopes import (
     RECEIPT_TYPE,
     Receipt,
+    Witnessing,
     decode_delivery,
     decode_hello,
     decode_single,
@@ -83,6 +85,10 @@ class Negotiator(Generic[L]):
     software: str
     doorkeeper: Doorkeeper
     witness: Witness = field(repr=False)
+    _receipts: Receipts = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_receipts", Receipts(self.identity))
 
     def floor(self, ledger: L) -> Floor[L]:
         """The floor of one transaction, at this moment."""
@@ -117,17 +123,18 @@ class Negotiator(Generic[L]):
         visitors = self.doorkeeper.admit_all(envelopes, certificate, self.clock.now_ms())
         sender = CenterId(visitors[0].statement.sender)
 
-        def run(floor: Floor[L]) -> tuple[bytes, list[tuple[Visitor, Receipt]]]:
+        def run(floor: Floor[L]) -> tuple[list[Unsigned], list[Receipt], Witnessing]:
             self.witness.look(floor, sender, witnessing)
-            answers = [(visitor, *floor.hear(visitor)) for visitor in visitors]
-            receipts = self.identity.sign([(RECEIPT_TYPE, payload) for _, payload, _ in answers])
-            shown = self.witness.show(floor, sender)
-            return encode_delivery_reply(receipts, shown), [
-                (visitor, receipt) for visitor, _, receipt in answers
-            ]
+            answers = [floor.hear(visitor) for visitor in visitors]
+            # Whoever shows nothing is shown nothing: a checkpoint costs as much as many words,
+            # and a greeting follows them soon.
+            shown = NOTHING if witnessing == NOTHING else self.witness.show(floor, sender)
+            unsigned = [self._receipts.wait(sender, payload) for payload, _ in answers]
+            return unsigned, [receipt for _, receipt in answers], shown
 
-        reply, heard = await self.transact(run)
-        for visitor, receipt in heard:
+        unsigned, heard, shown = await self.transact(run)
+        reply = encode_delivery_reply(self._receipts.sign(sender, unsigned), shown)
+        for visitor, receipt in zip(visitors, heard, strict=True):
             self.listener.heard(sender, visitor.envelope.payload_type, receipt)
         return reply
 

@@ -1,4 +1,4 @@
-"""Mutual witnessing: our checkpoint goes out with every call, a cosignature comes back.
+"""Mutual witnessing: our checkpoint goes out with our calls, a cosignature comes back.
 
 A peer's checkpoint is cosigned only if it is consistent with the last one that we
 cosigned; check and persist are one transaction (C2SP tlog-witness). A peer that shows two

@@ -62,7 +62,7 @@ CREATE TABLE heard (
     log_index INTEGER NOT NULL,
     accepted INTEGER NOT NULL,
     PRIMARY KEY (sender, message_id)
-) STRICT, WITHOUT ROWID;
+) STRICT; -- with rowids: envelopes are appended, only their small keys fall anywhere
 CREATE INDEX heard_conversation ON heard (conversation);
 
 -- How many words were said to and heard from each peer, ever.
@@ -456,3 +456,14 @@ CREATE TABLE errand (
     done_at_ms INTEGER
 ) STRICT;
 CREATE INDEX errand_open ON errand (not_before_ms) WHERE done_at_ms IS NULL;
+
+-- Commands that came over the API under an Idempotency-Key, with what they came to.
+CREATE TABLE command (
+    subject TEXT NOT NULL,
+    key TEXT NOT NULL,
+    path TEXT NOT NULL,
+    result TEXT NOT NULL,
+    at_ms INTEGER NOT NULL,
+    PRIMARY KEY (subject, key)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX command_age ON command (at_ms);
