@@ -1,0 +1,168 @@
+"""Whether the lottery was fair: steps 8 and 9 of the offline verification.
+
+The pools were committed to before they were drawn from, by both logs; no draw was opened
+before its time, none is hidden, the order stayed sealed until the unified start; and the
+auditor of ``federation.lottery`` finds every draw as its words say.
+"""
+
+from collections.abc import Mapping, Sequence
+
+from federation.evidence.case import Case, Refuted, Step, Told, refute
+from federation.lottery import audit
+from federation.lottery.audit import DrawAudit, DrawRefuted, Spoken
+from federation.protocol.agreement import draw_opens_ms
+from federation.protocol.booking import Hold
+from federation.protocol.conversation import Kind
+from federation.protocol.draw import CLOSED, VOID, Close, Open, RequestDraw
+from federation.protocol.peering import AnnouncePool
+from federation.protocol.session import Convene
+from federation.trust.suite import INTL_1
+
+
+class Fairness:
+    """The draws of one evaluation.
+
+    Args:
+        case: The dossier.
+        convene: What the host convened.
+        hold: What it had booked.
+        started: Its ``Start``.
+    """
+
+    def __init__(self, case: Case, convene: Convene, hold: Hold, started: Told) -> None:
+        self._case = case
+        self._convene = convene
+        self._hold = hold
+        self._started = started
+
+    def run(self) -> tuple[dict[bytes, DrawAudit], int]:
+        """The fair draws by conversation, and how many were void. Raises Refuted."""
+        return self._draws(self._pools())
+
+    # 8: pools
+
+    def _pools(self) -> dict[bytes, tuple[Told, Open, AnnouncePool]]:
+        case = self._case
+        found = {}
+        for draw in case.of_kind(Kind.DRAW):
+            if case.phases[draw] == VOID and not case.find(draw, Open):
+                continue
+            told, word = self._case.one(draw, Open, Step.POOLS)
+            owner = told.hearer
+            announced = [
+                (said, pool)
+                for talk in case.of_kind(Kind.PEERING)
+                for said, pool in case.find(talk, AnnouncePool)
+                if said.sender == owner and (pool.pool, pool.epoch) == (word.pool, word.epoch)
+            ]
+            if len(announced) != 1:
+                refute(
+                    Step.POOLS,
+                    told.where,
+                    f"专家库 {word.pool}/{word.epoch} 的承诺有{len(announced)}份, 应为1份",
+                    f"{len(announced)} commitments to pool {word.pool}/{word.epoch}, not one",
+                )
+            said, pool = announced[0]
+            self._check_pool(said, pool, told, word)
+            found[draw] = (told, word, pool)
+        return found
+
+    def _check_pool(self, said: Told, pool: AnnouncePool, told: Told, word: Open) -> None:
+        if any(said.index(center) >= told.index(center) for center in self._case.parties):
+            refute(
+                Step.POOLS,
+                told.where,
+                "抽取开启在专家库承诺之前",
+                "the draw was opened before its pool was committed to",
+            )
+        if word.root != pool.root:
+            refute(Step.POOLS, told.where, "专家库根值不符", "the draw names another root")
+        at = told.at_ms(told.hearer)
+        if at - said.at_ms(told.hearer) < self._case.terms.pool_min_age_ms:
+            refute(
+                Step.POOLS,
+                told.where,
+                "专家库承诺时间不足协议要求",
+                "the pool was committed to too shortly before the draw (pool_min_age_ms)",
+            )
+        if not pool.valid_from_ms <= at <= pool.valid_until_ms:
+            refute(Step.POOLS, told.where, "专家库承诺已过期", "the pool's epoch was over")
+
+    # 9: draws
+
+    def _draws(
+        self, opened: Mapping[bytes, tuple[Told, Open, AnnouncePool]]
+    ) -> tuple[dict[bytes, DrawAudit], int]:
+        case = self._case
+        fair: dict[bytes, DrawAudit] = {}
+        for draw in case.of_kind(Kind.DRAW):
+            where = f"draw {draw.hex()}"
+            asked: list[tuple[Told, Open | RequestDraw]] = [
+                *case.find(draw, Open),
+                *case.find(draw, RequestDraw),
+            ]
+            for told, word in asked:
+                if word.booking_id != self._convene.booking_id:
+                    refute(Step.DRAWS, told.where, "抽取属于另一预约", "is of another booking")
+                if word.evaluation_start_ms != self._hold.start_ms:
+                    refute(Step.DRAWS, told.where, "评标时间不符", "names another start")
+            if case.phases[draw] == VOID:
+                continue
+            if case.phases[draw] != CLOSED:
+                refute(Step.DRAWS, where, "抽取未结束", f"the draw is {case.phases[draw]}")
+            fair[draw] = self._audited(draw, *opened[draw])
+        if set(fair) != set(self._convene.draw_ids):
+            refute(
+                Step.DRAWS, "Convene", "召集所列抽取与卷宗不符", "draw_ids are not the draws given"
+            )
+        if set(case.dossier.openings) - set(case.of_kind(Kind.DRAW)):
+            refute(Step.DRAWS, "openings", "公开项不属于任何抽取", "an opening of no draw")
+        sequence = sorted(word.sequence for _, word, _ in opened.values())
+        if sequence != list(range(1, len(sequence) + 1)):
+            refute(
+                Step.DRAWS,
+                "Open",
+                f"抽取序号{sequence}不连续, 可能隐去了抽取",
+                f"draws are numbered {sequence}: one may have been left out",
+            )
+        return fair, len(case.of_kind(Kind.DRAW)) - len(fair)
+
+    def _audited(self, draw: bytes, told: Told, word: Open, pool: AnnouncePool) -> DrawAudit:
+        case = self._case
+        sealer, owner = told.sender, told.hearer
+        opens_ms = draw_opens_ms(case.terms, word.bid_deadline_ms, word.evaluation_start_ms)
+        if told.at_ms(owner) < opens_ms:
+            refute(Step.DRAWS, told.where, "早于协议允许的抽取时间", "before the draw window")
+        closed, _ = self._case.one(draw, Close, Step.DRAWS)
+        if closed.index(sealer) < self._started.index(sealer):
+            refute(
+                Step.DRAWS,
+                closed.where,
+                "封定值在评标开始前公开",
+                "opened before the unified start",
+            )
+        # Words that crossed the Close came too late: by the sealer's log they follow it.
+        ordered = sorted(case.talks[draw], key=lambda said: said.index(sealer))
+        spoken = [
+            Spoken(said.sender, said.payload, said.word)
+            for said in ordered
+            if said.index(sealer) <= closed.index(sealer)
+        ]
+        opening = case.dossier.openings.get(draw)
+        # Without a commitment there is no list, and nobody may be recused by one.
+        excluded: Sequence[str] | None = None if word.exclusion_commitment else ()
+        if opening is not None and opening.excluded is not None:
+            excluded = opening.excluded
+        try:
+            return audit.audit(
+                INTL_1,
+                spoken,
+                pool,
+                excluded,
+                exclusion_salt=opening.exclusion_salt if opening else b"",
+                list_salts=opening.list_salts if opening else {},
+            )
+        except DrawRefuted as error:
+            raise Refuted(
+                Step.DRAWS, f"draw {draw.hex()}", f"抽取不公正 ({error})", str(error)
+            ) from error

@@ -1,0 +1,211 @@
+"""The story of an evaluation, one line for each word, made from nothing but the words.
+
+Chinese with English beside it; Beijing time by the speaker's clock. Members appear by the
+first digits of their codes. What people typed freely is not repeated: it may name somebody.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta, timezone
+from typing import Final
+
+from federation.evidence.dossier import LATEST_MS, Moment
+from federation.protocol import agreement, booking, draw, peering, session
+from federation.protocol.conversation import Word
+
+BEIJING: Final = timezone(timedelta(hours=8))  # one zone and no summer time since 1992
+CODE_DIGITS: Final = 8  # enough to tell a hundred members apart, short enough to read
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """A word: by whom (center id), when (unix milliseconds, the speaker's clock), what."""
+
+    sender: str
+    sent_at_ms: int
+    word: Word
+
+
+def timeline(events: Sequence[Event], names: Mapping[str, str]) -> tuple[Moment, ...]:
+    """One line for each word, in the order given.
+
+    Args:
+        events: All words, in the order of the maker's log.
+        names: Names of the centers by id.
+    """
+    return tuple(
+        Moment(local(event.sent_at_ms), names[event.sender], *sentence(event.word))
+        for event in events
+    )
+
+
+def local(at_ms: int) -> str:
+    """Beijing time to the second; a moment that no calendar has is a ValueError."""
+    if not 0 <= at_ms <= LATEST_MS:
+        raise ValueError(f"{at_ms} is not a time between 1970 and 9999")
+    at = datetime.fromtimestamp(at_ms // 1000, UTC).astimezone(BEIJING)
+    return at.strftime("%Y-%m-%d %H:%M:%S")
+
+
+def code(member: bytes) -> str:
+    """A member's code as people read it."""
+    return member.hex()[:CODE_DIGITS]
+
+
+def sentence(word: Word) -> tuple[str, str]:
+    """What a word means, in Chinese and English."""
+    for part in (_before, _drawing, _evaluating):
+        found = part(word)
+        if found is not None:
+            return found
+    return f"发出 {word.case}", f"says {word.case}"
+
+
+def _before(word: Word) -> tuple[str, str] | None:  # noqa: C901, PLR0911 (one for each word)
+    match word:
+        case agreement.Propose():
+            return "提出合作协议并签署", "proposes and signs the agreement"
+        case agreement.Sign():
+            return "签署合作协议", "signs the agreement"
+        case peering.StartTest():
+            return "发起联调联试", "starts the joint test"
+        case peering.ReportTest():
+            return "报告联调联试结果", "reports its findings of the joint test"
+        case peering.ConcludeTest():
+            passed = ("通过", "passed") if word.passed else ("未通过", "failed")
+            return f"联调联试{passed[0]}", f"concludes the joint test: {passed[1]}"
+        case peering.AnnouncePool():
+            size = sum(stratum.size for stratum in word.strata)
+            return (
+                f"公布专家库承诺({word.epoch}, {len(word.strata)}个专业, {size}个席位编码)",
+                f"commits to its pool ({word.epoch}: {len(word.strata)} strata, {size} entries)",
+            )
+        case booking.Hold():
+            return (
+                f"请求预留{word.seats}个席位({local(word.start_ms)}至{local(word.end_ms)})",
+                f"asks for {word.seats} seats ({local(word.start_ms)} to {local(word.end_ms)})",
+            )
+        case booking.Vote():
+            yes = word.answer is booking.Answer.YES
+            return ("同意", "agrees") if yes else ("不同意", "declines")
+        case booking.Decide():
+            confirmed = word.decision is booking.Decision.CONFIRM
+            return ("确认预约", "confirms the booking") if confirmed else ("取消", "aborts")
+        case booking.Complete():
+            return "预约完成", "completes the booking"
+        case _:
+            return None
+
+
+def _drawing(word: Word) -> tuple[str, str] | None:  # noqa: C901, PLR0911, PLR0912 (one for each word)
+    match word:
+        case draw.RequestDraw():
+            return (
+                "请对方封定本中心专家库的抽取",
+                "asks the other side to seal a draw from its pool",
+            )
+        case draw.Open():
+            wanted = ", ".join(f"{slot.specialty}×{slot.count}" for slot in word.slots)
+            return (
+                f"开启第{word.sequence}次抽取({wanted})",
+                f"opens draw {word.sequence} ({wanted})",
+            )
+        case draw.AcceptDraw():
+            return "接受抽取并出示承诺的编码", "accepts the draw and lists the committed entries"
+        case draw.Commit():
+            return "承诺随机数", "commits to a random value"
+        case draw.Reveal():
+            return "公开随机数", "reveals its random value"
+        case draw.Next():
+            return (
+                f"第{word.rank + 1}顺位: {code(word.entry)}",
+                f"rank {word.rank + 1} is {code(word.entry)}",
+            )
+        case draw.Verdict():
+            return (
+                f"{code(word.entry)}: {_RULINGS[word.ruling]}",
+                f"{code(word.entry)}: {word.ruling.name}",
+            )
+        case draw.Report():
+            return (
+                f"{code(word.entry)}: {_RESPONSES[word.response]}",
+                f"{code(word.entry)}: {word.response.name}",
+            )
+        case draw.Shortfall():
+            return (
+                f"该专业人选不足, 缺{word.missing}人",
+                f"the specialty is short of {word.missing}",
+            )
+        case draw.Result():
+            return (
+                f"名单第{word.revision}版封存({word.members}人)",
+                f"seals list {word.revision} ({word.members} members)",
+            )
+        case draw.Close():
+            return "公开封定值, 抽取可复核", "opens its seal: anybody can recompute the draw"
+        case draw.Fault():
+            return "宣布抽取作废(对方超时)", "declares the draw void: the other side was overdue"
+        case _:
+            return None
+
+
+def _evaluating(word: Word) -> tuple[str, str] | None:  # noqa: C901, PLR0911, PLR0912 (one for each word)
+    match word:
+        case session.Convene():
+            return "召集评标", "convenes the evaluation"
+        case session.CheckIn():
+            return f"成员{code(word.member)}签到", f"member {code(word.member)} checks in"
+        case session.Ready():
+            return f"副场确认就绪({word.present}人)", f"its site is ready ({word.present} present)"
+        case session.Start():
+            return (
+                f"统一开始评标: {word.project_name} [{word.lot_code}], 成员{len(word.members)}人",
+                f"starts all: {word.project_name} [{word.lot_code}], {len(word.members)} members",
+            )
+        case session.Ballot():
+            return (
+                f"成员{code(word.voter)}推荐{code(word.candidate)}为组长",
+                f"member {code(word.voter)} votes for {code(word.candidate)}",
+            )
+        case session.Elect():
+            return (
+                f"{code(word.chair)}当选评标组长({word.votes}/{word.cast}票)",
+                f"{code(word.chair)} is elected chair ({word.votes} of {word.cast} votes)",
+            )
+        case session.Present():
+            return "提交评标报告签署", "presents the report"
+        case session.SignReport():
+            return (
+                f"成员{code(word.member)}签署报告",
+                f"member {code(word.member)} signs the report",
+            )
+        case session.Suspend():
+            return "暂停评标", "suspends the evaluation"
+        case session.Resume():
+            return "恢复评标", "resumes the evaluation"
+        case session.Finish():
+            return (
+                f"评标结束({word.signatures}人签署)",
+                f"ends the evaluation ({word.signatures} signed)",
+            )
+        case session.HandOver():
+            return f"移交档案{len(word.items)}项", f"hands {len(word.items)} archive items over"
+        case session.Receive():
+            return "接收档案", "receives the archive"
+        case _:
+            return None
+
+
+_RULINGS: Final = {
+    draw.Ruling.INVITE: "邀请",
+    draw.Ruling.SKIP_STATUS: "跳过(状态)",
+    draw.Ruling.SKIP_LINK: "跳过(同一人)",
+    draw.Ruling.SKIP_EMPLOYER: "跳过(同一单位)",
+    draw.Ruling.SKIP_EXCLUDED: "跳过(回避单位)",
+}
+_RESPONSES: Final = {
+    draw.Response.ACCEPT: "接受",
+    draw.Response.DECLINE: "谢绝",
+    draw.Response.NO_ANSWER: "未接通",
+    draw.Response.LEAVE: "请假",
+}

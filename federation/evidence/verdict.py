@@ -1,0 +1,220 @@
+"""What a verified dossier says, for people and programs."""
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+from federation.evidence.timeline import local
+from federation.trust.keys import fingerprint
+
+TWO_CENTERS_ZH: Final = "问责可查, 未含外部见证方"
+TWO_CENTERS_EN: Final = "accountable, not unbiasable"
+"""What two centers alone can prove: any cheat leaves proof unless both collude
+(``draw-and-evidence.md`` §1.8). An outside contributor would make it unbiasable."""
+
+_EXCLUSIONS_ZH: Final = {
+    "NONE": "无回避名单",
+    "CHECKED": "回避名单已核对",
+    "SEALED": "回避名单未公开",
+}
+_EXCLUSIONS_EN: Final = {
+    "NONE": "no exclusions",
+    "CHECKED": "exclusions checked",
+    "SEALED": "exclusions not opened",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Party:
+    """One of the two centers."""
+
+    center: str
+    name: str
+    role: str
+    log_size: int
+    cosigned_at_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class DrawSummary:
+    """One fair draw.
+
+    Args:
+        owner: From whose pool.
+        sealer: Who kept the order sealed.
+        invited: How many experts were called.
+        accepted: How many of them ever accepted.
+        supplements: How many were replaced.
+        members: How many are on the list.
+        exclusions: ``NONE``: no employer had to recuse. ``CHECKED``: the list was opened and
+            every recusal checked. ``SEALED``: the list is committed to, but not opened here.
+    """
+
+    owner: str
+    sealer: str
+    invited: int
+    accepted: int
+    supplements: int
+    members: int
+    exclusions: str
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """A dossier that holds.
+
+    Args:
+        maker: Center that made it.
+        session: The evaluation's id in hex.
+        parties: Host, then sub.
+        agreement: The agreement's title.
+        agreement_id: Its id in hex.
+        project_name: As told at the unified start.
+        lot_code: As told at the unified start.
+        started_ms: The unified start, by the host's clock.
+        finished_ms: The end.
+        received_ms: When the archive was received.
+        draws: The draws that filled the committee.
+        void_draws: Draws that were declared void before.
+        members: Members of the committee.
+        representatives: How many of them represent the tenderee.
+        words: How many words were verified.
+        other_venues: Whether further sub-venues took part, each with a dossier of its own.
+        outside_contributors: Contributors to the randomness besides the two centers.
+    """
+
+    maker: str
+    session: str
+    parties: tuple[Party, Party]
+    agreement: str
+    agreement_id: str
+    project_name: str
+    lot_code: str
+    started_ms: int
+    finished_ms: int
+    received_ms: int
+    draws: tuple[DrawSummary, ...]
+    void_draws: int
+    members: int
+    representatives: int
+    words: int
+    other_venues: bool
+    outside_contributors: int = 0
+
+    def document(self) -> dict[str, Any]:
+        """The same for programs."""
+        return {
+            "holds": True,
+            "label": TWO_CENTERS_EN,
+            "maker": self.maker,
+            "session": self.session,
+            "parties": [
+                {
+                    "center": party.center,
+                    "fingerprint": fingerprint(party.center),
+                    "name": party.name,
+                    "role": party.role,
+                    "log_size": party.log_size,
+                    "cosigned_at_ms": party.cosigned_at_ms,
+                }
+                for party in self.parties
+            ],
+            "agreement": {"title": self.agreement, "id": self.agreement_id},
+            "project_name": self.project_name,
+            "lot_code": self.lot_code,
+            "started_ms": self.started_ms,
+            "finished_ms": self.finished_ms,
+            "received_ms": self.received_ms,
+            "draws": [
+                {
+                    "owner": draw.owner,
+                    "sealer": draw.sealer,
+                    "invited": draw.invited,
+                    "accepted": draw.accepted,
+                    "supplements": draw.supplements,
+                    "members": draw.members,
+                    "exclusions": draw.exclusions,
+                }
+                for draw in self.draws
+            ],
+            "void_draws": self.void_draws,
+            "members": self.members,
+            "representatives": self.representatives,
+            "words": self.words,
+            "other_venues": self.other_venues,
+            "outside_contributors": self.outside_contributors,
+        }
+
+    def summary(self, lang: str) -> str:
+        """A page for people.
+
+        Args:
+            lang: ``zh`` for Chinese, anything else for English.
+        """
+        return "\n".join(self._zh() if lang == "zh" else self._en())
+
+    def _zh(self) -> list[str]:
+        names = {party.center: party.name for party in self.parties}
+        roles = {"HOST": "主场", "SUB": "副场"}
+        lines = [
+            f"卷宗属实。结论: {TWO_CENTERS_ZH}",
+            f"项目: {self.project_name} [{self.lot_code}]",
+            f"协议: {self.agreement} ({self.agreement_id[:16]})",
+        ]
+        for party in self.parties:
+            lines += [
+                f"{roles[party.role]}: {party.name}",
+                f"    指纹: {fingerprint(party.center)}",
+                f"    日志{party.log_size}条, 对方{local(party.cosigned_at_ms)}联署",
+            ]
+        lines += [
+            f"开始: {local(self.started_ms)}  结束: {local(self.finished_ms)} (北京时间)",
+            f"档案接收: {local(self.received_ms)}",
+            f"评标委员会: {self.members}人, 其中招标人代表{self.representatives}人",
+        ]
+        for draw in self.draws:
+            lines.append(
+                f"抽取: {names[draw.owner]}专家库, 由{names[draw.sealer]}封定: "
+                f"邀请{draw.invited}人, 接受{draw.accepted}人, 补抽{draw.supplements}人, "
+                f"入选{draw.members}人, {_EXCLUSIONS_ZH[draw.exclusions]}"
+            )
+        if self.void_draws:
+            lines.append(f"此前作废的抽取: {self.void_draws}次")
+        if self.other_venues:
+            lines.append("另有其他副场参加, 各有卷宗, 其成员未在本卷宗核对")
+        lines.append(f"核对消息{self.words}条, 外部见证方{self.outside_contributors}个")
+        lines.append("请将指纹与各中心公布的核对。")
+        return lines
+
+    def _en(self) -> list[str]:
+        names = {party.center: party.name for party in self.parties}
+        lines = [
+            f"The dossier holds: {TWO_CENTERS_EN}.",
+            f"Project: {self.project_name} [{self.lot_code}]",
+            f"Agreement: {self.agreement} ({self.agreement_id[:16]})",
+        ]
+        for party in self.parties:
+            lines += [
+                f"{party.role.capitalize()}: {party.name}",
+                f"    fingerprint: {fingerprint(party.center)}",
+                f"    log of {party.log_size} entries, cosigned {local(party.cosigned_at_ms)}",
+            ]
+        lines += [
+            f"Started: {local(self.started_ms)}  ended: {local(self.finished_ms)} (Beijing time)",
+            f"Archive received: {local(self.received_ms)}",
+            f"Committee: {self.members} members, {self.representatives} of them representatives",
+        ]
+        for draw in self.draws:
+            lines.append(
+                f"Draw from {names[draw.owner]}, sealed by {names[draw.sealer]}: "
+                f"{draw.invited} invited, {draw.accepted} accepted, {draw.supplements} replaced, "
+                f"{draw.members} on the list; {_EXCLUSIONS_EN[draw.exclusions]}"
+            )
+        if self.void_draws:
+            lines.append(f"Draws declared void before: {self.void_draws}")
+        if self.other_venues:
+            lines.append("Further sub-venues took part; their members are in their own dossiers.")
+        lines.append(
+            f"{self.words} words verified; outside contributors: {self.outside_contributors}"
+        )
+        lines.append("Compare the fingerprints with the ones that the centers publish.")
+        return lines

@@ -1,0 +1,366 @@
+"""The offline verifier: whether a dossier proves what it says, trusting nobody.
+
+    verdict = verify(file, decode)
+
+Needs no node, no network, no clock. Fourteen steps in a fixed order (``Step``), the first
+thing that is wrong is named. A center is who its root key says it is; whether that is the
+center one thinks of is for the reader to compare with the published fingerprint.
+
+Here: the file, keys, signatures, conversations, receipts and logs. What the words mean
+together is ``evaluation``. The cost is linear in the words, times the depth of the logs.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from federation.evidence.case import Case, Decode, Refuted, Step, Told, examining, refute
+from federation.evidence.checkpoint import LOG, WITNESS, NoteKey, cosigned_at, verify_note
+from federation.evidence.dossier import (
+    DOSSIER_TYPE,
+    Dossier,
+    Line,
+    Sealed,
+    Transcript,
+    log_entry,
+    read,
+)
+from federation.evidence.evaluation import Findings, examine
+from federation.evidence.replay import Replay
+from federation.evidence.shape import Misshapen
+from federation.evidence.timeline import Event, timeline
+from federation.evidence.verdict import DrawSummary, Party, Verdict
+from federation.protocol.agreement import AgreementTerms, Propose, contradictions
+from federation.protocol.conversation import Kind, Phase
+from federation.protocol.draw import Open
+from federation.protocol.tables import TABLES, VOCABULARY
+from federation.trust import merkle
+from federation.trust.envelope import Verifier, key_id, verify_alone
+from federation.trust.keys import AGREEMENT_TYPE, Descriptor
+from federation.trust.suite import INTL_1
+
+PARTIES: Final = 2
+ACCEPTED: Final = "ACCEPTED"
+_NEEDS_NO_AGREEMENT: Final = frozenset({Kind.AGREEMENT, Kind.PEERING})
+_TYPES: Final = {
+    word: f"application/vnd.lianping.v1.{name}+protobuf" for name, word in VOCABULARY.items()
+}
+
+
+def verify(file: bytes, decode: Decode) -> Verdict:
+    """Verify a dossier.
+
+    Args:
+        file: The whole file.
+        decode: Reads protobuf, e.g. ``federation.wire.evidence.DECODE``.
+
+    Raises:
+        Refuted: At the first thing that is wrong.
+    """
+    try:
+        dossier, sealed = read(file)
+    except Misshapen as error:
+        raise Refuted(Step.FILE, error.where, error.zh, error.en) from error
+    parties = _descriptors(dossier, decode)
+    terms, agreement = _agreement(dossier, parties, decode)
+    talks = _envelopes(dossier, parties, decode)
+    kinds, phases = _conversations(dossier, talks, agreement, tuple(parties))
+    _receipts(talks)
+    logs = _logs(dossier, parties, talks)
+    case = Case(dossier, parties, terms, agreement, talks, kinds, phases)
+    findings = examine(case)
+    told = _timeline(case)
+    _seal(dossier, parties, sealed)
+    return _verdict(case, findings, logs, len(told))
+
+
+def _descriptors(dossier: Dossier, decode: Decode) -> dict[str, Descriptor]:
+    where = "descriptors"
+    if len(dossier.descriptors) != PARTIES or dossier.maker not in dossier.descriptors:
+        refute(
+            Step.DESCRIPTORS,
+            where,
+            "应有两个中心的密钥说明, 其一为制作者",
+            "must be those of two centers, one of them the maker",
+        )
+    found = {}
+    for center, raw in dossier.descriptors.items():
+        with examining(Step.DESCRIPTORS, where, "密钥说明不能证明中心身份"):
+            descriptor = decode.descriptor(raw)
+        if descriptor.center_id != center:
+            refute(Step.DESCRIPTORS, where, "密钥说明属于另一中心", "is of another center")
+        found[center] = descriptor
+    return found
+
+
+def _agreement(
+    dossier: Dossier, parties: Mapping[str, Descriptor], decode: Decode
+) -> tuple[AgreementTerms, bytes]:
+    where = "agreement"
+    with examining(Step.AGREEMENT, where, "协议不可读"):
+        terms = decode.terms(dossier.document)
+    if {party.center_id for party in terms.parties} != set(parties):
+        refute(Step.AGREEMENT, where, "协议由其他中心签订", "is between other centers")
+    wrong = contradictions(terms)
+    if wrong:
+        refute(Step.AGREEMENT, where, f"协议条款自相矛盾 ({wrong[0]})", wrong[0])
+    if set(dossier.signatures) != set(parties):
+        refute(Step.AGREEMENT, where, "协议应有双方签名", "needs exactly both signatures")
+    for center, signature in dossier.signatures.items():
+        key = parties[center].message_key
+        if not verify_alone(AGREEMENT_TYPE, dossier.document, key, signature):
+            refute(
+                Step.AGREEMENT,
+                where,
+                f"{parties[center].name}的协议签名无效",
+                f"the signature of {center} does not fit",
+            )
+    return terms, INTL_1.tagged("agreement", dossier.document)
+
+
+def _envelopes(
+    dossier: Dossier, parties: Mapping[str, Descriptor], decode: Decode
+) -> dict[bytes, list[Told]]:
+    reader = _Reader(parties, decode)
+    talks: dict[bytes, list[Told]] = {}
+    for talk in dossier.conversations:
+        where = f"{talk.kind} {talk.id.hex()}"
+        if talk.id in talks or not talk.lines:
+            refute(Step.ENVELOPES, where, "会话重复或为空", "is given twice or is empty")
+        talks[talk.id] = [
+            reader.told(talk, f"{where}, word {at}", line)
+            for at, line in enumerate(talk.lines, start=1)
+        ]
+    hashes = [told.hash for talk in talks.values() for told in talk]
+    if len(set(hashes)) != len(hashes):
+        refute(Step.ENVELOPES, "conversations", "同一消息出现两次", "a word is given twice")
+    return talks
+
+
+class _Reader:
+    def __init__(self, parties: Mapping[str, Descriptor], decode: Decode) -> None:
+        self._parties = parties
+        self._decode = decode
+        self._verifier = Verifier(INTL_1)
+
+    def told(self, talk: Transcript, where: str, line: Line) -> Told:
+        with examining(Step.ENVELOPES, where, "消息或回执不可读"):
+            statement = self._decode.statement(line.envelope.payload)
+            word = self._decode.word(line.envelope.payload_type, statement.body)
+            answer = self._decode.statement(line.receipt.payload)
+            outcome, receipt = self._decode.receipt(line.receipt.payload_type, answer.body)
+        if word.kind != talk.kind or statement.conversation_id != talk.id:
+            refute(Step.ENVELOPES, where, "消息不属于该会话", "is not of this conversation")
+        if _TYPES[type(word)] != line.envelope.payload_type:
+            refute(Step.ENVELOPES, where, "消息类型不符", "is not of the type it names")
+        for said in (statement, answer):
+            if {said.sender, said.recipient} != set(self._parties):
+                refute(Step.ENVELOPES, where, "收发方不是双方中心", "is not between the two")
+        if outcome != ACCEPTED:
+            refute(Step.ENVELOPES, where, f"消息未被接受 ({outcome})", f"the word was {outcome}")
+        if set(line.logged) != set(self._parties):
+            refute(Step.ENVELOPES, where, "应在双方日志中", "must be in exactly both logs")
+        digests = []
+        for envelope, sender in ((line.envelope, statement.sender), (line.receipt, answer.sender)):
+            key = self._parties[sender].message_key
+            if envelope.key_id != key_id(INTL_1, key):
+                refute(Step.ENVELOPES, where, "签名密钥不符", "names another key")
+            with examining(Step.ENVELOPES, where, "签名无效"):
+                digests.append(self._verifier.check(envelope, key))
+        return Told(
+            where=where,
+            kind=word.kind,
+            statement=statement,
+            payload_type=line.envelope.payload_type,
+            payload=line.envelope.payload,
+            word=word,
+            hash=digests[0],
+            answer=answer,
+            answer_hash=digests[1],
+            receipt=receipt,
+            logged=line.logged,
+        )
+
+
+def _conversations(
+    dossier: Dossier,
+    talks: Mapping[bytes, Sequence[Told]],
+    agreement: bytes,
+    centers: Sequence[str],
+) -> tuple[dict[bytes, Kind], dict[bytes, Phase]]:
+    kinds: dict[bytes, Kind] = {}
+    phases: dict[bytes, Phase] = {}
+    for talk, words in talks.items():
+        kind = words[0].kind
+        for told in words:
+            allowed = {agreement, b""} if kind in _NEEDS_NO_AGREEMENT else {agreement}
+            if told.statement.agreement_id not in allowed:
+                refute(
+                    Step.CONVERSATIONS, told.where, "引用了另一协议", "is under another agreement"
+                )
+            if isinstance(told.word, Propose) and told.word.document != dossier.document:
+                refute(Step.CONVERSATIONS, told.where, "提出的是另一协议", "proposes another one")
+        order = [told.index(dossier.maker) for told in words]
+        if order != sorted(set(order)):
+            refute(
+                Step.CONVERSATIONS,
+                words[0].where,
+                "消息未按日志次序排列",
+                "words are not in the order of the maker's log",
+            )
+        ends = {Replay(TABLES[kind], center, words).run() for center in centers}
+        if len(ends) != 1:
+            refute(
+                Step.CONVERSATIONS,
+                words[0].where,
+                "双方对会话状态的记录不一致",
+                f"the two ends differ: {', '.join(sorted(ends))}",
+            )
+        kinds[talk], (phases[talk],) = kind, ends
+    if kinds.get(dossier.session) is not Kind.SESSION:
+        refute(Step.CONVERSATIONS, "session", "缺少评标会话", "the session is missing")
+    if sum(kind is Kind.SESSION for kind in kinds.values()) != 1:
+        refute(Step.CONVERSATIONS, "session", "含多个评标会话", "there is more than one session")
+    return kinds, phases
+
+
+def _receipts(talks: Mapping[bytes, Sequence[Told]]) -> None:
+    for words in talks.values():
+        for told in words:
+            answer = told.answer
+            if answer.sender != told.hearer or answer.recipient != told.sender:
+                refute(Step.RECEIPTS, told.where, "回执不是对方所签", "is receipted by its sender")
+            if answer.answers_hash != told.hash:
+                refute(Step.RECEIPTS, told.where, "回执属于另一消息", "has another word's receipt")
+            if (
+                told.receipt.heard_revision != told.statement.revision
+                or answer.conversation_id != told.statement.conversation_id
+                or answer.agreement_id != told.statement.agreement_id
+            ):
+                refute(
+                    Step.RECEIPTS, told.where, "回执内容不符", "the receipt speaks of another word"
+                )
+
+
+@dataclass(frozen=True, slots=True)
+class _Log:
+    size: int
+    cosigned_at_ms: int
+
+
+def _logs(
+    dossier: Dossier,
+    parties: Mapping[str, Descriptor],
+    talks: Mapping[bytes, Sequence[Told]],
+) -> dict[str, _Log]:
+    if set(dossier.checkpoints) != set(parties):
+        refute(Step.LOGS, "checkpoints", "应有双方日志的检查点", "must be of exactly both logs")
+    found = {}
+    for center, descriptor in parties.items():
+        where = f"log of {center}"
+        note = dossier.checkpoints[center]
+        (other,) = set(parties) - {center}
+        witness = parties[other]
+        with examining(Step.LOGS, where, "检查点未经签署或联署"):
+            head = verify_note(note, NoteKey(descriptor.log_name, LOG, descriptor.log_key))
+            cosigned = cosigned_at(
+                note, NoteKey(witness.witness_name, WITNESS, witness.witness_key)
+            )
+        for words in talks.values():
+            for told in words:
+                _check_logged(told, center, head.size, head.root)
+        found[center] = _Log(head.size, cosigned * 1000)
+    return found
+
+
+def _check_logged(told: Told, center: str, size: int, root: bytes) -> None:
+    logged = told.logged[center]
+    statement = told.statement
+    if statement.sender == center:
+        entry = log_entry(
+            "out", statement.recipient, told.payload_type, told.hash, b"", logged.at_ms
+        )
+        fits = logged.index == statement.log_size and logged.at_ms == statement.sent_at_ms
+    else:
+        entry = log_entry(
+            "in", statement.sender, told.payload_type, told.hash, told.answer_hash, logged.at_ms
+        )
+        fits = logged.at_ms == told.answer.sent_at_ms
+    leaf = merkle.leaf_hash(INTL_1, entry)
+    if not fits or not merkle.verify_inclusion(INTL_1, leaf, logged.index, size, logged.path, root):
+        refute(
+            Step.LOGS,
+            told.where,
+            f"不在{center}的日志中",
+            f"is not in the log of {center} as the dossier says",
+        )
+
+
+def _timeline(case: Case) -> list[Told]:
+    told = sorted(
+        (word for words in case.talks.values() for word in words),
+        key=lambda word: word.index(case.dossier.maker),
+    )
+    names = {center: descriptor.name for center, descriptor in case.parties.items()}
+    events = [Event(word.sender, word.statement.sent_at_ms, word.word) for word in told]
+    with examining(Step.TIMELINE, "timeline", "时间不合历法"):
+        expected = timeline(events, names)
+    if case.dossier.timeline != expected:
+        refute(
+            Step.TIMELINE, "timeline", "时间线与消息不符", "is not the story that the words tell"
+        )
+    return told
+
+
+def _seal(dossier: Dossier, parties: Mapping[str, Descriptor], sealed: Sealed) -> None:
+    key = parties[dossier.maker].message_key
+    if not verify_alone(DOSSIER_TYPE, sealed.body, key, sealed.signature):
+        refute(
+            Step.SEAL, "last line", "封签与文件不符", "the seal is not the maker's over this file"
+        )
+
+
+def _verdict(case: Case, found: Findings, logs: Mapping[str, _Log], words: int) -> Verdict:
+    parties = [
+        Party(
+            center, case.parties[center].name, role, logs[center].size, logs[center].cosigned_at_ms
+        )
+        for center, role in ((found.host, "HOST"), (found.sub, "SUB"))
+    ]
+    draws = tuple(
+        DrawSummary(
+            draw.owner,
+            draw.sealer,
+            draw.invited,
+            draw.accepted,
+            draw.supplements,
+            len(draw.members),
+            _exclusions(case, talk),
+        )
+        for talk, draw in found.draws.items()
+    )
+    return Verdict(
+        maker=case.dossier.maker,
+        session=case.dossier.session.hex(),
+        parties=(parties[0], parties[1]),
+        agreement=case.terms.title,
+        agreement_id=case.agreement.hex(),
+        project_name=found.start.project_name,
+        lot_code=found.start.lot_code,
+        started_ms=found.started_ms,
+        finished_ms=found.finished_ms,
+        received_ms=found.received_ms,
+        draws=draws,
+        void_draws=found.void,
+        members=len(found.start.members),
+        representatives=found.representatives,
+        words=words,
+        other_venues=not found.alone,
+    )
+
+
+def _exclusions(case: Case, draw: bytes) -> str:
+    if not any(word.exclusion_commitment for _, word in case.find(draw, Open)):
+        return "NONE"
+    opened = case.dossier.openings.get(draw)
+    return "SEALED" if opened is None or opened.excluded is None else "CHECKED"

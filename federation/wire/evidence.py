@@ -1,0 +1,43 @@
+"""Reads the protobuf in a dossier for ``federation.evidence``, which must not know protobuf."""
+
+from typing import Final
+
+from typing_extensions import override
+
+from federation.errors import Malformed
+from federation.evidence.case import Decode, ReceiptLike, StatementLike
+from federation.protocol.agreement import AgreementTerms
+from federation.protocol.conversation import Word
+from federation.trust.keys import Descriptor
+from federation.wire.envelopes import RECEIPT_TYPE, decode_receipt, decode_statement
+from federation.wire.words import TERMS, decode_word, read_signed_descriptor
+
+
+class WireDecode(Decode):
+    """The one implementation of ``Decode``."""
+
+    @override
+    def descriptor(self, signed: bytes) -> Descriptor:
+        return read_signed_descriptor(signed)
+
+    @override
+    def terms(self, document: bytes) -> AgreementTerms:
+        return TERMS.decode(document)
+
+    @override
+    def statement(self, payload: bytes) -> StatementLike:
+        return decode_statement(payload)
+
+    @override
+    def word(self, payload_type: str, body: bytes) -> Word:
+        return decode_word(payload_type, body)
+
+    @override
+    def receipt(self, payload_type: str, body: bytes) -> tuple[str, ReceiptLike]:
+        if payload_type != RECEIPT_TYPE:
+            raise Malformed(f"{payload_type[:100]!r} is not a receipt's type")
+        receipt = decode_receipt(body)
+        return receipt.outcome.name, receipt
+
+
+DECODE: Final = WireDecode()

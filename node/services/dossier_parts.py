@@ -1,0 +1,210 @@
+"""What goes into a dossier, collected in one transaction from this node's own tables.
+
+Here: which conversations belong to an evaluation, whether all their words are receipted,
+what may be opened of the draws. Not here: the peer's log, and the file (``dossiers``).
+"""
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from federation.evidence.dossier import Opened
+from federation.ids import CenterId
+from federation.protocol import draw as words
+from federation.protocol.conversation import REFUSED, Kind
+from federation.protocol.session import ARCHIVED
+from node.services.draw_files import excluded_employers
+from node.services.errors import Conflicting, NotFound
+from node.services.house import Desk
+from node.store import dossiers, draws, projects, sessions
+from node.store.dossiers import Kept, Signed
+from node.store.draws import DrawRow
+from node.store.sessions import SessionRow
+
+NAMED: Final = 3  # so many missing words are named; the others are counted
+
+
+@dataclass(frozen=True, slots=True)
+class Talk:
+    """One conversation with its words in the order of our log."""
+
+    id: bytes
+    kind: Kind
+    words: tuple[Kept, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Proven:
+    """Where one word stands in our log: the index, the time in the entry, the path."""
+
+    index: int
+    at_ms: int
+    path: tuple[bytes, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """Our side of a dossier.
+
+    Args:
+        session: The evaluation.
+        agreement: With both signatures.
+        talks: All conversations, by their first word in our log.
+        proven: Our log's proofs by envelope hash.
+        our_checkpoint: What they are under, cosigned by the peer.
+        their_size: Size of the peer's checkpoint that we cosigned last.
+        openings: What we open of the draws.
+    """
+
+    session: SessionRow
+    agreement: Signed
+    talks: tuple[Talk, ...]
+    proven: Mapping[bytes, Proven]
+    our_checkpoint: str
+    their_size: int
+    openings: Mapping[bytes, Opened]
+
+    @property
+    def hashes(self) -> list[bytes]:
+        """All envelope hashes."""
+        return [word.hash for talk in self.talks for word in talk.words]
+
+
+def ready(desk: Desk, session_id: bytes) -> tuple[CenterId, int]:
+    """The peer, and how much of our log it must have cosigned.
+
+    Raises:
+        NotFound: There is no such session.
+        Conflicting: It is not archived, or a word has no receipt or was refused.
+    """
+    row = _session(desk, session_id)
+    found = _talks(desk, row)
+    _check_receipts(found)
+    return row.peer, max(word.log_index for talk in found for word in talk.words) + 1
+
+
+def collect(desk: Desk, session_id: bytes) -> Parts:
+    """All of our side.
+
+    Raises:
+        NotFound: There is no such session.
+        Conflicting: Something is missing.
+    """
+    ledger = desk.ledger
+    row = _session(desk, session_id)
+    found = _talks(desk, row)
+    _check_receipts(found)
+    agreement = dossiers.agreement(ledger.connection, row.agreement)
+    if agreement is None:
+        raise Conflicting("协议缺少签名", "the agreement lacks a signature")
+    ours, theirs = ledger.cosigned(row.peer), ledger.witnessed(row.peer)
+    if ours is None or theirs is None:
+        raise Conflicting(
+            "双方日志尚未相互联署, 请稍后重试", "the logs are not cosigned yet; try again later"
+        )
+    size, note = ours
+    proven = {}
+    for talk in found:
+        for word in talk.words:
+            if word.log_index >= size:
+                raise Conflicting(
+                    "制作期间又有新消息, 请重试", "a word came in meanwhile; make it again"
+                )
+            at_ms = int(json.loads(word.entry)["at"])
+            path = ledger.inclusion(word.log_index, size)
+            proven[word.hash] = Proven(word.log_index, at_ms, path)
+    return Parts(
+        session=row,
+        agreement=agreement,
+        talks=tuple(found),
+        proven=proven,
+        our_checkpoint=note,
+        their_size=theirs[0],
+        openings=_openings(desk, row),
+    )
+
+
+def _session(desk: Desk, session_id: bytes) -> SessionRow:
+    row = sessions.get(desk.ledger.connection, session_id)
+    if row is None:
+        raise NotFound("没有这场评标", f"there is no session {session_id.hex()}")
+    if row.phase != ARCHIVED:
+        raise Conflicting(
+            "评标尚未归档: 请先完成档案移交与接收",
+            f"the session is {row.phase}, not archived: hand the archive over and receive it",
+        )
+    return row
+
+
+def _draws(desk: Desk, row: SessionRow) -> list[DrawRow]:
+    # A draw whose first word was refused never began.
+    found = draws.of_booking(desk.ledger.connection, row.booking)
+    unfinished = [draw for draw in found if draw.phase not in {words.CLOSED, words.VOID, REFUSED}]
+    if unfinished:
+        raise Conflicting(
+            f"抽取{unfinished[0].id.hex()}尚未公开封定值({unfinished[0].phase}), 请联系封定方",
+            f"draw {unfinished[0].id.hex()} is {unfinished[0].phase}: its sealer must close it",
+        )
+    return [draw for draw in found if draw.phase != REFUSED]
+
+
+def _talks(desk: Desk, row: SessionRow) -> list[Talk]:
+    connection, me = desk.ledger.connection, desk.identity.center
+    agreement = dossiers.agreement(connection, row.agreement)
+    held = dossiers.words(connection, row.booking)
+    if not held:
+        raise Conflicting("缺少场地预约的消息", "the booking's words are missing")
+    test = dossiers.joint_test(connection, row.peer, row.agreement, held[0].log_index)
+    wanted = {
+        Kind.AGREEMENT: {agreement.conversation} if agreement else set(),
+        Kind.PEERING: {test} if test else set(),
+        Kind.BOOKING: {row.booking},
+        Kind.DRAW: set(),
+        Kind.SESSION: {bytes(row.id)},
+    }
+    for draw in _draws(desk, row):
+        owner, other = (me, draw.peer) if draw.role == words.OWNER else (draw.peer, me)
+        pool = dossiers.announcement(connection, owner, other, draw.pool, draw.epoch)
+        wanted[Kind.PEERING] |= {pool} if pool else set()
+        wanted[Kind.DRAW].add(draw.id)
+    found = [
+        Talk(talk, kind, tuple(dossiers.words(connection, talk)))
+        for kind, ids in wanted.items()
+        for talk in ids
+    ]
+    return sorted((talk for talk in found if talk.words), key=lambda talk: talk.words[0].log_index)
+
+
+def _check_receipts(found: Iterable[Talk]) -> None:
+    for accepted, zh, en in (
+        (None, "尚无对方回执, 请等待送达", "have no receipt yet: wait until they are delivered"),
+        (False, "被拒绝", "were refused: this evaluation has no dossier, its parts have proofs"),
+    ):
+        missing = [
+            f"{word.payload_type.rsplit('.v1.', 1)[-1].removesuffix('+protobuf')} "
+            f"{word.hash.hex()[:16]}"
+            for talk in found
+            for word in talk.words
+            if word.accepted is accepted
+        ]
+        if missing:
+            named = ", ".join(missing[:NAMED])
+            raise Conflicting(
+                f"{len(missing)}条消息{zh}: {named}", f"{len(missing)} words {en}: {named}"
+            )
+
+
+def _openings(desk: Desk, row: SessionRow) -> dict[bytes, Opened]:
+    connection = desk.ledger.connection
+    found = {}
+    for draw in _draws(desk, row):
+        excluded: tuple[str, ...] | None = None
+        salt = draw.exclusion_salt or b""
+        if salt and draw.project is not None:
+            project = projects.get(connection, draw.project)
+            excluded = None if project is None else excluded_employers(project)
+        lists = {item.revision: item.salt for item in draws.lists(connection, draw.id)}
+        if excluded is not None or lists:
+            found[draw.id] = Opened(excluded, salt if excluded is not None else b"", lists)
+    return found

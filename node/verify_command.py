@@ -1,0 +1,102 @@
+"""``lianping verify DOSSIER``: checks a dossier. Needs no node, no network, no configuration.
+
+Exit status 0: it holds. 1: it does not, and the first thing that is wrong is named. 2: the
+command was used wrongly (no such file, unreadable).
+"""
+
+import json
+from pathlib import Path
+from typing import Final
+
+import click
+
+from federation.evidence.case import Refuted
+from federation.evidence.dossier import MAX_FILE_BYTES
+from federation.evidence.verdict import Verdict
+from federation.evidence.verify import verify as examine
+from federation.ids import center_id
+from federation.wire.evidence import DECODE
+
+REFUTED: Final = 1
+
+
+def _centers(
+    _context: click.Context, _option: click.Parameter, values: tuple[str, ...]
+) -> tuple[str, ...]:
+    for value in values:
+        try:
+            center_id(value)
+        except ValueError as error:
+            raise click.BadParameter(str(error)) from error
+    return values
+
+
+@click.command(help="核对存证卷宗 / Verify a dossier, offline.")
+@click.argument(
+    "dossier", type=click.Path(exists=True, dir_okay=False, readable=True, path_type=Path)
+)
+@click.option("--json", "as_json", is_flag=True, help="以 JSON 输出 / Print JSON.")
+@click.option(
+    "--expect",
+    multiple=True,
+    metavar="CENTER_ID",
+    callback=_centers,
+    help="卷宗必须属于该中心(可重复) / Refuse a dossier that is not of this center. Repeatable.",
+)
+@click.option(
+    "--lang",
+    default="",
+    envvar=["LC_ALL", "LC_MESSAGES", "LANG"],
+    help="zh: 中文; 其他: English. 默认依环境 / Default: from the environment.",
+)
+def verify(dossier: Path, *, as_json: bool, expect: tuple[str, ...], lang: str) -> None:
+    """Verify a dossier."""
+    chinese = lang.startswith("zh")
+    try:
+        with dossier.open("rb") as file:
+            document = file.read(MAX_FILE_BYTES + 1)
+    except OSError as error:
+        raise click.UsageError(f"{dossier}: {error.strerror}") from error
+    try:
+        verdict = examine(document, DECODE)
+    except Refuted as error:
+        _refuted(error, as_json=as_json, chinese=chinese)
+    else:
+        _check_expected(verdict, expect, as_json=as_json, chinese=chinese)
+        if as_json:
+            click.echo(json.dumps(verdict.document(), ensure_ascii=False, indent=1))
+        else:
+            click.echo(verdict.summary("zh" if chinese else "en"))
+
+
+def _check_expected(
+    verdict: Verdict, expect: tuple[str, ...], *, as_json: bool, chinese: bool
+) -> None:
+    missing = [center for center in expect if center not in {p.center for p in verdict.parties}]
+    if not missing:
+        return
+    if as_json:
+        click.echo(json.dumps({"holds": False, "not_a_party": missing}))
+    elif chinese:
+        click.echo(f"卷宗自洽, 但不属于 {', '.join(missing)}", err=True)
+    else:
+        click.echo(f"The dossier holds, but it is not of {', '.join(missing)}.", err=True)
+    raise SystemExit(REFUTED)
+
+
+def _refuted(error: Refuted, *, as_json: bool, chinese: bool) -> None:
+    if as_json:
+        found = {
+            "holds": False,
+            "step": error.step.value,
+            "step_name": error.step.name,
+            "where": error.where,
+            "zh": error.zh,
+            "en": error.en,
+        }
+        click.echo(json.dumps(found, ensure_ascii=False, indent=1))
+    elif chinese:
+        click.echo(f"卷宗不成立: 第{error.step.value}步, {error.where}: {error.zh}", err=True)
+    else:
+        click.echo(f"The dossier does not hold: {error}", err=True)
+    raise SystemExit(REFUTED)

@@ -1,0 +1,52 @@
+"""Every word has its line, in both languages, and free text stays out."""
+
+import pytest
+
+from federation.evidence.timeline import BEIJING, Event, code, local, sentence, timeline
+from federation.protocol.conversation import Word
+from federation.protocol.session import Suspend
+from federation.protocol.tables import VOCABULARY
+from tests.protocol import samples
+
+WORDS = (
+    *samples.AGREEMENT, *samples.PEERING, *samples.BOOKING, *samples.DRAW, *samples.SESSION,
+)  # fmt: skip
+NOT_IN_A_DOSSIER = {"Decline", "Withdraw"}
+
+
+def test_the_samples_are_the_whole_vocabulary() -> None:
+    assert {type(word) for word in WORDS} == set(VOCABULARY.values())
+
+
+@pytest.mark.parametrize("word", WORDS, ids=lambda word: word.case)
+def test_every_word_has_a_sentence_of_its_own_in_both_languages(word: Word) -> None:
+    zh, en = sentence(word)
+    assert any("\u4e00" <= char <= "\u9fff" for char in zh)
+    assert en.isprintable()
+    fallback = f"says {word.case}"
+    assert (en == fallback) == (type(word).__name__ in NOT_IN_A_DOSSIER)
+
+
+def test_what_people_typed_is_not_repeated() -> None:
+    assert "张三" not in "".join(sentence(Suspend("张三 is ill")))
+
+
+def test_members_appear_by_the_first_digits_of_their_codes() -> None:
+    assert code(b"\xab" * 32) == "abababab"
+
+
+def test_times_are_beijing_s() -> None:
+    assert BEIJING.utcoffset(None).total_seconds() == 8 * 3600
+    assert local(1_778_040_000_000) == "2026-05-06 12:00:00"
+
+
+@pytest.mark.parametrize("at_ms", [-1, 2**62])
+def test_a_time_that_no_calendar_has_is_refused(at_ms: int) -> None:
+    with pytest.raises(ValueError, match="not a time"):
+        local(at_ms)
+
+
+def test_the_story_keeps_the_order_given() -> None:
+    events = [Event("lp1a", 2_000, samples.HOLD), Event("lp1b", 1_000, samples.YES)]
+    told = timeline(events, {"lp1a": "甲", "lp1b": "乙"})
+    assert [(line.by, line.at[-2:]) for line in told] == [("甲", "02"), ("乙", "01")]

@@ -1,0 +1,61 @@
+"""``lianping verify``: what it prints, and the status that it exits with."""
+
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from node.verify_command import verify
+from tests.evidence.evaluated import made
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    path = tmp_path / "a.dossier"
+    path.write_bytes(made().file)
+    return path
+
+
+def run(*arguments: object, lang: str = "zh_CN.UTF-8") -> Result:
+    return CliRunner().invoke(
+        verify, [str(argument) for argument in arguments], env={"LANG": lang, "LC_ALL": ""}
+    )
+
+
+def test_an_honest_dossier_exits_with_0_and_a_summary_in_the_reader_s_language(file: Path) -> None:
+    chinese, english = run(file), run(file, lang="en_US.UTF-8")
+    assert (chinese.exit_code, english.exit_code) == (0, 0)
+    assert "卷宗属实" in chinese.stdout
+    assert "The dossier holds" in english.stdout
+
+
+def test_json_is_for_programs(file: Path) -> None:
+    found = json.loads(run(file, "--json").stdout)
+    assert found["holds"] is True
+    assert {party["center"] for party in found["parties"]} == {made().maker, made().other}
+
+
+def test_a_changed_file_exits_with_1_and_names_the_first_thing_wrong(file: Path) -> None:
+    file.write_bytes(made().file.replace("召集评标".encode(), "召集评审".encode(), 1))
+    result = run(file)
+    assert result.exit_code == 1
+    assert "第13步" in result.stderr
+    assert "step 13 (timeline)" in run(file, lang="C").stderr
+    found = json.loads(run(file, "--json").stdout)
+    assert (found["holds"], found["step"]) == (False, 13)
+
+
+def test_an_expected_center_must_be_a_party(file: Path) -> None:
+    stranger = "lp1" + "a" * 32
+    assert run(file, "--expect", made().maker, "--expect", made().other).exit_code == 0
+    result = run(file, "--expect", stranger)
+    assert result.exit_code == 1
+    assert stranger in result.stderr
+    assert json.loads(run(file, "--json", "--expect", stranger).stdout)["holds"] is False
+
+
+def test_wrong_use_exits_with_2(file: Path, tmp_path: Path) -> None:
+    assert run(tmp_path / "none").exit_code == 2
+    assert run(tmp_path).exit_code == 2
+    assert run(file, "--expect", "not an id").exit_code == 2
