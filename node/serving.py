@@ -79,7 +79,9 @@ async def make_operator(node: Node, password: str | None) -> bool:
             " · there is no operator's account yet: run lianping init"
         )
         return False
-    await parts.accounts.create(parts.negotiator, OPERATOR, Role.OPERATOR, OPERATOR, password)
+    await parts.accounts.create(
+        parts.negotiator.transact, OPERATOR, Role.OPERATOR, OPERATOR, password
+    )
     LOG.info("the first operator's account was made", account=OPERATOR)
     return True
 

@@ -27,6 +27,7 @@ from federation.transport.pumps import Pumps
 from federation.transport.server import Server
 from federation.trust.keyring import Keyring
 from node import keystore, logs, outside
+from node.api.commands import Commands
 from node.api.parts import Parts
 from node.clock import SystemClock, SystemRandom
 from node.config import Config, raw_key
@@ -258,6 +259,7 @@ async def _assemble(config: Config, keys: Keys, outsides: Outsides, stack: Async
         metrics=metrics,
         faces=outsides.identity,
         signing=outsides.signing,
+        commands=Commands(negotiator),
         accounts=Accounts(random=random.bytes),
         agreements=rooms.agreements,
         bookings=bookings,

@@ -1,37 +1,20 @@
 """Who is calling: bearer tokens, and which roles a route is for."""
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from typing import Annotated, Final, cast
 
 from fastapi import Depends, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
+from node.api.caller import Caller
 from node.api.faults import Unauthorised
 from node.api.parts import Parts
 from node.services.accounts import Accounts, Role
 from node.services.errors import NotAllowed
 
-MEMBER_PARTS: Final = 2  # session and code
-
 _BEARER: Final = HTTPBearer(
     auto_error=False, description="POST /api/login 或 /api/check-in 所得令牌 · the token from there"
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Caller:
-    """Whoever holds the token that came with the request."""
-
-    role: Role
-    subject: str
-    token: str
-
-    @property
-    def member(self) -> tuple[bytes, bytes]:
-        """Session id and member code of somebody who checked in."""
-        session, code = self.subject.split(":")
-        return bytes.fromhex(session), bytes.fromhex(code)
 
 
 def parts_of(request: Request) -> Parts:

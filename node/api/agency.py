@@ -6,7 +6,8 @@ from fastapi import APIRouter, Query, status
 from pydantic import Field
 
 from federation.wire.questions import AvailabilityAnswer, AvailabilityQuestion
-from node.api.access import Agency, AgencyOrStaff, Caller, NodeParts
+from node.api.access import Agency, AgencyOrStaff, NodeParts
+from node.api.caller import Caller
 from node.api.faults import RESPONSES
 from node.api.parts import Parts
 from node.api.shapes import (
@@ -198,7 +199,7 @@ async def create(parts: NodeParts, who: Agency, body: NewProject) -> Made:
         parts.projects.submit(desk, project_id, who.subject)
         return project_id
 
-    made = await parts.negotiator.transact(enter)
+    made = await parts.commands.run(who, enter)
     return Made(id=made.hex())
 
 
@@ -256,7 +257,7 @@ async def plan(parts: NodeParts, who: Agency, project: IdPath, body: Plan) -> Ma
         row = _own(parts, desk, who, project)
         return parts.bookings.plan(desk, row.id, request, who.subject)
 
-    made = await parts.negotiator.transact(ask)
+    made = await parts.commands.run(who, ask)
     return Made(id=made.hex())
 
 
@@ -268,7 +269,7 @@ async def draw(parts: NodeParts, who: Agency, project: IdPath) -> list[Made]:
         row = _own(parts, desk, who, project)
         return parts.draws.start(desk, row.id, who.subject)
 
-    return [Made(id=each.hex()) for each in await parts.negotiator.transact(start)]
+    return [Made(id=each.hex()) for each in await parts.commands.run(who, start)]
 
 
 @router.get("/availability", summary="查询伙伴空闲席位 · Ask a partner for free seats")
@@ -306,7 +307,7 @@ async def representatives(
         row = _own(parts, desk, who, project)
         parts.projects.add_representatives(desk, row.id, people)
 
-    await parts.negotiator.transact(add)
+    await parts.commands.run(who, add)
     return Done()
 
 

@@ -13,6 +13,7 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from node.api import agency, door, evaluation, expert, faults, operator, staff, supervisor
+from node.api.commands import HEADER, KEY, Key
 from node.api.parts import Parts
 
 MAX_REQUEST_BYTES: Final = 24 * 1024 * 1024  # the largest report and its multipart frame
@@ -69,6 +70,7 @@ class Gate:
             return
         loop = asyncio.get_running_loop()
         began = loop.time()
+        KEY.set(_key(scope))
         scope["lianping.number"] = self._parts.negotiator.random.bytes(6).hex()
         status = 500
         begun = False
@@ -133,6 +135,15 @@ class _Bounded:
         if self._left < 0:
             raise HTTPException(413)
         return message
+
+
+def _key(scope: Scope) -> Key | None:
+    """The idempotency key, if the request is a command that has one."""
+    if scope["method"] == "POST":
+        for name, value in scope["headers"]:
+            if name == HEADER:
+                return Key(value.decode("latin-1"), scope["path"])
+    return None
 
 
 def _announced(scope: Scope) -> int:

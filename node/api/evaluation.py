@@ -101,8 +101,8 @@ class DossierInfo(Shape):
 )
 async def convene(parts: NodeParts, who: Staff, project: IdPath) -> Convened:
     """所有名单已送达电子交易系统后。· After all lists were delivered to the e-trading system."""
-    made = await parts.negotiator.transact(
-        lambda desk: parts.sessions.convene(desk, raw(project), who.subject)
+    made = await parts.commands.run(
+        who, lambda desk: parts.sessions.convene(desk, raw(project), who.subject)
     )
     return Convened(id=made[0].hex(), ids=[each.hex() for each in made])
 
@@ -126,8 +126,8 @@ async def session(parts: NodeParts, _: Watcher, session: IdPath) -> Session:
 @router.post("/sessions/{session}/ready", summary="副场就绪 · The sub is ready")
 async def ready(parts: NodeParts, who: Staff, session: IdPath) -> Done:
     """副场专家全部签到后。· When all experts of the sub have checked in."""
-    await parts.negotiator.transact(
-        lambda desk: parts.sessions.ready(desk, raw(session), who.subject)
+    await parts.commands.run(
+        who, lambda desk: parts.sessions.ready(desk, raw(session), who.subject)
     )
     return Done()
 
@@ -135,8 +135,8 @@ async def ready(parts: NodeParts, who: Staff, session: IdPath) -> Done:
 @router.post("/sessions/{session}/start", summary="统一开始 · The one start")
 async def start(parts: NodeParts, who: Staff, session: IdPath) -> Done:
     """副场就绪、主场到齐、时间已到。· Sub ready, host complete, time come."""
-    await parts.negotiator.transact(
-        lambda desk: parts.sessions.start(desk, raw(session), who.subject)
+    await parts.commands.run(
+        who, lambda desk: parts.sessions.start(desk, raw(session), who.subject)
     )
     return Done()
 
@@ -144,8 +144,8 @@ async def start(parts: NodeParts, who: Staff, session: IdPath) -> Done:
 @router.post("/sessions/{session}/elect", summary="组长选举结果 · Elect the chair")
 async def elect(parts: NodeParts, who: Staff, session: IdPath) -> Done:
     """全体投票后;票数相同须重投。· When all have voted; a tie is voted again."""
-    await parts.negotiator.transact(
-        lambda desk: parts.sessions.elect(desk, raw(session), who.subject)
+    await parts.commands.run(
+        who, lambda desk: parts.sessions.elect(desk, raw(session), who.subject)
     )
     return Done()
 
@@ -160,8 +160,8 @@ async def present(
         raise Invalid(
             f"报告应为1至{REPORT_BYTES_MAX}字节", f"a report has 1 to {REPORT_BYTES_MAX} bytes"
         )
-    await parts.negotiator.transact(
-        lambda desk: parts.sessions.present(desk, raw(session), content, who.subject)
+    await parts.commands.run(
+        who, lambda desk: parts.sessions.present(desk, raw(session), content, who.subject)
     )
     return Done()
 
@@ -169,8 +169,8 @@ async def present(
 @router.post("/sessions/{session}/finish", summary="结束评标 · Finish")
 async def finish(parts: NodeParts, who: Staff, session: IdPath) -> Done:
     """全体签名后。· When everybody has signed."""
-    await parts.negotiator.transact(
-        lambda desk: parts.sessions.finish(desk, raw(session), who.subject)
+    await parts.commands.run(
+        who, lambda desk: parts.sessions.finish(desk, raw(session), who.subject)
     )
     return Done()
 
@@ -178,8 +178,8 @@ async def finish(parts: NodeParts, who: Staff, session: IdPath) -> Done:
 @router.post("/sessions/{session}/suspend", summary="暂停 · Suspend")
 async def suspend(parts: NodeParts, who: Staff, session: IdPath, body: Reason) -> Done:
     """任一方发现故障即可。· Either side, when something fails."""
-    await parts.negotiator.transact(
-        lambda desk: parts.sessions.suspend(desk, raw(session), body.reason, who.subject)
+    await parts.commands.run(
+        who, lambda desk: parts.sessions.suspend(desk, raw(session), body.reason, who.subject)
     )
     return Done()
 
@@ -187,8 +187,8 @@ async def suspend(parts: NodeParts, who: Staff, session: IdPath, body: Reason) -
 @router.post("/sessions/{session}/resume", summary="恢复 · Resume")
 async def resume(parts: NodeParts, who: Staff, session: IdPath, body: Note) -> Done:
     """主场提出,副场就绪后继续。· The host; it goes on when the sub is ready."""
-    await parts.negotiator.transact(
-        lambda desk: parts.sessions.resume(desk, raw(session), body.note, who.subject)
+    await parts.commands.run(
+        who, lambda desk: parts.sessions.resume(desk, raw(session), body.note, who.subject)
     )
     return Done()
 
@@ -200,8 +200,8 @@ async def hand_over(parts: NodeParts, who: Staff, session: IdPath, body: Manifes
         ArchiveItem(item.name, bytes.fromhex(item.digest), item.size, item.retention)
         for item in body.items
     ]
-    await parts.negotiator.transact(
-        lambda desk: parts.sessions.hand_over(desk, raw(session), items, who.subject)
+    await parts.commands.run(
+        who, lambda desk: parts.sessions.hand_over(desk, raw(session), items, who.subject)
     )
     return Done()
 
@@ -209,8 +209,8 @@ async def hand_over(parts: NodeParts, who: Staff, session: IdPath, body: Manifes
 @router.post("/sessions/{session}/receive", summary="接收材料 · Receive the archive")
 async def receive(parts: NodeParts, who: Staff, session: IdPath) -> Done:
     """主场核对清单后;预约随之完成。· The host; the booking is complete then."""
-    await parts.negotiator.transact(
-        lambda desk: parts.sessions.receive(desk, raw(session), who.subject)
+    await parts.commands.run(
+        who, lambda desk: parts.sessions.receive(desk, raw(session), who.subject)
     )
     return Done()
 

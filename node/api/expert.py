@@ -69,8 +69,8 @@ async def me(parts: NodeParts, who: ExpertMember) -> Seat:
 async def ballot(parts: NodeParts, who: ExpertMember, body: Ballot) -> Done:
     """选举结束前可以改投。· May be changed until the election."""
     session, code = who.member
-    await parts.negotiator.transact(
-        lambda desk: parts.sessions.ballot(desk, session, code, raw(body.candidate))
+    await parts.commands.run(
+        who, lambda desk: parts.sessions.ballot(desk, session, code, raw(body.candidate))
     )
     return Done()
 
@@ -94,8 +94,8 @@ async def sign(parts: NodeParts, who: ExpertMember, body: Face) -> Done:
     # A report that was changed and presented anew is another signature.
     key = f"sign:{session.hex()}:{code.hex()}:{digest.hex()}"
     signature = await parts.signing.sign(key, id_number, digest, face)
-    await parts.negotiator.transact(
-        lambda desk: parts.sessions.sign(desk, session, code, _encoded(signature))
+    await parts.commands.run(
+        who, lambda desk: parts.sessions.sign(desk, session, code, _encoded(signature))
     )
     return Done()
 

@@ -257,7 +257,7 @@ async def peers(parts: NodeParts, _: Operator) -> list[PeerState]:
 @router.post(
     "/agreements", status_code=status.HTTP_201_CREATED, summary="提议协议 · Propose an agreement"
 )
-async def propose(parts: NodeParts, _: Operator, body: Proposal) -> Made:
+async def propose(parts: NodeParts, who: Operator, body: Proposal) -> Made:
     """以本中心名义签署并发给对方。· Signs for this center and sends it to the partner."""
     peer = center(body.peer)
     theirs = parts.keyring.peers.get(peer)
@@ -276,7 +276,7 @@ async def propose(parts: NodeParts, _: Operator, body: Proposal) -> Made:
         project_kinds=tuple(body.terms.project_kinds),
         **fields,
     )
-    made = await parts.negotiator.transact(lambda desk: parts.agreements.propose(desk, peer, terms))
+    made = await parts.commands.run(who, lambda desk: parts.agreements.propose(desk, peer, terms))
     return Made(id=made.hex())
 
 
@@ -302,17 +302,17 @@ async def agreements(parts: NodeParts, _: Operator) -> list[Agreement]:
 @router.post("/agreements/{agreement}/sign", summary="签署协议 · Sign an agreement")
 async def sign(parts: NodeParts, who: Operator, agreement: LongIdPath) -> Done:
     """对方提议的协议,签署后生效。· Puts the partner's proposal into force."""
-    await parts.negotiator.transact(
-        lambda desk: parts.agreements.sign(desk, raw(agreement), who.subject)
+    await parts.commands.run(
+        who, lambda desk: parts.agreements.sign(desk, raw(agreement), who.subject)
     )
     return Done()
 
 
 @router.post("/agreements/{agreement}/decline", summary="拒绝协议 · Decline an agreement")
-async def decline(parts: NodeParts, _: Operator, agreement: LongIdPath, body: Reason) -> Done:
+async def decline(parts: NodeParts, who: Operator, agreement: LongIdPath, body: Reason) -> Done:
     """说明理由。· Says why."""
-    await parts.negotiator.transact(
-        lambda desk: parts.agreements.decline(desk, raw(agreement), body.reason)
+    await parts.commands.run(
+        who, lambda desk: parts.agreements.decline(desk, raw(agreement), body.reason)
     )
     return Done()
 
@@ -343,10 +343,14 @@ async def joint_test(parts: NodeParts, _: Operator, test: IdPath) -> JointTest:
 
 
 @router.post("/accounts", status_code=status.HTTP_201_CREATED, summary="新建账号 · Make an account")
-async def make_account(parts: NodeParts, _: Operator, body: NewAccount) -> Done:
+async def make_account(parts: NodeParts, who: Operator, body: NewAccount) -> Done:
     """专家不设账号,凭证件签到。· Experts have none; they check in with their card."""
     await parts.accounts.create(
-        parts.negotiator, body.name, body.role, body.display_name, body.password
+        lambda store: parts.commands.run(who, store),
+        body.name,
+        body.role,
+        body.display_name,
+        body.password,
     )
     return Done()
 
@@ -354,11 +358,15 @@ async def make_account(parts: NodeParts, _: Operator, body: NewAccount) -> Done:
 @router.post(
     "/pools", status_code=status.HTTP_201_CREATED, summary="公布专家库承诺 · Announce the pool"
 )
-async def announce(parts: NodeParts, _: Operator, body: Announcement) -> Announced:
+async def announce(parts: NodeParts, who: Operator, body: Announcement) -> Announced:
     """把专家库快照的承诺告知每个伙伴。· Tells every partner the snapshot's commitment."""
     pool = parts.config.pool
     epoch = body.epoch or f"e{parts.negotiator.clock.now_ms() // 1000}"
-    root = await parts.negotiator.transact(
-        lambda desk: parts.peering.announce(desk, pool.name, epoch, pool.epoch_hours)
+    named, root = await parts.commands.run(
+        who,
+        lambda desk: [
+            epoch.encode(),
+            parts.peering.announce(desk, pool.name, epoch, pool.epoch_hours),
+        ],
     )
-    return Announced(pool=pool.name, epoch=epoch, root=root.hex())
+    return Announced(pool=pool.name, epoch=named.decode(), root=root.hex())

@@ -8,6 +8,7 @@ from adapters.signing.port import Signing
 from federation.engine.negotiator import Negotiator
 from federation.engine.outbox import Outbox
 from federation.trust.keyring import Keyring
+from node.api.commands import Commands
 from node.config import Config
 from node.links import Links
 from node.metrics import Metrics
@@ -43,6 +44,7 @@ class Parts:
     metrics: Metrics
     faces: FaceVerifier
     signing: Signing
+    commands: Commands
     accounts: Accounts
     agreements: Agreements
     bookings: Bookings

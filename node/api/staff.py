@@ -99,22 +99,22 @@ async def read_upload(file: UploadFile) -> Table:
 @router.post(
     "/import/venues", status_code=status.HTTP_201_CREATED, summary="导入场地席位 · Import seats"
 )
-async def import_venues(parts: NodeParts, _: Staff, file: Upload) -> Imported:
+async def import_venues(parts: NodeParts, who: Staff, file: Upload) -> Imported:
     """按场地、评标室、席位名称更新。· Updates by venue, room and seat name."""
     table = await read_upload(file)
     rows = await asyncio.to_thread(seats_from, table)
-    count = await parts.negotiator.transact(lambda desk: parts.venues.import_seats(desk, rows))
+    count = await parts.commands.run(who, lambda desk: parts.venues.import_seats(desk, rows))
     return Imported(rows=count)
 
 
 @router.post(
     "/import/experts", status_code=status.HTTP_201_CREATED, summary="导入专家库 · Import experts"
 )
-async def import_experts(parts: NodeParts, _: Staff, file: Upload) -> Imported:
+async def import_experts(parts: NodeParts, who: Staff, file: Upload) -> Imported:
     """按专家编号更新;个人信息加密存放。· Updates by registry number; persons are sealed."""
     table = await read_upload(file)
     rows = await asyncio.to_thread(experts_from, table)
-    count = await parts.negotiator.transact(lambda desk: parts.experts.import_experts(desk, rows))
+    count = await parts.commands.run(who, lambda desk: parts.experts.import_experts(desk, rows))
     return Imported(rows=count)
 
 
@@ -138,8 +138,8 @@ async def todos(parts: NodeParts, who: Staff) -> list[Todo]:
 @router.post("/todos/{todo}/done", summary="办结待办 · Tick a to-do off")
 async def tick(parts: NodeParts, who: Staff, todo: int) -> Done:
     """须办理的待办不能直接勾选。· What must be acted upon cannot be ticked off."""
-    await parts.negotiator.transact(
-        lambda desk: parts.todos.tick(desk, todo, who.role.value, who.subject)
+    await parts.commands.run(
+        who, lambda desk: parts.todos.tick(desk, todo, who.role.value, who.subject)
     )
     return Done()
 
@@ -147,8 +147,8 @@ async def tick(parts: NodeParts, who: Staff, todo: int) -> Done:
 @router.post("/projects/{project}/accept", summary="受理项目 · Accept a project")
 async def accept(parts: NodeParts, who: Staff, project: IdPath) -> Done:
     """受理后代理机构可以申请副场。· The agency may then ask for sub-venues."""
-    await parts.negotiator.transact(
-        lambda desk: parts.projects.accept(desk, raw(project), who.subject)
+    await parts.commands.run(
+        who, lambda desk: parts.projects.accept(desk, raw(project), who.subject)
     )
     return Done()
 
@@ -156,8 +156,8 @@ async def accept(parts: NodeParts, who: Staff, project: IdPath) -> Done:
 @router.post("/projects/{project}/reject", summary="退回项目 · Reject a project")
 async def reject(parts: NodeParts, who: Staff, project: IdPath, body: Reason) -> Done:
     """须说明理由。· A reason is needed."""
-    await parts.negotiator.transact(
-        lambda desk: parts.projects.reject(desk, raw(project), body.reason, who.subject)
+    await parts.commands.run(
+        who, lambda desk: parts.projects.reject(desk, raw(project), body.reason, who.subject)
     )
     return Done()
 
@@ -173,14 +173,15 @@ async def bookings(parts: NodeParts, _: Staff) -> list[Booking]:
 @router.post("/bookings/{booking}/vote", summary="答复预约 · Answer a request for seats")
 async def vote(parts: NodeParts, who: Staff, booking: IdPath, body: Vote) -> Done:
     """同意即承诺在对方决定前保留席位。· YES promises the seats until the host decides."""
-    await parts.negotiator.transact(
+    await parts.commands.run(
+        who,
         lambda desk: parts.bookings.vote(
             desk,
             raw(booking),
             yes=body.answer == "YES",
             reason=body.reason,
             by=who.subject,
-        )
+        ),
     )
     return Done()
 

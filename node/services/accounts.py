@@ -11,7 +11,7 @@ transaction: ``Accounts`` is asynchronous where the other services are functions
 import asyncio
 import hashlib
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
@@ -83,6 +83,9 @@ class WrongCredentials(NotAllowed):
     code = "WRONG_CREDENTIALS"
 
 
+Transact = Callable[[Callable[[Desk], bool]], Awaitable[bool]]
+
+
 class Accounts:
     """Makes accounts and logs people in.
 
@@ -103,7 +106,7 @@ class Accounts:
 
     async def create(
         self,
-        negotiator: Negotiator[SqlLedger],
+        transact: Transact,
         name: str,
         role: Role,
         display_name: str,
@@ -136,7 +139,7 @@ class Accounts:
         def store(desk: Desk) -> bool:
             return accounts.add(desk.ledger.connection, account, desk.now_ms)
 
-        if not await negotiator.transact(store):
+        if not await transact(store):
             raise Conflicting(
                 f"账号“{name}”已存在,请换一个名字", f"there is an account {name!r} already"
             )

@@ -21,7 +21,7 @@ PASSWORD = "correct horse battery"
 
 async def make(center: Center) -> Accounts:
     accounts = Accounts(random=center.random.bytes, hasher=CHEAP)
-    await accounts.create(center.negotiator, "zhang", Role.STAFF, "张工", PASSWORD)
+    await accounts.create(center.negotiator.transact, "zhang", Role.STAFF, "张工", PASSWORD)
     return accounts
 
 
@@ -81,7 +81,9 @@ async def test_a_name_is_taken_once() -> None:
     async with two_centers() as pair:
         accounts = await make(pair.host)
         with pytest.raises(Conflicting, match="zhang"):
-            await accounts.create(pair.host.negotiator, "zhang", Role.AGENCY, "x", PASSWORD)
+            await accounts.create(
+                pair.host.negotiator.transact, "zhang", Role.AGENCY, "x", PASSWORD
+            )
 
 
 @pytest.mark.parametrize(
@@ -98,4 +100,4 @@ async def test_bad_accounts_are_refused(name: str, role: Role, password: str) ->
     async with two_centers() as pair:
         accounts = Accounts(random=pair.host.random.bytes, hasher=CHEAP)
         with pytest.raises(Invalid):
-            await accounts.create(pair.host.negotiator, name, role, "x", password)
+            await accounts.create(pair.host.negotiator.transact, name, role, "x", password)
