@@ -13,9 +13,6 @@ from typing import Final, NoReturn
 import click
 import uvloop
 
-from federation.evidence.case import Refuted
-from federation.evidence.verify import verify as verify_dossier
-from federation.wire.evidence import DECODE
 from node import logs, serving, wiring
 from node.config import BadConfig, Config, load, password_from_environment, split_address
 from node.keystore import BadKeys
@@ -23,12 +20,12 @@ from node.outside import StandInRefused, check_production
 from node.services.errors import UseCaseError
 from node.store.database import ForeignFile, StoreUnavailable
 from node.store.migrations import MigrationError
+from node.verify_command import verify
 from node.wiring import HalfAFolder, open_keys
 
 DEFAULT_CONFIG: Final = Path("/etc/lianping/node.toml")
 NOT_SO: Final = 1
 CANNOT: Final = 2
-DOSSIER_BYTES_MAX: Final = 64 * 1024 * 1024  # as federation.evidence.dossier reads
 
 _CONFIG_OPTION = click.option(
     "--config",
@@ -97,29 +94,7 @@ def check_config(config_path: Path) -> None:
     click.echo(f"配置无误 · the configuration is good: {config_path}")
 
 
-@main.command()
-@click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
-def verify(file: Path) -> None:
-    """离线检验卷宗。· Verify a dossier, offline, trusting nobody."""
-    with file.open("rb") as opened:
-        content = opened.read(DOSSIER_BYTES_MAX + 1)
-    try:
-        verdict = verify_dossier(content, DECODE)
-    except Refuted as error:
-        click.echo(f"不成立 · DOES NOT HOLD: {error.zh} · {error}")
-        sys.exit(NOT_SO)
-    host, sub = verdict.parties
-    click.echo(f"成立 · HOLDS: {verdict.project_name} ({verdict.lot_code})")
-    click.echo(f"  协议 · agreement      {verdict.agreement} {verdict.agreement_id[:16]}…")
-    click.echo(f"  主场 · host           {host.name} {host.center}")
-    click.echo(f"  副场 · sub            {sub.name} {sub.center}")
-    click.echo(f"  评委 · members        {verdict.members} ({verdict.representatives} 招标人代表)")
-    for draw in verdict.draws:
-        click.echo(
-            f"  抽取 · draw           {draw.owner}: {draw.invited} → {draw.accepted}, "
-            f"补抽 · replaced {draw.supplements}"
-        )
-    click.echo(f"  消息 · words          {verdict.words}")
+main.add_command(verify)
 
 
 @main.group("stand-in")

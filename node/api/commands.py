@@ -44,6 +44,19 @@ class Commands:
     def __init__(self, negotiator: Negotiator[SqlLedger]) -> None:
         self._negotiator = negotiator
 
+    async def known(self, who: Caller) -> object | None:
+        """What the command of this request came to, if it was carried out before.
+
+        For commands that do something outside before their transaction.
+        """
+        key = KEY.get()
+        if key is None:
+            return None
+        found = await self._negotiator.transact(
+            lambda desk: commands.find(desk.ledger.connection, _subject(who), key.text)
+        )
+        return None if found is None or found.path != key.path else _read(json.loads(found.result))
+
     async def run(self, who: Caller, use_case: Callable[[Desk], T]) -> T:
         """Carry a command out, or answer what it came to before.
 
@@ -61,7 +74,7 @@ class Commands:
                 f"Idempotency-Key 应为1至{MAX_KEY_CHARS}个字符",
                 f"Idempotency-Key has 1 to {MAX_KEY_CHARS} characters",
             )
-        subject = f"{who.role.value}:{who.subject}"
+        subject = _subject(who)
 
         def once(desk: Desk) -> T:
             connection = desk.ledger.connection
@@ -86,6 +99,10 @@ class Commands:
             return result
 
         return await self._negotiator.transact(once)
+
+
+def _subject(who: Caller) -> str:
+    return f"{who.role.value}:{who.subject}"
 
 
 def _write(value: object) -> Any:

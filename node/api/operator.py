@@ -322,9 +322,13 @@ async def decline(parts: NodeParts, who: Operator, agreement: LongIdPath, body: 
     status_code=status.HTTP_202_ACCEPTED,
     summary="开始联合测试 · Start a joint test",
 )
-async def start_test(parts: NodeParts, _: Operator, peer: CenterPath) -> Made:
+async def start_test(parts: NodeParts, who: Operator, peer: CenterPath) -> Made:
     """双方各自检查,结果互换。· Both sides check and exchange what they found."""
-    made = await parts.peering.start_test(center(peer))
+    made = await parts.commands.known(who)
+    if not isinstance(made, bytes):
+        made = await parts.peering.start_test(
+            center(peer), lambda begin: parts.commands.run(who, begin)
+        )
     return Made(id=made.hex())
 
 

@@ -17,6 +17,11 @@ PAUSE_SECONDS: Final = 0.05
 RETRIED: Final = frozenset({502, 503, 504})
 
 
+def connect(base_url: str) -> httpx.Client:
+    """Connections to one API, through no proxy."""
+    return httpx.Client(base_url=base_url, timeout=10.0, trust_env=False)
+
+
 class CallFailed(Exception):
     """The API said no, with a reason for people."""
 
@@ -29,25 +34,20 @@ class Caller:
     """One person's or system's way into one node.
 
     Args:
-        base_url: Of the node's API.
+        http: The connections to the node's API; whoever made them closes them.
         new_key: Makes idempotency keys.
         token: Bearer token, once there is one.
     """
 
-    def __init__(self, base_url: str, new_key: Callable[[], str], token: str = "") -> None:
-        self._http = httpx.Client(base_url=base_url, timeout=10.0, trust_env=False)
+    def __init__(self, http: httpx.Client, new_key: Callable[[], str], token: str = "") -> None:
+        self._http = http
         self._new_key = new_key
         self._token = token
-        self._base_url = base_url
-
-    def close(self) -> None:
-        """Close the connections."""
-        self._http.close()
 
     def log_in(self, path: str, body: Mapping[str, Any]) -> "Caller":
         """The same node with the token that logging in gives."""
         answer = self.post(path, body)
-        return Caller(self._base_url, self._new_key, answer["token"])
+        return Caller(self._http, self._new_key, answer["token"])
 
     def get(self, path: str, **query: object) -> Any:
         """Read. Raises CallFailed."""

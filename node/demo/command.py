@@ -12,7 +12,8 @@ from node.demo.caller import CallFailed
 from node.demo.narrator import Narrator
 from node.demo.nodes import Nodes
 from node.demo.processes import DidNotStart
-from node.demo.story import Story, StoryFailed
+from node.demo.setting import StoryFailed
+from node.demo.story import Story
 from node.demo.told import Told
 
 FAILED: Final = 1

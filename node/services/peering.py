@@ -14,7 +14,6 @@ from typing_extensions import override
 from federation.engine.floor import Said
 from federation.errors import Conflict
 from federation.ids import DIGEST_BYTES, AgreementId, CenterId, ConversationId
-from federation.ports import Unreachable
 from federation.protocol.agreement import AgreementTerms
 from federation.protocol.conversation import Conversation, Word
 from federation.protocol.peering import (
@@ -70,31 +69,30 @@ class Peering(Reaction):
 
     # Use cases
 
-    async def start_test(self, peer: CenterId) -> bytes:
+    async def start_test(self, peer: CenterId, transact: Transact | None = None) -> bytes:
         """Measure our side and begin a joint test with a peer.
+
+        Args:
+            peer: Whom to test with.
+            transact: What begins the test; the node's own transaction if None.
 
         Returns:
             The test's id, 16 bytes.
 
         Raises:
             NotFound: No agreement with the peer is in force.
-            Conflicting: A test is under way, or the peer's node does not answer.
+            Conflicting: A test is under way.
+            Unreachable: The peer's node does not answer now.
         """
         await self._transact(lambda desk: self._testable(desk, peer))
-        try:
-            checks = await self._checks.measure(peer)
-        except Unreachable as error:
-            raise Conflicting(
-                "对方节点没有应答,请检查网络并请对方确认节点在运行",
-                f"the peer's node does not answer ({error}); check the network and call the peer",
-            ) from error
+        checks = await self._checks.measure(peer)
 
         def begin(desk: Desk) -> bytes:
             agreement = self._testable(desk, peer)
             found = Check(AGREEMENT_CHECK, passed=True, measured=agreement.hex())
             return desk.open(peer, None, StartTest(agreement, (*checks, found))).conversation.id
 
-        return await self._transact(begin)
+        return await (transact or self._transact)(begin)
 
     def test(self, desk: Desk, test: bytes) -> JointTestRow:
         """One joint test. Raises NotFound."""

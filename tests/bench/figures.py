@@ -44,12 +44,13 @@ class Figure:
     def ratio(self) -> float:
         """The median of the rounds' ratios: one round beside a noisy neighbour does not count."""
         return median(
-            value / yardstick
-            for value, yardstick in zip(self.values, self.yardsticks, strict=True)
+            value / yardstick for value, yardstick in zip(self.values, self.yardsticks, strict=True)
         )
 
 
-def write_json(path: Path, figures: Sequence[Figure], *, quick: bool, about: dict[str, str]) -> None:
+def write_json(
+    path: Path, figures: Sequence[Figure], *, quick: bool, about: dict[str, str]
+) -> None:
     """Write all figures with what they were measured on."""
     path.parent.mkdir(parents=True, exist_ok=True)
     content = {

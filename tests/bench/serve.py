@@ -16,7 +16,6 @@ import uvloop
 
 from federation.protocol.agreement import AgreementTerms
 from federation.transport.tls import server_credentials
-from federation.trust.keyring import Keyring
 from federation.trust.suite import INTL_1
 from federation.wire.words import DESCRIPTOR, TERMS
 from node.store import migrations
@@ -36,7 +35,9 @@ async def echo(instructions: dict[str, str]) -> AsyncIterator[dict[str, Any]]:
         return raw
 
     server = grpc.aio.server()
-    handler = grpc.unary_unary_rpc_method_handler(same, None, None)
+    handler: grpc.RpcMethodHandler[bytes, bytes] = grpc.unary_unary_rpc_method_handler(
+        same, None, None
+    )
     service, method = ECHO_METHOD.strip("/").split("/")
     server.add_generic_rpc_handlers(
         (grpc.method_handlers_generic_handler(service, {method: handler}),)

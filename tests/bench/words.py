@@ -1,10 +1,13 @@
 """Words as a center sends them, and how a center checks what comes back.
 
 Two kinds of first word: a pool's announcement, which needs no agreement, and a booking's
-Hold, which is checked against one. Both are signed before the clock starts, one signature a
-word: a sender signs as it goes, but it is the hearing node that is measured here.
+Hold, which is checked against one. Both are signed before the clock starts: it is the hearing
+node that is measured here, and it verifies every signature within the measured time, as the
+telling side does with the receipts'. No checkpoint goes along: its cost is one of calls,
+not of words, and greetings carry it anyway.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Final
@@ -33,6 +36,9 @@ from tests.support.grpc_pair import CLOCK, Party
 
 DAY_MS: Final = 86_400_000
 ROOT: Final = bytes(32)
+
+Stated = tuple[str, bytes]
+"""A word's payload type and payload, not signed yet."""
 
 
 @dataclass(frozen=True)
@@ -103,29 +109,40 @@ def terms(host: CenterId, sub: CenterId) -> AgreementTerms:
     )
 
 
-def deliveries(sender: Party, envelopes: list[Envelope], per_call: int) -> list[Delivery]:
-    """Put signed words into calls; a rest that does not fill a call is left out."""
+def deliveries(sender: Party, stated: Sequence[Stated], per_call: int) -> list[Delivery]:
+    """Sign words and put them into calls as the outbox does: one signature a call."""
+    starts = range(0, len(stated), per_call)
+    return [
+        _delivery(sender, sender.identity.sign(stated[start : start + per_call]))
+        for start in starts
+    ]
+
+
+def apart(sender: Party, stated: Sequence[Stated], per_call: int) -> list[Delivery]:
+    """The same with a signature for each word: what a peer may do that wants to be costly."""
     made = []
-    for start in range(0, len(envelopes) - per_call + 1, per_call):
-        batch = envelopes[start : start + per_call]
-        digest = partial(envelope_hash, sender.identity.digests)
-        made.append(
-            Delivery(
-                encode_delivery(batch, Witnessing()),
-                tuple(digest(envelope.payload_type, envelope.payload) for envelope in batch),
-            )
-        )
+    for start in range(0, len(stated), per_call):
+        signed = [sender.identity.sign([one])[0] for one in stated[start : start + per_call]]
+        made.append(_delivery(sender, signed))
     return made
 
 
-def announcements(sender: Party, peer: CenterId, count: int) -> list[Envelope]:
-    """Signed announcements, each the first word of a conversation of its own."""
-    return [sender.says(peer, announcement()) for _ in range(count)]
+def _delivery(sender: Party, envelopes: list[Envelope]) -> Delivery:
+    digest = partial(envelope_hash, sender.identity.digests)
+    return Delivery(
+        encode_delivery(envelopes, Witnessing()),
+        tuple(digest(envelope.payload_type, envelope.payload) for envelope in envelopes),
+    )
 
 
-def holds(sender: Party, peer: CenterId, count: int, agreement: bytes) -> list[Envelope]:
-    """Signed Holds, each the first word of a booking of its own."""
-    return [sender.says(peer, hold(sender, peer), agreement_id=agreement) for _ in range(count)]
+def announcements(sender: Party, peer: CenterId, count: int) -> list[Stated]:
+    """Announcements, each the first word of a conversation of its own."""
+    return [sender.stated(peer, announcement()) for _ in range(count)]
+
+
+def holds(sender: Party, peer: CenterId, count: int, agreement: bytes) -> list[Stated]:
+    """Holds, each the first word of a booking of its own."""
+    return [sender.stated(peer, hold(sender, peer), agreement_id=agreement) for _ in range(count)]
 
 
 class Teller:

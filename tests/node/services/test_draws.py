@@ -24,7 +24,6 @@ from node.services.draws import Draws
 from node.services.errors import Conflicting
 from node.services.house import Desk
 from node.services.pool_announcements import PoolAnnouncements
-from node.store import draws as draw_rows
 from tests.support import planning
 from tests.support.pair import Center, Furniture, Mute, TwoCenters, two_centers
 

@@ -9,6 +9,7 @@ import pytest
 from adapters.errors import Unreachable as OutsideUnreachable
 from federation.ids import CenterId
 from federation.lottery.pool import PoolMember, build_pool, strata_root
+from federation.ports import Unreachable
 from federation.protocol.conversation import Kind
 from federation.protocol.peering import TEST_LASTS_MS, AnnouncePool, Check, StartTest, Stratum
 from federation.trust.suite import INTL_1, unseal
@@ -245,7 +246,7 @@ async def test_without_an_agreement_there_is_nothing_to_test(office: Office) -> 
 async def test_a_peer_that_is_away_is_reported_at_once(office: Office) -> None:
     await office.pair.agree()
     office.pair.cut()
-    with pytest.raises(Conflicting, match="does not answer"):
+    with pytest.raises(Unreachable, match="lost"):
         await office.test()
     assert await office.pair.host.sql("SELECT count(*) FROM said") == [(0,)]
 
