@@ -145,4 +145,4 @@ def test_an_example_configuration_has_a_credit_code_that_adds_up(path: Path) -> 
 def test_the_node_reads_an_example_configuration(path: Path) -> None:
     from node import config  # noqa: PLC0415 - only this test needs the whole node
 
-    assert config.load(path)
+    assert config.load(path).center.name

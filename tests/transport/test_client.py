@@ -1,3 +1,5 @@
+"""The client side: pinned channels, deadlines, and errors that become ``Unreachable``."""
+
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager

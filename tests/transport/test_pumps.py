@@ -1,3 +1,5 @@
+"""The pumps: loops that wake, rest, and come back after a failure."""
+
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager

@@ -1,3 +1,5 @@
+"""The server side: what each method answers to what, over real mutual TLS."""
+
 import asyncio
 import threading
 

@@ -1,3 +1,5 @@
+"""Certificates and credentials: who is let in by a pinned key."""
+
 import datetime as dt
 
 import grpc

@@ -4,6 +4,7 @@ import hashlib
 import json
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import pytest
@@ -265,11 +266,16 @@ async def test_a_leave_makes_a_new_list_from_the_still_sealed_ranking(table: Tab
     assert (leaving.draw.hex(), 2) in table.exchange.lists
 
 
+def _close(draws: Draws, booking: bytes, desk: Desk) -> None:
+    draws.close_all(desk, booking)
+
+
 async def test_closing_lets_the_owner_recompute_the_draw(table: Table) -> None:
     await table.start()
 
     for board in (table.host, table.sub):
-        await board.center.do(lambda desk, b=board: b.draws.close_all(desk, table.booking))
+        draws = board.draws
+        await board.center.do(partial(_close, draws, table.booking))
     await table.turn()
 
     for board in (table.host, table.sub):
