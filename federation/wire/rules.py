@@ -242,7 +242,7 @@ _RULES: Final[Mapping[str, Rule]] = MappingProxyType(
         "envelope_hash": Rule(_DIGEST),
         "index": Rule(_COUNT),
         "InclusionAnswer.items": Rule(_flag, at_most=2_048),
-    "Inclusion.entry": Rule(_at_most(1_024)),
+        "Inclusion.entry": Rule(_at_most(1_024)),
         "path": Rule(_DIGEST, at_most=64),
         "checkpoint": Rule(_at_most(65_536)),
         "conversation_id": Rule(_ID),
