@@ -35,9 +35,8 @@ async def echo(instructions: dict[str, str]) -> AsyncIterator[dict[str, Any]]:
         return raw
 
     server = grpc.aio.server()
-    handler: grpc.RpcMethodHandler[bytes, bytes] = grpc.unary_unary_rpc_method_handler(
-        same, None, None
-    )
+    handler: grpc.RpcMethodHandler[bytes, bytes]
+    handler = grpc.unary_unary_rpc_method_handler(same, None, None)
     service, method = ECHO_METHOD.strip("/").split("/")
     server.add_generic_rpc_handlers(
         (grpc.method_handlers_generic_handler(service, {method: handler}),)
