@@ -18,6 +18,7 @@ from federation.errors import (
     NoAgreement,
     OutOfTurn,
 )
+from federation.evidence.entry import log_entry
 from federation.ids import OPAQUE_ID_BYTES, AgreementId, CenterId, ConversationId
 from federation.ports import HeardWord, Ledger, Random, SaidWord
 from federation.protocol import agreement as agreements
@@ -172,7 +173,7 @@ class Floor(Generic[L]):
         after = replace(after, said_hash=digest)
         self.ledger.put_conversation(after, self.now_ms)
         self.ledger.append_log(
-            leaf_data("out", conversation.peer, kind, digest, b"", self.now_ms), digest
+            log_entry("out", conversation.peer, kind, digest, b"", self.now_ms), digest
         )
         self.ledger.put_said(
             SaidWord(
@@ -333,7 +334,7 @@ class Floor(Generic[L]):
         kind = visitor.envelope.payload_type
         self.ledger.put_conversation(after, self.now_ms)
         self.ledger.append_log(
-            leaf_data(
+            log_entry(
                 "in",
                 CenterId(statement.sender),
                 kind,
@@ -379,14 +380,6 @@ class Floor(Generic[L]):
             )
         )
         return payload, receipt
-
-
-def leaf_data(
-    direction: str, peer: CenterId, kind: str, word: bytes, receipt: bytes, at_ms: int
-) -> bytes:
-    """One entry of the evidence log: no personal data, only hashes, a type and a time."""
-    head, middle, tail = _leaf_frame(direction, peer, kind)
-    return f'{{"at":{at_ms}{head}{receipt.hex()}{middle}{word.hex()}{tail}'.encode()
 
 
 @lru_cache(maxsize=1_024)  # a few words of a few peers; JSON's escaping is worth doing once

@@ -124,16 +124,6 @@ class Sealed:
     signature: bytes
 
 
-def log_entry(
-    direction: str, peer: str, kind: str, word: bytes, receipt: bytes, at_ms: int
-) -> bytes:
-    """The data of one leaf of a center's evidence log: what ``Floor`` appends for a word."""
-    return (
-        f'{{"at":{at_ms:d},"dir":"{direction}","peer":"{peer}","receipt":"{receipt.hex()}",'
-        f'"type":"{kind}","v":1,"word":"{word.hex()}"}}'
-    ).encode()
-
-
 def write(dossier: Dossier, signer: Signer) -> bytes:
     """The file, sealed with the maker's message key."""
     text = json.dumps(_document(dossier), ensure_ascii=False, indent=1, sort_keys=True)

@@ -22,9 +22,9 @@ from federation.evidence.dossier import (
     Line,
     Sealed,
     Transcript,
-    log_entry,
     read,
 )
+from federation.evidence.entry import log_entry
 from federation.evidence.evaluation import Findings, examine
 from federation.evidence.replay import Replay
 from federation.evidence.shape import Misshapen

@@ -7,20 +7,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from federation.engine.floor import leaf_data
 from federation.evidence.dossier import (
     DOSSIER_TYPE,
     HEADER,
     Dossier,
     Moment,
     Opened,
-    log_entry,
     read,
     seal,
     write,
 )
 from federation.evidence.shape import Misshapen
-from federation.ids import CenterId
 from federation.protocol.session import ArchiveItem
 from federation.trust.envelope import verify_alone
 from federation.trust.keys import public_ed25519
@@ -152,18 +149,3 @@ def test_whatever_comes_is_read_or_refused(noise: bytes) -> None:
     ):
         with pytest.raises(Misshapen):
             read(file)
-
-
-@given(
-    st.sampled_from(["in", "out"]),
-    st.binary(min_size=32, max_size=32),
-    st.binary(max_size=32),
-    st.integers(0, 2**53),
-)
-def test_a_log_entry_is_what_the_floor_appends(
-    direction: str, word: bytes, receipt: bytes, at_ms: int
-) -> None:
-    peer = "lp1" + "a" * 32
-    kind = "application/vnd.lianping.v1.booking.Hold+protobuf"
-    expected = leaf_data(direction, CenterId(peer), kind, word, receipt, at_ms)
-    assert log_entry(direction, peer, kind, word, receipt, at_ms) == expected

@@ -1,0 +1,25 @@
+"""One entry of a center's evidence log, byte for byte.
+
+A leaf holds no personal data: which word, by its envelope's hash, to or from whom, of what
+type, with which receipt, and when. Both who writes the log and who verifies it later make
+the leaf from here.
+"""
+
+
+def log_entry(
+    direction: str, peer: str, kind: str, word: bytes, receipt: bytes, at_ms: int
+) -> bytes:
+    """The data of one leaf, as JSON without blanks and with sorted keys.
+
+    Args:
+        direction: ``out`` for a word of ours, ``in`` for one that we heard.
+        peer: The other center's id.
+        kind: The word's payload type, one of the vocabulary's.
+        word: The envelope's hash, 32 bytes.
+        receipt: The hash of the receipt that we gave, 32 bytes; empty for a word of ours.
+        at_ms: When it was said or heard, unix milliseconds by the log's owner.
+    """
+    return (
+        f'{{"at":{at_ms:d},"dir":"{direction}","peer":"{peer}","receipt":"{receipt.hex()}",'
+        f'"type":"{kind}","v":1,"word":"{word.hex()}"}}'
+    ).encode()
