@@ -105,6 +105,14 @@ def exclusion_commitment(digests: Digests, salt: bytes, excluded: Sequence[str])
     return digests.tagged("excl", salt, *(uscc.encode() for uscc in sorted(set(excluded))))
 
 
+def asked(word: RequestDraw | Open) -> tuple[object, ...]:
+    """What a request and its ``Open`` must have in common: which draw it is."""
+    return (
+        word.booking_id, word.pool, word.epoch, word.slots, word.bid_deadline_ms,
+        word.evaluation_start_ms, word.exclusion_commitment,
+    )  # fmt: skip
+
+
 def audit(
     digests: Digests,
     transcript: Sequence[Spoken],
@@ -192,19 +200,8 @@ class _Auditor:
         return spoken.sender, spoken.payload, spoken.word
 
     def _check_opening(self, opening: Open, request: RequestDraw | None) -> None:
-        if request is not None:
-            asked = (
-                request.booking_id, request.pool, request.epoch, request.slots,
-                request.bid_deadline_ms, request.evaluation_start_ms,
-                request.exclusion_commitment,
-            )  # fmt: skip
-            opened = (
-                opening.booking_id, opening.pool, opening.epoch, opening.slots,
-                opening.bid_deadline_ms, opening.evaluation_start_ms,
-                opening.exclusion_commitment,
-            )  # fmt: skip
-            if asked != opened:
-                _refute("V2", "Open opens another draw than the owner requested")
+        if request is not None and asked(request) != asked(opening):
+            _refute("V2", "Open opens another draw than the owner requested")
         pool = self._announcement
         if (opening.pool, opening.epoch, opening.root) != (pool.pool, pool.epoch, pool.root):
             _refute("V3", "Open names another pool than the one announced")

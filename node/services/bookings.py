@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import Final
 
 from federation.engine.floor import Said
-from federation.errors import Malformed, OutOfScope, SeatsTaken, TooLate
+from federation.errors import Malformed, OutOfScope, OutOfTurn, SeatsTaken, TooLate
 from federation.ids import CenterId
 from federation.protocol import booking
 from federation.protocol.agreement import AgreementTerms
@@ -165,8 +165,11 @@ class Bookings:
     ) -> None:
         """Refuse a Hold that we cannot or need not keep, or a decision on another bundle."""
         del statement
-        if isinstance(word, Hold) and conversation.phase == booking.NEW:
-            self._admit_hold(desk, conversation, word)
+        if isinstance(word, Hold):
+            if bookings.get(desk.ledger.connection, conversation.id) is not None:
+                raise OutOfTurn("this Hold was heard before")  # the table lets it follow an abort
+            if conversation.phase == booking.NEW:
+                self._admit_hold(desk, conversation, word)
         elif isinstance(word, Decide):
             row = bookings.get(desk.ledger.connection, conversation.id)
             if row is not None and row.bundle != word.bundle_id:
@@ -251,6 +254,9 @@ class Bookings:
         assert conversation.agreement is not None, "the floor checks that there is one"
         terms = desk.ledger.agreement(conversation.agreement)
         assert terms is not None, "the floor checks that it is active"
+        if bundles.get(desk.ledger.connection, conversation.id) is not None:
+            # Seats are held under these ids: an abort would give back those of the bundle.
+            raise Malformed("the conversation has the id of a bundle of ours; choose another")
         us = desk.identity.center
         if us not in hold.participants or conversation.peer in hold.participants:
             raise Malformed("participants are the subs: you name us, and not yourself")
@@ -271,6 +277,8 @@ class Bookings:
                 clause="seats",
                 alternative=f"seats={MAX_SEATS}",
             )
+        if len({need.specialty for need in hold.experts}) < len(hold.experts):
+            raise Malformed("one specialty appears twice; merge the numbers")
         if sum(need.count for need in hold.experts) > hold.seats:
             raise Malformed("there are fewer seats than experts")
         try:

@@ -6,38 +6,46 @@ the word is next is the table's affair, whether a step fits the walk is the lott
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Final
 
+from federation.engine.identity import SKEW_MS
 from federation.errors import (
     Conflict,
     Malformed,
     OutOfScope,
+    OutOfTurn,
     Refused,
     TooEarly,
     TooLate,
 )
 from federation.lottery import audit, ranking
 from federation.lottery.audit import DrawRefuted, Spoken
+from federation.protocol import booking
 from federation.protocol import draw as words
 from federation.protocol.agreement import AgreementTerms, draw_opens_ms
-from federation.protocol.booking import CONFIRMED, Hold
-from federation.protocol.conversation import Conversation, Word
+from federation.protocol.booking import Hold
+from federation.protocol.conversation import Conversation, Phase, Role, Word
 from federation.protocol.draw import (
     AcceptDraw,
     Close,
+    Fault,
     Open,
     RequestDraw,
     Reveal,
     Slot,
 )
 from federation.protocol.peering import AnnouncePool
-from federation.wire.envelopes import Statement
+from federation.wire.envelopes import Statement, decode_statement
 from node.domain.workday import SHANGHAI
 from node.services.draw_files import DrawFiles
 from node.services.draw_view import DrawView, view
 from node.services.errors import Conflicting
 from node.services.house import Desk
-from node.store import bookings, draws, pools
+from node.store import bookings, draws, pools, transcripts
 from node.store.draws import DrawRow
+
+CLOSE_GRACE_MS: Final = 2 * SKEW_MS
+"""A host whose clock is ahead may start so much early by the clock of the sub that closes."""
 
 
 class DrawRules:
@@ -48,7 +56,10 @@ class DrawRules:
 
     def admit_request(self, desk: Desk, conversation: Conversation, word: RequestDraw) -> None:
         """May the owner request this draw of us? Raises FederationError."""
-        self._check_booking(desk, conversation, word.booking_id, word.evaluation_start_ms)
+        self._check_booking(
+            desk, conversation, word.booking_id, word.evaluation_start_ms, role=booking.SUB
+        )
+        self._check_first(desk, word.booking_id, conversation.peer)
         announced = pools.announcement(
             desk.ledger.connection,
             conversation.peer,
@@ -63,7 +74,18 @@ class DrawRules:
 
     def admit_open(self, desk: Desk, conversation: Conversation, word: Open) -> None:
         """May the sealer open this draw of our pool? Raises FederationError."""
-        hold = self._check_booking(desk, conversation, word.booking_id, word.evaluation_start_ms)
+        if conversation.phase == words.NEW:
+            hold = self._check_booking(
+                desk, conversation, word.booking_id, word.evaluation_start_ms, role=booking.SUB
+            )
+            if word.slots != tuple(Slot(need.specialty, need.count) for need in hold.experts):
+                raise OutOfScope("the slots are not those of the confirmed booking")
+            self._check_first(desk, word.booking_id, desk.identity.center)
+        else:
+            self._check_requested(desk, conversation, word)
+            self._check_booking(
+                desk, conversation, word.booking_id, word.evaluation_start_ms, role=booking.HOST
+            )
         if word.contributors != (desk.identity.center, conversation.peer):
             raise Malformed("contributors must be the owner and the sealer", clause="V6")
         announced = pools.announcement(
@@ -75,24 +97,6 @@ class DrawRules:
         )
         if announced is None or announced.root != word.root:
             raise OutOfScope("this pool, epoch and root were not announced by us", clause="V4")
-        rows = draws.of_booking(desk.ledger.connection, word.booking_id)
-        if conversation.phase == words.REQUESTED:
-            row = next(row for row in rows if row.id == conversation.id)
-            request = self._files.view(desk, row).request
-            assert request is not None, "a requested draw has its request"
-            if (word.pool, word.epoch, word.slots, word.exclusion_commitment) != (
-                request.pool,
-                request.epoch,
-                request.slots,
-                request.exclusion_commitment,
-            ):
-                raise Refused("the draw differs from what was requested")
-        else:
-            needs = tuple(Slot(need.specialty, need.count) for need in hold.experts)
-            if word.slots != needs:
-                raise OutOfScope("the slots are not those of the confirmed booking")
-            if any(self._files.owner(desk, row) == desk.identity.center for row in rows):
-                raise Refused("this booking's draw from our pool was opened before", clause="V2")
         self._check_pool(desk, conversation, announced, word.slots)
         self._admit_window(desk, conversation, word.bid_deadline_ms, word.evaluation_start_ms)
 
@@ -105,8 +109,9 @@ class DrawRules:
             raise Refused("there is no such draw")
         seen = self._files.view(desk, row)
         digests = desk.identity.digests
+        if seen.opening is None:  # the table lets any step be heard after a Fault
+            raise OutOfTurn("the draw was never opened")
         if isinstance(word, AcceptDraw):
-            assert seen.opening is not None, "only an opened draw is accepted"
             view(
                 digests,
                 [*seen.spoken, Spoken(conversation.peer, b"", word)],
@@ -115,11 +120,38 @@ class DrawRules:
         elif isinstance(word, Reveal):
             self._check_value(desk, seen, conversation.peer, word.value)
         elif isinstance(word, Close):
+            self._check_started(seen.opening, statement)
             self._check_value(desk, seen, conversation.peer, word.value)
             self._audit_close(desk, row, seen, conversation, word)
         elif seen.walk is not None:
             # The step chain takes the payload; whether the step fits does not depend on it.
             seen.walk.heard(word, statement.body)
+
+    def admit_fault(
+        self, desk: Desk, conversation: Conversation, word: Fault, statement: Statement
+    ) -> None:
+        """Was anything overdue, on the clock of the side whose deadline it is? Raises Refused.
+
+        Counted from the last words that the sender knew of: by the two clocks at most
+        ``SKEW_MS`` later than they say.
+        """
+        if conversation.phase in words.DRAW.over:
+            return  # it crossed our own Fault or the Close
+        wait = words.DRAW.waits.get(Phase(word.phase))
+        if wait is None or wait.authority != words.DRAW.other(conversation.role):
+            raise Refused(f"it is not for you to let {word.phase!r} pass", clause="authority")
+        since_ms = max(
+            (
+                decode_statement(line.payload).sent_at_ms
+                for line in transcripts.of_conversation(desk.ledger.connection, conversation.id)
+                if not line.ours or line.hash == statement.answers_hash
+            ),
+            default=statement.sent_at_ms,
+        )
+        if statement.sent_at_ms < since_ms + wait.limit_ms - SKEW_MS:
+            raise Refused(
+                f"nothing is overdue: {word.phase} lasts {wait.limit_ms} ms", clause="limit"
+            )
 
     def check_window(
         self, desk: Desk, terms: AgreementTerms, bid_deadline_ms: int, start_ms: int
@@ -134,16 +166,48 @@ class DrawRules:
             )
 
     def _check_booking(
-        self, desk: Desk, conversation: Conversation, booking: bytes, start_ms: int
+        self,
+        desk: Desk,
+        conversation: Conversation,
+        booking_id: bytes,
+        start_ms: int,
+        *,
+        role: Role,
     ) -> Hold:
-        leg = bookings.get(desk.ledger.connection, booking)
+        leg = bookings.get(desk.ledger.connection, booking_id)
         if leg is None or leg.peer != conversation.peer or leg.agreement != conversation.agreement:
             raise Refused("a draw needs a booking between the two centers")
-        if leg.phase != CONFIRMED:
+        if leg.role != role:
+            raise Refused("only the host of a booking starts its draws")
+        if leg.phase != booking.CONFIRMED:
             raise Conflict(f"the booking is {leg.phase}, not CONFIRMED")
         if leg.start_ms != start_ms:
             raise OutOfScope("evaluation_start_ms is not the start of the booking")
         return leg.hold
+
+    def _check_requested(self, desk: Desk, conversation: Conversation, word: Open) -> None:
+        """Is this the draw that we requested, and opened for the first time?"""
+        seen = self._files.view(desk, self._files.row(desk, conversation.id))
+        if seen.request is None or seen.opening is not None:
+            raise Refused("the draw was opened before", clause="V2")
+        if audit.asked(word) != audit.asked(seen.request):
+            raise Refused("the draw differs from what was requested", clause="V2")
+
+    def _check_first(self, desk: Desk, booking_id: bytes, owner: str) -> None:
+        """From each pool a booking is drawn for once: nobody draws again until it likes it."""
+        rows = draws.of_booking(desk.ledger.connection, booking_id)
+        if any(self._files.owner(desk, row) == owner for row in rows):
+            raise Refused(f"a draw from the pool of {owner} was opened before", clause="V2")
+
+    def _check_started(self, opening: Open, statement: Statement) -> None:
+        """The order stays secret until the evaluation starts."""
+        start_ms = opening.evaluation_start_ms
+        if statement.sent_at_ms < start_ms - CLOSE_GRACE_MS:
+            raise TooEarly(
+                "the order stays sealed until the evaluation starts",
+                clause="evaluation_start_ms",
+                alternative=f"at_ms>={start_ms}",
+            )
 
     def _check_pool(
         self,
@@ -158,6 +222,8 @@ class DrawRules:
         since = pools.announced_at_ms(desk.ledger.connection, announced, conversation.peer)
         if since is None or desk.now_ms - since < terms.pool_min_age_ms:
             raise TooEarly("the pool was announced too recently", clause="pool_min_age_ms")
+        if len({slot.specialty for slot in slots}) < len(slots):
+            raise Malformed("one specialty has two slots; merge them", clause="V2")
         known = {stratum.specialty: stratum.size for stratum in announced.strata}
         lacking = [slot.specialty for slot in slots if known.get(slot.specialty, 0) < slot.count]
         if lacking:

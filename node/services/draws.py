@@ -252,7 +252,7 @@ class Draws(Reaction):
         elif isinstance(word, Open):
             self._rules.admit_open(desk, conversation, word)
         elif isinstance(word, Fault):
-            return
+            self._rules.admit_fault(desk, conversation, word, statement)
         else:
             self._rules.admit_step(desk, conversation, word, statement)
 
@@ -267,6 +267,8 @@ class Draws(Reaction):
     @override
     def heard(self, desk: Desk, spoken: Said) -> None:
         word, conversation = spoken.word, spoken.conversation
+        if conversation.phase in words.DRAW.over:
+            return  # it crossed a Fault or the Close: nothing follows from it
         if isinstance(word, RequestDraw):
             self._moves.begin(desk, spoken, word.booking_id, word.pool, word.epoch)
             announced = self._files.announced(desk, self._files.row(desk, conversation.id))

@@ -272,6 +272,7 @@ def _close(draws: Draws, booking: bytes, desk: Desk) -> None:
 
 async def test_closing_lets_the_owner_recompute_the_draw(table: Table) -> None:
     await table.start()
+    table.pair.watch.now_ms = planning.WINDOW.start_ms
 
     for board in (table.host, table.sub):
         draws = board.draws

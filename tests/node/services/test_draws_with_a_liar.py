@@ -1,0 +1,286 @@
+"""Draws with a peer that lies or is late: signed words that are well-formed and wrong.
+
+Whatever it says, it gets a signed receipt; nothing that it says can make the other node fail,
+since it would deliver the word again for ever.
+"""
+
+from dataclasses import replace
+from typing import Final
+
+import pytest
+
+from federation.protocol import draw as words
+from federation.protocol.booking import ExpertNeed, Hold, SelectionMode
+from federation.protocol.conversation import Phase
+from federation.protocol.draw import (
+    AcceptDraw,
+    Close,
+    Fault,
+    Listing,
+    Open,
+    RequestDraw,
+    Slot,
+)
+from federation.wire.envelopes import Outcome, Receipt, decode_statement
+from federation.wire.words import PAYLOAD_TYPES, decode_word
+from tests.node.services.test_draws import Table, table
+from tests.support import planning
+from tests.support.liar import Liar
+from tests.support.pair import Center
+
+__all__ = ["table"]
+
+NEW_ID: Final = bytes(range(16))
+ROUNDS: Final = 400  # a draw of five experts takes some eighty
+WAITS: Final = [  # (who lets the phase pass, as what, in which phase)
+    ("host", words.OWNER, words.REQUESTED),
+    ("host", words.SEALER, words.OPENED),
+    ("host", words.SEALER, words.COMMITTED),
+    ("host", words.OWNER, words.WALKING),
+    ("host", words.SEALER, words.ASKED),
+    ("host", words.SEALER, words.INVITED),
+    ("sub", words.SEALER, words.OPENED),
+    ("sub", words.OWNER, words.HALF),
+    ("sub", words.SEALER, words.COMMITTED),
+    ("sub", words.OWNER, words.WALKING),
+    ("sub", words.SEALER, words.ASKED),
+    ("sub", words.SEALER, words.INVITED),
+]
+
+
+def refused_as(receipt: Receipt, reason: str) -> bool:
+    return (receipt.outcome, receipt.reason) == (Outcome.REFUSED, reason)
+
+
+async def agreement_of(center: Center) -> bytes:
+    ((agreement,),) = await center.sql("SELECT id FROM agreement")
+    return bytes(agreement)
+
+
+async def the_draw(center: Center, role: str) -> bytes:
+    ((draw,),) = await center.sql("SELECT conversation FROM draw WHERE role = ?", role)
+    return bytes(draw)
+
+
+async def reach(table: Table, center: Center, role: str, phase: str) -> bytes:
+    """Let the draws go on until one is in a phase at a center; answers its id."""
+    pair = table.pair
+    await table.host.center.do(
+        lambda desk: table.host.draws.start(desk, table.project, planning.AGENCY)
+    )
+    for _ in range(ROUNDS):
+        found = await center.sql(
+            "SELECT d.conversation FROM draw d JOIN conversation c ON c.id = d.conversation"
+            " WHERE d.role = ? AND c.phase = ?",
+            role,
+            phase,
+        )
+        if found:
+            return bytes(found[0][0])
+        for at in pair.centers:
+            if await at.outbox.deliver(pair.other(at).id) or await at.errands.run_due():
+                break
+            await at.outbox.greet(pair.other(at).id)
+    raise AssertionError(f"no draw of {center.name} as {role} was ever {phase}")
+
+
+async def words_of(center: Center, draw: bytes, name: str) -> list[bytes]:
+    rows = await center.sql(
+        "SELECT payload FROM said WHERE conversation = ? AND payload_type LIKE ?",
+        draw,
+        f"%draw.{name}+%",
+    )
+    return [bytes(raw) for (raw,) in rows]
+
+
+@pytest.mark.parametrize(("name", "role", "phase"), WAITS)
+async def test_a_fault_may_cross_any_word(table: Table, name: str, role: str, phase: str) -> None:
+    pair = table.pair
+    waiting = pair.host if name == "host" else pair.sub
+    draw = await reach(table, waiting, role, phase)
+
+    # Nothing is delivered while the deadline passes; then everything at once.
+    pair.watch.pass_ms(words.DRAW.waits[Phase(phase)].limit_ms)
+    await waiting.alarms.ring()
+    await pair.settle()
+
+    assert await waiting.phase(draw) == words.VOID
+    for center in pair.centers:
+        assert center.outbox.link(pair.other(center).id).last_error == ""
+        assert await center.sql("SELECT count(*) FROM said WHERE receipt IS NULL") == [(0,)]
+        assert await center.phase(draw) in {words.VOID, "REFUSED"}
+
+
+@pytest.mark.parametrize(("name", "role", "phase"), WAITS)
+async def test_a_fault_before_anything_is_overdue_is_refused(
+    table: Table, name: str, role: str, phase: str
+) -> None:
+    pair = table.pair
+    hasty = pair.host if name == "host" else pair.sub
+    draw = await reach(table, hasty, role, phase)
+    victim = pair.other(hasty)
+    pair.wire.replies_lost = True  # what it has said so far is heard, but not answered
+    await hasty.outbox.deliver(victim.id)
+    pair.restore()
+    before = await victim.phase(draw)
+
+    receipt = await Liar(hasty, victim).tell(draw, Fault(phase, "I do not like it"))
+
+    assert refused_as(receipt, "NOT_ALLOWED")
+    assert await victim.phase(draw) == before
+
+
+@pytest.mark.parametrize("phase", [words.WALKING, "no phase", words.SEALED])
+async def test_only_the_side_whose_deadline_it_is_may_say_fault(table: Table, phase: str) -> None:
+    draw = await reach(table, table.pair.host, words.SEALER, words.SEALED)
+    table.pair.watch.pass_ms(61 * 86_400_000)
+
+    receipt = await Liar(table.pair.host, table.pair.sub).tell(draw, Fault(phase, "late"))
+
+    assert refused_as(receipt, "NOT_ALLOWED")
+
+
+def a_request(table: Table, **changes: object) -> RequestDraw:
+    usual = RequestDraw(
+        booking_id=table.booking,
+        pool="experts",
+        epoch="2026-05",
+        slots=(Slot("A0803", 1),),
+        bid_deadline_ms=planning.TOMORROW_NINE - 3_600_000,
+        evaluation_start_ms=planning.TOMORROW_NINE,
+    )
+    return replace(usual, **changes)  # type: ignore[arg-type]
+
+
+async def test_an_owner_cannot_draw_again_until_it_likes_the_list(table: Table) -> None:
+    await table.start()
+    liar = Liar(table.pair.host, table.pair.sub)
+
+    receipt = await liar.tell(NEW_ID, a_request(table), await agreement_of(table.pair.sub))
+
+    assert refused_as(receipt, "NOT_ALLOWED")
+    assert receipt.clause == "V2"
+    assert await table.sub.center.sql("SELECT count(*) FROM draw") == [(2,)]
+
+
+async def test_a_sub_cannot_start_a_draw(table: Table) -> None:
+    liar = Liar(table.pair.sub, table.pair.host)
+    agreement = await agreement_of(table.pair.host)
+    (announced,) = await table.pair.host.sql(
+        "SELECT root FROM pool_announcement WHERE owner = ?", table.pair.host.id
+    )
+    opening = Open(
+        booking_id=table.booking,
+        sequence=1,
+        pool="experts",
+        epoch="2026-05",
+        root=announced[0],
+        slots=(Slot("A0803", 2), Slot("A0801", 1)),
+        contributors=(table.pair.host.id, table.pair.sub.id),
+        bid_deadline_ms=planning.TOMORROW_NINE - 3_600_000,
+        evaluation_start_ms=planning.TOMORROW_NINE,
+    )
+
+    assert refused_as(await liar.tell(NEW_ID, a_request(table), agreement), "NOT_ALLOWED")
+    assert refused_as(await liar.tell(NEW_ID[::-1], opening, agreement), "NOT_ALLOWED")
+    assert await table.host.center.sql("SELECT count(*) FROM draw") == [(0,)]
+
+
+async def test_one_specialty_in_two_slots_is_refused(table: Table) -> None:
+    """The same entry could be invited twice."""
+    liar = Liar(table.pair.host, table.pair.sub)
+    twice = a_request(table, slots=(Slot("A0803", 1), Slot("A0803", 1)))
+
+    receipt = await liar.tell(NEW_ID, twice, await agreement_of(table.pair.sub))
+
+    assert refused_as(receipt, "MALFORMED")
+
+
+async def test_a_hold_that_names_a_specialty_twice_is_refused(table: Table) -> None:
+    hold = Hold(
+        bundle_id=NEW_ID,
+        participants=(table.pair.sub.id,),
+        start_ms=planning.TOMORROW_NINE,
+        end_ms=planning.TOMORROW_NINE + 3_600_000,
+        seats=2,
+        equipment=(),
+        overnight=False,
+        project_kind="A",
+        experts=(ExpertNeed("A0803", 1), ExpertNeed("A0803", 1)),
+        selection=SelectionMode.CHOSEN,
+    )
+
+    receipt = await Liar(table.pair.host, table.pair.sub).tell(
+        NEW_ID, hold, await agreement_of(table.pair.sub)
+    )
+
+    assert refused_as(receipt, "MALFORMED")
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"booking_id": NEW_ID},
+        {"bid_deadline_ms": planning.TOMORROW_NINE - 1},
+        {"slots": (Slot("A0803", 1),)},
+        {"exclusion_commitment": b""},
+    ],
+)
+async def test_an_open_must_be_of_the_draw_that_was_requested(
+    table: Table, changes: dict[str, object]
+) -> None:
+    host, sub = table.pair.centers
+    table.pair.wire.replies_lost = True  # the sub has opened; the host has not heard of it
+    await host.do(lambda desk: table.host.draws.start(desk, table.project, planning.AGENCY))
+    await host.outbox.deliver(sub.id)
+    table.pair.restore()
+    draw = await the_draw(host, words.OWNER)
+    (payload,) = await words_of(sub, draw, "Open")
+    honest = decode_word(PAYLOAD_TYPES[Open], decode_statement(payload).body)
+    assert isinstance(honest, Open)
+
+    receipt = await Liar(sub, host).tell(draw, replace(honest, **changes))  # type: ignore[arg-type]
+
+    assert refused_as(receipt, "NOT_ALLOWED")
+    assert await host.phase(draw) == words.REQUESTED
+
+
+async def test_an_order_is_not_opened_before_the_evaluation_starts(table: Table) -> None:
+    await table.start()
+    host, sub = table.pair.centers
+    draw = await the_draw(host, words.SEALER)
+    await host.do(lambda desk: table.host.draws.close_all(desk, table.booking))
+
+    await host.outbox.deliver(sub.id)
+
+    _, receipt = sub.listener.receipts[-1]
+    assert refused_as(receipt, "TOO_EARLY")
+    assert await sub.phase(draw) == words.SEALED
+
+
+async def test_a_step_in_a_draw_that_was_never_opened_is_refused(table: Table) -> None:
+    """The owner refuses the Open, but only after its own Fault."""
+    host, sub = table.pair.centers
+    table.pair.wire.replies_lost = True
+    await host.do(lambda desk: table.host.draws.start(desk, table.project, planning.AGENCY))
+    await host.outbox.deliver(sub.id)
+    table.pair.restore()
+    draw = await the_draw(host, words.OWNER)
+    liar = Liar(host, sub)
+    table.pair.watch.pass_ms(words.MACHINE_MS)
+    assert (await liar.tell(draw, Fault(words.REQUESTED, "late"))).outcome is Outcome.ACCEPTED
+    await sub.database.alone(
+        lambda connection: connection.execute(
+            "UPDATE said SET accepted = 0 WHERE conversation = ?", (draw,)
+        )
+    )
+
+    receipts = [
+        await liar.tell(draw, word)
+        for word in (
+            AcceptDraw((Listing("A0803", bytes(32)),)),
+            Close(bytes(32), bytes(32)),
+        )
+    ]
+
+    assert [receipt.reason for receipt in receipts] == ["OUT_OF_TURN", "OUT_OF_TURN"]
