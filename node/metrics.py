@@ -136,6 +136,12 @@ class Metrics:
             buckets=_SECONDS,
             registry=registry,
         )
+        self.outages = Counter(
+            "lianping_store_outages_total",
+            "Transactions and reads that the database could not do, by cause.",
+            ["cause"],
+            registry=registry,
+        )
         self.http_seconds = Histogram(
             "lianping_http_seconds",
             "Requests of people and systems, by route.",
@@ -188,6 +194,10 @@ class Metrics:
         """A group of transactions was committed. Called on the event loop."""
         self.group_size.observe(size)
         self.commit_seconds.observe(seconds)
+
+    def outage(self, cause: str) -> None:
+        """The database could not do something. Called on the event loop."""
+        self.outages.labels(cause).inc()
 
     def ran(self, kind: str, outcome: str) -> None:
         """An errand was tried."""

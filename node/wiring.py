@@ -148,7 +148,9 @@ async def _assemble(config: Config, keys: Keys, outsides: Outsides, stack: Async
     links = Links(metrics, bells)
 
     database = await Database.open(
-        config.storage.folder / DATABASE_FILE, group_observer=metrics.committed
+        config.storage.folder / DATABASE_FILE,
+        group_observer=metrics.committed,
+        outage_observer=metrics.outage,
     )
     stack.push_async_callback(database.close)
     applied = await database.alone(
@@ -259,6 +261,7 @@ async def _assemble(config: Config, keys: Keys, outsides: Outsides, stack: Async
         metrics=metrics,
         faces=outsides.identity,
         signing=outsides.signing,
+        library=outsides.experts,
         commands=Commands(negotiator),
         accounts=Accounts(random=random.bytes),
         agreements=rooms.agreements,

@@ -156,6 +156,8 @@ def contradictions(terms: AgreementTerms) -> tuple[str, ...]:
     """Name every contradiction in the terms; empty when there is none."""
     centers = [party.center_id for party in terms.parties]
     directions = [(line.host, line.sub) for line in terms.directions]
+    lasts_ms = terms.effective_until_ms - terms.effective_from_ms
+    over_before = lasts_ms <= 0  # named for that, and not for what follows from it
     checks = (
         (len(set(centers)) == 2, "parties: an agreement has exactly two different parties"),  # noqa: PLR2004
         (terms.version >= 1, "version: counts from 1"),
@@ -166,25 +168,32 @@ def contradictions(terms: AgreementTerms) -> tuple[str, ...]:
             all({host, sub} == set(centers) for host, sub in directions),
             "directions: host and sub must be the two parties",
         ),
-        (
-            terms.effective_from_ms < terms.effective_until_ms,
-            "effective_until_ms: the agreement ends before it begins",
-        ),
-        (
-            terms.effective_until_ms - terms.effective_from_ms <= MAX_YEARS_MS,
-            "effective_until_ms: longer than ten years",
-        ),
+        (not over_before, "effective_until_ms: the agreement ends before it begins"),
+        (lasts_ms <= MAX_YEARS_MS, "effective_until_ms: longer than ten years"),
         (
             bool(terms.project_kinds) and set(terms.project_kinds) <= {"A", "B", "C"},
             "project_kinds: one or more of A, B, C",
         ),
+        (
+            len(set(terms.project_kinds)) == len(terms.project_kinds),
+            "project_kinds: a kind is given twice",
+        ),
         (1 <= terms.max_seats_per_session <= MAX_SEATS, "max_seats_per_session: 1 to 500"),
         (terms.max_open_bookings >= 1, "max_open_bookings: at least 1"),
         (terms.lead_time_ms >= 0, "lead_time_ms: not negative"),
+        (
+            over_before or terms.lead_time_ms <= lasts_ms,
+            "lead_time_ms: longer than the agreement, nothing could ever be booked",
+        ),
         (terms.vote_ms > 0, "vote_ms: the sub needs time to vote"),
         (terms.decide_ms > 0, "decide_ms: the host needs time to decide"),
         (terms.draw_earliest_ms >= 0, "draw_earliest_ms: not negative"),
         (terms.pool_min_age_ms >= 0, "pool_min_age_ms: not negative"),
+        (
+            over_before or terms.pool_min_age_ms <= lasts_ms,
+            "pool_min_age_ms: longer than the agreement, nobody could ever be drawn",
+        ),
+        (terms.joint_test_valid_days >= 0, "joint_test_valid_days: not negative; 0 asks for none"),
         (terms.handover_working_days >= 1, "handover_working_days: at least 1"),
         (terms.suite == "intl-1", "suite: this node knows only intl-1"),
     )

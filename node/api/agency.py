@@ -12,6 +12,7 @@ from node.api.faults import RESPONSES
 from node.api.parts import Parts
 from node.api.shapes import (
     EXAMPLE_ID,
+    MAX_MS,
     MAX_SUBS,
     CenterText,
     Done,
@@ -24,7 +25,7 @@ from node.api.shapes import (
     center,
     raw,
 )
-from node.domain import codes
+from node.domain import calendar, codes
 from node.domain.calendar import Window
 from node.domain.project import (
     BookingRequest,
@@ -277,19 +278,21 @@ async def availability(
     parts: NodeParts,
     _: AgencyOrStaff,
     peer: Annotated[str, Query()],
-    start_ms: Annotated[int, Query(ge=0)],
-    end_ms: Annotated[int, Query(ge=0)],
+    start_ms: Annotated[int, Query(ge=0, le=MAX_MS)],
+    end_ms: Annotated[int, Query(ge=0, le=MAX_MS)],
     seats: Annotated[int, Query(ge=1, le=500)],
     equipment: Annotated[list[str] | None, Query(max_length=32)] = None,
     overnight: Annotated[bool, Query()] = False,
 ) -> Free:
     """仅供参考,不是承诺。· Advice, not a promise."""
     asked = center(peer)
+    calendar.check_window(Window(start_ms, end_ms), parts.negotiator.clock.now_ms(), 0)
+    words = tuple(capability(word) for word in equipment or ())
     if asked not in parts.keyring.peers:
         raise NotFound("没有登记该中心的名片", "that center is not pinned")
     answer = await parts.outbox.ask(
         asked,
-        AvailabilityQuestion(start_ms, end_ms, seats, tuple(equipment or ()), overnight),
+        AvailabilityQuestion(start_ms, end_ms, seats, words, overnight),
     )
     if not isinstance(answer, AvailabilityAnswer):
         raise Conflicting("伙伴中心答非所问", "the peer answered something else")

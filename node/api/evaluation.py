@@ -12,6 +12,7 @@ from node.api.access import NodeParts, Staff, Watcher
 from node.api.faults import RESPONSES
 from node.api.shapes import (
     EXAMPLE_ID,
+    MAX_EXACT,
     CenterText,
     Done,
     HexText,
@@ -78,7 +79,7 @@ class Item(Shape):
 
     name: str = Field(max_length=255, examples=["副场监控录像.mp4"])
     digest: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$", description="SHA-256")]
-    size: int = Field(ge=0)
+    size: int = Field(ge=0, le=MAX_EXACT)
     retention: str = Field(max_length=64, examples=["15年"])
 
 

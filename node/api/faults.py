@@ -4,6 +4,7 @@ What a person may read is in the exceptions of the services and the domain. Ever
 becomes one constant sentence; the log has the rest, under the number that the answer names.
 """
 
+import errno
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Any, Final
@@ -62,6 +63,11 @@ _STATUS: Final[Sequence[tuple[type[UseCaseError], HTTPStatus]]] = (
 )
 
 _HTTP: Final[Mapping[int, tuple[str, str, str]]] = {
+    400: (
+        "BAD_REQUEST",
+        "请求无法解析:应为UTF-8编码的JSON或表单,层次与数字大小适中",
+        "the request cannot be read: JSON or a form in UTF-8, not too deep, no endless numbers",
+    ),
     404: ("NOT_FOUND", "没有这个地址", "there is no such address"),
     405: ("METHOD_NOT_ALLOWED", "该地址不支持此方法", "this address does not take this method"),
     408: ("TOO_SLOW", "请求传输过慢", "the request came in too slowly"),
@@ -168,7 +174,17 @@ def _outside(_: Request, error: outside.OutsideError) -> JSONResponse:
 def _store(_: Request, error: StoreUnavailable) -> JSONResponse:
     LOG.error("the store is not available", error=str(error))
     return answer(
-        503, "STORE_AWAY", "数据库暂不可用,请稍后再试", "the database is not available now"
+        503, "STORE_AWAY", f"数据库:{error.outage.zh}", f"the database: {error.outage.en}"
+    )
+
+
+def _file(request: Request, error: OSError) -> JSONResponse:
+    """A file of ours that is no database: a dossier, a stand-in's, an upload's."""
+    if error.errno not in {errno.ENOSPC, errno.EDQUOT}:
+        return _anything(request, error)
+    LOG.error("a file could not be written", error=str(error))
+    return answer(
+        503, "DISK_FULL", "磁盘已满,请运维人员清理空间后重试", "the disk is full; free space"
     )
 
 
@@ -207,6 +223,7 @@ def install(app: FastAPI) -> None:
         AnswerRefused: _peer_refused,
         outside.OutsideError: _outside,
         StoreUnavailable: _store,
+        OSError: _file,
         HTTPException: _http,
         Exception: _anything,
     }

@@ -15,7 +15,9 @@ from node.api.shapes import (
     EXAMPLE_LONG_ID,
     CenterPath,
     CenterText,
+    Count,
     Done,
+    Duration,
     HexText,
     IdPath,
     LongIdPath,
@@ -83,7 +85,7 @@ class PeerState(PinnedPeer):
 class Terms(Shape):
     """Terms of an agreement; parties are filled in from both descriptors."""
 
-    version: int = 1
+    version: Count = 1
     title: str = Field(examples=["吉安—长乐远程异地评标合作协议"], max_length=200)
     both_directions: bool = Field(
         default=True, description="双方都可作主场 · both may be host; otherwise only we"
@@ -91,16 +93,16 @@ class Terms(Shape):
     effective_from_ms: Ms
     effective_until_ms: Ms
     project_kinds: list[str] = Field(default=["A", "B", "C"], max_length=3)
-    max_seats_per_session: int = 50
-    max_open_bookings: int = 20
-    lead_time_ms: int = 0
-    vote_ms: int = 1_800_000
-    decide_ms: int = 3_600_000
+    max_seats_per_session: Count = 50
+    max_open_bookings: Count = 20
+    lead_time_ms: Duration = 0
+    vote_ms: Duration = 1_800_000
+    decide_ms: Duration = 3_600_000
     draw_anchor: DrawAnchor = DrawAnchor.BID_DEADLINE
-    draw_earliest_ms: int = 43_200_000
-    pool_min_age_ms: int = 0
-    joint_test_valid_days: int = 365
-    handover_working_days: int = 5
+    draw_earliest_ms: Duration = 43_200_000
+    pool_min_age_ms: Duration = 0
+    joint_test_valid_days: Count = 365
+    handover_working_days: Count = 5
     suite: str = "intl-1"
     sealed_disclosure: bool = False
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from adapters.experts.port import ExpertLibrary
 from adapters.identity.port import Identity as FaceVerifier
 from adapters.signing.port import Signing
 from federation.engine.negotiator import Negotiator
@@ -44,6 +45,7 @@ class Parts:
     metrics: Metrics
     faces: FaceVerifier
     signing: Signing
+    library: ExpertLibrary
     commands: Commands
     accounts: Accounts
     agreements: Agreements

@@ -14,6 +14,9 @@ EXAMPLE_LONG_ID: Final = EXAMPLE_ID * 2
 EXAMPLE_CENTER: Final = "lp1aaaabbbbccccddddeeeeffffgggghhhh"
 EXAMPLE_MS: Final = 1_790_000_000_000
 
+MAX_MS: Final = 4_102_444_800_000  # 2100, as in the domain
+MAX_COUNT: Final = 1_000_000  # what the protocol lets a counted thing be
+MAX_EXACT: Final = 2**53 - 1  # exact in every language that reads our JSON
 MAX_TEXT_CHARS: Final = 2_000  # a reason or a note, not a report
 MAX_SUBS: Final = 16  # above what the domain allows, so that its own words are heard
 
@@ -24,7 +27,10 @@ CenterText = Annotated[
     str, StringConstraints(pattern=r"^lp1[a-z2-7]{32}$"), Field(examples=[EXAMPLE_CENTER])
 ]
 CenterPath = Annotated[str, Path(pattern=r"^lp1[a-z2-7]{32}$", examples=[EXAMPLE_CENTER])]
-Ms = Annotated[int, Field(ge=0, le=4_102_444_800_000, examples=[EXAMPLE_MS])]
+Ms = Annotated[int, Field(ge=0, le=MAX_MS, examples=[EXAMPLE_MS])]
+# What is too little is for the use case to say, with all that is wrong; these only bound it.
+Count = Annotated[int, Field(ge=-MAX_COUNT, le=MAX_COUNT)]
+Duration = Annotated[int, Field(ge=-MAX_MS, le=MAX_MS)]
 Text = Annotated[str, StringConstraints(max_length=MAX_TEXT_CHARS)]
 
 

@@ -3,15 +3,17 @@
 import asyncio
 from typing import Annotated, Final, Literal
 
-from fastapi import APIRouter, File, UploadFile, status
+from fastapi import APIRouter, File, Path, UploadFile, status
 from pydantic import Field
 
+from adapters.experts.port import Export
 from federation.protocol.booking import SUB
 from node.api.access import NodeParts, Staff
 from node.api.faults import RESPONSES
 from node.api.parts import Parts
 from node.api.shapes import (
     EXAMPLE_ID,
+    MAX_EXACT,
     CenterText,
     Done,
     HexText,
@@ -34,6 +36,7 @@ TABLE_ZH_EN: Final = (
     "CSV(UTF-8 或 GB18030)或 XLSX;有一处错误则全部不导入。"
     " · CSV or XLSX; one mistake, and nothing is imported."
 )
+TodoPath = Annotated[int, Path(ge=1, le=MAX_EXACT)]
 Upload = Annotated[UploadFile, File(description=TABLE_ZH_EN)]
 
 
@@ -118,6 +121,19 @@ async def import_experts(parts: NodeParts, who: Staff, file: Upload) -> Imported
     return Imported(rows=count)
 
 
+@router.post(
+    "/experts/refresh",
+    status_code=status.HTTP_201_CREATED,
+    summary="从综合评标专家库更新 · Fetch the experts from the library",
+)
+async def refresh_experts(parts: NodeParts, who: Staff) -> Imported:
+    """有一处错误则全部不导入;库中已无的专家保留。· All or nothing; whom it lost stays here."""
+    export = await parts.library.fetch()
+    rows = await asyncio.to_thread(lambda: experts_from(_exported(export)))
+    count = await parts.commands.run(who, lambda desk: parts.experts.import_experts(desk, rows))
+    return Imported(rows=count)
+
+
 @router.get("/todos", summary="待办 · What waits for us")
 async def todos(parts: NodeParts, who: Staff) -> list[Todo]:
     """从早到晚。· Oldest first."""
@@ -136,7 +152,7 @@ async def todos(parts: NodeParts, who: Staff) -> list[Todo]:
 
 
 @router.post("/todos/{todo}/done", summary="办结待办 · Tick a to-do off")
-async def tick(parts: NodeParts, who: Staff, todo: int) -> Done:
+async def tick(parts: NodeParts, who: Staff, todo: TodoPath) -> Done:
     """须办理的待办不能直接勾选。· What must be acted upon cannot be ticked off."""
     await parts.commands.run(
         who, lambda desk: parts.todos.tick(desk, todo, who.role.value, who.subject)
@@ -184,6 +200,18 @@ async def vote(parts: NodeParts, who: Staff, booking: IdPath, body: Vote) -> Don
         ),
     )
     return Done()
+
+
+def _exported(export: Export) -> Table:
+    """The library's export as a table. Raises BadTable, Invalid."""
+    try:
+        text = export.content.decode(export.format.encoding)
+    except UnicodeDecodeError as error:
+        raise Invalid(
+            f"专家库导出的文件不是所声明的编码({export.format.value}),请联系专家库管理方",
+            f"the library's export is not {export.format.value}, as it says; ask its operator",
+        ) from error
+    return read_table("experts.csv", text.encode())
 
 
 def _booking(parts: Parts, desk: Desk, row: BookingRow) -> Booking:

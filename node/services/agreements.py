@@ -77,8 +77,10 @@ class Agreements(Reaction):
         """
         if peer not in self._keyring.peers:
             raise NotFound("没有登记该中心的名片", f"{peer} is not pinned")
-        document = TERMS.encode(terms)
-        found = _objections(document) or _outside(desk, peer, terms)
+        # Before encoding: a number that contradicts may not even fit its field.
+        found = (*contradictions(terms), *_outside(desk, peer, terms))
+        document = b"" if found else TERMS.encode(terms)
+        found = found or _objections(document)
         if found:
             raise Invalid(
                 "协议条款有误,请逐条修改后再提议",

@@ -33,6 +33,7 @@ from node.store.group_commit import (
     GroupObserver,
     Groups,
     Kind,
+    OutageObserver,
     Request,
     StoreUnavailable,
 )
@@ -76,6 +77,7 @@ class Database:
         path: Path | str,
         *,
         group_observer: GroupObserver | None = None,
+        outage_observer: OutageObserver | None = None,
         timer: Callable[[], float] = time.perf_counter,
         busy_timeout_ms: int = BUSY_TIMEOUT_MS,
     ) -> Self:
@@ -85,6 +87,8 @@ class Database:
             path: The file, in an existing folder; or ``MEMORY``.
             group_observer: Told, on the event loop, the size of each committed group and
                 the seconds from its BEGIN to the end of its COMMIT.
+            outage_observer: Told, on the event loop, the cause each time that a caller's
+                function could not be run or kept.
             timer: A monotonic clock in seconds, for ``group_observer`` only.
             busy_timeout_ms: How long to wait for another process to let go.
 
@@ -92,7 +96,7 @@ class Database:
             StoreUnavailable: Another node runs on this folder, or the file cannot be used.
             ForeignFile: The file belongs to another program.
         """
-        groups = Groups(str(path), get_running_loop(), group_observer, timer)
+        groups = Groups(str(path), get_running_loop(), group_observer, timer, outage_observer)
         try:
             connection = await aiosqlite.connect(
                 path,

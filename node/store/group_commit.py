@@ -24,27 +24,87 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 GroupObserver = Callable[[int, float], None]
+OutageObserver = Callable[[str], None]
 
 MAX_GROUP: Final = 64  # past this a commit's cost is spread thin enough; latency only grows
 
 _READONLY: Final = sqlite3.SQLITE_READONLY
 _PRIMARY_CODE: Final = 0xFF  # SQLite puts extended error codes above the low byte
+
+
+@dataclass(frozen=True, slots=True)
+class Outage:
+    """Why the database could not do it.
+
+    Attributes:
+        cause: A constant word, for the metrics.
+        en: What is the matter, for people; and the same in Chinese.
+        zh: See ``en``.
+        remedy: What the operator should do.
+    """
+
+    cause: str
+    en: str
+    zh: str
+    remedy: str
+
+
 _OUTAGES: Final = {
-    sqlite3.SQLITE_FULL: ("the disk is full", "free space on its volume and send again"),
-    sqlite3.SQLITE_IOERR: ("the disk failed", "check the volume and the kernel log, then restart"),
-    sqlite3.SQLITE_NOMEM: ("out of memory", "give the node more memory, then send again"),
-    _READONLY: (
+    sqlite3.SQLITE_FULL: Outage(
+        "disk_full",
+        "the disk is full",
+        "磁盘已满,请运维人员清理空间后重试",
+        "free space on its volume and send again",
+    ),
+    sqlite3.SQLITE_IOERR: Outage(
+        "disk_failed",
+        "the disk failed",
+        "磁盘读写出错,请联系运维人员",
+        "check the volume and the kernel log, then restart",
+    ),
+    sqlite3.SQLITE_NOMEM: Outage(
+        "memory",
+        "out of memory",
+        "内存不足,请联系运维人员",
+        "give the node more memory, then send again",
+    ),
+    _READONLY: Outage(
+        "read_only",
         "the file is read-only",
+        "数据库文件只读,请联系运维人员",
         "check its owner, its mode and the mount options",
     ),
-    sqlite3.SQLITE_CANTOPEN: ("the file cannot be opened", "check that its folder is there"),
-    sqlite3.SQLITE_CORRUPT: ("the file is damaged", "stop the node and restore a backup"),
-    sqlite3.SQLITE_NOTADB: ("the file is not a database", "check the path, or restore a backup"),
-    sqlite3.SQLITE_BUSY: (
+    sqlite3.SQLITE_CANTOPEN: Outage(
+        "missing",
+        "the file cannot be opened",
+        "数据库文件无法打开,请联系运维人员",
+        "check that its folder is there",
+    ),
+    sqlite3.SQLITE_CORRUPT: Outage(
+        "damaged",
+        "the file is damaged",
+        "数据库文件已损坏,请联系运维人员",
+        "stop the node and restore a backup",
+    ),
+    sqlite3.SQLITE_NOTADB: Outage(
+        "damaged",
+        "the file is not a database",
+        "数据库文件已损坏,请联系运维人员",
+        "check the path, or restore a backup",
+    ),
+    sqlite3.SQLITE_BUSY: Outage(
+        "locked",
         "another node is running on this folder",
+        "数据库被另一个节点占用,请联系运维人员",
         "stop it first, or give this node its own folder",
     ),
 }
+_UNKNOWN: Final = Outage(
+    "other",
+    "not available now; try again",
+    "暂不可用,请稍后再试",
+    "see the node's log",
+)
 
 
 class StoreUnavailable(Exception):
@@ -53,7 +113,15 @@ class StoreUnavailable(Exception):
     Not the caller's fault, and the same transaction may succeed later. A crash right
     after a failed write to disk is the one case in which SQLite may, on recovery,
     find the commit complete after all; receivers are idempotent for that reason too.
+
+    Args:
+        message: For the log and the operator.
+        outage: What may be said to people, and counted.
     """
+
+    def __init__(self, message: str, outage: Outage = _UNKNOWN) -> None:
+        super().__init__(message)
+        self.outage = outage
 
 
 class Kind(enum.Enum):
@@ -111,6 +179,7 @@ class Groups:
         loop: AbstractEventLoop,
         observer: GroupObserver | None,
         timer: Callable[[], float],
+        on_outage: OutageObserver | None = None,
     ) -> None:
         self.waiting: deque[Request] = deque()
         self.commits = 0
@@ -121,6 +190,7 @@ class Groups:
         self._loop = loop
         self._observer = observer
         self._timer = timer
+        self._on_outage = on_outage
 
     def run(self, conn: sqlite3.Connection) -> None:
         """Run the requests that may go together, if this hop's own has not been run yet."""
@@ -146,9 +216,13 @@ class Groups:
 
     def unavailable(self, error: sqlite3.Error) -> StoreUnavailable:
         """Say what happened, where, and what to do; one instance a caller."""
-        what, remedy = _OUTAGES.get(_code(error), (str(error), "see the node's log"))
-        told = StoreUnavailable(f"database {self._where}: {what} ({error}); {remedy}")
+        outage = _OUTAGES.get(_code(error), _UNKNOWN)
+        told = StoreUnavailable(
+            f"database {self._where}: {outage.en} ({error}); {outage.remedy}", outage
+        )
         told.__cause__ = error
+        if self._on_outage is not None:
+            self._loop.call_soon_threadsafe(self._on_outage, outage.cause)
         return told
 
     def _take(self) -> list[Request]:

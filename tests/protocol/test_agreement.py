@@ -103,9 +103,15 @@ def test_terms_at_every_limit_contradict_nothing() -> None:
         max_seats_per_session=500,
     )
     assert contradictions(widest) == ()
-    assert (
-        contradictions(replace(TERMS, effective_until_ms=FROM + 1, max_seats_per_session=1)) == ()
+    narrowest = replace(
+        TERMS,
+        effective_until_ms=FROM + 1,
+        max_seats_per_session=1,
+        lead_time_ms=1,
+        pool_min_age_ms=1,
+        joint_test_valid_days=0,
     )
+    assert contradictions(narrowest) == ()
 
 
 @pytest.mark.parametrize(
@@ -123,6 +129,10 @@ def test_terms_at_every_limit_contradict_nothing() -> None:
         (replace(TERMS, effective_until_ms=FROM + MAX_YEARS_MS + 1), "effective_until_ms"),
         (replace(TERMS, project_kinds=()), "project_kinds"),
         (replace(TERMS, project_kinds=("A", "D")), "project_kinds"),
+        (replace(TERMS, project_kinds=("A", "A")), "project_kinds"),
+        (replace(TERMS, lead_time_ms=UNTIL - FROM + 1), "lead_time_ms"),
+        (replace(TERMS, pool_min_age_ms=UNTIL - FROM + 1), "pool_min_age_ms"),
+        (replace(TERMS, joint_test_valid_days=-1), "joint_test_valid_days"),
         (replace(TERMS, max_seats_per_session=0), "max_seats_per_session"),
         (replace(TERMS, max_seats_per_session=501), "max_seats_per_session"),
         (replace(TERMS, max_open_bookings=0), "max_open_bookings"),
