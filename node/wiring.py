@@ -43,6 +43,7 @@ from node.services.bookings import Bookings
 from node.services.bundling import LocalRules
 from node.services.dossiers import Dossiers
 from node.services.draw_errands import Place
+from node.services.draw_rules import OwnWindow
 from node.services.draws import Draws
 from node.services.errands import Errands, Handler
 from node.services.experts import Experts
@@ -323,6 +324,9 @@ class _Rooms:
             trading=outsides.trading,
             messaging=outsides.messaging,
             place=Place(config.center.name, config.center.phone),
+            own_window=OwnWindow(
+                config.policy.draw_window, config.policy.holidays, config.policy.workdays
+            ),
         )
 
 

@@ -11,6 +11,7 @@ from federation.ids import ConversationId
 from federation.lottery import ranking, walk
 from federation.lottery.walk import Ask, Exhausted, Settled
 from federation.protocol import draw as words
+from federation.protocol.conversation import REFUSED
 from federation.protocol.draw import (
     SEALER,
     AcceptDraw,
@@ -37,6 +38,9 @@ SEAL: Final = "seal_list"
 PUSH: Final = "push_list"
 
 
+_UNOPENED: Final = frozenset({words.NEW, words.REQUESTED, REFUSED})
+
+
 class DrawMoves:
     """Makes our moves."""
 
@@ -57,7 +61,7 @@ class DrawMoves:
     ) -> Open:
         """The ``Open`` for a draw that we seal; ``times`` are bid deadline and start."""
         earlier = draws.of_booking(desk.ledger.connection, booking)
-        opened = sum(1 for row in earlier if row.phase not in {words.NEW, words.REQUESTED})
+        opened = sum(1 for row in earlier if row.phase not in _UNOPENED)
         return Open(
             booking_id=booking,
             sequence=opened + 1,

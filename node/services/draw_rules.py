@@ -5,7 +5,9 @@ the word is next is the table's affair, whether a step fits the walk is the lott
 """
 
 from collections.abc import Sequence
-from datetime import datetime
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
+from datetime import date, datetime
 from typing import Final
 
 from federation.engine.identity import SKEW_MS
@@ -36,6 +38,7 @@ from federation.protocol.draw import (
 )
 from federation.protocol.peering import AnnouncePool
 from federation.wire.envelopes import Statement, decode_statement
+from node.domain.calendar import DrawWindow, earliest_draw_ms
 from node.domain.workday import SHANGHAI
 from node.services.draw_files import DrawFiles
 from node.services.draw_view import DrawView, view
@@ -46,13 +49,37 @@ from node.store.draws import DrawRow
 
 CLOSE_GRACE_MS: Final = 2 * SKEW_MS
 """A host whose clock is ahead may start so much early by the clock of the sub that closes."""
+OWN_RULE: Final = "rules of the center's own jurisdiction"
+"""The clause that a refusal names when it is none of the agreement's."""
+
+
+@dataclass(frozen=True, slots=True)
+class OwnWindow:
+    """How early this center's own jurisdiction lets experts be drawn.
+
+    Attributes:
+        rule: The jurisdiction's rule.
+        holidays: See ``node.domain.workday.is_working_day``; for rules in working days.
+        workdays: Likewise.
+    """
+
+    rule: DrawWindow
+    holidays: AbstractSet[date] = frozenset()
+    workdays: AbstractSet[date] = frozenset()
+
+    def opens_ms(self, bid_deadline_ms: int, start_ms: int) -> int:
+        """The first moment, unix milliseconds."""
+        return earliest_draw_ms(
+            [self.rule], bid_deadline_ms, start_ms, self.holidays, self.workdays
+        )
 
 
 class DrawRules:
     """Admits or refuses words of draws."""
 
-    def __init__(self, files: DrawFiles) -> None:
+    def __init__(self, files: DrawFiles, own: OwnWindow) -> None:
         self._files = files
+        self._own = own
 
     def admit_request(self, desk: Desk, conversation: Conversation, word: RequestDraw) -> None:
         """May the owner request this draw of us? Raises FederationError."""
@@ -157,7 +184,7 @@ class DrawRules:
         self, desk: Desk, terms: AgreementTerms, bid_deadline_ms: int, start_ms: int
     ) -> None:
         """Our own people's question: is the draw window open? Raises Conflicting."""
-        opens_ms = draw_opens_ms(terms, bid_deadline_ms, start_ms)
+        opens_ms, _ = self._opens(terms, bid_deadline_ms, start_ms)
         if desk.now_ms < opens_ms:
             at = local_time(opens_ms)
             raise Conflicting(
@@ -233,15 +260,22 @@ class DrawRules:
         self, desk: Desk, conversation: Conversation, bid_deadline_ms: int, start_ms: int
     ) -> None:
         terms = self._files.terms(desk, conversation.agreement)
-        opens_ms = draw_opens_ms(terms, bid_deadline_ms, start_ms)
+        opens_ms, clause = self._opens(terms, bid_deadline_ms, start_ms)
         if desk.now_ms < opens_ms:
             raise TooEarly(
-                "the draw window is not open yet",
-                clause="draw_earliest_ms",
+                f"the draw window opens at {local_time(opens_ms)} Beijing time",
+                clause=clause,
                 alternative=f"at_ms>={opens_ms}",
             )
         if desk.now_ms >= start_ms:
             raise TooLate("the evaluation has started", clause="evaluation_start_ms")
+
+    def _opens(self, terms: AgreementTerms, bid_deadline_ms: int, start_ms: int) -> tuple[int, str]:
+        """When the window opens, and by which rule: the stricter of the agreement's and ours."""
+        return max(
+            (draw_opens_ms(terms, bid_deadline_ms, start_ms), "draw_earliest_ms"),
+            (self._own.opens_ms(bid_deadline_ms, start_ms), OWN_RULE),
+        )
 
     def _check_value(self, desk: Desk, seen: DrawView, center: str, value: bytes) -> None:
         committed = (seen.commitments or {}).get(center)

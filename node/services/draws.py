@@ -19,7 +19,7 @@ from federation.ids import AgreementId, CenterId, ConversationId
 from federation.lottery import audit, walk
 from federation.protocol import draw as words
 from federation.protocol.booking import CONFIRMED
-from federation.protocol.conversation import Conversation, Word
+from federation.protocol.conversation import REFUSED, Conversation, Word
 from federation.protocol.draw import (
     OWNER,
     SEALER,
@@ -40,14 +40,17 @@ from federation.wire.envelopes import Receipt, Statement
 from node.services.draw_errands import DrawErrands, Place
 from node.services.draw_files import DrawFiles, excluded_employers
 from node.services.draw_moves import DrawMoves
-from node.services.draw_rules import DrawRules
+from node.services.draw_rules import DrawRules, OwnWindow
 from node.services.errors import Conflicting, NotFound
 from node.services.house import Desk, Reaction
-from node.store import bookings, draws, pools, projects
+from node.store import bookings, draws, pools, projects, todos
 from node.store.bookings import BookingRow
 from node.store.cipher import ColumnCipher
 from node.store.draws import DrawRow
 from node.store.projects import ProjectRow
+
+DRAW_REFUSED: Final = "draw_refused"
+"""The to-do by which the staff learns that the other center refused a word of a draw."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,10 +82,16 @@ class Draws(Reaction):
     """Starts draws, plays our part in them, and says who was drawn."""
 
     def __init__(
-        self, *, cipher: ColumnCipher, trading: TradingSystem, messaging: Messaging, place: Place
+        self,
+        *,
+        cipher: ColumnCipher,
+        trading: TradingSystem,
+        messaging: Messaging,
+        place: Place,
+        own_window: OwnWindow,
     ) -> None:
         self._files = DrawFiles(cipher)
-        self._rules = DrawRules(self._files)
+        self._rules = DrawRules(self._files, own_window)
         self._moves = DrawMoves(self._files, cipher)
         self.errands = DrawErrands(
             files=self._files,
@@ -96,6 +105,8 @@ class Draws(Reaction):
     def start(self, desk: Desk, project: bytes, by: str) -> list[bytes]:
         """Start all draws of a project: one from each sub's pool, one from ours.
 
+        Those that a partner refused are started anew; it refuses what it has heard before.
+
         Raises:
             NotFound: No such project.
             Conflicting: Not all sub-venues are confirmed, a pool is not announced, the draw
@@ -108,18 +119,23 @@ class Draws(Reaction):
         legs = [leg for leg in bookings.of_project(connection, project) if leg.phase == CONFIRMED]
         if not legs:
             raise Conflicting("副场尚未全部确认", "no sub-venue is confirmed yet")
-        if draws.of_project(connection, project):
-            raise Conflicting("抽取已经开始", "the draws were started before")
+        begun = {
+            (row.booking, self._files.owner(desk, row))
+            for row in draws.of_project(connection, project)
+            if row.phase != REFUSED
+        }
         ids = []
         for leg in legs:
             terms = self._files.terms(desk, leg.agreement)
             self._rules.check_window(desk, terms, found.project.bid_deadline_ms, leg.start_ms)
-            if leg.hold.experts:
+            if leg.hold.experts and (leg.conversation, leg.peer) not in begun:
                 ids.append(self._open(desk, leg, found.project.bid_deadline_ms))
         asked = found.plan.host_slots if found.plan else ()
         own = tuple(Slot(slot.specialty, slot.count) for slot in asked)
-        if own:
+        if own and not any(owner == desk.identity.center for _, owner in begun):
             ids.append(self._request(desk, legs[0], found, own))
+        if not ids:
+            raise Conflicting("抽取已经开始", "the draws were started before")
         del by  # the words are signed by the center; the account is in the request log
         return ids
 
@@ -199,7 +215,7 @@ class Draws(Reaction):
         rows = [
             row
             for row in draws.of_booking(desk.ledger.connection, booking)
-            if row.phase != words.VOID
+            if row.phase not in {words.VOID, REFUSED}
         ]
         return bool(rows) and all(
             row.phase in {words.SEALED, words.CLOSED}
@@ -304,7 +320,19 @@ class Draws(Reaction):
 
     @override
     def refused(self, desk: Desk, conversation: Conversation, receipt: Receipt) -> None:
-        """The draw has ended; the status shows it, a new one needs people."""
+        """The draw has ended: people must know why, and may start it anew."""
+        why = f"{receipt.reason}: {receipt.detail}"
+        if receipt.clause:
+            why = f"{why} [{receipt.clause}]"
+        todos.add(
+            desk.ledger.connection,
+            role="staff",
+            kind=DRAW_REFUSED,
+            subject=conversation.id,
+            zh=f"{conversation.peer}拒绝了专家抽取({why}),请按所述原因处理后重新开始抽取",
+            en=f"{conversation.peer} refused the draw ({why}); mend what it names and start anew",
+            now_ms=desk.now_ms,
+        )
 
     @override
     def lapsed(self, desk: Desk, before: Conversation, after: Conversation) -> None:

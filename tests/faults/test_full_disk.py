@@ -33,10 +33,13 @@ class Cramped:
     log: Path
 
     def fill(self) -> None:
+        with pytest.raises(OSError, match="No space left"):
+            self._write_without_end()
+
+    def _write_without_end(self) -> None:
         with (self.volume / "ballast").open("wb", buffering=0) as ballast:
-            with pytest.raises(OSError, match="No space left"):
-                while True:
-                    ballast.write(bytes(BLOCK))
+            while True:
+                ballast.write(bytes(BLOCK))
 
     def make_room(self) -> None:
         (self.volume / "ballast").unlink()

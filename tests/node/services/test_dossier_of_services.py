@@ -19,7 +19,15 @@ from node.services.session_archive import SessionArchive
 from node.services.sessions import Sessions
 from node.services.venues import Venues
 from tests.node.services.session_stage import Lists, Side, Stage, in_force
-from tests.node.services.test_draws import Announcing, Board, Exchange, Table, Telephones, _request
+from tests.node.services.test_draws import (
+    OWN_WINDOW,
+    Announcing,
+    Board,
+    Exchange,
+    Table,
+    Telephones,
+    _request,
+)
 from tests.support import planning
 from tests.support.pair import Center, Furniture, TwoCenters, two_centers
 
@@ -48,6 +56,7 @@ class Hall:
             trading=self.exchange,
             messaging=phones,
             place=Place(center.name, "0796-0000000"),
+            own_window=OWN_WINDOW,
         )
         self.boards[center.name] = Board(center, draws, phones, pools)
         archive = SessionArchive(

@@ -3,6 +3,7 @@
 import hashlib
 import json
 from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
@@ -15,18 +16,23 @@ from adapters.messaging.port import Answer, CallResult
 from adapters.trading.port import RosterReceipt
 from federation.ids import CenterId
 from federation.protocol import draw as words
-from federation.protocol.conversation import Kind
+from federation.protocol.conversation import REFUSED, Kind
 from federation.trust.suite import unseal
 from node.domain import codes
+from node.domain.calendar import Anchor, DrawWindow, Unit
 from node.domain.project import BookingRequest, ExpertSlots
 from node.services.agreements import Agreements
 from node.services.draw_errands import Place
-from node.services.draws import Draws
+from node.services.draw_rules import OWN_RULE, OwnWindow
+from node.services.draws import DRAW_REFUSED, Draws
 from node.services.errors import Conflicting
 from node.services.house import Desk
 from node.services.pool_announcements import PoolAnnouncements
+from node.services.todos import Todos
 from tests.support import planning
-from tests.support.pair import Center, Furniture, Mute, TwoCenters, two_centers
+from tests.support.pair import HOUR_MS, Center, Furniture, Mute, TwoCenters, two_centers
+
+OWN_WINDOW = OwnWindow(DrawWindow(Anchor.BID_DEADLINE, 2, Unit.HALF_DAY))
 
 
 class Telephones:
@@ -158,6 +164,13 @@ def _request(sub: Any) -> BookingRequest:
 
 @pytest.fixture
 async def table() -> AsyncIterator[Table]:
+    async with laid() as ready:
+        yield ready
+
+
+@asynccontextmanager
+async def laid(**windows: OwnWindow) -> AsyncIterator[Table]:
+    """The table, with other rules on how early one may draw for "host" or "sub"."""
     boards: dict[str, Board] = {}
     exchange = Exchange()
     offices = planning.Offices()
@@ -172,6 +185,7 @@ async def table() -> AsyncIterator[Table]:
             trading=exchange,
             messaging=phones,
             place=Place(center.name, "0796-0000000"),
+            own_window=windows.get(center.name, OWN_WINDOW),
         )
         boards[center.name] = Board(center, draws, phones, pools)
         return replace(
@@ -342,3 +356,43 @@ async def test_silence_is_a_fault_on_record(table: Table) -> None:
     await table.pair.later(words.MACHINE_MS + 1)
 
     assert {draw.phase for draw in await table.status(host)} == {words.VOID}
+
+
+async def test_the_hosts_own_rules_hold_beside_a_laxer_agreement() -> None:
+    gansu = OwnWindow(DrawWindow(Anchor.BID_DEADLINE, 1, Unit.HALF_DAY))
+    async with laid(host=gansu) as early:
+        with pytest.raises(Conflicting, match=r"2026-05-06 20:00 Beijing"):
+            await early.start()
+
+        early.pair.watch.pass_ms(8 * HOUR_MS)
+        await early.start()
+
+        assert {draw.phase for draw in await early.status(early.host)} == {words.SEALED}
+
+
+async def test_the_subs_own_rules_hold_and_the_refused_draws_are_started_anew() -> None:
+    gansu = OwnWindow(DrawWindow(Anchor.BID_DEADLINE, 1, Unit.HALF_DAY))
+    async with laid(sub=gansu) as early:
+        await early.start()
+
+        assert [draw.phase for draw in await early.status(early.host)] == [REFUSED, REFUSED]
+        assert not await early.status(early.sub)
+        waiting = await early.host.center.do(lambda desk: Todos().open_for(desk, "staff"))
+        told = [todo for todo in waiting if todo.kind == DRAW_REFUSED]
+        assert len(told) == 2
+        for todo in told:
+            assert "2026-05-06 20:00 Beijing time" in todo.en
+            assert OWN_RULE in todo.en
+            assert "重新开始抽取" in todo.zh
+
+        early.pair.watch.pass_ms(8 * HOUR_MS)
+        await early.start()
+
+        phases = [draw.phase for draw in await early.status(early.host)]
+        assert sorted(phases) == [REFUSED, REFUSED, words.SEALED, words.SEALED]
+        assert len(_members(early.exchange.lists)) == 5
+        assert await early.host.center.do(
+            lambda desk: early.host.draws.sealed(desk, early.booking)
+        ), "the refused draws do not hold up the evaluation"
+        with pytest.raises(Conflicting, match="started before"):
+            await early.start()
