@@ -152,6 +152,9 @@ class Ledger(Protocol):
     def put_fork(self, peer: CenterId, held: str, shown: str, now_ms: int) -> None:
         """Keep two checkpoints that cannot both be true."""
 
+    def forked(self, peer: CenterId) -> bool:
+        """Whether two such checkpoints of a peer are kept."""
+
 
 L_co = TypeVar("L_co", bound=Ledger, covariant=True)
 

@@ -31,7 +31,6 @@ from federation.wire.envelopes import (
     Outcome,
     Receipt,
     Statement,
-    decode_receipt,
     encode_envelope,
     encode_receipt,
     encode_statement,
@@ -233,9 +232,8 @@ class Floor(Generic[L]):
         self._inside.heard(self, Said(after, word, visitor.envelope.payload, visitor.hash))
         return payload, receipt
 
-    def receipted(self, word: SaidWord, envelope: bytes, statement: Statement, raw: bytes) -> bool:
+    def receipted(self, word: SaidWord, envelope: bytes, receipt: Receipt, raw: bytes) -> bool:
         """Take a verified receipt for a word of ours; answers whether the word is done with."""
-        receipt = decode_receipt(statement.body)
         if receipt.outcome is Outcome.GAP:
             return False
         accepted = receipt.outcome is not Outcome.REFUSED
@@ -263,6 +261,8 @@ class Floor(Generic[L]):
         self._inside.cosigned(self, peer, size)
 
     def _introduced(self, statement: Statement, word: Word) -> Conversation:
+        if not statement.conversation_id:  # as statements outside conversations may have it
+            raise Malformed("a word needs a conversation_id of 16 bytes")
         table = TABLES[word.kind]
         speaker = table.roles[0] if word.speaker == EITHER else word.speaker
         return Conversation(

@@ -11,12 +11,13 @@ from typing import Final, Generic, TypeVar
 
 from federation.engine.floor import Floor
 from federation.engine.negotiator import Negotiator
-from federation.errors import FederationError, Unauthenticated
+from federation.errors import FederationError, Malformed, Unauthenticated
 from federation.ids import CenterId
 from federation.ports import Ledger, SaidWord, Transport, Unreachable
 from federation.trust.envelope import MAX_BATCH, Envelope
 from federation.wire.envelopes import (
     RECEIPT_TYPE,
+    Receipt,
     Statement,
     Witnessing,
     decode_delivery_reply,
@@ -54,6 +55,16 @@ class Peek:
     greeting: Greeting
     skew_ms: int
     round_trip_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """A word of ours, as it was sent, with the receipt that counts for it."""
+
+    word: SaidWord
+    sent: Envelope
+    raw: Envelope
+    receipt: Receipt
 
 
 class AnswerRefused(Exception):
@@ -108,20 +119,21 @@ class Outbox(Generic[L]):
             statements = self._negotiator.doorkeeper.receipts(
                 receipts, peer, [word.hash for word in words]
             )
+            answers = [
+                Answered(word, sent, raw, _receipt_in(raw, statement))
+                for word, sent, raw, statement in zip(
+                    words, envelopes, receipts, statements, strict=True
+                )
+            ]
         except (Unreachable, Unauthenticated) as error:
             self._failed(link, error)
             return False
         self.reset(peer)
         done = await self._negotiator.transact(
-            lambda floor: self._take(
-                floor,
-                peer,
-                list(zip(words, envelopes, receipts, statements, strict=True)),
-                witnessing,
-            )
+            lambda floor: self._take(floor, peer, answers, witnessing)
         )
-        for word, statement in zip(words, statements, strict=True):
-            self._observe(word, decode_receipt(statement.body).outcome.name)
+        for answer in answers:
+            self._observe(answer.word, answer.receipt.outcome.name)
         return done
 
     async def greet(self, peer: CenterId) -> Peek:
@@ -216,15 +228,18 @@ class Outbox(Generic[L]):
         self,
         floor: Floor[L],
         peer: CenterId,
-        answers: list[tuple[SaidWord, Envelope, Envelope, Statement]],
+        answers: list[Answered],
         witnessing: Witnessing,
     ) -> bool:
         done = True
-        for word, sent, receipt, statement in answers:
-            if floor.ledger.said_by_hash(word.hash) is None:
+        for answer in answers:
+            if floor.ledger.said_by_hash(answer.word.hash) is None:
                 continue  # receipted meanwhile, by another road
             done &= floor.receipted(
-                word, encode_envelope(sent), statement, encode_envelope(receipt)
+                answer.word,
+                encode_envelope(answer.sent),
+                answer.receipt,
+                encode_envelope(answer.raw),
             )
         self._negotiator.witness.look(floor, peer, witnessing)
         # A greeting may have brought the cosignature before the receipt. Whoever waits for
@@ -239,6 +254,16 @@ class Outbox(Generic[L]):
         ceiling = min(MAX_BACK_OFF_MS, FIRST_BACK_OFF_MS * 2 ** min(link.failures, 16))
         wait = int(ceiling * self._negotiator.random.fraction())
         link.not_before_ms = self._negotiator.clock.now_ms() + wait
+
+
+def _receipt_in(envelope: Envelope, statement: Statement) -> Receipt:
+    """What a signed receipt says. Raises Unauthenticated: then nothing counts, as ever."""
+    if envelope.payload_type != RECEIPT_TYPE:
+        raise Unauthenticated("bad_receipt")
+    try:
+        return decode_receipt(statement.body)
+    except Malformed as error:
+        raise Unauthenticated("bad_receipt") from error
 
 
 def _answer_in(envelope: Envelope, statement: Statement) -> object:

@@ -112,6 +112,8 @@ class Witness:
             shown = verify_note(witnessing.checkpoint, log_key(theirs))
         except BadCheckpoint:
             return Sighting.BAD
+        if ledger.forked(peer):
+            return Sighting.FORK
         seen = ledger.witnessed(peer)
         size, root = (seen[0], seen[1]) if seen else (0, digests.hash(b""))
         if shown.size < size:
@@ -119,23 +121,32 @@ class Witness:
         if shown.size == size:
             if shown.root == root:
                 return Sighting.OLD
-            ledger.put_fork(peer, seen[2] if seen else "", witnessing.checkpoint, floor.now_ms)
-            return Sighting.FORK
+            return self._contradicted(floor, peer, witnessing.checkpoint)
         if witnessing.proven_from != size:
             return Sighting.OLD
         if not merkle.verify_consistency(
             digests, size, root, shown.size, shown.root, witnessing.proof
         ):
-            ledger.put_fork(peer, seen[2] if seen else "", witnessing.checkpoint, floor.now_ms)
-            return Sighting.FORK
-        note = cosign(
-            witnessing.checkpoint,
-            witness_key(self._identity.descriptor),
-            self._identity.secrets.witness,
-            floor.now_ms // 1000,
-        )
+            return self._contradicted(floor, peer, witnessing.checkpoint)
+        try:
+            note = cosign(
+                witnessing.checkpoint,
+                witness_key(self._identity.descriptor),
+                self._identity.secrets.witness,
+                floor.now_ms // 1000,
+            )
+        except BadCheckpoint:  # no room for a signature, or one of ours is forged on it
+            return Sighting.BAD
         ledger.put_witnessed(peer, shown.size, shown.root, note)
         return Sighting.COSIGNED
+
+    def _contradicted(self, floor: Floor[L], peer: CenterId, shown: str) -> Sighting:
+        """Keep both notes; a first note that makes no sense contradicts nothing."""
+        seen = floor.ledger.witnessed(peer)
+        if seen is None:
+            return Sighting.BAD
+        floor.ledger.put_fork(peer, seen[2], shown, floor.now_ms)
+        return Sighting.FORK
 
     def _take_cosignature(self, floor: Floor[L], peer: CenterId, note: str) -> None:
         try:

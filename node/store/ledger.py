@@ -312,6 +312,11 @@ class SqlLedger:
             (peer, held, shown, now_ms),
         )
 
+    def forked(self, peer: CenterId) -> bool:
+        """Whether two checkpoints of a peer that cannot both be true are kept."""
+        row = self.connection.execute("SELECT 1 FROM fork WHERE peer = ?", (peer,)).fetchone()
+        return row is not None
+
 
 _CONVERSATION = (
     "id, kind, role, peer, agreement, phase, said, heard, said_hash, heard_hash, deadline_ms"
