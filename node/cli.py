@@ -37,13 +37,21 @@ _CONFIG_OPTION = click.option(
 )
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+def _examples(*lines: str) -> str:
+    """The end of a command's help: what to type, as typed."""
+    return "\b\n" + "\n".join(("示例 · Examples:", *(f"  {line}" for line in lines)))
+
+
+@click.group(
+    epilog=_examples("lianping demo", "lianping COMMAND --help"),
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
 @click.version_option(package_name=wiring.DISTRIBUTION, prog_name="lianping")
 def main() -> None:
     """联评节点 · Lianping, a federation node for public resource trading centers."""
 
 
-@main.command()
+@main.command(epilog=_examples("lianping serve --config /etc/lianping/node.toml"))
 @_CONFIG_OPTION
 @click.option("--verbose", is_flag=True, help="更详细的日志 · more log lines")
 def serve(config_path: Path, verbose: bool) -> None:
@@ -53,7 +61,12 @@ def serve(config_path: Path, verbose: bool) -> None:
         uvloop.run(serving.serve(load(config_path)))
 
 
-@main.command()
+@main.command(
+    epilog=_examples(
+        "lianping init --config node.toml --operator-password-file password.txt",
+        "lianping init            # 之后再设账号 · the account comes later",
+    )
+)
 @_CONFIG_OPTION
 @click.option(
     "--operator-password-file",
@@ -84,7 +97,7 @@ async def _init(config: Config, password: str | None) -> bool:
         await node.close()
 
 
-@main.command("check-config")
+@main.command("check-config", epilog=_examples("lianping check-config --config node.toml"))
 @_CONFIG_OPTION
 def check_config(config_path: Path) -> None:
     """检查配置文件。· Check the configuration; changes nothing, contacts nobody."""
@@ -97,12 +110,14 @@ def check_config(config_path: Path) -> None:
 main.add_command(verify)
 
 
-@main.group("stand-in")
+@main.group("stand-in", epilog=_examples("lianping stand-in trading"))
 def stand_in() -> None:
     """模拟的外部系统,仅供演示。· Stand-ins of outside systems, for demonstrations only."""
 
 
-@stand_in.command()
+@stand_in.command(
+    epilog=_examples("lianping stand-in trading --listen 127.0.0.1:8090 --folder trading")
+)
 @click.option("--listen", default="127.0.0.1:8090", show_default=True, metavar="HOST:PORT")
 @click.option(
     "--folder",
@@ -122,23 +137,29 @@ def trading(listen: str, folder: Path) -> None:
     server.main(["--folder", str(folder), "--host", host, "--port", str(port)])
 
 
-@main.command()
+@main.command(
+    epilog=_examples(
+        "lianping demo",
+        "lianping demo --lang en --keep ./demo",
+        "lianping demo --json > result.json",
+    )
+)
 @click.option("--json", "as_json", is_flag=True, help="结果为一个 JSON 对象 · one JSON object")
 @click.option(
     "--keep", type=click.Path(path_type=Path), help="保留全部文件的文件夹 · keep all files here"
 )
 @click.option(
     "--lang",
-    type=click.Choice(["zh", "en"]),
     default="zh",
-    show_default=True,
-    help="语言 · language",
+    envvar=["LC_ALL", "LC_MESSAGES", "LANG"],
+    metavar="[zh|en]",
+    help="语言,默认依环境 LANG · language, by LANG unless given",
 )
 def demo(as_json: bool, keep: Path | None, lang: str) -> None:
     """演示:两个中心完成一次远程异地评标。· Two centers evaluate one project, on this machine."""
     from node.demo import command  # noqa: PLC0415 - a node that serves needs no demonstration
 
-    sys.exit(command.run(as_json=as_json, keep=keep, chinese=lang == "zh"))
+    sys.exit(command.run(as_json=as_json, keep=keep, chinese=not lang.startswith("en")))
 
 
 @contextmanager

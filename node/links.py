@@ -69,13 +69,25 @@ class Links(Listener, CallListener, PumpListener):
         self._metrics.greeted(peer, skew_ms)
 
     @override
-    def heard(self, peer: CenterId, payload_type: str, receipt: Receipt) -> None:
+    def heard(
+        self, peer: CenterId, conversation: bytes, payload_type: str, receipt: Receipt
+    ) -> None:
         self._metrics.heard(peer, payload_type, receipt)
         self._bells.heard(peer)
-        if receipt.outcome is Outcome.REFUSED:
+        if receipt.outcome is not Outcome.REFUSED:
+            LOG.debug(
+                "a word was heard",
+                peer=peer,
+                conversation=conversation,
+                payload_type=payload_type,
+                outcome=receipt.outcome.name,
+                phase=receipt.phase,
+            )
+        else:
             LOG.warning(
                 "we refused a word",
                 peer=peer,
+                conversation=conversation,
                 payload_type=payload_type,
                 reason=receipt.reason,
                 detail=receipt.detail,
@@ -135,6 +147,14 @@ class Links(Listener, CallListener, PumpListener):
                 peer=word.peer,
                 conversation=word.conversation,
                 payload_type=word.payload_type,
+            )
+        else:
+            LOG.debug(
+                "a word of ours was answered",
+                peer=word.peer,
+                conversation=word.conversation,
+                payload_type=word.payload_type,
+                outcome=outcome,
             )
 
     def seen(self, peer: CenterId, sighting: Sighting) -> None:

@@ -31,7 +31,11 @@ def _centers(
     return values
 
 
-@click.command(help="核对存证卷宗 / Verify a dossier, offline.")
+@click.command(
+    help="核对存证卷宗 / Verify a dossier, offline.",
+    epilog="\b\n示例 · Examples:\n  lianping verify evaluation.dossier\n"
+    "  lianping verify --json --expect lp1… evaluation.dossier",
+)
 @click.argument(
     "dossier", type=click.Path(exists=True, dir_okay=False, readable=True, path_type=Path)
 )

@@ -62,7 +62,9 @@ class Listener(Protocol):
     def greeted(self, peer: CenterId, skew_ms: int) -> None:
         """A verified greeting came in; ``skew_ms`` is the peer's clock minus ours."""
 
-    def heard(self, peer: CenterId, payload_type: str, receipt: Receipt) -> None:
+    def heard(
+        self, peer: CenterId, conversation: bytes, payload_type: str, receipt: Receipt
+    ) -> None:
         """A word was answered with a receipt."""
 
     def woken(self, peers: set[CenterId]) -> None:
@@ -135,7 +137,12 @@ class Negotiator(Generic[L]):
         unsigned, heard, shown = await self.transact(run)
         reply = encode_delivery_reply(self._receipts.sign(sender, unsigned), shown)
         for visitor, receipt in zip(visitors, heard, strict=True):
-            self.listener.heard(sender, visitor.envelope.payload_type, receipt)
+            self.listener.heard(
+                sender,
+                visitor.statement.conversation_id,
+                visitor.envelope.payload_type,
+                receipt,
+            )
         return reply
 
     async def hello(self, raw: bytes, certificate: bytes) -> bytes:

@@ -75,3 +75,50 @@ def test_a_bad_address_for_the_stand_in_is_refused(tmp_path: Path) -> None:
     command = ["stand-in", "trading", "--listen", "8090", "--folder", str(tmp_path)]
     done = CliRunner().invoke(main, command)
     assert (done.exit_code, "host:port" in done.output) == (2, True)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        [],
+        ["serve"],
+        ["init"],
+        ["check-config"],
+        ["verify"],
+        ["demo"],
+        ["stand-in"],
+        ["stand-in", "trading"],
+    ],
+    ids=" ".join,
+)
+def test_every_command_shows_what_to_type(words: list[str]) -> None:
+    done = CliRunner().invoke(main, [*words, "--help"])
+    _, _, examples = done.output.partition("示例 · Examples:")
+    assert f"lianping {' '.join(words)}".strip() in examples
+
+
+def test_every_command_is_among_those_that_show_what_to_type() -> None:
+    assert set(main.commands) == {
+        "serve", "init", "check-config", "verify", "demo", "stand-in",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("environment", "options", "said"),
+    [
+        ({"LANG": "en_US.UTF-8"}, [], "is not empty"),
+        ({"LANG": "zh_CN.UTF-8"}, [], "不是空的"),
+        ({"LANG": "C.UTF-8"}, [], "不是空的"),
+        ({"LANG": "zh_CN.UTF-8"}, ["--lang", "en"], "is not empty"),
+        ({"LANG": "zh_CN.UTF-8", "LC_ALL": "en_GB.UTF-8"}, [], "is not empty"),
+    ],
+)
+def test_the_demonstration_speaks_the_language_of_the_machine(
+    tmp_path: Path, environment: dict[str, str], options: list[str], said: str
+) -> None:
+    (tmp_path / "kept").write_text("before")
+    none = {"LC_ALL": None, "LC_MESSAGES": None, "LANG": None}
+    done = CliRunner().invoke(
+        main, ["demo", "--keep", str(tmp_path), *options], env={**none, **environment}
+    )
+    assert (done.exit_code, said in done.output) == (2, True)

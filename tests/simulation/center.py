@@ -105,7 +105,9 @@ class SimListener(Listener, PumpListener):
         return
 
     @override
-    def heard(self, peer: CenterId, payload_type: str, receipt: Receipt) -> None:
+    def heard(
+        self, peer: CenterId, conversation: bytes, payload_type: str, receipt: Receipt
+    ) -> None:
         self._center.pumps.heard(peer)
 
     @override

@@ -163,7 +163,9 @@ class Watched(Listener, CallListener, PumpListener):
         self.greeted_by.append(peer)
 
     @override
-    def heard(self, peer: CenterId, payload_type: str, receipt: Receipt) -> None:
+    def heard(
+        self, peer: CenterId, conversation: bytes, payload_type: str, receipt: Receipt
+    ) -> None:
         self.receipts.append((peer, payload_type, receipt))
         if self.pumps is not None:
             self.pumps.heard(peer)

@@ -170,7 +170,9 @@ class Refusals(Listener):
         self.skews.append(skew_ms)
 
     @override
-    def heard(self, peer: CenterId, payload_type: str, receipt: Receipt) -> None:
+    def heard(
+        self, peer: CenterId, conversation: bytes, payload_type: str, receipt: Receipt
+    ) -> None:
         self.receipts.append((payload_type, receipt))
 
     @override
