@@ -1,11 +1,11 @@
 """Who we are when we speak: our id, our keys, and how our statements are made."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from federation.ids import CenterId
-from federation.trust.envelope import Envelope, key_id, sign_batch
+from federation.trust.envelope import Envelope, Signer, key_id, sign_batch
 from federation.trust.keys import Descriptor, SecretKeys
 from federation.trust.suite import INTL_1, Digests
 from federation.wire.envelopes import Statement, encode_statement
@@ -31,6 +31,13 @@ class Identity:
     signed_descriptor: bytes
     secrets: SecretKeys
     digests: Digests = INTL_1
+    _signer: Signer = field(init=False, repr=False, compare=False)
+    _key_id: bytes = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        # Expanded once: every receipt of every call is signed with it.
+        object.__setattr__(self, "_signer", self.secrets.signer)
+        object.__setattr__(self, "_key_id", key_id(self.digests, self.descriptor.message_key))
 
     @property
     def center(self) -> CenterId:
@@ -42,8 +49,8 @@ class Identity:
         return sign_batch(
             self.digests,
             items,
-            self.secrets.signer,
-            key_id(self.digests, self.descriptor.message_key),
+            self._signer,
+            self._key_id,
         )
 
     def statement(

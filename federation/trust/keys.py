@@ -15,7 +15,7 @@ from typing_extensions import override
 
 from federation.ids import CenterId, center_id_of
 from federation.trust.envelope import Signer, key_id, verify_alone
-from federation.trust.suite import INTL_1
+from federation.trust.suite import INTL_1, signer
 
 DESCRIPTOR_TYPE: Final = "application/vnd.lianping.v1.descriptor+protobuf"
 AGREEMENT_TYPE: Final = "application/vnd.lianping.v1.agreement+protobuf"
@@ -113,12 +113,12 @@ class SecretKeys:
     @property
     def signer(self) -> Signer:
         """Signs words and receipts."""
-        return Ed25519PrivateKey.from_private_bytes(self.message).sign
+        return signer(self.message)
 
     @property
     def root_signer(self) -> Signer:
         """Signs descriptors."""
-        return Ed25519PrivateKey.from_private_bytes(self.root).sign
+        return signer(self.root)
 
 
 def generate(random: Callable[[int], bytes]) -> SecretKeys:

@@ -40,6 +40,8 @@ def test_a_signature_is_by_one_key_over_one_message() -> None:
     assert not verify(public_ed25519(bytes(32)), signature, b"message")
     assert not verify(b"not a key", signature, b"message")
     assert not verify(public, signature[:-1], b"message")
+    assert not verify(public, signature[:-1], signature[-1:] + b"message")
+    assert not verify(public, signature + b"m", b"essage")
 
 
 def test_a_seal_opens_only_for_its_key_and_purpose() -> None:
