@@ -25,6 +25,7 @@ from node.domain.refusal import Inadmissible
 from node.domain.sheet import BadTable
 from node.services.accounts import Throttled, WrongCredentials
 from node.services.errors import Conflicting, Invalid, NotAllowed, NotFound, UseCaseError
+from node.services.reasons import reason_zh
 from node.store.database import StoreUnavailable
 
 LOG: Final = logs.logger("node.api")
@@ -136,7 +137,13 @@ def _bad_request(_: Request, error: RequestValidationError) -> JSONResponse:
 
 def _federation(_: Request, error: FederationError) -> JSONResponse:
     detail = [text for text in (error.clause, error.alternative) if text]
-    return answer(409, error.reason, f"联评规则不允许:{error.detail}", error.detail, detail)
+    return answer(
+        409,
+        error.reason,
+        f"联评规则不允许:{reason_zh(error.reason)}({error.detail})",
+        error.detail,
+        detail,
+    )
 
 
 def _bad_descriptor(_: Request, error: BadDescriptor) -> JSONResponse:

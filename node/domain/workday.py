@@ -59,6 +59,11 @@ def shanghai_date(ms: int) -> date:
     return (_EPOCH + timedelta(milliseconds=ms)).astimezone(SHANGHAI).date()
 
 
+def local_time(ms: int) -> str:
+    """A moment for people, in Beijing time: ``2026-05-06 20:00``."""
+    return (_EPOCH + timedelta(milliseconds=ms)).astimezone(SHANGHAI).strftime("%Y-%m-%d %H:%M")
+
+
 def midnight_ms(day: date) -> int:
     """Unix milliseconds at which ``day`` begins in Asia/Shanghai."""
     begins = datetime(day.year, day.month, day.day, tzinfo=SHANGHAI)

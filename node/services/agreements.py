@@ -34,6 +34,7 @@ from federation.wire.envelopes import Receipt, Statement
 from federation.wire.words import TERMS
 from node.services.errors import Conflicting, Invalid, NotFound
 from node.services.house import Desk, Reaction
+from node.services.reasons import refusal
 from node.store import agreements, todos
 from node.store.agreements import AgreementRow
 
@@ -209,14 +210,16 @@ class Agreements(Reaction):
         row = self._row(desk, conversation)
         if row.state != (PROPOSED if row.we_proposed else ACTIVE):
             return  # a withdrawal or a decline, which end the matter anyway
-        why = f"{receipt.reason}: {receipt.detail}"
-        agreements.set_state(desk.ledger.connection, row.id, REFUSED, desk.now_ms, note=why)
+        why_zh, why = refusal(receipt)
+        agreements.set_state(
+            desk.ledger.connection, row.id, REFUSED, desk.now_ms, note=f"{why_zh} · {why}"
+        )
         todos.add(
             desk.ledger.connection,
             role="operator",
             kind=REFUSED_BY_PEER,
             subject=row.id,
-            zh=f"{self._name(row.peer)}的系统未接受协议({receipt.reason}),请联系对方核对后重新提议",
+            zh=f"{self._name(row.peer)}的系统未接受协议:{why_zh},请联系对方核对后重新提议",
             en=f"the node of {row.peer} did not take the agreement ({why}); call the peer, mend "
             "it and propose anew",
             now_ms=desk.now_ms,

@@ -21,7 +21,7 @@ from federation.wire.envelopes import Receipt, Statement
 from node.domain.project import BookingRequest
 from node.domain.refusal import Inadmissible
 from node.domain.venue import MAX_SEATS
-from node.domain.workday import shanghai_date
+from node.domain.workday import local_time, shanghai_date
 from node.services.booking_terms import (
     InForce,
     Tested,
@@ -34,6 +34,7 @@ from node.services.errands import Handler
 from node.services.errors import Conflicting, Invalid, NotFound
 from node.services.house import Desk
 from node.services.notices import Notice
+from node.services.reasons import refusal
 from node.services.todos import BY_SYSTEM, VOTE_BOOKING
 from node.services.venues import Venues
 from node.store import bookings, bundles, todos
@@ -208,10 +209,8 @@ class Bookings:
         """The other side refused a word: the leg has ended, people must know why."""
         row = bookings.get(desk.ledger.connection, conversation.id)
         assert row is not None, "a booking is stored with its Hold"
-        why = f"{receipt.reason}: {receipt.detail}"
-        if receipt.alternative:
-            why = f"{why} ({receipt.alternative})"
-        bookings.set_note(desk.ledger.connection, conversation.id, why)
+        zh, en = refusal(receipt)
+        bookings.set_note(desk.ledger.connection, conversation.id, f"{zh} · {en}")
         if row.role == booking.SUB:
             self._settle(desk, conversation)
             return
@@ -220,8 +219,8 @@ class Bookings:
             role="staff",
             kind=EXCEPTION,
             subject=conversation.id,
-            zh=f"副场{row.peer}拒绝了预约:{receipt.reason},请查看原因并处理",
-            en=f"sub-venue {row.peer} refused: {why}",
+            zh=f"副场{row.peer}拒绝了预约:{zh},请处理",
+            en=f"sub-venue {row.peer} refused: {en}",
             now_ms=desk.now_ms,
         )
         self._bundling.judge(desk, row.bundle)
@@ -364,7 +363,7 @@ class Bookings:
         else:
             why = vote.reason
             if vote.alternative_start_ms:
-                why = f"{why} (start_ms={vote.alternative_start_ms})"
+                why = f"{why}(可改在 · free from {local_time(vote.alternative_start_ms)})"
             bookings.set_note(connection, conversation.id, why)
         self._bundling.judge(desk, row.bundle)
 

@@ -6,7 +6,7 @@ words that tell it and the host's own seats are one transaction, so that no cras
 a decision untold or told but not decided. The sub's side is ``node.services.bookings``.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -22,6 +22,7 @@ from node.domain import committee
 from node.domain.calendar import check_window
 from node.domain.project import (
     BookingRequest,
+    ExpertSlots,
     ProjectState,
     SelectionMode,
     SubRequirement,
@@ -34,7 +35,7 @@ from node.services.errors import Conflicting, Invalid, NotFound
 from node.services.house import Desk
 from node.services.projects import found_project
 from node.services.venues import Venues
-from node.store import bookings, bundles, errands, projects, todos
+from node.store import bookings, bundles, errands, pools, projects, todos
 from node.store.bundles import BundleRow
 from node.store.projects import ProjectRow
 
@@ -109,6 +110,7 @@ class Bundling:
             self._wanted(desk, row, request, bundle_id, sub, requirement)
             for sub, requirement in zip(request.chosen, request.subs, strict=True)
         ]
+        _check_pool(desk, desk.identity.center, wanted[0].sub, request.host_slots)
         self._reserve(desk, bundle_id, request)
         connection = desk.ledger.connection
         latest_vote_ms = desk.now_ms + max(leg.terms.vote_ms for leg in wanted)
@@ -248,6 +250,7 @@ class Bundling:
             )
         except FederationError as error:
             raise for_people(error, sub) from error
+        _check_pool(desk, sub, desk.identity.center, requirement.slots)
         return _Wanted(sub, agreement, terms, hold)
 
     def _reserve(self, desk: Desk, bundle_id: bytes, request: BookingRequest) -> None:
@@ -304,3 +307,23 @@ def _legs(desk: Desk, bundle_id: bytes) -> dict[Any, Leg]:
         )
         for leg in bookings.of_bundle(connection, bundle_id)
     }
+
+
+def _check_pool(desk: Desk, owner: str, other: str, slots: Sequence[ExpertSlots]) -> None:
+    """Refuse what the pool announced now cannot give; one not announced yet is not judged.
+
+    Raises:
+        Invalid: Names every specialty with too few experts.
+    """
+    announced = pools.latest(desk.ledger.connection, owner, other, desk.now_ms)
+    if announced is None:
+        return
+    known = {stratum.specialty: stratum.size for stratum in announced.strata}
+    lacking = [slot for slot in slots if known.get(slot.specialty, 0) < slot.count]
+    if lacking:
+        raise Invalid(
+            f"{owner}公布的专家库人数不足,请调整专业或人数:"
+            + "、".join(f"{slot.specialty}需{slot.count}人" for slot in lacking),
+            f"the pool announced by {owner} has too few experts; change specialties or numbers: "
+            + ", ".join(f"{slot.count} of {slot.specialty}" for slot in lacking),
+        )

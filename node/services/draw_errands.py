@@ -17,9 +17,9 @@ from federation.protocol.draw import (
     Result,
 )
 from federation.trust.suite import seal
+from node.domain.workday import local_time
 from node.services.draw_files import DrawFiles
 from node.services.draw_moves import CALL, CONFIRM, PUSH, SEAL, DrawMoves
-from node.services.draw_rules import local_time
 from node.services.draw_view import DrawView
 from node.services.errands import Handler
 from node.services.house import Desk

@@ -7,7 +7,7 @@ the word is next is the table's affair, whether a step fits the walk is the lott
 from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date
 from typing import Final
 
 from federation.engine.identity import SKEW_MS
@@ -39,7 +39,7 @@ from federation.protocol.draw import (
 from federation.protocol.peering import AnnouncePool
 from federation.wire.envelopes import Statement, decode_statement
 from node.domain.calendar import DrawWindow, earliest_draw_ms
-from node.domain.workday import SHANGHAI
+from node.domain.workday import local_time
 from node.services.draw_files import DrawFiles
 from node.services.draw_view import DrawView, view
 from node.services.errors import Conflicting
@@ -296,8 +296,3 @@ class DrawRules:
             )
         except DrawRefuted as error:
             raise Malformed(error.sentence, clause=error.rule) from error
-
-
-def local_time(at_ms: int) -> str:
-    """A moment for people, in Beijing time."""
-    return datetime.fromtimestamp(at_ms / 1000, SHANGHAI).strftime("%Y-%m-%d %H:%M")

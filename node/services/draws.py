@@ -43,6 +43,7 @@ from node.services.draw_moves import DrawMoves
 from node.services.draw_rules import DrawRules, OwnWindow
 from node.services.errors import Conflicting, NotFound
 from node.services.house import Desk, Reaction
+from node.services.reasons import refusal
 from node.store import bookings, draws, pools, projects, todos
 from node.store.bookings import BookingRow
 from node.store.cipher import ColumnCipher
@@ -321,16 +322,14 @@ class Draws(Reaction):
     @override
     def refused(self, desk: Desk, conversation: Conversation, receipt: Receipt) -> None:
         """The draw has ended: people must know why, and may start it anew."""
-        why = f"{receipt.reason}: {receipt.detail}"
-        if receipt.clause:
-            why = f"{why} [{receipt.clause}]"
+        zh, en = refusal(receipt)
         todos.add(
             desk.ledger.connection,
             role="staff",
             kind=DRAW_REFUSED,
             subject=conversation.id,
-            zh=f"{conversation.peer}拒绝了专家抽取({why}),请按所述原因处理后重新开始抽取",
-            en=f"{conversation.peer} refused the draw ({why}); mend what it names and start anew",
+            zh=f"{conversation.peer}拒绝了专家抽取:{zh},请按所述原因处理后重新开始抽取",
+            en=f"{conversation.peer} refused the draw ({en}); mend what it names and start anew",
             now_ms=desk.now_ms,
         )
 

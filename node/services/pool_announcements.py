@@ -24,6 +24,7 @@ from node.domain.codes import Specialty
 from node.services.agreements import Agreements
 from node.services.errors import Conflicting, Invalid
 from node.services.house import Desk
+from node.services.reasons import refusal
 from node.store import experts, pools, todos
 from node.store.cipher import ColumnCipher
 from node.store.pools import AnnouncementRow, Epoch
@@ -157,13 +158,14 @@ class PoolAnnouncements:
         """A peer did not take our pool: no draw with it can use this epoch."""
         connection = desk.ledger.connection
         pools.remove(connection, conversation.id)
+        zh, en = refusal(receipt)
         todos.add(
             connection,
             role="operator",
             kind=POOL_REFUSED,
             subject=conversation.id,
-            zh=f"{conversation.peer}未接受本中心的专家库承诺({receipt.reason}),处理后请公布新一期",
-            en=f"{conversation.peer} did not take our pool ({receipt.reason}: {receipt.detail}); "
+            zh=f"{conversation.peer}未接受本中心的专家库承诺:{zh},处理后请公布新一期",
+            en=f"{conversation.peer} did not take our pool ({en}); "
             "see to it and announce a new epoch",
             now_ms=desk.now_ms,
         )

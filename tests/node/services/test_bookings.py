@@ -118,7 +118,7 @@ async def test_a_no_aborts_frees_all_seats_and_proposes_another_day() -> None:
         assert await seats_held(offices.sub, booking_id) == 0
         assert await seats_held(offices.host, row.bundle.id) == 0
         leg = await pair.host.do(lambda desk: offices.host.bookings.get(desk, booking_id))
-        assert leg.note == f"设备检修 (start_ms={TOMORROW_NINE + DAY_MS})"
+        assert leg.note == "设备检修(可改在 · free from 2026-05-08 09:00)"
 
 
 async def test_after_an_abort_the_project_may_be_planned_anew() -> None:
@@ -289,10 +289,8 @@ async def test_taken_seats_are_refused_with_the_next_free_day() -> None:
         await pair.settle()
         (leg,) = await pair.host.do(lambda desk: offices.host.bookings.of_project(desk, project_id))
         assert await phases(pair, leg.conversation) == ["REFUSED", "REFUSED"]
-        assert leg.note == (
-            "SEATS_TAKEN: 5 such seats are not free in that window"
-            f" (start_ms={TOMORROW_NINE + DAY_MS})"
-        )
+        said = "5 such seats are not free in that window (start_ms=2026-05-08 09:00 +08:00)"
+        assert leg.note == (f"该时段没有足够的符合要求的空闲席位({said}) · SEATS_TAKEN: {said}")
         row = await only_bundle(offices, project_id)
         assert (row.bundle.decision, row.bundle.phase) == (Decision.ABORT, BundlePhase.CLOSED)
         assert await todo_kinds(offices.host, "staff") == ["booking_exception"]

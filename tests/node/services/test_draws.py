@@ -20,12 +20,12 @@ from federation.protocol.conversation import REFUSED, Kind
 from federation.trust.suite import unseal
 from node.domain import codes
 from node.domain.calendar import Anchor, DrawWindow, Unit
-from node.domain.project import BookingRequest, ExpertSlots
+from node.domain.project import BookingRequest, ExpertSlots, Lot
 from node.services.agreements import Agreements
 from node.services.draw_errands import Place
 from node.services.draw_rules import OWN_RULE, OwnWindow
 from node.services.draws import DRAW_REFUSED, Draws
-from node.services.errors import Conflicting
+from node.services.errors import Conflicting, Invalid
 from node.services.house import Desk
 from node.services.pool_announcements import PoolAnnouncements
 from node.services.todos import Todos
@@ -396,3 +396,24 @@ async def test_the_subs_own_rules_hold_and_the_refused_draws_are_started_anew() 
         ), "the refused draws do not hold up the evaluation"
         with pytest.raises(Conflicting, match="started before"):
             await early.start()
+
+
+async def test_a_plan_that_no_announced_pool_can_give_is_refused_at_once(table: Table) -> None:
+    usual = _request(table.pair.sub.id)
+    rare = codes.specialty("E01")
+    project = await planning.accepted(
+        table.offices,
+        code=codes.project_code("E3608000001009999"),
+        lots=(Lot(codes.lot_code("E3608000001009999001"), "一标段"),),
+    )
+
+    def ask(plan: BookingRequest, desk: Desk) -> bytes:
+        return table.offices.host.bookings.plan(desk, project, plan, planning.AGENCY)
+
+    for plan in (
+        replace(usual, subs=(replace(usual.subs[0], slots=(ExpertSlots(rare, 3),)),)),
+        replace(usual, host_slots=(ExpertSlots(rare, 2),)),
+    ):
+        with pytest.raises(Invalid, match=r"too few experts.*[23] of E01"):
+            await table.host.center.do(partial(ask, plan))
+    assert len(await table.host.center.sql("SELECT id FROM bundle")) == 1
