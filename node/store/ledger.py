@@ -133,11 +133,6 @@ class SqlLedger:
                 word.accepted,
             ),
         )
-        self.connection.execute(
-            "INSERT INTO tally (peer, said, heard) VALUES (?, 0, 1)"
-            " ON CONFLICT (peer) DO UPDATE SET heard = heard + 1",
-            (word.sender,),
-        )
 
     def next_number(self, peer: CenterId) -> int:
         """The number of the next word for a peer."""
@@ -160,11 +155,6 @@ class SqlLedger:
                 word.said_at_ms,
                 self._frontier.size - 1,
             ),
-        )
-        self.connection.execute(
-            "INSERT INTO tally (peer, said, heard) VALUES (?, 1, 0)"
-            " ON CONFLICT (peer) DO UPDATE SET said = said + 1",
-            (word.peer,),
         )
 
     def pending(self, peer: CenterId, at_most: int, bytes_at_most: int) -> Sequence[SaidWord]:
@@ -235,10 +225,9 @@ class SqlLedger:
             "INSERT INTO log_entry (idx, data, envelope_hash) VALUES (?, ?, ?)",
             (index, data, envelope_hash),
         )
-        self.connection.executemany(
-            "INSERT INTO log_node (id, hash) VALUES (?, ?)",
-            [(level << 56 | at, digest) for level, at, digest in nodes],
-        )
+        above = [(level << 56 | at, digest) for level, at, digest in nodes if level]
+        if above:
+            self.connection.executemany("INSERT INTO log_node (id, hash) VALUES (?, ?)", above)
         return index
 
     def log_head(self) -> tuple[int, bytes]:
@@ -342,6 +331,12 @@ def _said(row: Sequence[object]) -> SaidWord:
 
 
 def _node(connection: sqlite3.Connection, level: int, index: int) -> bytes:
+    if level == 0:
+        # A leaf is hashed anew when a proof needs it: cheaper than a row for each word.
+        (data,) = connection.execute(
+            "SELECT data FROM log_entry WHERE idx = ?", (index,)
+        ).fetchone()
+        return merkle.leaf_hash(INTL_1, data)
     (digest,) = connection.execute(
         "SELECT hash FROM log_node WHERE id = ?", (level << 56 | index,)
     ).fetchone()

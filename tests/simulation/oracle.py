@@ -156,7 +156,11 @@ class Oracle:
         )
         nodes = dict(connection.execute("SELECT id, hash FROM log_node").fetchall())
         self.demand(
-            merkle.root_at(INTL_1, len(leaves), lambda level, index: nodes[level << 56 | index])
+            merkle.root_at(
+                INTL_1,
+                len(leaves),
+                lambda level, index: nodes[level << 56 | index] if level else leaves[index],
+            )
             == self._of(at).roots[-1],
             f"{name}: the log's stored tree is not that of its entries",
         )

@@ -71,6 +71,16 @@ CREATE TABLE tally (
     said INTEGER NOT NULL,
     heard INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
+CREATE TRIGGER said_is_counted AFTER INSERT ON said
+BEGIN
+    INSERT INTO tally (peer, said, heard) VALUES (NEW.peer, 1, 0)
+    ON CONFLICT (peer) DO UPDATE SET said = said + 1;
+END;
+CREATE TRIGGER heard_is_counted AFTER INSERT ON heard
+BEGIN
+    INSERT INTO tally (peer, said, heard) VALUES (NEW.sender, 0, 1)
+    ON CONFLICT (peer) DO UPDATE SET heard = heard + 1;
+END;
 
 -- The evidence log: an RFC 6962 tree. Nothing in it is ever changed. ---------------------
 
@@ -89,7 +99,7 @@ BEGIN
     SELECT RAISE (ABORT, 'the evidence log is append-only');
 END;
 
--- Hashes of complete subtrees only; id = level << 56 | index.
+-- Hashes of complete subtrees above the leaves; id = level << 56 | index.
 CREATE TABLE log_node (
     id INTEGER PRIMARY KEY,
     hash BLOB NOT NULL
