@@ -157,7 +157,7 @@ class Hold(_message.Message):
     """Required. How the sub-venue was found."""
     @_builtins.property
     def participants(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """Required. All subs of the bundle; whoever of them holds the decision may hand it on."""
+        """Required. All subs of the bundle, this one included."""
 
     @_builtins.property
     def equipment(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
@@ -225,9 +225,7 @@ Global___Vote: _TypeAlias = Vote  # noqa: Y015
 
 @_typing.final
 class Decide(_message.Message):
-    """Host: its one decision for the whole bundle, durable before it is told. Self-authenticating:
-    it does not matter who hands it over.
-    """
+    """Host: its one decision for the whole bundle, durable before it is told."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
