@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import signal
 import sys
 import tempfile
 from dataclasses import asdict
@@ -34,6 +35,8 @@ def run(*, as_json: bool, keep: Path | None, chinese: bool) -> int:
         return 2
     folder = keep.resolve() if keep else Path(tempfile.mkdtemp(prefix="lianping-demo-"))
     nodes = Nodes(folder)
+    # Whoever ends it otherwise than by Ctrl-C must not find keys and processes left, either.
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         narrator.step(
             "启动两个节点和模拟交易系统", "start two nodes and the stand-in e-trading system"
@@ -47,6 +50,7 @@ def run(*, as_json: bool, keep: Path | None, chinese: bool) -> int:
         narrator.tell(f"演示失败: {error}", f"the demonstration failed: {error}")
         return FAILED
     finally:
+        signal.signal(signal.SIGTERM, before)
         nodes.stop()
         if keep is None:
             shutil.rmtree(folder, ignore_errors=True)

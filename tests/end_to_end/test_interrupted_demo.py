@@ -1,0 +1,55 @@
+"""Whoever ends the demonstration, not by Ctrl-C, finds no process and no file left either."""
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Final
+
+from tests.node.test_serving import ROOT
+
+PATIENCE_SECONDS: Final = 30.0
+
+
+def children_of(pid: int) -> list[int]:
+    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+def is_running(pid: int) -> bool:
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except FileNotFoundError:
+        return False
+    return state != "Z"
+
+
+def test_a_terminated_demonstration_leaves_nothing(tmp_path: Path) -> None:
+    temporary = tmp_path / "tmp"
+    temporary.mkdir()
+    environment = {
+        **os.environ,  # noqa: TID251 - the child inherits it
+        "PYTHONPATH": f"{ROOT}:{ROOT / 'proto' / 'gen'}",
+        "TMPDIR": str(temporary),
+    }
+    with (tmp_path / "said").open("wb") as said:
+        demo = subprocess.Popen(
+            [sys.executable, "-m", "node.cli", "demo", "--lang", "en"],
+            stdout=said,
+            stderr=subprocess.STDOUT,
+            env=environment,
+        )
+        try:
+            ends = time.monotonic() + PATIENCE_SECONDS
+            while len(started := children_of(demo.pid)) < 3:
+                assert time.monotonic() < ends, "two nodes and the e-trading system did not start"
+                time.sleep(0.05)
+            demo.terminate()
+            assert demo.wait(PATIENCE_SECONDS) == 130
+        finally:
+            demo.kill()
+            demo.wait()
+    assert [pid for pid in started if is_running(pid)] == []
+    assert list(temporary.iterdir()) == []
+    assert "interrupted" in (tmp_path / "said").read_text()
+    assert "Traceback" not in (tmp_path / "said").read_text()
