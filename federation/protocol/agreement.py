@@ -31,6 +31,7 @@ DAY_MS: Final = 86_400_000
 PROPOSAL_LASTS_MS: Final = 30 * DAY_MS  # a month for two authorities to read and sign
 MAX_DOCUMENT_BYTES: Final = 65_536  # an agreement is a few pages; a word must fit a call
 MAX_SEATS: Final = 500  # more than the largest center has
+MAX_HANDOVER_DAYS: Final = 250  # a year of working days; more is a unit mixed up
 MAX_YEARS_MS: Final = 10 * 366 * DAY_MS  # an agreement without end is a mistake in a date
 
 
@@ -194,7 +195,10 @@ def contradictions(terms: AgreementTerms) -> tuple[str, ...]:
             "pool_min_age_ms: longer than the agreement, nobody could ever be drawn",
         ),
         (terms.joint_test_valid_days >= 0, "joint_test_valid_days: not negative; 0 asks for none"),
-        (terms.handover_working_days >= 1, "handover_working_days: at least 1"),
+        (
+            1 <= terms.handover_working_days <= MAX_HANDOVER_DAYS,
+            f"handover_working_days: 1 to {MAX_HANDOVER_DAYS}",
+        ),
         (terms.suite == "intl-1", "suite: this node knows only intl-1"),
     )
     return tuple(sentence for holds, sentence in checks if not holds)

@@ -16,6 +16,7 @@ from federation.protocol import agreement, booking, draw, session
 MAX_TEXT: Final = 1_000  # a sentence for people, not a document
 MAX_NAME: Final = 255  # as long as the longest project name on record
 MAX_INT: Final = 2**53 - 1  # exact in every language that reads our JSON
+MAX_MOMENT_MS: Final = 4_102_444_800_000  # 2100-01-01 UTC: any calendar can show it to people
 SIGNATURE_BYTES: Final = 64  # Ed25519
 MAX_STRATA: Final = 4_096  # the national specialty list has under 1,000 leaves
 MAX_LISTING_BYTES: Final = 480 * 1024  # 15,000 entries; leaves room within a 1 MiB call
@@ -101,7 +102,7 @@ _DIGEST: Final = _exactly(DIGEST_BYTES)
 _ID: Final = _exactly(OPAQUE_ID_BYTES)
 _COUNT: Final = _number(0, MAX_INT)
 _SMALL: Final = _number(0, 1_000_000)
-_MOMENT: Final = _number(1, MAX_INT)
+_MOMENT: Final = _number(1, MAX_MOMENT_MS)
 _NAME: Final = _text(MAX_NAME, required=True)
 _NOTE: Final = _text(MAX_TEXT, required=False)
 
@@ -218,8 +219,8 @@ _RULES: Final[Mapping[str, Rule]] = MappingProxyType(
         "effective_until_ms": Rule(_MOMENT),
         "bid_deadline_ms": Rule(_MOMENT),
         "evaluation_start_ms": Rule(_MOMENT),
-        "made_at_ms": Rule(_COUNT),
-        "alternative_start_ms": Rule(_COUNT),
+        "made_at_ms": Rule(_number(0, MAX_MOMENT_MS)),
+        "alternative_start_ms": Rule(_number(0, MAX_MOMENT_MS)),
         "promise_ms": Rule(_COUNT),
         "lead_time_ms": Rule(_COUNT),
         "vote_ms": Rule(_COUNT),

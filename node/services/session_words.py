@@ -339,6 +339,8 @@ def _admit_elect(desk: Desk, row: SessionRow, word: Elect) -> None:
         raise Conflict(
             f"{word.votes} votes of {word.cast} cast, but the committee has {len(everybody)}"
         )
+    if not all(one.ballot for one in view.own(desk, row)):
+        raise Conflict("not all experts of ours have voted, so not all votes can be counted")
 
 
 def _admit_signature(desk: Desk, row: SessionRow, word: SignReport) -> None:

@@ -3,7 +3,7 @@
 from typing import Final
 
 from federation.protocol import booking
-from federation.protocol.booking import Decide, Decision, Hold, SelectionMode
+from federation.protocol.booking import Answer, Decide, Decision, Hold, SelectionMode, Vote
 from federation.wire.envelopes import Outcome
 from tests.support import planning
 from tests.support.liar import Liar
@@ -66,3 +66,16 @@ async def test_a_sub_cannot_give_back_the_seats_of_the_hosts_bundle() -> None:
         assert held[0][0] > 0
         after = await pair.host.sql("SELECT count(*) FROM seat_slot WHERE holder = ?", bundle)
         assert after == held
+
+
+async def test_a_time_that_no_calendar_has_is_refused() -> None:
+    """It would be shown to people: as the time that is free instead."""
+    offices = planning.Offices()
+    async with two_centers(offices) as pair:
+        _, leg = await planning.held(pair, offices)
+        liar = Liar(pair.sub, pair.host)
+
+        receipt = await liar.tell(leg, Vote(Answer.NO, reason="no", alternative_start_ms=2**53 - 1))
+
+        assert receipt.reason == "MALFORMED"
+        assert await pair.host.phase(leg) == booking.HELD

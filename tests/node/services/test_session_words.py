@@ -270,9 +270,17 @@ async def test_the_host_counts_votes_of_the_subs_experts_only(
 async def test_the_sub_takes_a_chair_elected_by_all(tmp_path: Path, word: Elect, says: str) -> None:
     async with booked_stage(tmp_path) as stage:
         await stage.started()
+        await stage.vote(lambda _member: bytes([2, 0]) * 16)
         answer = await refusal(stage, stage.host, word)
         assert says in answer
         assert bool(says) is bool(answer)
+
+
+async def test_the_sub_takes_no_chair_before_its_own_experts_have_voted(tmp_path: Path) -> None:
+    async with booked_stage(tmp_path) as stage:
+        await stage.started()
+        answer = await refusal(stage, stage.host, Elect(bytes([2, 0]) * 16, 4, 7))
+        assert "have voted" in answer
 
 
 @pytest.mark.parametrize(
