@@ -20,6 +20,9 @@ DIGEST_BYTES: Final = 32  # SHA-256 and SM3 alike
 
 AGREEMENT_SIZES: Final = frozenset({0, DIGEST_BYTES})  # absent before there is one
 
+_48_BITS: Final = (1 << 48) - 1
+_62_BITS: Final = (1 << 62) - 1
+
 _CENTER = re.compile(r"lp1[a-z2-7]{32}")
 
 
@@ -37,6 +40,21 @@ def center_id(text: str) -> CenterId:
 def center_id_of(root_key_digest: bytes) -> CenterId:
     """Derive the center id from the SHA-256 digest of the center's raw root key."""
     return CenterId("lp1" + base64.b32encode(root_key_digest[:20]).decode().lower())
+
+
+def time_ordered(now_ms: int, random: bytes) -> bytes:
+    """A UUID of version 7 (RFC 9562 §5.7) as 16 bytes: unix milliseconds, then chance.
+
+    Ids made one after the other lie side by side in an index; with ids of pure chance every
+    word would touch four far pages of the database, and a large one half as many words a second.
+
+    Args:
+        now_ms: Unix milliseconds.
+        random: 10 bytes, of which 74 bits are used.
+    """
+    chance = int.from_bytes(random, "big")
+    value = (now_ms & _48_BITS) << 80 | 7 << 76 | (chance >> 62 & 0xFFF) << 64
+    return (value | 2 << 62 | chance & _62_BITS).to_bytes(OPAQUE_ID_BYTES, "big")
 
 
 def message_id(raw: bytes) -> MessageId:

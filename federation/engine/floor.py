@@ -19,7 +19,14 @@ from federation.errors import (
     OutOfTurn,
 )
 from federation.evidence.entry import log_entry
-from federation.ids import OPAQUE_ID_BYTES, AgreementId, CenterId, ConversationId
+from federation.ids import (
+    DIGEST_BYTES,
+    OPAQUE_ID_BYTES,
+    AgreementId,
+    CenterId,
+    ConversationId,
+    time_ordered,
+)
 from federation.ports import HeardWord, Ledger, Random, SaidWord
 from federation.protocol import agreement as agreements
 from federation.protocol import conversation as machine
@@ -108,8 +115,12 @@ class Floor(Generic[L]):
         self._random = random
 
     def new_id(self) -> bytes:
-        """A fresh opaque id."""
-        return self._random.bytes(OPAQUE_ID_BYTES)
+        """A fresh id, 16 bytes: for names, never for secrets, as it shows when it was made."""
+        return time_ordered(self.now_ms, self._random.bytes(10))
+
+    def new_secret(self) -> bytes:
+        """32 fresh bytes that nobody can foretell."""
+        return self._random.bytes(DIGEST_BYTES)
 
     def open(
         self, peer: CenterId, agreement: AgreementId | None, word: Word, *, role: Role | None = None

@@ -133,8 +133,8 @@ def say(table: Table, conversation: Conversation, word: Word, now_ms: int) -> Co
         raise OutOfTurn(f"{word.case} is for the other side to say")
     if (conversation.phase, word.case) in table.crossings:
         raise OutOfTurn(f"{word.case} comes too late: the phase is {conversation.phase}")
-    after = _advance(table, conversation, word, now_ms)
-    return replace(after, said=conversation.said + 1)
+    phase, deadline_ms = _next(table, conversation, word, now_ms)
+    return replace(conversation, phase=phase, deadline_ms=deadline_ms, said=conversation.said + 1)
 
 
 def hear(table: Table, conversation: Conversation, word: Word, now_ms: int) -> Conversation:
@@ -145,8 +145,8 @@ def hear(table: Table, conversation: Conversation, word: Word, now_ms: int) -> C
     """
     if table.speaker(conversation.phase, word) not in {table.other(conversation.role), EITHER}:
         raise OutOfTurn(f"{word.case} is not for the other side to say")
-    after = _advance(table, conversation, word, now_ms)
-    return replace(after, heard=conversation.heard + 1)
+    phase, deadline_ms = _next(table, conversation, word, now_ms)
+    return replace(conversation, phase=phase, deadline_ms=deadline_ms, heard=conversation.heard + 1)
 
 
 def expire(table: Table, conversation: Conversation, now_ms: int) -> Conversation:
@@ -160,7 +160,11 @@ def expire(table: Table, conversation: Conversation, now_ms: int) -> Conversatio
     wait = table.waits[conversation.phase]
     if wait.lapses_to is None:
         return replace(conversation, deadline_ms=None)
-    return _enter(table, conversation, wait.lapses_to, None, now_ms)
+    return replace(
+        conversation,
+        phase=wait.lapses_to,
+        deadline_ms=_deadline(table, wait.lapses_to, None, now_ms),
+    )
 
 
 def overdue(table: Table, conversation: Conversation, now_ms: int) -> bool:
@@ -181,18 +185,17 @@ def refused(table: Table, conversation: Conversation) -> Conversation:
     return replace(conversation, phase=REFUSED, deadline_ms=None)
 
 
-def _advance(table: Table, conversation: Conversation, word: Word, now_ms: int) -> Conversation:
+def _next(
+    table: Table, conversation: Conversation, word: Word, now_ms: int
+) -> tuple[Phase, int | None]:
     phase = table.next.get((conversation.phase, word.case))
     if phase is None:
         raise OutOfTurn(f"{word.case} does not follow {conversation.phase}")
-    return _enter(table, conversation, phase, word.wait_ms, now_ms)
+    return phase, _deadline(table, phase, word.wait_ms, now_ms)
 
 
-def _enter(
-    table: Table, conversation: Conversation, phase: Phase, wait_ms: int | None, now_ms: int
-) -> Conversation:
+def _deadline(table: Table, phase: Phase, wait_ms: int | None, now_ms: int) -> int | None:
     wait = table.waits.get(phase)
     if wait is None:
-        return replace(conversation, phase=phase, deadline_ms=None)
-    limit_ms = wait.limit_ms if wait_ms is None else wait_ms
-    return replace(conversation, phase=phase, deadline_ms=now_ms + limit_ms)
+        return None
+    return now_ms + (wait.limit_ms if wait_ms is None else wait_ms)

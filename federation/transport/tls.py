@@ -12,6 +12,7 @@ import datetime as dt
 import ssl
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 
 import grpc
 from cryptography import x509
@@ -157,8 +158,13 @@ def certificate_of(context: grpc.aio.ServicerContext[bytes, bytes]) -> bytes:
         Unauthenticated: There is none: the port has no TLS.
     """
     for pem in context.auth_context().get("x509_pem_cert", ()):
-        return ssl.PEM_cert_to_DER_cert(pem.decode("ascii"))
+        return _der(pem)
     raise Unauthenticated("wrong_certificate")
+
+
+@lru_cache(maxsize=256)  # a few certificates, each shown with every call
+def _der(pem: bytes) -> bytes:
+    return ssl.PEM_cert_to_DER_cert(pem.decode("ascii"))
 
 
 def _pem(der: bytes) -> bytes:

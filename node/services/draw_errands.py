@@ -113,7 +113,7 @@ class DrawErrands:
         assert seen.walk is not None, "checked by the caller"
         connection = desk.ledger.connection
         digests = desk.identity.digests
-        salt = desk.new_id() + desk.new_id()
+        salt = desk.new_secret()
         chosen = seen.walk.chosen
         info = audit.result_info(digests, seen.open_hash, seen.walk.head)
         plain = self._plain_list(desk, row, chosen)

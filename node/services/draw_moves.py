@@ -95,7 +95,7 @@ class DrawMoves:
                 sealed_value=self._cipher.seal(
                     "draw.sealed_value",
                     conversation.id.hex(),
-                    (desk.new_id() + desk.new_id()).hex(),
+                    (desk.new_secret()).hex(),
                 ),
                 reveal_after=None,
                 exclusion_salt=None,

@@ -170,7 +170,7 @@ class Draws(Reaction):
             raise Conflicting(
                 "本中心尚未公布专家库承诺", "this center has not announced its pool yet"
             )
-        salt = desk.new_id() + desk.new_id()
+        salt = desk.new_secret()
         excluded = excluded_employers(project)
         spoken = desk.open(
             CenterId(leg.peer),

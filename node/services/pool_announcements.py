@@ -93,7 +93,7 @@ class PoolAnnouncements:
         )
         if not members:
             raise Conflicting("专家库为空,请先导入专家", "the register is empty; import experts")
-        key = desk.new_id() + desk.new_id()
+        key = desk.new_secret()
         built = build_pool(desk.identity.digests, key, pool, epoch, members)
         to = self._regulator_key or desk.identity.descriptor.sealing_key
         sealed = seal(to, audit_info(built), _opening(key, built, members))

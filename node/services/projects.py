@@ -77,7 +77,7 @@ class Projects:
             )
         codes: list[bytes] = []
         for name, number in people:
-            code = desk.new_id() + desk.new_id()  # a member's code has the size of a digest
+            code = desk.new_secret()  # a member's code has the size of a digest
             try:
                 projects.add_representative(
                     connection,

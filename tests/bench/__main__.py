@@ -20,6 +20,7 @@ from typing import Final, TypeVar
 import cryptography
 import grpc
 import uvloop
+from lianping.federation.v1.federation_pb2 import SignedEnvelope as Echo
 
 from federation.wire.words import DESCRIPTOR, TERMS
 from tests.bench import disk, hashing, words
@@ -200,12 +201,13 @@ async def measure_words(folder: Path, size: Size) -> list[Figure]:
 
 def echo_on(channel: grpc.aio.Channel) -> Callable[[bytes], Awaitable[None]]:
     """A call of the echo; the answer is compared."""
-    method: grpc.aio.UnaryUnaryMultiCallable[bytes, bytes] = channel.unary_unary(
-        ECHO_METHOD, None, None
+    method: grpc.aio.UnaryUnaryMultiCallable[Echo, Echo] = channel.unary_unary(
+        ECHO_METHOD, Echo.SerializeToString, Echo.FromString
     )
 
     async def call(body: bytes) -> None:
-        if await method(body, timeout=CALL_SECONDS) != body:
+        said = Echo(payload=body, payload_type=ECHO_METHOD)
+        if (await method(said, timeout=CALL_SECONDS)).payload != body:
             raise RuntimeError("the echo said something else")
 
     return call

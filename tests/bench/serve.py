@@ -13,11 +13,13 @@ from typing import Any, Final, cast
 
 import grpc
 import uvloop
+from lianping.federation.v1.federation_pb2 import SignedEnvelope as Echo
 
 from federation.protocol.agreement import AgreementTerms
 from federation.transport.tls import server_credentials
 from federation.trust.suite import INTL_1
 from federation.wire.words import DESCRIPTOR, TERMS
+from node import serving
 from node.store import migrations
 from node.store.database import Database
 from node.store.ledger import SqlLedger
@@ -29,14 +31,14 @@ NODE: Final = "the measured node"
 
 @asynccontextmanager
 async def echo(instructions: dict[str, str]) -> AsyncIterator[dict[str, Any]]:
-    """The least that gRPC can do in Python: the same bytes back."""
+    """The least that a gRPC service in Python does: a message in, the same said in another."""
 
-    async def same(raw: bytes, _context: grpc.aio.ServicerContext[bytes, bytes]) -> bytes:
-        return raw
+    async def same(asked: Echo, _context: grpc.aio.ServicerContext[Echo, Echo]) -> Echo:
+        return Echo(payload=asked.payload, payload_type=asked.payload_type)
 
     server = grpc.aio.server()
-    handler: grpc.RpcMethodHandler[bytes, bytes]
-    handler = grpc.unary_unary_rpc_method_handler(same, None, None)
+    handler: grpc.RpcMethodHandler[Echo, Echo]
+    handler = grpc.unary_unary_rpc_method_handler(same, Echo.FromString, Echo.SerializeToString)
     service, method = ECHO_METHOD.strip("/").split("/")
     server.add_generic_rpc_handlers(
         (grpc.method_handlers_generic_handler(service, {method: handler}),)
@@ -110,4 +112,5 @@ async def main() -> None:
 
 
 if __name__ == "__main__":
+    serving.spare_the_collector()
     uvloop.run(main())

@@ -190,11 +190,8 @@ def _ended(table: Table, state: Conversation) -> Conversation:
     return replace(state, phase=Phase("REFUSED"), deadline_ms=None)
 
 
-def _timeless(
-    table: Table, state: Conversation, phase: Phase, wait_ms: int | None, now_ms: int
-) -> Conversation:
-    del table, wait_ms, now_ms
-    return replace(state, phase=phase)
+def _timeless(*_: Any) -> None:
+    """No deadline, ever."""
 
 
 def _true(*_: object) -> bool:
@@ -216,7 +213,7 @@ def _booking_refusals() -> None:
 FUNCTIONS = {
     "either side's clock": Patch(conversation, "overdue", _eager, _booking_waits),
     "a millisecond late": Patch(conversation, "overdue", _late, _booking_waits),
-    "a clock that is never started": Patch(conversation, "_enter", _timeless, _booking_waits),
+    "a clock that is never started": Patch(conversation, "_deadline", _timeless, _booking_waits),
     "a refusal that undoes the end": Patch(conversation, "refused", _ended, _booking_refusals),
     "no check of the speaker": Patch(Table, "speaker", lambda *_: "EITHER", _booking_cells),
     "a promise that is always long enough": Patch(bundle, "_in_time", _true, check_decisions),

@@ -23,7 +23,7 @@ from federation.engine.negotiator import Listener, Negotiator, Questions
 from federation.engine.outbox import Outbox, Peek
 from federation.engine.witness import Witness
 from federation.errors import Refused
-from federation.ids import CenterId, ConversationId
+from federation.ids import CenterId, ConversationId, time_ordered
 from federation.ports import Unreachable
 from federation.protocol.conversation import Conversation, Word
 from federation.transport.client import GrpcTransport
@@ -122,8 +122,8 @@ class Party:
         statement = Statement(
             sender=self.center,
             recipient=recipient,
-            message_id=self.random.bytes(16),
-            conversation_id=self.random.bytes(16),
+            message_id=time_ordered(CLOCK.now_ms(), self.random.bytes(10)),
+            conversation_id=time_ordered(CLOCK.now_ms(), self.random.bytes(10)),
             revision=1,
             previous_hash=b"",
             answers_hash=b"",
