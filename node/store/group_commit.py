@@ -21,11 +21,13 @@ from asyncio import AbstractEventLoop
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
+from time import sleep
 from typing import Any, Final
 
 GroupObserver = Callable[[int, float], None]
 OutageObserver = Callable[[str], None]
 
+GATHER_SECONDS: Final = 0.004  # much less than 64 callers wait anyway; see ``Groups._gather``
 MAX_GROUP: Final = 64  # past this a commit's cost is spread thin enough; latency only grows
 
 _READONLY: Final = sqlite3.SQLITE_READONLY
@@ -180,17 +182,20 @@ class Groups:
         observer: GroupObserver | None,
         timer: Callable[[], float],
         on_outage: OutageObserver | None = None,
+        pause: Callable[[float], None] = sleep,
     ) -> None:
         self.waiting: deque[Request] = deque()
         self.commits = 0
         self._hops = 0
         self._taken = 0
+        self._gathered = 0
         self.transactions = 0
         self._where = where
         self._loop = loop
         self._observer = observer
         self._timer = timer
         self._on_outage = on_outage
+        self._pause = pause
 
     def run(self, conn: sqlite3.Connection) -> None:
         """Run the requests that may go together, if this hop's own has not been run yet."""
@@ -200,7 +205,9 @@ class Groups:
             # would be right too, but they still gather: 200 callers would end up with one
             # commit each (measured: a fifth of the throughput).
             return
+        self._gather()
         group = self._take()
+        self._gathered = len(group)
         self._taken += len(group)
         if group[0].kind is Kind.ALONE:
             self._run_alone(conn, group[0])
@@ -224,6 +231,17 @@ class Groups:
         if self._on_outage is not None:
             self._loop.call_soon_threadsafe(self._on_outage, outage.cause)
         return told
+
+    def _gather(self) -> None:
+        """When there is company, wait a moment for more of it.
+
+        A loop that is busy brings its requests one by one, and the thread would give each a
+        commit of its own: a commit, a signature over its receipts and two wake-ups for every
+        word. Gathered, 64 concurrent words cost a quarter less (PostgreSQL's ``commit_delay``
+        and ``commit_siblings``). Who comes alone never waits: the last group was of one.
+        """
+        if 1 < self._gathered < MAX_GROUP and len(self.waiting) < MAX_GROUP:
+            self._pause(GATHER_SECONDS)
 
     def _take(self) -> list[Request]:
         group: list[Request] = []

@@ -5,6 +5,7 @@ import contextlib
 import resource
 import sqlite3
 import threading
+import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
@@ -21,7 +22,7 @@ from node.store.database import (
     ForeignFile,
     StoreUnavailable,
 )
-from node.store.group_commit import MAX_GROUP
+from node.store.group_commit import GATHER_SECONDS, MAX_GROUP, Groups, Kind, Request
 
 FEW_PAGES = 12  # room for the schema and a few rows
 BIG = 64 * 1024  # bytes; more than FEW_PAGES hold
@@ -190,6 +191,20 @@ async def test_groups_stay_full_when_callers_come_back_at_once(tmp_path: Path) -
     await database.close()
 
     assert sum(sizes) / len(sizes) > MAX_GROUP / 4
+
+
+async def test_only_who_has_company_waits_for_more() -> None:
+    pauses: list[float] = []
+    groups = Groups("x", asyncio.get_running_loop(), None, time.perf_counter, pause=pauses.append)
+    with contextlib.closing(sqlite3.connect(":memory:", isolation_level=None)) as connection:
+        for count in (1, 1, 2, 1, 1, MAX_GROUP, 1):
+            for _ in range(count):
+                groups.waiting.append(Request(lambda _: None, Kind.TRANSACTION))
+            groups.run(connection)
+            groups._hops = groups._taken
+
+    # After the group of two, and not after the full one, whose successor is full as well.
+    assert pauses == [GATHER_SECONDS]
 
 
 async def test_one_failing_function_among_many_fails_alone(db: Database) -> None:
