@@ -27,7 +27,7 @@ from typing import Any, Final
 GroupObserver = Callable[[int, float], None]
 OutageObserver = Callable[[str], None]
 
-GATHER_SECONDS: Final = 0.004  # much less than 64 callers wait anyway; see ``Groups._gather``
+GATHER_SECONDS: Final = 0.008  # much less than 64 callers wait anyway; see ``Groups._gather``
 MAX_GROUP: Final = 64  # past this a commit's cost is spread thin enough; latency only grows
 
 _READONLY: Final = sqlite3.SQLITE_READONLY
