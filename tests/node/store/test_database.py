@@ -28,6 +28,15 @@ FEW_PAGES = 12  # room for the schema and a few rows
 BIG = 64 * 1024  # bytes; more than FEW_PAGES hold
 
 
+@pytest.fixture(autouse=True)
+async def threads_end_before_their_loop() -> AsyncIterator[None]:
+    """Aiosqlite does not wait for the thread of a connection that could not be opened."""
+    yield
+    for thread in threading.enumerate():
+        if "_connection_worker_thread" in thread.name:
+            await asyncio.to_thread(thread.join, 5)
+
+
 @pytest.fixture
 async def db(tmp_path: Path) -> AsyncIterator[Database]:
     database = await Database.open(tmp_path / "node.db")
