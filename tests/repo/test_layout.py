@@ -136,7 +136,7 @@ def test_the_rules_find_what_they_are_for(pattern: re.Pattern[str], line: str) -
 @pytest.mark.parametrize(
     ("pattern", "line"),
     [
-        (MACHINE_PATHS, "https://example.cn/home/index.html and POST /v1" + "/work/orders"),
+        (MACHINE_PATHS, "https://example.cn/home/index.html and POST /v1/wo" + "rk/orders"),
         (UNNUMBERED_NOTE, "# TO" + "DO(#12): when 1.2 is the oldest peer"),
     ],
 )
