@@ -15,6 +15,7 @@ only be heard: nobody may begin to say what would have come too late.
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from types import MappingProxyType
 from typing import ClassVar, Final, NewType
 
 from federation.errors import OutOfTurn
@@ -64,7 +65,8 @@ class Wait:
         turn: Whose turn it is.
         authority: On whose clock the deadline runs; only this side lets it lapse.
         lapses_to: Where silence leads. None: the authority's engine must say a word.
-        limit_ms: How long the phase lasts unless the word that led here says otherwise.
+        limit_ms: How long the phase lasts unless the word that led here, or the agreement, says
+            otherwise.
     """
 
     turn: Role
@@ -123,8 +125,25 @@ class Conversation:
     """On our own clock; None when nothing is waited for."""
 
 
-def say(table: Table, conversation: Conversation, word: Word, now_ms: int) -> Conversation:
+NO_WAITS: Final[Mapping[Phase, int]] = MappingProxyType({})
+
+
+def say(
+    table: Table,
+    conversation: Conversation,
+    word: Word,
+    now_ms: int,
+    agreed: Mapping[Phase, int] = NO_WAITS,
+) -> Conversation:
     """Say the next word ourselves.
+
+    Args:
+        table: The kind's.
+        conversation: As it is before the word.
+        word: What is said.
+        now_ms: Now, on our clock.
+        agreed: How long phases last where the agreement says so and the word does not,
+            milliseconds; the table's limits are for the others.
 
     Raises:
         OutOfTurn: The word is not ours, or not next.
@@ -133,19 +152,27 @@ def say(table: Table, conversation: Conversation, word: Word, now_ms: int) -> Co
         raise OutOfTurn(f"{word.case} is for the other side to say")
     if (conversation.phase, word.case) in table.crossings:
         raise OutOfTurn(f"{word.case} comes too late: the phase is {conversation.phase}")
-    phase, deadline_ms = _next(table, conversation, word, now_ms)
+    phase, deadline_ms = _next(table, conversation, word, now_ms, agreed)
     return replace(conversation, phase=phase, deadline_ms=deadline_ms, said=conversation.said + 1)
 
 
-def hear(table: Table, conversation: Conversation, word: Word, now_ms: int) -> Conversation:
+def hear(
+    table: Table,
+    conversation: Conversation,
+    word: Word,
+    now_ms: int,
+    agreed: Mapping[Phase, int] = NO_WAITS,
+) -> Conversation:
     """Hear the other side's next word. Duplicates never get here: they have a stored receipt.
+
+    ``agreed`` as for ``say``.
 
     Raises:
         OutOfTurn: The word is ours to say, or not next.
     """
     if table.speaker(conversation.phase, word) not in {table.other(conversation.role), EITHER}:
         raise OutOfTurn(f"{word.case} is not for the other side to say")
-    phase, deadline_ms = _next(table, conversation, word, now_ms)
+    phase, deadline_ms = _next(table, conversation, word, now_ms, agreed)
     return replace(conversation, phase=phase, deadline_ms=deadline_ms, heard=conversation.heard + 1)
 
 
@@ -163,7 +190,7 @@ def expire(table: Table, conversation: Conversation, now_ms: int) -> Conversatio
     return replace(
         conversation,
         phase=wait.lapses_to,
-        deadline_ms=_deadline(table, wait.lapses_to, None, now_ms),
+        deadline_ms=_deadline(table, wait.lapses_to, None, now_ms, NO_WAITS),
     )
 
 
@@ -186,16 +213,18 @@ def refused(table: Table, conversation: Conversation) -> Conversation:
 
 
 def _next(
-    table: Table, conversation: Conversation, word: Word, now_ms: int
+    table: Table, conversation: Conversation, word: Word, now_ms: int, agreed: Mapping[Phase, int]
 ) -> tuple[Phase, int | None]:
     phase = table.next.get((conversation.phase, word.case))
     if phase is None:
         raise OutOfTurn(f"{word.case} does not follow {conversation.phase}")
-    return phase, _deadline(table, phase, word.wait_ms, now_ms)
+    return phase, _deadline(table, phase, word.wait_ms, now_ms, agreed)
 
 
-def _deadline(table: Table, phase: Phase, wait_ms: int | None, now_ms: int) -> int | None:
+def _deadline(
+    table: Table, phase: Phase, wait_ms: int | None, now_ms: int, agreed: Mapping[Phase, int]
+) -> int | None:
     wait = table.waits.get(phase)
     if wait is None:
         return None
-    return now_ms + (wait.limit_ms if wait_ms is None else wait_ms)
+    return now_ms + (agreed.get(phase, wait.limit_ms) if wait_ms is None else wait_ms)
