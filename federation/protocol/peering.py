@@ -2,9 +2,12 @@
 
     NEW ─StartTest→ TESTING ─ReportTest→ REPORTED ─ConcludeTest→ TESTED
     NEW ─AnnouncePool→ ANNOUNCED
+    NEW ─StateUsage→ STATED ─AgreeUsage→ AGREED
+                            └DisputeUsage→ DISPUTED
 
 A joint test (联调联试) ends with both sides holding each other's signed findings. A pool
-announcement commits its owner before any draw knows of it.
+announcement commits its owner before any draw knows of it. A statement of usage compares
+what both sides have counted under one agreement on one day.
 """
 
 from dataclasses import dataclass
@@ -22,8 +25,15 @@ REPORTED: Final = Phase("REPORTED")
 TESTED: Final = Phase("TESTED")
 LAPSED: Final = Phase("LAPSED")
 ANNOUNCED: Final = Phase("ANNOUNCED")
+STATED: Final = Phase("STATED")
+AGREED: Final = Phase("AGREED")
+DISPUTED: Final = Phase("DISPUTED")
+UNANSWERED: Final = Phase("UNANSWERED")
 
 TEST_LASTS_MS: Final = 600_000  # ten minutes: machines answer, nobody is asked
+
+USAGE_LASTS_MS: Final = 86_400_000  # a day: by then the next statement is due
+MAX_USAGE_IDS: Final = 1_000  # 16 KiB; the root covers the rest, and a dispute asks for them
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,15 +102,79 @@ class AnnouncePool(Word):
     valid_until_ms: int
 
 
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """What one side has counted under an agreement on one day.
+
+    Args:
+        bookings_held: Bookings whose Hold was said or heard that day.
+        bookings_confirmed: Bookings confirmed that day.
+        seats: Seats of the bookings held.
+        sessions: Evaluations convened that day.
+        experts: Experts sealed into lists that day.
+        conversations_root: RFC 6962 root over all conversation ids counted, ascending.
+        conversation_ids: The first ``MAX_USAGE_IDS`` of them.
+    """
+
+    bookings_held: int
+    bookings_confirmed: int
+    seats: int
+    sessions: int
+    experts: int
+    conversations_root: bytes
+    conversation_ids: tuple[bytes, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class StateUsage(Word):
+    """One side states what it has counted. ``day`` is ISO 8601, in Beijing."""
+
+    kind = Kind.PEERING
+    speaker = FIRST
+
+    agreement_digest: bytes
+    day: str
+    usage: Usage
+
+
+@dataclass(frozen=True, slots=True)
+class AgreeUsage(Word):
+    """The other side has counted the same."""
+
+    kind = Kind.PEERING
+    speaker = SECOND
+
+    usage: Usage
+
+
+@dataclass(frozen=True, slots=True)
+class DisputeUsage(Word):
+    """The other side has counted otherwise, and states its own counts with their evidence."""
+
+    kind = Kind.PEERING
+    speaker = SECOND
+
+    usage: Usage
+    reason: str = ""
+
+
 PEERING: Final = Table(
     kind=Kind.PEERING,
     roles=(FIRST, SECOND),
-    words=(StartTest, ReportTest, ConcludeTest, AnnouncePool),
+    words=(
+        StartTest, ReportTest, ConcludeTest, AnnouncePool, StateUsage, AgreeUsage, DisputeUsage,
+    ),
     next=MappingProxyType({
         (NEW, "StartTest"): TESTING,
         (TESTING, "ReportTest"): REPORTED,
         (REPORTED, "ConcludeTest"): TESTED,
         (NEW, "AnnouncePool"): ANNOUNCED,
+        (NEW, "StateUsage"): STATED,
+        (STATED, "AgreeUsage"): AGREED,
+        (STATED, "DisputeUsage"): DISPUTED,
+        # The answer came when nobody waited for it any more: it stands.
+        (UNANSWERED, "AgreeUsage"): AGREED,
+        (UNANSWERED, "DisputeUsage"): DISPUTED,
         # The tester stopped waiting just when the report was on its way.
         (LAPSED, "ReportTest"): LAPSED,
         # The tested stopped waiting just when the conclusion was on its way: it stands.
@@ -109,7 +183,11 @@ PEERING: Final = Table(
     waits=MappingProxyType({
         TESTING: Wait(SECOND, authority=FIRST, limit_ms=TEST_LASTS_MS, lapses_to=LAPSED),
         REPORTED: Wait(FIRST, authority=SECOND, limit_ms=TEST_LASTS_MS, lapses_to=LAPSED),
+        STATED: Wait(SECOND, authority=FIRST, limit_ms=USAGE_LASTS_MS, lapses_to=UNANSWERED),
     }),
-    over=frozenset({TESTED, LAPSED, ANNOUNCED}),
-    crossings=frozenset({(LAPSED, "ReportTest"), (LAPSED, "ConcludeTest")}),
+    over=frozenset({TESTED, LAPSED, ANNOUNCED, AGREED, DISPUTED, UNANSWERED}),
+    crossings=frozenset({
+        (LAPSED, "ReportTest"), (LAPSED, "ConcludeTest"),
+        (UNANSWERED, "AgreeUsage"), (UNANSWERED, "DisputeUsage"),
+    }),
 )  # fmt: skip

@@ -7,11 +7,12 @@ A field without a rule is an error of ours, found when the codec is built.
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import date
 from types import MappingProxyType
 from typing import Any, Final
 
 from federation.ids import DIGEST_BYTES, OPAQUE_ID_BYTES, center_id
-from federation.protocol import agreement, booking, draw, session
+from federation.protocol import agreement, booking, draw, peering, session
 
 MAX_TEXT: Final = 1_000  # a sentence for people, not a document
 MAX_NAME: Final = 255  # as long as the longest project name on record
@@ -92,6 +93,14 @@ def _entries(value: Any) -> str | None:
     if len(value) > MAX_LISTING_BYTES:
         return f"{len(value)} bytes, more than {MAX_LISTING_BYTES}"
     return "is not a row of digests" if len(value) % DIGEST_BYTES or not value else None
+
+
+def _day(value: Any) -> str | None:
+    try:
+        exact = date.fromisoformat(value).isoformat() == value
+    except ValueError:
+        exact = False
+    return None if exact else "is not a day as in 2026-05-06"
 
 
 def _flag(_value: Any) -> str | None:
@@ -201,6 +210,16 @@ _RULES: Final[Mapping[str, Rule]] = MappingProxyType(
         "slot": Rule(_number(0, draw.MAX_SLOTS - 1)),
         "rank": Rule(_SMALL),
         "missing": Rule(_SMALL),
+        # a statement of usage
+        "usage": Rule(_flag),
+        "day": Rule(_day),
+        "bookings_held": Rule(_SMALL),
+        "bookings_confirmed": Rule(_SMALL),
+        "Usage.seats": Rule(_SMALL),
+        "sessions": Rule(_SMALL),
+        "Usage.experts": Rule(_SMALL),
+        "conversations_root": Rule(_DIGEST),
+        "conversation_ids": Rule(_ID, at_most=peering.MAX_USAGE_IDS),
         "revision": Rule(_number(1, 1_000)),
         "members": Rule(_SMALL),
         "present": Rule(_SMALL),

@@ -12,18 +12,21 @@ from typing import Any, Final
 from typing_extensions import override
 
 from federation.engine.floor import Said
-from federation.errors import Conflict
+from federation.errors import Conflict, Refused
 from federation.ids import DIGEST_BYTES, AgreementId, CenterId, ConversationId
 from federation.protocol.agreement import AgreementTerms
 from federation.protocol.conversation import Conversation, Word
 from federation.protocol.peering import (
     REPORTED,
     TESTING,
+    AgreeUsage,
     AnnouncePool,
     Check,
     ConcludeTest,
+    DisputeUsage,
     ReportTest,
     StartTest,
+    StateUsage,
 )
 from federation.wire.envelopes import Receipt, Statement
 from node.services.agreements import Agreements
@@ -166,6 +169,8 @@ class Peering(Reaction):
             desk.ledger.connection, conversation.peer
         ):
             raise Conflict("a joint test with you is under way; wait for its end")
+        elif isinstance(word, StateUsage | AgreeUsage | DisputeUsage):
+            raise Refused("this center does not compare usage yet")
 
     @override
     def said(self, desk: Desk, spoken: Said) -> None:

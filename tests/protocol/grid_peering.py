@@ -7,7 +7,7 @@ from tests.protocol import samples
 from tests.protocol.grids import grid
 
 GRID: Final = grid(
-    "NEW TESTING REPORTED TESTED LAPSED ANNOUNCED REFUSED",
+    "NEW TESTING REPORTED TESTED LAPSED ANNOUNCED STATED AGREED DISPUTED UNANSWERED REFUSED",
     (FIRST, SECOND),
     samples.PEERING,
     """
@@ -17,5 +17,10 @@ GRID: Final = grid(
     NEW        AnnouncePool  ANNOUNCED  FIRST/SECOND  FIRST/SECOND
     LAPSED     ReportTest    LAPSED     -             FIRST
     LAPSED     ConcludeTest  TESTED     -             SECOND
+    NEW        StateUsage    STATED     FIRST         SECOND
+    STATED     AgreeUsage    AGREED     SECOND        FIRST
+    STATED     DisputeUsage  DISPUTED   SECOND        FIRST
+    UNANSWERED AgreeUsage    AGREED     -             FIRST
+    UNANSWERED DisputeUsage  DISPUTED   -             FIRST
     """,
 )

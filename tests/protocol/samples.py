@@ -15,6 +15,15 @@ AGREEMENT: Final[tuple[Word, ...]] = (
     agreement.Withdraw(reason="a mistake in a date"),
 )
 
+USAGE: Final = peering.Usage(
+    bookings_held=2,
+    bookings_confirmed=1,
+    seats=6,
+    sessions=1,
+    experts=4,
+    conversations_root=DIGEST,
+    conversation_ids=(ID,),
+)
 PEERING: Final[tuple[Word, ...]] = (
     peering.StartTest(DIGEST, (peering.Check("clock_skew", passed=True, measured="12 ms"),)),
     peering.ReportTest(DIGEST, (peering.Check("clock_skew", passed=True, measured="9 ms"),)),
@@ -28,6 +37,9 @@ PEERING: Final[tuple[Word, ...]] = (
         valid_from_ms=1,
         valid_until_ms=2,
     ),
+    peering.StateUsage(DIGEST, "2026-05-06", USAGE),
+    peering.AgreeUsage(USAGE),
+    peering.DisputeUsage(USAGE, reason="one booking more"),
 )
 
 HOLD: Final = booking.Hold(

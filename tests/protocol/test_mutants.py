@@ -95,6 +95,10 @@ ROWS = {
     "closing without a list": _led(DRAW, "ASKED", "Close", "CLOSED"),
     "starting before all are ready": _led(SESSION, "CONVENED", "Start", "RUNNING"),
     "going on without the sub": _led(SESSION, "SUSPENDED", "Resume", "CHAIRED"),
+    "a dispute that counts as agreed": _led(PEERING, "STATED", "DisputeUsage", "AGREED"),
+    "a dispute that comes late and is lost": _led(
+        PEERING, "UNANSWERED", "DisputeUsage", "UNANSWERED"
+    ),
     "roles exchanged": replace(BOOKING, roles=(Role("SUB"), Role("HOST"))),
 }
 
@@ -113,6 +117,7 @@ SILENCES = {
     "a hold that never ends": _waiting(BOOKING, "HELD", lapses_to=None),
     "a hold of a second": _waiting(BOOKING, "HELD", limit_ms=1_000),
     "the wrong side's turn": _waiting(DRAW, "ASKED", turn=Role("SEALER")),
+    "silence taken for agreement": _waiting(PEERING, "STATED", lapses_to=Phase("AGREED")),
     "no deadline for the report": replace(
         PEERING, waits={Phase("REPORTED"): PEERING.waits[Phase("REPORTED")]}
     ),
@@ -131,6 +136,8 @@ CROSSINGS = {
     "no row for the late yes": _without(BOOKING, ("RELEASED", "Vote.YES")),
     "a withdrawal that beats the signature": _led(AGREEMENT, "ACTIVE", "Withdraw", "WITHDRAWN"),
     "no row for the late conclusion": _without(PEERING, ("LAPSED", "ConcludeTest")),
+    "no row for the late agreement of counts": _without(PEERING, ("UNANSWERED", "AgreeUsage")),
+    "no row for the late dispute": _without(PEERING, ("UNANSWERED", "DisputeUsage")),
     "resuming at one stroke": _led(SESSION, "SUSPENDED", "Resume", "CHAIRED"),
     "no row for the late suspension": _without(SESSION, ("SIGNING", "Suspend")),
     "no row for the late ballot": _without(SESSION, ("CHAIRED", "Ballot")),
@@ -149,6 +156,7 @@ EXPLAINED = {
         (Phase("LAPSED"), Phase("TESTING")),
         (Phase("LAPSED"), Phase("REPORTED")),
         (Phase("REPORTED"), Phase("LAPSED")),
+        (Phase("UNANSWERED"), Phase("STATED")),
     }),
 }  # fmt: skip
 

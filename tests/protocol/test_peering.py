@@ -38,5 +38,6 @@ def test_both_ends_agree_however_the_words_cross() -> None:
         (Phase("LAPSED"), Phase("TESTING")),
         (Phase("LAPSED"), Phase("REPORTED")),
         (Phase("REPORTED"), Phase("LAPSED")),
+        (Phase("UNANSWERED"), Phase("STATED")),
     })  # fmt: skip
     assert explore(PEERING, samples.PEERING, lapsed) is None

@@ -10,6 +10,7 @@ AGREEMENT: Final = silences("""
 PEERING: Final = silences("""
     TESTING   SECOND  FIRST   600000  LAPSED
     REPORTED  FIRST   SECOND  600000  LAPSED
+    STATED    SECOND  FIRST   86400000  UNANSWERED
 """)
 BOOKING: Final = silences("""
     HELD      SUB   SUB  1800000   EXPIRED
@@ -39,7 +40,9 @@ SESSION: Final = silences("""
 """)
 
 AGREEMENT_OVER: Final = frozenset({"ACTIVE", "DECLINED", "WITHDRAWN"})
-PEERING_OVER: Final = frozenset({"TESTED", "LAPSED", "ANNOUNCED"})
+PEERING_OVER: Final = frozenset(
+    {"TESTED", "LAPSED", "ANNOUNCED", "AGREED", "DISPUTED", "UNANSWERED"}
+)
 BOOKING_OVER: Final = frozenset({"COMPLETED", "DECLINED", "RELEASED", "EXPIRED"})
 DRAW_OVER: Final = frozenset({"CLOSED", "VOID"})
 SESSION_OVER: Final = frozenset({"ARCHIVED"})

@@ -206,3 +206,135 @@ class AnnouncePool(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___AnnouncePool: _TypeAlias = AnnouncePool  # noqa: Y015
+
+@_typing.final
+class Usage(_message.Message):
+    """What one side has counted under an agreement on one day."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    BOOKINGS_HELD_FIELD_NUMBER: _builtins.int
+    BOOKINGS_CONFIRMED_FIELD_NUMBER: _builtins.int
+    SEATS_FIELD_NUMBER: _builtins.int
+    SESSIONS_FIELD_NUMBER: _builtins.int
+    EXPERTS_FIELD_NUMBER: _builtins.int
+    CONVERSATIONS_ROOT_FIELD_NUMBER: _builtins.int
+    CONVERSATION_IDS_FIELD_NUMBER: _builtins.int
+    bookings_held: _builtins.int
+    """Bookings whose Hold was said or heard that day."""
+    bookings_confirmed: _builtins.int
+    """Bookings confirmed that day."""
+    seats: _builtins.int
+    """Seats of the bookings held."""
+    sessions: _builtins.int
+    """Evaluations convened that day."""
+    experts: _builtins.int
+    """Experts sealed into lists that day."""
+    conversations_root: _builtins.bytes
+    """Required. RFC 6962 root over all conversation ids counted, in ascending order, 32 bytes."""
+    @_builtins.property
+    def conversation_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.bytes]:
+        """The first 1000 of them in ascending order, 16 bytes each."""
+
+    def __init__(
+        self,
+        *,
+        bookings_held: _builtins.int = ...,
+        bookings_confirmed: _builtins.int = ...,
+        seats: _builtins.int = ...,
+        sessions: _builtins.int = ...,
+        experts: _builtins.int = ...,
+        conversations_root: _builtins.bytes = ...,
+        conversation_ids: _abc.Iterable[_builtins.bytes] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["bookings_confirmed", b"bookings_confirmed", "bookings_held", b"bookings_held", "conversation_ids", b"conversation_ids", "conversations_root", b"conversations_root", "experts", b"experts", "seats", b"seats", "sessions", b"sessions"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Usage: _TypeAlias = Usage  # noqa: Y015
+
+@_typing.final
+class StateUsage(_message.Message):
+    """First: states what it has counted under an agreement on one day."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    AGREEMENT_DIGEST_FIELD_NUMBER: _builtins.int
+    DAY_FIELD_NUMBER: _builtins.int
+    USAGE_FIELD_NUMBER: _builtins.int
+    agreement_digest: _builtins.bytes
+    """Required. The agreement, 32 bytes."""
+    day: _builtins.str
+    """Required. The day in Beijing, ISO 8601, e.g. "2026-05-06"."""
+    @_builtins.property
+    def usage(self) -> Global___Usage:
+        """Required. What was counted."""
+
+    def __init__(
+        self,
+        *,
+        agreement_digest: _builtins.bytes = ...,
+        day: _builtins.str = ...,
+        usage: Global___Usage | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["usage", b"usage"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["agreement_digest", b"agreement_digest", "day", b"day", "usage", b"usage"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___StateUsage: _TypeAlias = StateUsage  # noqa: Y015
+
+@_typing.final
+class AgreeUsage(_message.Message):
+    """Second: has counted the same."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    USAGE_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def usage(self) -> Global___Usage:
+        """Required. What the second side has counted: equal to the statement."""
+
+    def __init__(
+        self,
+        *,
+        usage: Global___Usage | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["usage", b"usage"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["usage", b"usage"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AgreeUsage: _TypeAlias = AgreeUsage  # noqa: Y015
+
+@_typing.final
+class DisputeUsage(_message.Message):
+    """Second: has counted otherwise. Both signed counts, with their conversations, are the evidence."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    USAGE_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    reason: _builtins.str
+    """In what the two counts differ, for people."""
+    @_builtins.property
+    def usage(self) -> Global___Usage:
+        """Required. What the second side has counted."""
+
+    def __init__(
+        self,
+        *,
+        usage: Global___Usage | None = ...,
+        reason: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["usage", b"usage"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["reason", b"reason", "usage", b"usage"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DisputeUsage: _TypeAlias = DisputeUsage  # noqa: Y015
