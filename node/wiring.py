@@ -264,7 +264,7 @@ async def _assemble(config: Config, keys: Keys, outsides: Outsides, stack: Async
         signing=outsides.signing,
         library=outsides.experts,
         commands=Commands(negotiator),
-        accounts=Accounts(random=random.bytes),
+        accounts=Accounts(random=random.bytes, cipher=cipher, center=config.center.name),
         agreements=rooms.agreements,
         bookings=bookings,
         dossiers=Dossiers(

@@ -6,10 +6,10 @@ from typing import Annotated, Final, cast
 from fastapi import Depends, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
-from node.api.caller import Caller
+from node.api.caller import LOCAL, Caller
 from node.api.faults import Unauthorised
 from node.api.parts import Parts
-from node.services.accounts import Accounts, Role
+from node.services.accounts import LOCAL_SUBJECT, Accounts, Role
 from node.services.errors import NotAllowed
 
 _BEARER: Final = HTTPBearer(
@@ -27,9 +27,10 @@ NodeParts = Annotated[Parts, Depends(parts_of)]
 
 async def caller(
     parts: NodeParts,
+    request: Request,
     credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_BEARER)],
 ) -> Caller:
-    """The caller, whatever the role.
+    """The caller, whatever the role. Without a token: on the node's own socket its operator.
 
     Raises:
         Unauthorised: No valid token.
@@ -39,6 +40,8 @@ async def caller(
         login = await parts.negotiator.transact(lambda desk: Accounts.who(desk, text))
         if login is not None:
             return Caller(Role(login.role), login.subject, text)
+    elif request.scope.get(LOCAL) is True:
+        return Caller(Role.OPERATOR, LOCAL_SUBJECT, "")
     raise Unauthorised("请先登录", "log in first")
 
 
@@ -64,4 +67,7 @@ AgencyOrStaff = Annotated[Caller, Depends(needs(Role.AGENCY, Role.STAFF))]
 ExpertMember = Annotated[Caller, Depends(needs(Role.EXPERT))]
 Supervisor = Annotated[Caller, Depends(needs(Role.SUPERVISOR))]
 Operator = Annotated[Caller, Depends(needs(Role.OPERATOR))]
+AccountHolder = Annotated[
+    Caller, Depends(needs(Role.AGENCY, Role.STAFF, Role.SUPERVISOR, Role.OPERATOR))
+]
 Watcher = Annotated[Caller, Depends(needs(Role.STAFF, Role.SUPERVISOR))]

@@ -1,4 +1,4 @@
-"""Log-in with an account, and check-in with an identity card and a face."""
+"""Log-in with an account and its second factor, and check-in with an identity card and a face."""
 
 import base64
 import binascii
@@ -8,7 +8,7 @@ from fastapi import APIRouter
 from pydantic import Field, StringConstraints
 
 from adapters.identity.port import FACE_BYTES_MAX, check_face
-from node.api.access import AnyCaller, NodeParts
+from node.api.access import AccountHolder, AnyCaller, NodeParts
 from node.api.faults import RESPONSES
 from node.api.parts import Parts
 from node.api.shapes import EXAMPLE_ID, EXAMPLE_LONG_ID, Done, HexText, Ms, Shape
@@ -16,10 +16,19 @@ from node.services.accounts import MEMBER_TOKEN_MS, Accounts, Role, Token, Wrong
 from node.services.errors import Invalid
 from node.services.house import Desk
 from node.services.session_look import Seated
+from node.services.totp import MAX_CODE_CHARS
 
 FACE_CHARS_MAX: Final = FACE_BYTES_MAX * 4 // 3 + 4
 Base64Face: TypeAlias = Annotated[
     str, Field(max_length=FACE_CHARS_MAX, description="Base64", examples=["ZmFjZTo="])
+]
+OneTimeCode: TypeAlias = Annotated[
+    str,
+    Field(
+        max_length=MAX_CODE_CHARS,
+        description="动态口令,启用后必填 · a one-time code, once the account has them",
+        examples=["287082"],
+    ),
 ]
 
 router = APIRouter(tags=["登录 · Log-in"], responses=RESPONSES)
@@ -30,6 +39,29 @@ class Credentials(Shape):
 
     name: str = Field(examples=["zhang.staff"], max_length=64)
     password: str = Field(examples=["correct horse battery"], max_length=256)
+    totp: OneTimeCode = ""
+
+
+class Code(Shape):
+    """A one-time code of the caller's authenticator."""
+
+    totp: OneTimeCode
+
+
+class MaybeCode(Shape):
+    """A one-time code, demanded of who has a second factor already."""
+
+    totp: OneTimeCode = ""
+
+
+class Secret(Shape):
+    """The secret of a second factor, shown once."""
+
+    secret: str = Field(description="Base32", examples=["JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP"])
+    address: str = Field(
+        description="二维码内容 · what a QR code holds",
+        examples=["otpauth://totp/zhang.staff?secret=JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP"],
+    )
 
 
 class Card(Shape):
@@ -78,9 +110,26 @@ def read_face(text: str) -> bytes:
 
 @router.post("/login", summary="账号登录 · Log in with an account")
 async def log_in(parts: NodeParts, body: Credentials) -> LoggedIn:
-    """五分钟内同一账号最多试五次。· At most five tries per account in five minutes."""
-    token = await parts.accounts.log_in(parts.negotiator, body.name, body.password)
+    """五分钟内同一账号最多试五次。· At most five tries per account in five minutes.
+
+    ``TOTP_REQUIRED``: the password fits, send the same with a one-time code. No code counts twice.
+    """
+    token = await parts.accounts.log_in(parts.negotiator, body.name, body.password, body.totp)
     return LoggedIn(token=token.text, role=token.role, expires_at_ms=token.expires_at_ms)
+
+
+@router.post("/accounts/me/totp", summary="申请绑定动态口令 · Ask for a second factor")
+async def offer_totp(parts: NodeParts, who: AccountHolder, body: MaybeCode) -> Secret:
+    """密钥只显示一次,确认后生效。· Shown once; it counts after it was confirmed with a code."""
+    offer = await parts.accounts.offer_totp(parts.negotiator, who.subject, body.totp)
+    return Secret(secret=offer.secret, address=offer.address)
+
+
+@router.post("/accounts/me/totp/confirm", summary="确认动态口令 · Confirm a second factor")
+async def confirm_totp(parts: NodeParts, who: AccountHolder, body: Code) -> Done:
+    """此后登录必须带动态口令。· From now on a log-in needs a code."""
+    await parts.accounts.confirm_totp(parts.negotiator, who.subject, body.totp)
+    return Done()
 
 
 @router.post("/logout", summary="退出登录 · Log out")

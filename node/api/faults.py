@@ -23,7 +23,7 @@ from federation.trust.keys import BadDescriptor
 from node import logs
 from node.domain.refusal import Inadmissible
 from node.domain.sheet import BadTable
-from node.services.accounts import Throttled, WrongCredentials
+from node.services.accounts import Throttled, TotpRequired, WrongCredentials, WrongTotp
 from node.services.errors import Conflicting, Invalid, NotAllowed, NotFound, UseCaseError
 from node.services.reasons import reason_zh
 from node.store.database import StoreUnavailable
@@ -56,6 +56,8 @@ class Answer(BaseModel):
 _STATUS: Final[Sequence[tuple[type[UseCaseError], HTTPStatus]]] = (
     (Unauthorised, HTTPStatus.UNAUTHORIZED),
     (WrongCredentials, HTTPStatus.UNAUTHORIZED),
+    (TotpRequired, HTTPStatus.UNAUTHORIZED),
+    (WrongTotp, HTTPStatus.UNAUTHORIZED),
     (Throttled, HTTPStatus.TOO_MANY_REQUESTS),
     (NotFound, HTTPStatus.NOT_FOUND),
     (NotAllowed, HTTPStatus.FORBIDDEN),

@@ -429,7 +429,10 @@ CREATE TABLE account (
     role TEXT NOT NULL,
     display_name TEXT NOT NULL,
     password_hash TEXT NOT NULL,
-    created_at_ms INTEGER NOT NULL
+    created_at_ms INTEGER NOT NULL,
+    totp_sealed BLOB, -- the secret of the one-time codes; NULL: the password alone lets in
+    totp_offered BLOB, -- shown once, not yet confirmed with a code
+    totp_last_step INTEGER NOT NULL DEFAULT 0 -- no code of this step or an earlier one counts
 ) STRICT, WITHOUT ROWID;
 
 -- Only the hash of a token is kept. subject: account name, or member code in hex.
