@@ -18,8 +18,8 @@ import uvicorn
 from starlette.types import ASGIApp
 from typing_extensions import override
 
-from node import logs, wiring
-from node.api.app import create_app
+from node import local_socket, logs, wiring
+from node.api.app import create_doors
 from node.config import Config, password_from_environment, split_address
 from node.services.accounts import Role
 from node.services.house import Desk
@@ -65,6 +65,7 @@ async def serve(config: Config, started: Callable[[Node, int], None] | None = No
 
     Raises:
         OSError, RuntimeError: A port is taken.
+        SocketUnavailable: Another node serves this folder.
         Exception: What ``open_keys`` and ``assemble`` raise.
     """
     keys = open_keys(config.storage.folder)
@@ -106,14 +107,17 @@ async def _run(config: Config, node: Node, started: Callable[[Node, int], None] 
     with (
         _listening(config.listen.api) as api_socket,
         _listening(config.listen.metrics) as probes_socket,
+        local_socket.listening(config.storage.folder) as own_socket,
     ):
-        api = _http(create_app(node.parts))
+        public, own = create_doors(node.parts)
+        api, local = _http(public), _http(own)
         probes = _http(node.probes(stop.is_set).app())
         port = await node.server.start(config.listen.peers)
         async with asyncio.TaskGroup() as last:
             probing = last.create_task(probes.serve(sockets=[probes_socket]))
             async with asyncio.TaskGroup() as group:
                 serving = group.create_task(api.serve(sockets=[api_socket]))
+                own_serving = group.create_task(local.serve(sockets=[own_socket]))
                 pumping = group.create_task(node.pumps.run())
                 for number in (signal.SIGTERM, signal.SIGINT):
                     loop.add_signal_handler(number, stop.set)
@@ -129,10 +133,10 @@ async def _run(config: Config, node: Node, started: Callable[[Node, int], None] 
                 )
                 if started is not None:
                     started(node, port)
-                await _until(stop, serving, pumping, probing)
+                await _until(stop, serving, own_serving, pumping, probing)
                 stop.set()
                 LOG.info("the node is going down")
-                api.should_exit = True
+                api.should_exit = local.should_exit = True
                 await node.server.stop()
                 node.pumps.stop()
             probes.should_exit = True

@@ -13,6 +13,7 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from node.api import agency, door, evaluation, expert, faults, operator, staff, supervisor
+from node.api.caller import LOCAL
 from node.api.commands import HEADER, KEY, Key
 from node.api.parts import Parts
 
@@ -29,8 +30,14 @@ Every error is `{"error": {"code", "zh", "en", "detail"}}`.
 
 
 def create_app(parts: Parts) -> "Gate":
-    """The application of one node, behind its gate."""
+    """The application of one node, behind the gate to the network."""
     return Gate(routes(parts), parts)
+
+
+def create_doors(parts: Parts) -> tuple["Gate", "Gate"]:
+    """The same application behind two gates: to the network, and to the node's own socket."""
+    app = routes(parts)
+    return Gate(app, parts), Gate(app, parts, local=True)
 
 
 def routes(parts: Parts) -> FastAPI:
@@ -56,11 +63,19 @@ def _operation_id(route: APIRoute) -> str:
 
 
 class Gate:
-    """Counts, times, numbers and limits requests, and sets the headers of every answer."""
+    """Counts, times, numbers and limits requests, and sets the headers of every answer.
 
-    def __init__(self, app: ASGIApp, parts: Parts) -> None:
+    Args:
+        app: The routes.
+        parts: The node.
+        local: Whether it stands before the node's own socket. Nothing in a request says so:
+            the gate itself writes it into the scope, over whatever is there.
+    """
+
+    def __init__(self, app: ASGIApp, parts: Parts, *, local: bool = False) -> None:
         self._app = app
         self._parts = parts
+        self._local = local
         self._running = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -71,6 +86,7 @@ class Gate:
         loop = asyncio.get_running_loop()
         began = loop.time()
         KEY.set(_key(scope))
+        scope[LOCAL] = self._local
         scope["lianping.number"] = self._parts.negotiator.random.bytes(6).hex()
         status = 500
         begun = False

@@ -1,8 +1,12 @@
 """Whoever sent a request: role and subject, as the token said."""
 
 from dataclasses import dataclass
+from typing import Final
 
-from node.services.accounts import Role
+from node.services.accounts import LOCAL_SUBJECT, Role
+
+LOCAL: Final = "lianping.local"
+"""The key of a request's scope that says whether it came in by the node's own socket."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -12,6 +16,11 @@ class Caller:
     role: Role
     subject: str
     token: str
+
+    @property
+    def is_person(self) -> bool:
+        """Whether somebody logged in or checked in, rather than opened the node's socket."""
+        return self.subject != LOCAL_SUBJECT
 
     @property
     def member(self) -> tuple[bytes, bytes]:

@@ -2,14 +2,19 @@
 
 import os
 import signal
+import stat
 import subprocess
 import sys
 import time
 from pathlib import Path
 
 import httpx
+import pytest
 
+from node.commands.link import Refused, open_link
+from node.commands.link import configured as configured_by
 from node.demo.processes import free_ports
+from node.local_socket import SOCKET_FILE
 from tests.node.test_config import GOOD, write
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -65,8 +70,16 @@ def test_a_node_comes_up_serves_and_goes_down_on_sigterm(tmp_path: Path) -> None
         assert "lianping_log_size 0.0" in answer(f"{probes}/metrics").text
         assert answer(f"{api}/api/openapi.json").json()["info"]["title"] == "联评 Lianping"
         assert answer(f"{api}/metrics").status_code == 404
+        own = tmp_path / "data" / SOCKET_FILE
+        assert stat.S_IMODE(own.stat().st_mode) == 0o600
+        with open_link(configured_by(config)) as link:
+            assert link.get("/api/whoami") == {"role": "operator", "subject": "local"}
+            with pytest.raises(Refused, match="no such address") as refusal:
+                link.post("/api/nothing")
+            assert (refusal.value.exit_code, refusal.value.code) == (2, "NOT_FOUND")
         child.send_signal(signal.SIGTERM)
         assert child.wait(timeout=PATIENCE_SECONDS) == 0
+        assert not own.exists()
     finally:
         child.kill()
         child.wait()
