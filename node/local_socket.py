@@ -67,6 +67,16 @@ def listening(folder: Path) -> Iterator[socket.socket]:
                 path.unlink(missing_ok=True)
 
 
+def is_served(path: Path) -> bool:
+    """Whether somebody listens there whom this user may call."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as caller:
+        try:
+            caller.connect(os.fspath(path))
+        except OSError:
+            return False
+    return True
+
+
 @contextmanager
 def _only_one(folder: Path) -> Iterator[None]:
     held = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)

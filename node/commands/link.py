@@ -20,7 +20,7 @@ from typing_extensions import override
 
 from node.clock import SystemRandom
 from node.config import BadConfig, Config, load, read_secret
-from node.local_socket import SocketUnavailable, path_in
+from node.local_socket import SocketUnavailable, is_served, path_in
 
 CANNOT: Final = 2  # as every command that cannot be done as asked
 TRIES: Final = 3
@@ -133,13 +133,14 @@ def open_link(config: Config) -> Iterator[Link]:
     """A line to the node that serves this configuration's folder.
 
     Raises:
-        CannotDo: The path of its socket is too long. That the node is not running is told by
-            the first call.
+        CannotDo: The node is not running, or the path of its socket is too long.
     """
     try:
         path = path_in(config.storage.folder)
     except SocketUnavailable as error:
         raise _cannot(error) from error
+    if not is_served(path):
+        raise _not_running(path)
     with httpx.Client(
         transport=httpx.HTTPTransport(uds=str(path)),
         base_url="http://node",

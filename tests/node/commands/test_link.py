@@ -8,7 +8,7 @@ import pytest
 from click.testing import CliRunner
 
 from node.api.app import create_doors
-from node.commands.link import CannotDo, Refused, as_person, configured, open_link
+from node.commands.link import CannotDo, Link, Refused, as_person, configured, open_link
 from node.commands.options import person_options
 from node.local_socket import SOCKET_FILE
 from tests.node.api.test_app import assembled, error, log_in
@@ -130,8 +130,8 @@ def test_an_act_of_a_person_needs_an_account_and_a_password_that_only_its_owner_
     @click.command()
     @person_options
     def act(account: str | None, password_file: Path | None, totp: str | None) -> None:
-        with open_link(config) as link:
-            as_person(link, account, password_file, totp)
+        with httpx.Client() as http:
+            as_person(Link(http, config.storage.folder), account, password_file, totp)
 
     arguments = ["--password-file", str(secret)]
     done = CliRunner().invoke(act, [*arguments, *(["--account", "wang"] if named else [])])
