@@ -16,6 +16,7 @@ import uvloop
 from node import logs, serving, wiring
 from node.config import BadConfig, Config, load, password_from_environment, split_address
 from node.keystore import BadKeys
+from node.local_socket import SocketUnavailable
 from node.outside import StandInRefused, check_production
 from node.services.errors import UseCaseError
 from node.store.database import ForeignFile, StoreUnavailable
@@ -173,6 +174,7 @@ def _complaining() -> Iterator[None]:
         ForeignFile,
         HalfAFolder,
         MigrationError,
+        SocketUnavailable,
         StandInRefused,
         StoreUnavailable,
     ) as error:
