@@ -12,7 +12,7 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from federation.ids import DIGEST_BYTES, OPAQUE_ID_BYTES, center_id
-from federation.protocol import agreement, booking, draw, peering, session
+from federation.protocol import agreement, booking, draw, peering, session, terms
 
 MAX_TEXT: Final = 1_000  # a sentence for people, not a document
 MAX_NAME: Final = 255  # as long as the longest project name on record
@@ -25,6 +25,10 @@ MAX_CHECKS: Final = 64
 MAX_ATTRIBUTE_BYTES: Final = 512  # registry number and name
 MAX_DISTINCT_PER_VERDICT: Final = 5
 MAX_CERTIFICATE_BYTES: Final = 8_192
+MAX_CONTACTS: Final = 16
+MAX_ROOT_KEYS: Final = 8  # a root key for each suite, and successors
+MAX_SPECIALTIES: Final = 256
+MAX_CLAUSES: Final = 16  # steps of a dispute, categories of data: what fits one page
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
@@ -130,6 +134,8 @@ _RULES: Final[Mapping[str, Rule]] = MappingProxyType(
         "root": Rule(_DIGEST),
         "document_digest": Rule(_DIGEST),
         "agreement_digest": Rule(_DIGEST),
+        "supersedes": Rule(_or_empty(_DIGEST)),
+        "root_key_ids": Rule(_ID, at_most=MAX_ROOT_KEYS),
         "audit_digest": Rule(_or_empty(_DIGEST)),
         "exclusion_commitment": Rule(_or_empty(_DIGEST)),
         "commitment": Rule(_DIGEST),
@@ -169,6 +175,14 @@ _RULES: Final[Mapping[str, Rule]] = MappingProxyType(
         "suite": Rule(_text(16, required=True)),
         "project_kind": Rule(_text(1, required=True)),
         "project_kinds": Rule(_text(1, required=True), at_most=3, at_least=1),
+        "agreement_no": Rule(_text(64, required=False)),
+        "specialty_prefixes": Rule(_text(16, required=True), at_most=MAX_SPECIALTIES),
+        "supervisor": Rule(_text(MAX_NAME, required=False)),
+        "duty": Rule(_text(32, required=False)),
+        "phone": Rule(_text(32, required=True)),
+        "purpose": Rule(_NAME),
+        "categories": Rule(_NAME, at_most=MAX_CLAUSES, at_least=1),
+        "dispute_path": Rule(_NAME, at_most=MAX_CLAUSES, at_least=1),
         "equipment": Rule(_text(32, required=True), at_most=booking.MAX_EQUIPMENT),
         "uscc": Rule(_text(18, required=False)),
         "region_code": Rule(_text(12, required=False)),
@@ -179,6 +193,11 @@ _RULES: Final[Mapping[str, Rule]] = MappingProxyType(
         # lists of messages
         "parties": Rule(_flag, at_most=2, at_least=2),
         "directions": Rule(_flag, at_most=2, at_least=1),
+        "contacts": Rule(_flag, at_most=MAX_CONTACTS),
+        "schedules": Rule(_flag, at_most=2),
+        "fees": Rule(_flag),
+        "settlement": Rule(_flag),
+        "data_protection": Rule(_flag),
         "checks": Rule(_flag, at_most=MAX_CHECKS, at_least=1),
         "strata": Rule(_flag, at_most=MAX_STRATA, at_least=1),
         "experts": Rule(_flag, at_most=draw.MAX_SLOTS),
@@ -193,6 +212,12 @@ _RULES: Final[Mapping[str, Rule]] = MappingProxyType(
         "ruling": Rule(_flag),
         "response": Rule(_flag),
         "draw_anchor": Rule(_flag),
+        "drawn_by": Rule(_flag),
+        "in_doubt": Rule(_flag),
+        "rule": Rule(_flag),
+        "payer": Rule(_flag),
+        "period": Rule(_flag),
+        "selection_modes": Rule(_flag, at_most=3, at_least=1),
         "passed": Rule(_flag),
         "overnight": Rule(_flag),
         "sealed_disclosure": Rule(_flag),
@@ -203,6 +228,30 @@ _RULES: Final[Mapping[str, Rule]] = MappingProxyType(
         "seats": Rule(_number(1, agreement.MAX_SEATS)),
         "max_seats_per_session": Rule(_SMALL),
         "max_open_bookings": Rule(_SMALL),
+        "max_experts_per_session": Rule(_SMALL),
+        "max_concurrent_sessions": Rule(_SMALL),
+        "max_sessions_per_period": Rule(_SMALL),
+        "period_days": Rule(_SMALL),
+        "opens_minute": Rule(_number(0, terms.DAY_MINUTES)),
+        "closes_minute": Rule(_number(0, terms.DAY_MINUTES)),
+        "open_weekdays": Rule(_number(1, 7), at_most=7, at_least=1),
+        "value_from_fen": Rule(_COUNT),
+        "value_until_fen": Rule(_COUNT),
+        "cancel_fee_fen": Rule(_COUNT),
+        "base_fen": Rule(_COUNT),
+        "step_fen": Rule(_COUNT),
+        "overnight_fen": Rule(_COUNT),
+        "venue_fen": Rule(_COUNT),
+        "base_minutes": Rule(_SMALL),
+        "step_minutes": Rule(_SMALL),
+        "pay_within_days": Rule(_SMALL),
+        "retention_days": Rule(_SMALL),
+        "av_retention_days": Rule(_SMALL),
+        "notice_days": Rule(_SMALL),
+        "pool_min_ratio": Rule(_SMALL),
+        "min_outside_contributors": Rule(_SMALL),
+        "max_draws_per_expert": Rule(_SMALL),
+        "draw_period_days": Rule(_SMALL),
         "joint_test_valid_days": Rule(_SMALL),
         "handover_working_days": Rule(_SMALL),
         "sequence": Rule(_number(1, 1_000_000)),
@@ -244,6 +293,10 @@ _RULES: Final[Mapping[str, Rule]] = MappingProxyType(
         "lead_time_ms": Rule(_COUNT),
         "vote_ms": Rule(_COUNT),
         "decide_ms": Rule(_COUNT),
+        "hold_ms": Rule(_COUNT),
+        "cancel_notice_ms": Rule(_COUNT),
+        "fault_wait_ms": Rule(_COUNT),
+        "fault_repair_ms": Rule(_COUNT),
         "draw_earliest_ms": Rule(_COUNT),
         "pool_min_age_ms": Rule(_COUNT),
         # a node's descriptor

@@ -104,7 +104,7 @@ class Terms(Shape):
     joint_test_valid_days: Count = 365
     handover_working_days: Count = 5
     suite: str = "intl-1"
-    sealed_disclosure: bool = False
+    sealed_disclosure: bool = True
 
 
 class Proposal(Shape):

@@ -8,6 +8,7 @@ from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
+from lianping.federation.v1 import booking_pb2 as _booking_pb2
 import builtins as _builtins
 import sys
 import typing as _typing
@@ -43,6 +44,168 @@ DRAW_ANCHOR_EVALUATION_START: DrawAnchor.ValueType  # 2
 """The start of the evaluation."""
 Global___DrawAnchor: _TypeAlias = DrawAnchor  # noqa: Y015
 
+class _Drawer:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _DrawerEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Drawer.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    DRAWER_UNSPECIFIED: _Drawer.ValueType  # 0
+    """An error on receipt."""
+    DRAWER_POOL_OWNER: _Drawer.ValueType  # 1
+    """Each center draws from its own pool."""
+    DRAWER_HOST: _Drawer.ValueType  # 2
+    """The host draws from the sub's pool. No node can do that yet; such terms are refused."""
+
+class Drawer(_Drawer, metaclass=_DrawerEnumTypeWrapper):
+    """Who draws experts."""
+
+DRAWER_UNSPECIFIED: Drawer.ValueType  # 0
+"""An error on receipt."""
+DRAWER_POOL_OWNER: Drawer.ValueType  # 1
+"""Each center draws from its own pool."""
+DRAWER_HOST: Drawer.ValueType  # 2
+"""The host draws from the sub's pool. No node can do that yet; such terms are refused."""
+Global___Drawer: _TypeAlias = Drawer  # noqa: Y015
+
+class _InDoubt:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _InDoubtEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_InDoubt.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    IN_DOUBT_UNSPECIFIED: _InDoubt.ValueType  # 0
+    """An error on receipt."""
+    IN_DOUBT_KEEP_AND_ESCALATE: _InDoubt.ValueType  # 1
+    """Keeps them and calls for its people."""
+    IN_DOUBT_RELEASE: _InDoubt.ValueType  # 2
+    """Keeps them until the hold time is over, then gives them free; a later confirmation is TOO_LATE."""
+
+class InDoubt(_InDoubt, metaclass=_InDoubtEnumTypeWrapper):
+    """What the sub does with promised seats when no decision comes in time."""
+
+IN_DOUBT_UNSPECIFIED: InDoubt.ValueType  # 0
+"""An error on receipt."""
+IN_DOUBT_KEEP_AND_ESCALATE: InDoubt.ValueType  # 1
+"""Keeps them and calls for its people."""
+IN_DOUBT_RELEASE: InDoubt.ValueType  # 2
+"""Keeps them until the hold time is over, then gives them free; a later confirmation is TOO_LATE."""
+Global___InDoubt: _TypeAlias = InDoubt  # noqa: Y015
+
+class _FeeRule:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _FeeRuleEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_FeeRule.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    FEE_RULE_UNSPECIFIED: _FeeRule.ValueType  # 0
+    """An error on receipt."""
+    FEE_RULE_HIGHER_OF: _FeeRule.ValueType  # 1
+    """The higher amount of both schedules for the same time (就高不就低)."""
+    FEE_RULE_HOST: _FeeRule.ValueType  # 2
+    """The host's."""
+    FEE_RULE_SUB: _FeeRule.ValueType  # 3
+    """The sub's."""
+
+class FeeRule(_FeeRule, metaclass=_FeeRuleEnumTypeWrapper):
+    """Whose fee schedule counts for the sub's experts."""
+
+FEE_RULE_UNSPECIFIED: FeeRule.ValueType  # 0
+"""An error on receipt."""
+FEE_RULE_HIGHER_OF: FeeRule.ValueType  # 1
+"""The higher amount of both schedules for the same time (就高不就低)."""
+FEE_RULE_HOST: FeeRule.ValueType  # 2
+"""The host's."""
+FEE_RULE_SUB: FeeRule.ValueType  # 3
+"""The sub's."""
+Global___FeeRule: _TypeAlias = FeeRule  # noqa: Y015
+
+class _Payer:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _PayerEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Payer.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    PAYER_UNSPECIFIED: _Payer.ValueType  # 0
+    """An error on receipt."""
+    PAYER_TENDEREE: _Payer.ValueType  # 1
+    """The tenderee (招标人)."""
+    PAYER_AGENCY: _Payer.ValueType  # 2
+    """The agency (招标代理机构)."""
+    PAYER_HOST: _Payer.ValueType  # 3
+    """The host center."""
+
+class Payer(_Payer, metaclass=_PayerEnumTypeWrapper):
+    """Who pays experts and the sub-venue."""
+
+PAYER_UNSPECIFIED: Payer.ValueType  # 0
+"""An error on receipt."""
+PAYER_TENDEREE: Payer.ValueType  # 1
+"""The tenderee (招标人)."""
+PAYER_AGENCY: Payer.ValueType  # 2
+"""The agency (招标代理机构)."""
+PAYER_HOST: Payer.ValueType  # 3
+"""The host center."""
+Global___Payer: _TypeAlias = Payer  # noqa: Y015
+
+class _SettlementPeriod:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _SettlementPeriodEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_SettlementPeriod.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    SETTLEMENT_PERIOD_UNSPECIFIED: _SettlementPeriod.ValueType  # 0
+    """An error on receipt."""
+    SETTLEMENT_PERIOD_PER_SESSION: _SettlementPeriod.ValueType  # 1
+    """After each evaluation."""
+    SETTLEMENT_PERIOD_MONTHLY: _SettlementPeriod.ValueType  # 2
+    """Every calendar month."""
+    SETTLEMENT_PERIOD_QUARTERLY: _SettlementPeriod.ValueType  # 3
+    """Every quarter of the calendar year."""
+
+class SettlementPeriod(_SettlementPeriod, metaclass=_SettlementPeriodEnumTypeWrapper):
+    """How often the two sides settle."""
+
+SETTLEMENT_PERIOD_UNSPECIFIED: SettlementPeriod.ValueType  # 0
+"""An error on receipt."""
+SETTLEMENT_PERIOD_PER_SESSION: SettlementPeriod.ValueType  # 1
+"""After each evaluation."""
+SETTLEMENT_PERIOD_MONTHLY: SettlementPeriod.ValueType  # 2
+"""Every calendar month."""
+SETTLEMENT_PERIOD_QUARTERLY: SettlementPeriod.ValueType  # 3
+"""Every quarter of the calendar year."""
+Global___SettlementPeriod: _TypeAlias = SettlementPeriod  # noqa: Y015
+
+@_typing.final
+class Contact(_message.Message):
+    """Whom to call."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DUTY_FIELD_NUMBER: _builtins.int
+    NAME_FIELD_NUMBER: _builtins.int
+    PHONE_FIELD_NUMBER: _builtins.int
+    duty: _builtins.str
+    """What for: "预约", "技术", "见证", "监督"."""
+    name: _builtins.str
+    """Required. Who."""
+    phone: _builtins.str
+    """Required. Telephone."""
+    def __init__(
+        self,
+        *,
+        duty: _builtins.str = ...,
+        name: _builtins.str = ...,
+        phone: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["duty", b"duty", "name", b"name", "phone", b"phone"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Contact: _TypeAlias = Contact  # noqa: Y015
+
 @_typing.final
 class Party(_message.Message):
     """One side of an agreement."""
@@ -53,6 +216,9 @@ class Party(_message.Message):
     NAME_FIELD_NUMBER: _builtins.int
     USCC_FIELD_NUMBER: _builtins.int
     REGION_CODE_FIELD_NUMBER: _builtins.int
+    SUPERVISOR_FIELD_NUMBER: _builtins.int
+    CONTACTS_FIELD_NUMBER: _builtins.int
+    ROOT_KEY_IDS_FIELD_NUMBER: _builtins.int
     center_id: _builtins.str
     """Required. The center."""
     name: _builtins.str
@@ -61,6 +227,16 @@ class Party(_message.Message):
     """Unified social credit code."""
     region_code: _builtins.str
     """Region code, GB/T 2260 where it fits."""
+    supervisor: _builtins.str
+    """Its supervising authority (行政监督部门)."""
+    @_builtins.property
+    def contacts(self) -> _containers.RepeatedCompositeFieldContainer[Global___Contact]:
+        """Whom to call, by duty."""
+
+    @_builtins.property
+    def root_key_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.bytes]:
+        """Pins: ids of the party's root keys, 16 bytes each. When given, the party's descriptor must show these."""
+
     def __init__(
         self,
         *,
@@ -68,10 +244,13 @@ class Party(_message.Message):
         name: _builtins.str = ...,
         uscc: _builtins.str = ...,
         region_code: _builtins.str = ...,
+        supervisor: _builtins.str = ...,
+        contacts: _abc.Iterable[Global___Contact] | None = ...,
+        root_key_ids: _abc.Iterable[_builtins.bytes] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["center_id", b"center_id", "name", b"name", "region_code", b"region_code", "uscc", b"uscc"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["center_id", b"center_id", "contacts", b"contacts", "name", b"name", "region_code", b"region_code", "root_key_ids", b"root_key_ids", "supervisor", b"supervisor", "uscc", b"uscc"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -104,6 +283,142 @@ class Direction(_message.Message):
 Global___Direction: _TypeAlias = Direction  # noqa: Y015
 
 @_typing.final
+class FeeSchedule(_message.Message):
+    """What one center's experts are paid by its own standard (评标劳务报酬标准)."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CENTER_ID_FIELD_NUMBER: _builtins.int
+    BASE_FEN_FIELD_NUMBER: _builtins.int
+    BASE_MINUTES_FIELD_NUMBER: _builtins.int
+    STEP_FEN_FIELD_NUMBER: _builtins.int
+    STEP_MINUTES_FIELD_NUMBER: _builtins.int
+    OVERNIGHT_FEN_FIELD_NUMBER: _builtins.int
+    center_id: _builtins.str
+    """Required. The center whose standard it is."""
+    base_fen: _builtins.int
+    """For the base time, in fen."""
+    base_minutes: _builtins.int
+    """Required. The base time, in minutes."""
+    step_fen: _builtins.int
+    """For every further step begun, in fen."""
+    step_minutes: _builtins.int
+    """Required. The step, in minutes."""
+    overnight_fen: _builtins.int
+    """For every night, in fen, on top."""
+    def __init__(
+        self,
+        *,
+        center_id: _builtins.str = ...,
+        base_fen: _builtins.int = ...,
+        base_minutes: _builtins.int = ...,
+        step_fen: _builtins.int = ...,
+        step_minutes: _builtins.int = ...,
+        overnight_fen: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["base_fen", b"base_fen", "base_minutes", b"base_minutes", "center_id", b"center_id", "overnight_fen", b"overnight_fen", "step_fen", b"step_fen", "step_minutes", b"step_minutes"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___FeeSchedule: _TypeAlias = FeeSchedule  # noqa: Y015
+
+@_typing.final
+class Fees(_message.Message):
+    """Pay of experts and compensation of the sub-venue."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RULE_FIELD_NUMBER: _builtins.int
+    SCHEDULES_FIELD_NUMBER: _builtins.int
+    VENUE_FEN_FIELD_NUMBER: _builtins.int
+    PAYER_FIELD_NUMBER: _builtins.int
+    rule: Global___FeeRule.ValueType
+    """Required. Whose schedule counts for the sub's experts."""
+    venue_fen: _builtins.int
+    """Compensation of the sub-venue for each evaluation (副场补偿), in fen."""
+    payer: Global___Payer.ValueType
+    """Required. Who pays both."""
+    @_builtins.property
+    def schedules(self) -> _containers.RepeatedCompositeFieldContainer[Global___FeeSchedule]:
+        """One of each party, or none: then the expert's own pool decides."""
+
+    def __init__(
+        self,
+        *,
+        rule: Global___FeeRule.ValueType = ...,
+        schedules: _abc.Iterable[Global___FeeSchedule] | None = ...,
+        venue_fen: _builtins.int = ...,
+        payer: Global___Payer.ValueType = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["payer", b"payer", "rule", b"rule", "schedules", b"schedules", "venue_fen", b"venue_fen"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Fees: _TypeAlias = Fees  # noqa: Y015
+
+@_typing.final
+class Settlement(_message.Message):
+    """When the two sides settle."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PERIOD_FIELD_NUMBER: _builtins.int
+    PAY_WITHIN_DAYS_FIELD_NUMBER: _builtins.int
+    period: Global___SettlementPeriod.ValueType
+    """Required. How often."""
+    pay_within_days: _builtins.int
+    """Required. Days from the statement to the payment."""
+    def __init__(
+        self,
+        *,
+        period: Global___SettlementPeriod.ValueType = ...,
+        pay_within_days: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["pay_within_days", b"pay_within_days", "period", b"period"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Settlement: _TypeAlias = Settlement  # noqa: Y015
+
+@_typing.final
+class DataProtection(_message.Message):
+    """What of personal data goes to the other side (网络数据安全管理条例, article 12)."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PURPOSE_FIELD_NUMBER: _builtins.int
+    CATEGORIES_FIELD_NUMBER: _builtins.int
+    RETENTION_DAYS_FIELD_NUMBER: _builtins.int
+    purpose: _builtins.str
+    """Required. What for."""
+    retention_days: _builtins.int
+    """Required. Days after which the receiver deletes them."""
+    @_builtins.property
+    def categories(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Required. Which data."""
+
+    def __init__(
+        self,
+        *,
+        purpose: _builtins.str = ...,
+        categories: _abc.Iterable[_builtins.str] | None = ...,
+        retention_days: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["categories", b"categories", "purpose", b"purpose", "retention_days", b"retention_days"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DataProtection: _TypeAlias = DataProtection  # noqa: Y015
+
+@_typing.final
 class AgreementTerms(_message.Message):
     """The terms that two centers sign. The agreement id is the digest of these very bytes."""
 
@@ -128,8 +443,38 @@ class AgreementTerms(_message.Message):
     HANDOVER_WORKING_DAYS_FIELD_NUMBER: _builtins.int
     SUITE_FIELD_NUMBER: _builtins.int
     SEALED_DISCLOSURE_FIELD_NUMBER: _builtins.int
+    AGREEMENT_NO_FIELD_NUMBER: _builtins.int
+    SUPERSEDES_FIELD_NUMBER: _builtins.int
+    SPECIALTY_PREFIXES_FIELD_NUMBER: _builtins.int
+    VALUE_FROM_FEN_FIELD_NUMBER: _builtins.int
+    VALUE_UNTIL_FEN_FIELD_NUMBER: _builtins.int
+    SELECTION_MODES_FIELD_NUMBER: _builtins.int
+    MAX_EXPERTS_PER_SESSION_FIELD_NUMBER: _builtins.int
+    MAX_CONCURRENT_SESSIONS_FIELD_NUMBER: _builtins.int
+    MAX_SESSIONS_PER_PERIOD_FIELD_NUMBER: _builtins.int
+    PERIOD_DAYS_FIELD_NUMBER: _builtins.int
+    OPENS_MINUTE_FIELD_NUMBER: _builtins.int
+    CLOSES_MINUTE_FIELD_NUMBER: _builtins.int
+    OPEN_WEEKDAYS_FIELD_NUMBER: _builtins.int
+    HOLD_MS_FIELD_NUMBER: _builtins.int
+    IN_DOUBT_FIELD_NUMBER: _builtins.int
+    CANCEL_NOTICE_MS_FIELD_NUMBER: _builtins.int
+    CANCEL_FEE_FEN_FIELD_NUMBER: _builtins.int
+    DRAWN_BY_FIELD_NUMBER: _builtins.int
+    POOL_MIN_RATIO_FIELD_NUMBER: _builtins.int
+    MIN_OUTSIDE_CONTRIBUTORS_FIELD_NUMBER: _builtins.int
+    MAX_DRAWS_PER_EXPERT_FIELD_NUMBER: _builtins.int
+    DRAW_PERIOD_DAYS_FIELD_NUMBER: _builtins.int
+    FEES_FIELD_NUMBER: _builtins.int
+    SETTLEMENT_FIELD_NUMBER: _builtins.int
+    FAULT_WAIT_MS_FIELD_NUMBER: _builtins.int
+    FAULT_REPAIR_MS_FIELD_NUMBER: _builtins.int
+    AV_RETENTION_DAYS_FIELD_NUMBER: _builtins.int
+    DATA_PROTECTION_FIELD_NUMBER: _builtins.int
+    DISPUTE_PATH_FIELD_NUMBER: _builtins.int
+    NOTICE_DAYS_FIELD_NUMBER: _builtins.int
     version: _builtins.int
-    """Required. Version of this agreement, from 1."""
+    """Required. Version of this agreement, from 1; an amendment counts on."""
     title: _builtins.str
     """Required. Name of the agreement for people."""
     effective_from_ms: _builtins.int
@@ -157,9 +502,55 @@ class AgreementTerms(_message.Message):
     handover_working_days: _builtins.int
     """Required. Working days for the hand-over of the sub's archive."""
     suite: _builtins.str
-    """Required. Cryptographic suite: "intl-1"."""
+    """Required. Cryptographic suite: "intl-1" or "gm-1"."""
     sealed_disclosure: _builtins.bool
     """Whether the project stays unknown to the sub, and the sub's experts to all staff, until the start (四不知)."""
+    agreement_no: _builtins.str
+    """Number of the agreement in the parties' files."""
+    supersedes: _builtins.bytes
+    """The agreement id of the version that this one replaces, 32 bytes; empty in version 1."""
+    value_from_fen: _builtins.int
+    """Least value of a project covered, in fen."""
+    value_until_fen: _builtins.int
+    """Greatest value of a project covered, in fen; 0 when there is none."""
+    max_experts_per_session: _builtins.int
+    """Required. Most experts one booking may ask of the sub."""
+    max_concurrent_sessions: _builtins.int
+    """Most bookings in one direction whose windows overlap; 0 when there is no such limit."""
+    max_sessions_per_period: _builtins.int
+    """Most bookings of a host whose windows begin in one period; 0 when there is no such limit."""
+    period_days: _builtins.int
+    """Days of a period, counted from effective_from_ms; 0 when no quota is agreed."""
+    opens_minute: _builtins.int
+    """First minute of the day (Asia/Shanghai) at which a window may begin."""
+    closes_minute: _builtins.int
+    """Required. Minute of the day by which a window must end, unless it is overnight."""
+    hold_ms: _builtins.int
+    """Required. Longest time from the Hold for which seats are kept without a decision, in milliseconds."""
+    in_doubt: Global___InDoubt.ValueType
+    """Required. What the sub does when no decision comes in time."""
+    cancel_notice_ms: _builtins.int
+    """How long before its start a booking may be cancelled free of charge, in milliseconds."""
+    cancel_fee_fen: _builtins.int
+    """What a later cancellation costs, in fen."""
+    drawn_by: Global___Drawer.ValueType
+    """Required. Who draws experts."""
+    pool_min_ratio: _builtins.int
+    """Required. How many times more candidates than wanted experts a slot must have."""
+    min_outside_contributors: _builtins.int
+    """Least contributors to a draw's randomness from outside the two parties. Only 0 until nodes can do more."""
+    max_draws_per_expert: _builtins.int
+    """Most evaluations for which one expert may be drawn in draw_period_days; 0 when there is no such limit."""
+    draw_period_days: _builtins.int
+    """Days over which they are counted."""
+    fault_wait_ms: _builtins.int
+    """Required. A fault before the start may last this long; then the evaluation is postponed, in milliseconds."""
+    fault_repair_ms: _builtins.int
+    """Required. A fault during the evaluation may last this long; then a new committee is formed, in milliseconds."""
+    av_retention_days: _builtins.int
+    """Required. Days for which both keep sound and pictures."""
+    notice_days: _builtins.int
+    """Days between a notice of termination and its effect."""
     @_builtins.property
     def parties(self) -> _containers.RepeatedCompositeFieldContainer[Global___Party]:
         """Required. Exactly two."""
@@ -171,6 +562,34 @@ class AgreementTerms(_message.Message):
     @_builtins.property
     def project_kinds(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Required. Project kinds covered: "A" works (工程), "B" goods (货物), "C" services (服务)."""
+
+    @_builtins.property
+    def specialty_prefixes(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Specialties covered, by prefix of the code; empty when all are."""
+
+    @_builtins.property
+    def selection_modes(self) -> _containers.RepeatedScalarFieldContainer[_booking_pb2.SelectionMode.ValueType]:
+        """Required. How a host may find the sub."""
+
+    @_builtins.property
+    def open_weekdays(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
+        """Required. Days of the week on which a window may begin: 1 Monday to 7 Sunday, Asia/Shanghai."""
+
+    @_builtins.property
+    def fees(self) -> Global___Fees:
+        """Required. Pay of experts and compensation of the sub-venue."""
+
+    @_builtins.property
+    def settlement(self) -> Global___Settlement:
+        """Required. When the two sides settle."""
+
+    @_builtins.property
+    def data_protection(self) -> Global___DataProtection:
+        """Required. What of personal data goes to the other side."""
+
+    @_builtins.property
+    def dispute_path(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Required. How disputes are settled, step by step."""
 
     def __init__(
         self,
@@ -194,10 +613,40 @@ class AgreementTerms(_message.Message):
         handover_working_days: _builtins.int = ...,
         suite: _builtins.str = ...,
         sealed_disclosure: _builtins.bool = ...,
+        agreement_no: _builtins.str = ...,
+        supersedes: _builtins.bytes = ...,
+        specialty_prefixes: _abc.Iterable[_builtins.str] | None = ...,
+        value_from_fen: _builtins.int = ...,
+        value_until_fen: _builtins.int = ...,
+        selection_modes: _abc.Iterable[_booking_pb2.SelectionMode.ValueType] | None = ...,
+        max_experts_per_session: _builtins.int = ...,
+        max_concurrent_sessions: _builtins.int = ...,
+        max_sessions_per_period: _builtins.int = ...,
+        period_days: _builtins.int = ...,
+        opens_minute: _builtins.int = ...,
+        closes_minute: _builtins.int = ...,
+        open_weekdays: _abc.Iterable[_builtins.int] | None = ...,
+        hold_ms: _builtins.int = ...,
+        in_doubt: Global___InDoubt.ValueType = ...,
+        cancel_notice_ms: _builtins.int = ...,
+        cancel_fee_fen: _builtins.int = ...,
+        drawn_by: Global___Drawer.ValueType = ...,
+        pool_min_ratio: _builtins.int = ...,
+        min_outside_contributors: _builtins.int = ...,
+        max_draws_per_expert: _builtins.int = ...,
+        draw_period_days: _builtins.int = ...,
+        fees: Global___Fees | None = ...,
+        settlement: Global___Settlement | None = ...,
+        fault_wait_ms: _builtins.int = ...,
+        fault_repair_ms: _builtins.int = ...,
+        av_retention_days: _builtins.int = ...,
+        data_protection: Global___DataProtection | None = ...,
+        dispute_path: _abc.Iterable[_builtins.str] | None = ...,
+        notice_days: _builtins.int = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["data_protection", b"data_protection", "fees", b"fees", "settlement", b"settlement"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["decide_ms", b"decide_ms", "directions", b"directions", "draw_anchor", b"draw_anchor", "draw_earliest_ms", b"draw_earliest_ms", "effective_from_ms", b"effective_from_ms", "effective_until_ms", b"effective_until_ms", "handover_working_days", b"handover_working_days", "joint_test_valid_days", b"joint_test_valid_days", "lead_time_ms", b"lead_time_ms", "max_open_bookings", b"max_open_bookings", "max_seats_per_session", b"max_seats_per_session", "parties", b"parties", "pool_min_age_ms", b"pool_min_age_ms", "project_kinds", b"project_kinds", "sealed_disclosure", b"sealed_disclosure", "suite", b"suite", "title", b"title", "version", b"version", "vote_ms", b"vote_ms"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["agreement_no", b"agreement_no", "av_retention_days", b"av_retention_days", "cancel_fee_fen", b"cancel_fee_fen", "cancel_notice_ms", b"cancel_notice_ms", "closes_minute", b"closes_minute", "data_protection", b"data_protection", "decide_ms", b"decide_ms", "directions", b"directions", "dispute_path", b"dispute_path", "draw_anchor", b"draw_anchor", "draw_earliest_ms", b"draw_earliest_ms", "draw_period_days", b"draw_period_days", "drawn_by", b"drawn_by", "effective_from_ms", b"effective_from_ms", "effective_until_ms", b"effective_until_ms", "fault_repair_ms", b"fault_repair_ms", "fault_wait_ms", b"fault_wait_ms", "fees", b"fees", "handover_working_days", b"handover_working_days", "hold_ms", b"hold_ms", "in_doubt", b"in_doubt", "joint_test_valid_days", b"joint_test_valid_days", "lead_time_ms", b"lead_time_ms", "max_concurrent_sessions", b"max_concurrent_sessions", "max_draws_per_expert", b"max_draws_per_expert", "max_experts_per_session", b"max_experts_per_session", "max_open_bookings", b"max_open_bookings", "max_seats_per_session", b"max_seats_per_session", "max_sessions_per_period", b"max_sessions_per_period", "min_outside_contributors", b"min_outside_contributors", "notice_days", b"notice_days", "open_weekdays", b"open_weekdays", "opens_minute", b"opens_minute", "parties", b"parties", "period_days", b"period_days", "pool_min_age_ms", b"pool_min_age_ms", "pool_min_ratio", b"pool_min_ratio", "project_kinds", b"project_kinds", "sealed_disclosure", b"sealed_disclosure", "selection_modes", b"selection_modes", "settlement", b"settlement", "specialty_prefixes", b"specialty_prefixes", "suite", b"suite", "supersedes", b"supersedes", "title", b"title", "value_from_fen", b"value_from_fen", "value_until_fen", b"value_until_fen", "version", b"version", "vote_ms", b"vote_ms"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
