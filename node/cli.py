@@ -5,70 +5,80 @@ Here: words to functions, exceptions to one line and an exit code. 0: done; 1: i
 """
 
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Final, NoReturn
+from typing import Any, Final, NoReturn
 
 import click
 import uvloop
+from typing_extensions import override
 
 from node import logs, serving, wiring
+from node.commands import config as config_commands
+from node.commands.options import COMMAND_SETTINGS, config_option, examples
 from node.config import BadConfig, Config, load, password_from_environment, split_address
 from node.keystore import BadKeys
-from node.local_socket import SocketUnavailable
-from node.outside import StandInRefused, check_production
+from node.outside import StandInRefused
 from node.services.errors import UseCaseError
 from node.store.database import ForeignFile, StoreUnavailable
 from node.store.migrations import MigrationError
 from node.verify_command import verify
 from node.wiring import HalfAFolder, open_keys
 
-DEFAULT_CONFIG: Final = Path("/etc/lianping/node.toml")
 NOT_SO: Final = 1
 CANNOT: Final = 2
 
-_CONFIG_OPTION = click.option(
-    "--config",
-    "config_path",
-    type=click.Path(path_type=Path),
-    default=DEFAULT_CONFIG,
-    show_default=True,
-    help="配置文件 · the configuration",
-)
 
+class Complaining(click.Group):
+    """The root of the command: whatever an operator can mend is one message and an exit code."""
 
-def _examples(*lines: str) -> str:
-    """The end of a command's help: what to type, as typed."""
-    return "\b\n" + "\n".join(("示例 · Examples:", *(f"  {line}" for line in lines)))
+    @override
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except (click.ClickException, click.exceptions.Exit, click.Abort):
+            raise  # click's own way of ending, though some of these are RuntimeErrors
+        except (
+            BadConfig,
+            BadKeys,
+            ForeignFile,
+            HalfAFolder,
+            MigrationError,
+            StandInRefused,
+            StoreUnavailable,
+        ) as error:
+            _complain(str(error))
+        except UseCaseError as error:
+            _complain(f"{error.zh} · {error.en}")
+        except (OSError, RuntimeError, ValueError) as error:
+            _complain(f"{type(error).__name__}: {error}")
 
 
 @click.group(
-    epilog=_examples("lianping demo", "lianping COMMAND --help"),
-    context_settings={"help_option_names": ["-h", "--help"]},
+    cls=Complaining,
+    epilog=examples("lianping demo", "lianping COMMAND --help"),
+    context_settings=COMMAND_SETTINGS,
 )
 @click.version_option(package_name=wiring.DISTRIBUTION, prog_name="lianping")
 def main() -> None:
     """联评节点 · Lianping, a federation node for public resource trading centers."""
 
 
-@main.command(epilog=_examples("lianping serve --config /etc/lianping/node.toml"))
-@_CONFIG_OPTION
+@main.command(epilog=examples("lianping serve --config /etc/lianping/node.toml"))
+@config_option
 @click.option("--verbose", is_flag=True, help="更详细的日志 · more log lines")
 def serve(config_path: Path, verbose: bool) -> None:
     """运行节点,直到收到终止信号。· Run the node until it is told to stop."""
     logs.configure(verbose=verbose)
-    with _complaining():
-        uvloop.run(serving.serve(load(config_path)))
+    uvloop.run(serving.serve(load(config_path)))
 
 
 @main.command(
-    epilog=_examples(
+    epilog=examples(
         "lianping init --config node.toml --operator-password-file password.txt",
         "lianping init            # 之后再设账号 · the account comes later",
     )
 )
-@_CONFIG_OPTION
+@config_option
 @click.option(
     "--operator-password-file",
     type=click.Path(path_type=Path, exists=True, dir_okay=False),
@@ -77,17 +87,16 @@ def serve(config_path: Path, verbose: bool) -> None:
 def init(config_path: Path, operator_password_file: Path | None) -> None:
     """生成密钥、数据库和首个运维账号。· Make keys, database and the first operator's account."""
     logs.configure()
-    with _complaining():
-        config = load(config_path)
-        if operator_password_file is None:
-            password = password_from_environment()
-        else:
-            password = operator_password_file.read_text(encoding="utf-8").strip()
-        keys = open_keys(config.storage.folder)
-        made = uvloop.run(_init(config, password))
-        click.echo(f"中心编号 · center id: {keys.center}")
-        if made:
-            click.echo(f"运维账号 · operator's account: {serving.OPERATOR}")
+    config = load(config_path)
+    if operator_password_file is None:
+        password = password_from_environment()
+    else:
+        password = operator_password_file.read_text(encoding="utf-8").strip()
+    keys = open_keys(config.storage.folder)
+    made = uvloop.run(_init(config, password))
+    click.echo(f"中心编号 · center id: {keys.center}")
+    if made:
+        click.echo(f"运维账号 · operator's account: {serving.OPERATOR}")
 
 
 async def _init(config: Config, password: str | None) -> bool:
@@ -98,26 +107,18 @@ async def _init(config: Config, password: str | None) -> bool:
         await node.close()
 
 
-@main.command("check-config", epilog=_examples("lianping check-config --config node.toml"))
-@_CONFIG_OPTION
-def check_config(config_path: Path) -> None:
-    """检查配置文件。· Check the configuration; changes nothing, contacts nobody."""
-    with _complaining():
-        config = load(config_path)
-        check_production(config)
-    click.echo(f"配置无误 · the configuration is good: {config_path}")
-
-
+main.add_command(config_commands.group)
+main.add_command(config_commands.check, "check-config")
 main.add_command(verify)
 
 
-@main.group("stand-in", epilog=_examples("lianping stand-in trading"))
+@main.group("stand-in", epilog=examples("lianping stand-in trading"))
 def stand_in() -> None:
     """模拟的外部系统,仅供演示。· Stand-ins of outside systems, for demonstrations only."""
 
 
 @stand_in.command(
-    epilog=_examples("lianping stand-in trading --listen 127.0.0.1:8090 --folder trading")
+    epilog=examples("lianping stand-in trading --listen 127.0.0.1:8090 --folder trading")
 )
 @click.option("--listen", default="127.0.0.1:8090", show_default=True, metavar="HOST:PORT")
 @click.option(
@@ -139,7 +140,7 @@ def trading(listen: str, folder: Path) -> None:
 
 
 @main.command(
-    epilog=_examples(
+    epilog=examples(
         "lianping demo",
         "lianping demo --lang en --keep ./demo",
         "lianping demo --json > result.json",
@@ -161,28 +162,6 @@ def demo(as_json: bool, keep: Path | None, lang: str) -> None:
     from node.demo import command  # noqa: PLC0415 - a node that serves needs no demonstration
 
     sys.exit(command.run(as_json=as_json, keep=keep, chinese=not lang.startswith("en")))
-
-
-@contextmanager
-def _complaining() -> Iterator[None]:
-    """Turn what an operator can mend into one message and an exit code."""
-    try:
-        yield
-    except (
-        BadConfig,
-        BadKeys,
-        ForeignFile,
-        HalfAFolder,
-        MigrationError,
-        SocketUnavailable,
-        StandInRefused,
-        StoreUnavailable,
-    ) as error:
-        _complain(str(error))
-    except UseCaseError as error:
-        _complain(f"{error.zh} · {error.en}")
-    except (OSError, RuntimeError, ValueError) as error:
-        _complain(f"{type(error).__name__}: {error}")
 
 
 def _complain(message: str) -> NoReturn:

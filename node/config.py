@@ -11,7 +11,6 @@ start. Only this module reads the environment.
 
 import base64
 import binascii
-import difflib
 import os
 import tomllib
 from collections.abc import Mapping, Sequence
@@ -20,23 +19,27 @@ from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    SettingsError,
+)
 from typing_extensions import override
 
 from adapters.messaging.port import Answer
+from node import config_guesses as guesses
+from node.config_guesses import ENV_DELIMITER, ENV_PREFIX, OPERATOR_PASSWORD, ROOT_PASSPHRASE
 from node.domain import calendar, codes
 from node.domain.calendar import Anchor, Unit
 from node.domain.committee import LAW_MINIMUM
 from node.domain.refusal import Inadmissible
 
-ENV_PREFIX: Final = "LIANPING_"
-ENV_DELIMITER: Final = "__"
 MAX_CONFIG_BYTES: Final = 256 * 1024  # a few dozen keys; more is not a configuration
 KEY_BYTES: Final = 32  # raw X25519, RFC 7748
 MAX_PORT: Final = 65_535
 MAX_NAME_CHARS: Final = 128  # fits a page's head line and an SMS
 MAX_POOL_HOURS: Final = 24 * 366  # a snapshot older than a year is no register of experts
-_PAIR: Final = 2
 
 
 class BadConfig(Exception):
@@ -102,6 +105,12 @@ def _raw_key(text: str) -> str:
     return text
 
 
+def _each_once(values: tuple[str, ...]) -> tuple[str, ...]:
+    if len(set(values)) != len(values):
+        raise ValueError("有重复 · one of them stands there twice")
+    return values
+
+
 Address = Annotated[str, AfterValidator(_address)]
 DialledAddress = Annotated[str, AfterValidator(_dialled)]
 RawKey = Annotated[str, AfterValidator(_raw_key)]
@@ -142,6 +151,17 @@ class Mode(Section):
     """``production`` refuses every stand-in; it is on unless switched off on purpose."""
 
     production: bool = True
+
+
+class Trust(Section):
+    """Which cryptographic suites this node has keys for and deals under; nothing falls back.
+
+    The root key of the first makes the center id, so the first is never changed.
+    """
+
+    suites: Annotated[
+        tuple[Literal["intl-1", "gm-1"], ...], Field(min_length=1), AfterValidator(_each_once)
+    ] = ("intl-1",)
 
 
 class RestAdapter(Section):
@@ -241,6 +261,7 @@ class Config(BaseSettings):
     listen: Listen
     storage: Storage
     mode: Mode = Mode()
+    trust: Trust = Trust()
     adapters: Adapters
     pool: Pool = Pool()
     policy: Policy = Policy()
@@ -259,11 +280,11 @@ class Config(BaseSettings):
         return env_settings, init_settings
 
 
-def load(path: Path) -> Config:
-    """Read a configuration and hold it against everything it must keep.
+def read(path: Path) -> tuple[str, dict[str, Any]]:
+    """A configuration's text, and what it says; nothing is held against anything yet.
 
     Raises:
-        BadConfig: It cannot be read, or something in it is wrong; every problem is named.
+        BadConfig: It cannot be read, or is not TOML.
     """
     try:
         raw = path.read_bytes()
@@ -272,16 +293,50 @@ def load(path: Path) -> Config:
     if len(raw) > MAX_CONFIG_BYTES:
         raise BadConfig(path, [f"超过 {MAX_CONFIG_BYTES} 字节 · is larger than that"])
     try:
-        table = tomllib.loads(raw.decode())
+        text = raw.decode()
+        return text, tomllib.loads(text)
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise BadConfig(path, [f"不是 TOML(UTF-8)· is not TOML in UTF-8: {error}"]) from error
-    unknown = _unknown_variables(os.environ)  # noqa: TID251 - the one reader
+
+
+def load(path: Path) -> Config:
+    """Read a configuration and hold it against everything it must keep.
+
+    Raises:
+        BadConfig: It cannot be read, or something in it is wrong; every problem is named.
+    """
+    return check(path, read(path)[1])
+
+
+def check(path: Path, table: Mapping[str, Any]) -> Config:
+    """What ``read`` gave, with the environment's overrides, as a configuration.
+
+    Raises:
+        BadConfig: Something in it is wrong; every problem is named.
+    """
+    unknown = guesses.unknown_variables(os.environ, Config)  # noqa: TID251 - the one reader
     if unknown:
         raise BadConfig(path, unknown)
     try:
         return Config(**table)
     except ValidationError as error:
-        raise BadConfig(path, [_sentence(each) for each in error.errors()]) from error
+        raise BadConfig(
+            path, [guesses.sentence(each, Config) for each in error.errors()]
+        ) from error
+    except SettingsError as error:
+        raise BadConfig(
+            path,
+            [f"环境变量 · environment: {error}; 列表和日期写成 JSON · lists are written as JSON"],
+        ) from error
+
+
+def overrides() -> dict[tuple[str, ...], str]:
+    """The environment variables that override a key: the key's path to the variable's name."""
+    return {
+        guesses.path_of(name): name
+        for name in os.environ  # noqa: TID251 - the one reader
+        if guesses.overrides(name)
+    }
 
 
 def raw_key(text: str) -> bytes:
@@ -304,59 +359,10 @@ def read_secret(path: Path) -> str:
 
 
 def password_from_environment() -> str | None:
-    """``LIANPING_OPERATOR_PASSWORD``, for a first start inside a container."""
+    """``LIANPING_OPERATOR_PASSWORD``, for ``init`` inside a container."""
     return os.environ.get(OPERATOR_PASSWORD)  # noqa: TID251 - the one reader
 
 
-OPERATOR_PASSWORD: Final = f"{ENV_PREFIX}OPERATOR_PASSWORD"
-
-
-def _unknown_variables(environment: Mapping[str, str]) -> list[str]:
-    """Variables with our prefix that override nothing: most likely misspelt."""
-    problems = []
-    for name in environment:
-        if not name.startswith(ENV_PREFIX) or name == OPERATOR_PASSWORD:
-            continue
-        section = name.removeprefix(ENV_PREFIX).split(ENV_DELIMITER)[0].lower()
-        if section not in Config.model_fields:
-            problems.append(
-                f"环境变量 · environment variable {name}: 未知 · unknown"
-                + _did_you_mean(section, Config.model_fields)
-            )
-    return problems
-
-
-def _sentence(error: Any) -> str:
-    where = [str(part) for part in error["loc"]]
-    name = ".".join(part for part in where if part not in {"rest", "stand_in"})
-    if error["type"] == "extra_forbidden":
-        return f"{name}: 未知的配置项 · unknown key" + _did_you_mean(where[-1], _known_at(where))
-    if error["type"] == "missing":
-        return f"{name}: 缺少此项 · is missing"
-    return f"{name}: {error['msg'].removeprefix('Value error, ')}"
-
-
-def _known_at(where: Sequence[str]) -> Sequence[str]:
-    """The keys that are known beside the one at ``where``."""
-    special: Mapping[tuple[str, ...], type[BaseModel]] = {
-        ("adapters", "trading", "rest"): RestTrading,
-        ("adapters", "trading", "stand_in"): TradingStandIn,
-        ("adapters", "experts", "stand_in"): ExpertsStandIn,
-        ("adapters", "messaging", "stand_in"): MessagingStandIn,
-    }
-    parent = tuple(where[:-1])
-    model: Any = special.get(parent)
-    if model is None and len(parent) > _PAIR:
-        model = RestAdapter if parent[-1] == "rest" else StandIn
-    if model is None:
-        model = Config
-        for part in parent:
-            model = model.model_fields[part].annotation
-    return list(model.model_fields)
-
-
-def _did_you_mean(word: str, known: Mapping[str, Any] | Sequence[str]) -> str:
-    close = difflib.get_close_matches(word, list(known), n=1)
-    if close:
-        return f";是否想写 · did you mean {close[0]!r}?"
-    return f";可用 · known are: {', '.join(known)}"
+def passphrase_from_environment() -> str | None:
+    """``LIANPING_ROOT_PASSPHRASE``, for ``init`` inside a container."""
+    return os.environ.get(ROOT_PASSPHRASE)  # noqa: TID251 - the one reader

@@ -83,7 +83,9 @@ def test_a_bad_address_for_the_stand_in_is_refused(tmp_path: Path) -> None:
         [],
         ["serve"],
         ["init"],
-        ["check-config"],
+        ["config"],
+        ["config", "show"],
+        ["config", "check"],
         ["verify"],
         ["demo"],
         ["stand-in"],
@@ -99,7 +101,7 @@ def test_every_command_shows_what_to_type(words: list[str]) -> None:
 
 def test_every_command_is_among_those_that_show_what_to_type() -> None:
     assert set(main.commands) == {
-        "serve", "init", "check-config", "verify", "demo", "stand-in",
+        "serve", "init", "check-config", "config", "verify", "demo", "stand-in",
     }  # fmt: skip
 
 

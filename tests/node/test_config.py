@@ -91,6 +91,40 @@ def test_a_misspelt_variable_is_refused(tmp_path: Path, monkeypatch: pytest.Monk
     assert "'listen'" in problems(tmp_path, GOOD)[0]
 
 
+@pytest.mark.parametrize(
+    ("variable", "said"),
+    [
+        ("LIANPING_LISTEN__PEARS", "did you mean 'peers'"),
+        ("LIANPING_LISTEN", "LIANPING_LISTEN__PEERS"),
+        ("LIANPING_ADAPTERS__VIDEO__ULR", "did you mean 'url'"),
+        ("LIANPING_ADAPTERS__VIDOE__URL", "did you mean 'video'"),
+        ("LIANPING_ADAPTERS__VIDEO", "LIANPING_ADAPTERS__VIDEO__KIND"),
+        ("LIANPING_MODE__PRODUCTION__NOW", "no keys below"),
+        ("lianping_mode__produktion", "did you mean 'production'"),
+    ],
+)
+def test_a_nested_variable_that_overrides_nothing_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, variable: str, said: str
+) -> None:
+    monkeypatch.setenv(variable, "x")
+    (problem,) = problems(tmp_path, GOOD)
+    assert variable in problem
+    assert said in problem
+
+
+def test_a_list_in_a_variable_is_json(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LIANPING_TRUST__SUITES", '["gm-1", "intl-1"]')
+    assert load(write(tmp_path, GOOD)).trust.suites == ("gm-1", "intl-1")
+    monkeypatch.setenv("LIANPING_TRUST__SUITES", "gm-1")
+    assert "JSON" in problems(tmp_path, GOOD)[0]
+
+
+@pytest.mark.parametrize("suites", ["[]", '["intl-1", "intl-1"]', '["rsa"]'])
+def test_suites_are_known_and_each_once(tmp_path: Path, suites: str) -> None:
+    found = problems(tmp_path, f"{GOOD}\n[trust]\nsuites = {suites}\n")
+    assert {each.split(":")[0].split(".0")[0] for each in found} == {"trust.suites"}
+
+
 def test_every_problem_is_named_at_once(tmp_path: Path) -> None:
     text = GOOD.replace("12360800MB00000004", "12360800MB00000005").replace(
         "jian.example.cn:7443", "0.0.0.0:7443"
