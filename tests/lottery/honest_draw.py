@@ -5,7 +5,6 @@ An attack is an honest transcript with words changed and the chain made good aga
 the chain as well is caught by that alone and would prove nothing.
 """
 
-import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from random import Random
@@ -33,9 +32,8 @@ from federation.protocol.draw import (
     Verdict,
 )
 from federation.protocol.peering import AnnouncePool
-from federation.trust.suite import INTL_1, Digests
+from federation.trust.suite import GM_1, INTL_1, Digests
 
-GM_1: Final = Digests("gm-1", lambda data: hashlib.new("sm3", data), "sm3")
 SUITES: Final = (INTL_1, GM_1)
 
 OWNER: Final = "lp1changle"

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from federation.lottery import ranking
 from federation.protocol.draw import Slot
-from federation.trust.suite import INTL_1, Digests, Hash, u32, u64
-from tests.lottery.honest_draw import GM_1, SUITES
+from federation.trust.suite import GM_1, INTL_1, Digests, Hash, u32, u64
+from tests.lottery.honest_draw import SUITES
 
 VECTORS = {
     "intl-1": (

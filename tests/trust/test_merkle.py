@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from federation.trust import merkle
-from federation.trust.suite import INTL_1, Digests
+from federation.trust.suite import GM_1, INTL_1, Digests
 
 # The leaves and roots of certificate-transparency's reference test of RFC 6962.
 CT_LEAVES = tuple(
@@ -48,15 +48,15 @@ def naive_split(width: int) -> int:
     return k
 
 
-def naive_root(data: Sequence[bytes]) -> bytes:
+def naive_root(data: Sequence[bytes], name: str = "sha256") -> bytes:
     """MTH of RFC 6962 §2.1, word for word, over leaf data."""
     if not data:
-        return hashlib.sha256(b"").digest()
+        return hashlib.new(name).digest()
     if len(data) == 1:
-        return hashlib.sha256(b"\x00" + data[0]).digest()
+        return hashlib.new(name, b"\x00" + data[0]).digest()
     k = naive_split(len(data))
-    both = naive_root(data[:k]) + naive_root(data[k:])
-    return hashlib.sha256(b"\x01" + both).digest()
+    both = naive_root(data[:k], name) + naive_root(data[k:], name)
+    return hashlib.new(name, b"\x01" + both).digest()
 
 
 def naive_path(index: int, data: Sequence[bytes]) -> list[bytes]:
@@ -163,6 +163,44 @@ def test_another_suite_gives_another_tree_of_the_same_shape() -> None:
     expected = sha3(b"\x01" + sha3(b"\x01" + leaves[0] + leaves[1]) + leaves[2])
     assert merkle.root(SHA3, leaves) == expected
     assert merkle.root_of(SHA3, DATA[:3]) == expected
+
+
+@pytest.mark.parametrize("size", [*range(66), 1025, 3000])
+def test_every_way_to_a_root_gives_the_same_root_under_sm3(size: int) -> None:
+    data = [b"leaf %d" % number for number in range(size)]
+    expected = naive_root(data, "sm3")
+    frontier = merkle.Frontier(GM_1)
+    leaves = [merkle.leaf_hash(GM_1, leaf) for leaf in data]
+    for leaf in leaves:
+        frontier.append(leaf)
+    assert frontier.root() == expected
+    assert merkle.root_of(GM_1, data) == expected
+    assert merkle.root(GM_1, leaves) == expected
+    assert merkle.root(INTL_1, leaves) != expected or size == 1
+
+
+@pytest.mark.parametrize("size", range(1, 40))
+def test_every_proof_under_sm3_verifies_and_only_there(size: int) -> None:
+    nodes: dict[tuple[int, int], bytes] = {}
+    frontier = merkle.Frontier(GM_1)
+    leaves = [merkle.leaf_hash(GM_1, b"leaf %d" % number) for number in range(size)]
+    roots = [frontier.root()]
+    for leaf in leaves:
+        nodes |= {(level, index): node for level, index, node in frontier.append(leaf)}
+        roots.append(frontier.root())
+
+    def node(level: int, index: int) -> bytes:
+        return nodes[level, index]
+
+    for index, leaf in enumerate(leaves):
+        path = merkle.inclusion_proof(GM_1, index, size, node)
+        assert merkle.verify_inclusion(GM_1, leaf, index, size, path, roots[size])
+        assert merkle.verify_inclusion(INTL_1, leaf, index, size, path, roots[size]) == (size == 1)
+        proof = merkle.consistency_proof(GM_1, index + 1, size, node)
+        old = roots[index + 1]
+        assert merkle.verify_consistency(GM_1, index + 1, old, size, roots[size], proof)
+        if index + 1 < size:
+            assert not merkle.verify_consistency(INTL_1, index + 1, old, size, roots[size], proof)
 
 
 def test_a_leaf_cannot_pose_as_an_inner_node() -> None:
