@@ -16,7 +16,7 @@ from node import logs, serving, wiring
 from node.commands import config as config_commands
 from node.commands.options import COMMAND_SETTINGS, config_option, examples
 from node.config import BadConfig, Config, load, password_from_environment, split_address
-from node.keystore import BadKeys
+from node.keystore.errors import BadKeys
 from node.outside import StandInRefused
 from node.services.errors import UseCaseError
 from node.store.database import ForeignFile, StoreUnavailable

@@ -26,12 +26,13 @@ from federation.transport.client import GrpcTransport
 from federation.transport.pumps import Pumps
 from federation.transport.server import Server
 from federation.trust.keyring import Keyring
-from node import keystore, logs, outside
+from node import logs, outside
 from node.api.commands import Commands
 from node.api.parts import Parts
 from node.clock import SystemClock, SystemRandom
 from node.config import Config, raw_key
-from node.keystore import Keys
+from node.keystore import folder as keystore
+from node.keystore.folder import Keys
 from node.links import Bells, Links
 from node.metrics import Metrics
 from node.outside import Outsides

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from node import keystore
 from node.cli import main
+from node.keystore import folder as keystore
 from tests.node.test_config import GOOD, write
 
 PASSWORD = "correct horse battery"

@@ -9,8 +9,9 @@ from cryptography import x509
 
 from federation.trust.keys import fingerprint
 from federation.wire.words import read_signed_descriptor
-from node import config, keystore
-from node.keystore import BadKeys
+from node import config
+from node.keystore import folder as keystore
+from node.keystore.errors import BadKeys
 from tests.node.test_config import GOOD, write
 
 NOW_MS = 1_778_040_000_000

@@ -34,6 +34,7 @@ from federation.trust.keys import (
 )
 from federation.wire.words import DESCRIPTOR, encode_signed_descriptor
 from node.config import Config
+from node.keystore.errors import BadKeys
 from node.store import cipher
 
 CERTIFICATE_DAYS: Final = 365  # renewed with the yearly joint test
@@ -46,10 +47,6 @@ _DATA: Final = "data.key"
 _TLS_KEY: Final = "tls.key.pem"
 _TLS_CERTIFICATE: Final = "tls.certificate.der"
 _CREATED: Final = "created"
-
-
-class BadKeys(Exception):
-    """The key folder cannot be used; the words say what to do."""
 
 
 @dataclass(frozen=True, slots=True)

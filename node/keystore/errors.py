@@ -1,0 +1,9 @@
+"""What can be wrong with keys on disk; the words say what to do."""
+
+
+class BadKeys(Exception):
+    """Keys that cannot be used as they are."""
+
+
+class WrongPassphrase(BadKeys):
+    """The root key's file does not open with this passphrase."""
