@@ -299,6 +299,14 @@ _RULES: Final[Mapping[str, Rule]] = MappingProxyType(
         "fault_repair_ms": Rule(_COUNT),
         "draw_earliest_ms": Rule(_COUNT),
         "pool_min_age_ms": Rule(_COUNT),
+        # invitations: files, so a chain of descriptors fits as one call's words do not
+        "invitation_id": Rule(_ID),
+        "invitation_digest": Rule(_DIGEST),
+        "descriptors": Rule(_at_most(16_384), at_most=64, at_least=1),
+        "meant_for": Rule(_text(MAX_NAME, required=False)),
+        "expires_at_ms": Rule(_MOMENT),
+        "secret": Rule(_DIGEST),
+        "nonce": Rule(_DIGEST),
         # a node's descriptor
         "root_key": Rule(_DIGEST),
         "message_key": Rule(_DIGEST),
