@@ -27,6 +27,7 @@ from federation.ports import Ledger
 from federation.trust import merkle
 from federation.trust.keyring import Keyring
 from federation.trust.keys import Descriptor
+from federation.trust.suite import INTL_1, signer
 from federation.wire.envelopes import Witnessing
 
 L = TypeVar("L", bound=Ledger)
@@ -46,12 +47,12 @@ class Sighting(StrEnum):
 
 def log_key(descriptor: Descriptor) -> NoteKey:
     """The key that a node's checkpoints are signed with."""
-    return NoteKey(descriptor.log_name, LOG, descriptor.log_key)
+    return NoteKey(INTL_1, descriptor.log_name, LOG, descriptor.log_key)
 
 
 def witness_key(descriptor: Descriptor) -> NoteKey:
     """The key that a node cosigns with."""
-    return NoteKey(descriptor.witness_name, WITNESS, descriptor.witness_key)
+    return NoteKey(INTL_1, descriptor.witness_name, WITNESS, descriptor.witness_key)
 
 
 class Witness:
@@ -89,7 +90,7 @@ class Witness:
             note = sign_log(
                 Checkpoint(descriptor.log_name, size, root),
                 log_key(descriptor),
-                self._identity.secrets.log,
+                signer(self._identity.secrets.log),
             )
             ledger.put_checkpoint(size, note)
         return Witnessing(note, proven_from, ledger.consistency(proven_from, size), cosigned)
@@ -109,7 +110,7 @@ class Witness:
         digests = self._identity.digests
         theirs = self._keyring.peers[peer]
         try:
-            shown = verify_note(witnessing.checkpoint, log_key(theirs))
+            shown, _ = verify_note(witnessing.checkpoint, [log_key(theirs)])
         except BadCheckpoint:
             return Sighting.BAD
         if ledger.forked(peer):
@@ -132,7 +133,7 @@ class Witness:
             note = cosign(
                 witnessing.checkpoint,
                 witness_key(self._identity.descriptor),
-                self._identity.secrets.witness,
+                signer(self._identity.secrets.witness),
                 floor.now_ms // 1000,
             )
         except BadCheckpoint:  # no room for a signature, or one of ours is forged on it
@@ -150,8 +151,8 @@ class Witness:
 
     def _take_cosignature(self, floor: Floor[L], peer: CenterId, note: str) -> None:
         try:
-            shown = verify_note(note, log_key(self._identity.descriptor))
-            cosigned_at(note, witness_key(self._keyring.peers[peer]))
+            shown, _ = verify_note(note, [log_key(self._identity.descriptor)])
+            cosigned_at(note, [witness_key(self._keyring.peers[peer])])
         except BadCheckpoint:
             self._observe(peer, Sighting.BAD)
             return

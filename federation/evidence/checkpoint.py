@@ -2,28 +2,43 @@
 
 The text formats are C2SP's, so that any transparency tool can read them: signed-note
 v1.0.0, tlog-checkpoint v1.0.0 and the Ed25519 form of tlog-cosignature v1
-(``draw-and-evidence.md`` §2.1-2.2). Stricter than C2SP in four points, because our logs
-never need the freedom: no extension lines, no spaces or plus signs in an origin, a log's
-key bears the log's origin as its name, and no key signs the same note twice.
+(``draw-and-evidence.md`` §2.1-2.2). Under ``gm-1`` the texts are the same and the
+signatures are of a type of our own (0xff and a name, as signed-note provides). Stricter
+than C2SP in four points, because our logs never need the freedom: no extension lines, no
+spaces or plus signs in an origin, a log's key bears the log's origin as its name, and no
+key signs the same note twice.
 
-Whether a checkpoint extends the one before it is ``federation.trust.merkle``'s question;
-who may witness, and when, is asked elsewhere. The clock is an argument.
+While a key is being replaced a log has two good keys and may sign with both; so keys are
+given as sequences, and the answer says which of them fitted. Whether a checkpoint extends
+the one before it is ``federation.trust.merkle``'s question; who may witness, and when, is
+asked elsewhere. The clock is an argument.
 """
 
 import base64
 import hashlib
 import re
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from enum import Enum
 from typing import Final
 
-from federation.trust import suite
+from federation.trust.errors import BadKey
 from federation.trust.merkle import HASH_SIZE
+from federation.trust.suite import Suite, u64
 
-LOG: Final = 0x01
-"""Signature type of a log's key: plain Ed25519 over the note's text (signed-note)."""
 
-WITNESS: Final = 0x04
-"""Signature type of a witness's key: Ed25519 with a time (tlog-cosignature v1)."""
+class NoteKind(Enum):
+    """What a key signs; one public key must never serve both."""
+
+    LOG = "log"
+    """Plain signatures over a note's text (signed-note)."""
+
+    WITNESS = "witness"
+    """Signatures with a time (tlog-cosignature v1)."""
+
+
+LOG: Final = NoteKind.LOG
+WITNESS: Final = NoteKind.WITNESS
 
 MAX_NOTE_BYTES: Final = 64 * 1024
 """Longer notes are refused unread; 16 ML-DSA-44 lines (3.3 KiB each in base64) still fit."""
@@ -40,14 +55,14 @@ MAX_TIME: Final = 2**63 - 1
 KEY_ID_BYTES: Final = 4
 """Bytes of a key id; a name for a key, not a proof of it (signed-note, Signatures)."""
 
-_PUBLIC_KEY_BYTES: Final = 32
-_SIGNATURE_BYTES: Final = 64
 _TIME_BYTES: Final = 8
 _DASH: Final = "\N{EM DASH} "
-_COSIGNATURE_HEADER: Final = "cosignature/v1"
 _BODY_LINES: Final = 3
 # ASCII digits only: str.isdigit and int() would let other scripts' digits through.
 _SIZE: Final = re.compile(r"0|[1-9][0-9]{0,18}")
+
+Signer = Callable[[bytes], bytes]
+"""Signs a message with one key; the key may lie in hardware."""
 
 
 class BadCheckpoint(ValueError):
@@ -120,49 +135,69 @@ class NoteKey:
     """A public key that signs notes, pinned beforehand and never taken from a note.
 
     Args:
+        suite: How it signs, and with which signature type.
         name: Name on the signature line; for a log, its origin.
-        kind: ``LOG`` or ``WITNESS``. One public key must never serve both.
-        public_key: Raw Ed25519 public key, 32 bytes.
+        kind: ``LOG`` or ``WITNESS``.
+        public_key: Raw public key of the suite.
 
     Raises:
         BadCheckpoint: The values do not make such a key.
     """
 
+    suite: Suite
     name: str
-    kind: int
+    kind: NoteKind
     public_key: bytes
 
     def __post_init__(self) -> None:
         _require_name(self.name, "key name")
-        if self.kind not in {LOG, WITNESS}:
-            raise BadCheckpoint(f"signature type {self.kind:#04x} is neither log nor witness")
-        if len(self.public_key) != _PUBLIC_KEY_BYTES:
-            raise BadCheckpoint(
-                f"an Ed25519 public key has 32 bytes, not {len(self.public_key)} ({self.name})"
-            )
+        try:
+            self.suite.check_key(self.public_key)
+        except BadKey as error:
+            raise BadCheckpoint(f"the key of {self.name}: {error}") from error
+
+    @property
+    def type(self) -> bytes:
+        """The signature type, as it enters the key id."""
+        return self.suite.note_log_type if self.kind is LOG else self.suite.note_witness_type
 
     @property
     def key_id(self) -> bytes:
         """First 4 bytes of SHA-256(name, newline, type, public key); SHA-256 in every suite."""
-        named = self.name.encode() + b"\n" + bytes([self.kind]) + self.public_key
+        named = self.name.encode() + b"\n" + self.type + self.public_key
         return hashlib.sha256(named).digest()[:KEY_ID_BYTES]
 
 
-def sign_log(checkpoint: Checkpoint, key: NoteKey, private_key: bytes) -> str:
+def sign_log(checkpoint: Checkpoint, key: NoteKey, signer: Signer) -> str:
     """Make the note by which a log vouches for its own head.
 
     The caller must never sign two heads of which one does not extend the other.
 
     Raises:
-        BadCheckpoint: The key is not this log's, or the private key is not the key's.
+        BadCheckpoint: The key is not this log's, or ``signer`` does not sign with it.
     """
     _require_kind(key, LOG)
     _require_origin(checkpoint, key)
     text = checkpoint.body()
-    return _within_limits(f"{text}\n{_signature_line(key, private_key, b'', text.encode())}")
+    return _within_limits(f"{text}\n{_signature_line(key, signer, b'', text.encode())}")
 
 
-def cosign(note: str, key: NoteKey, private_key: bytes, at_unix: int) -> str:
+def sign_log_again(note: str, key: NoteKey, signer: Signer) -> str:
+    """Append the signature of the log's other key, while one replaces the other.
+
+    The caller has made the note itself with ``sign_log``.
+
+    Raises:
+        BadCheckpoint: The note is no checkpoint of this log, is full or already bears this
+            key's signature; or ``signer`` does not sign with it.
+    """
+    _require_kind(key, LOG)
+    text = _room_on(note, key)
+    _require_origin(parse_body(text), key)
+    return _within_limits(note + _signature_line(key, signer, b"", text.encode()))
+
+
+def cosign(note: str, key: NoteKey, signer: Signer, at_unix: int) -> str:
     """Append a witness's cosignature to a log's note.
 
     The caller has verified the note, and that it extends all it has cosigned before: that
@@ -171,99 +206,120 @@ def cosign(note: str, key: NoteKey, private_key: bytes, at_unix: int) -> str:
     Args:
         note: A checkpoint, signed by its log.
         key: The witness's key.
-        private_key: Raw Ed25519 private key, 32 bytes.
+        signer: Signs with it; may ask hardware.
         at_unix: The time of cosigning, in POSIX seconds.
 
     Raises:
         BadCheckpoint: The note is no checkpoint, is full or already bears this key's
-            cosignature; the time cannot be written; or the private key is not the key's.
+            cosignature; the time cannot be written; or ``signer`` does not sign with the key.
     """
     _require_kind(key, WITNESS)
     if not 0 <= at_unix <= MAX_TIME:
         raise BadCheckpoint(f"{at_unix} is not a POSIX time between 0 and 2^63-1")
-    text, signatures = _parse_note(note)
+    text = _room_on(note, key)
     parse_body(text)
-    if any(signature.is_by(key) for signature in signatures):
-        raise BadCheckpoint(f"the note already bears a cosignature of {key.name}; use that one")
-    if len(signatures) == MAX_SIGNATURES:
-        raise BadCheckpoint(f"the note already bears {MAX_SIGNATURES} signatures")
-    line = _signature_line(key, private_key, suite.u64(at_unix), _cosigned(text, at_unix))
+    line = _signature_line(key, signer, u64(at_unix), _cosigned(key, text, at_unix))
     return _within_limits(note + line)
 
 
-def signed_text(note: str, key: NoteKey) -> str:
+def signed_text(note: str, keys: Sequence[NoteKey]) -> tuple[str, NoteKey]:
     """Text of any signed note, checkpoint or not, once a log key's signature is verified.
 
-    Signatures of other keys are ignored, as C2SP demands.
+    Signatures of other keys are ignored, as C2SP demands; but where several of ``keys``
+    have signed, every one of their signatures must be good.
+
+    Returns:
+        The text, and the first of ``keys`` that signed it.
 
     Raises:
-        BadCheckpoint: The note is unparsable, not signed by ``key`` or wrongly signed by it.
+        BadCheckpoint: The note is unparsable, signed by none of ``keys`` or wrongly by one.
     """
-    _require_kind(key, LOG)
     text, signatures = _parse_note(note)
-    payload = _payload_of(key, signatures, _SIGNATURE_BYTES)
-    if not suite.verify(key.public_key, payload, text.encode()):
-        raise BadCheckpoint(f"the signature of {key.name} does not fit the note")
-    return text
+    fitted: list[NoteKey] = []
+    for key, payload in _claimed(keys, LOG, signatures, stamp_bytes=0):
+        if not key.suite.verify(key.public_key, payload, text.encode()):
+            raise BadCheckpoint(f"the signature of {key.name} does not fit the note")
+        fitted.append(key)
+    return text, fitted[0]
 
 
-def verify_note(note: str, key: NoteKey) -> Checkpoint:
+def verify_note(note: str, keys: Sequence[NoteKey]) -> tuple[Checkpoint, NoteKey]:
     """Read a checkpoint once its log's signature is verified.
 
     Args:
         note: The note, with any number of cosignatures.
-        key: The pinned key of the log; its name is the only origin accepted.
+        keys: The pinned keys of the log, preferred first; their name is the only origin
+            accepted.
+
+    Returns:
+        The checkpoint, and the first of ``keys`` that signed it.
 
     Raises:
-        BadCheckpoint: The note is unparsable, not signed by ``key``, wrongly signed by it,
-            or the head of another log.
+        BadCheckpoint: The note is unparsable, signed by none of ``keys``, wrongly signed by
+            one, or the head of another log.
     """
-    checkpoint = parse_body(signed_text(note, key))
+    text, key = signed_text(note, keys)
+    checkpoint = parse_body(text)
     _require_origin(checkpoint, key)
-    return checkpoint
+    return checkpoint, key
 
 
-def cosigned_at(note: str, key: NoteKey) -> int:
+def cosigned_at(note: str, keys: Sequence[NoteKey]) -> tuple[int, NoteKey]:
     """Time at which a witness cosigned the checkpoint, in POSIX seconds.
 
     Says nothing about the log's own signature (``verify_note``), nor whether the time is
     plausible.
 
+    Returns:
+        The time, and the first of ``keys`` that cosigned.
+
     Raises:
-        BadCheckpoint: The note is no checkpoint, not cosigned by ``key`` or wrongly so.
+        BadCheckpoint: The note is no checkpoint, cosigned by none of ``keys`` or wrongly so.
     """
-    _require_kind(key, WITNESS)
     text, signatures = _parse_note(note)
     parse_body(text)
-    payload = _payload_of(key, signatures, _TIME_BYTES + _SIGNATURE_BYTES)
-    at_unix = int.from_bytes(payload[:_TIME_BYTES], "big")
-    if at_unix > MAX_TIME:
-        raise BadCheckpoint(f"the cosignature of {key.name} is dated after 2^63-1")
-    if not suite.verify(key.public_key, payload[_TIME_BYTES:], _cosigned(text, at_unix)):
-        raise BadCheckpoint(f"the cosignature of {key.name} does not fit the checkpoint")
-    return at_unix
+    fitted: list[tuple[int, NoteKey]] = []
+    for key, payload in _claimed(keys, WITNESS, signatures, stamp_bytes=_TIME_BYTES):
+        at_unix = int.from_bytes(payload[:_TIME_BYTES], "big")
+        if at_unix > MAX_TIME:
+            raise BadCheckpoint(f"the cosignature of {key.name} is dated after 2^63-1")
+        message = _cosigned(key, text, at_unix)
+        if not key.suite.verify(key.public_key, payload[_TIME_BYTES:], message):
+            raise BadCheckpoint(f"the cosignature of {key.name} does not fit the checkpoint")
+        fitted.append((at_unix, key))
+    return fitted[0]
 
 
-def _cosigned(text: str, at_unix: int) -> bytes:
-    return f"{_COSIGNATURE_HEADER}\ntime {at_unix}\n{text}".encode()
+def _cosigned(key: NoteKey, text: str, at_unix: int) -> bytes:
+    return f"{key.suite.cosignature_header}\ntime {at_unix}\n{text}".encode()
 
 
-def _signature_line(key: NoteKey, private_key: bytes, stamp: bytes, message: bytes) -> str:
-    signature = suite.sign(private_key, message)
+def _signature_line(key: NoteKey, signer: Signer, stamp: bytes, message: bytes) -> str:
+    signature = signer(message)
     # A note cannot be taken back once a partner has it: a mixed-up key must not get that far.
-    if not suite.verify(key.public_key, signature, message):
-        raise BadCheckpoint(f"the private key given is not the one of {key.name}")
+    if not key.suite.verify(key.public_key, signature, message):
+        raise BadCheckpoint(f"the signer given does not sign with the key of {key.name}")
     return f"{_DASH}{key.name} {_to_base64(key.key_id + stamp + signature)}\n"
 
 
-def _require_kind(key: NoteKey, kind: int) -> None:
-    if key.kind != kind:
-        raise BadCheckpoint(f"{key.name} has signature type {key.kind:#04x}, not {kind:#04x}")
+def _require_kind(key: NoteKey, kind: NoteKind) -> None:
+    if key.kind is not kind:
+        raise BadCheckpoint(f"{key.name} is the key of a {key.kind.value}, not of a {kind.value}")
 
 
 def _require_origin(checkpoint: Checkpoint, key: NoteKey) -> None:
     if checkpoint.origin != key.name:
         raise BadCheckpoint(f"{key.name} does not speak for the log {checkpoint.origin}")
+
+
+def _room_on(note: str, key: NoteKey) -> str:
+    """Text of a note that can take a signature of ``key``."""
+    text, signatures = _parse_note(note)
+    if any(signature.is_by(key) for signature in signatures):
+        raise BadCheckpoint(f"the note already bears a signature of {key.name}; use that one")
+    if len(signatures) == MAX_SIGNATURES:
+        raise BadCheckpoint(f"the note already bears {MAX_SIGNATURES} signatures")
+    return text
 
 
 @dataclass(frozen=True, slots=True)
@@ -277,17 +333,32 @@ class _Signature:
         return self.name == key.name and self.key_id == key.key_id
 
 
-def _payload_of(key: NoteKey, signatures: list[_Signature], length: int) -> bytes:
+def _claimed(
+    keys: Sequence[NoteKey], kind: NoteKind, signatures: list[_Signature], *, stamp_bytes: int
+) -> list[tuple[NoteKey, bytes]]:
+    """Each of ``keys`` that is on the note, with the bytes after its key id; at least one."""
+    found = [(key, _payload_of(key, kind, signatures, stamp_bytes)) for key in keys]
+    claimed = [(key, payload) for key, payload in found if payload is not None]
+    if not claimed:
+        names = ", ".join(dict.fromkeys(key.name for key in keys)) or "anybody pinned"
+        raise BadCheckpoint(f"the note bears no signature of {names} under a pinned key")
+    return claimed
+
+
+def _payload_of(
+    key: NoteKey, kind: NoteKind, signatures: list[_Signature], stamp_bytes: int
+) -> bytes | None:
+    _require_kind(key, kind)
     found = [signature.payload for signature in signatures if signature.is_by(key)]
-    if not found:
-        raise BadCheckpoint(f"the note bears no signature of {key.name} under its pinned key")
     if len(found) > 1:
         raise BadCheckpoint(f"the note bears {len(found)} signatures of {key.name}, not one")
-    if len(found[0]) != length:
+    longest = stamp_bytes + key.suite.max_signature_bytes
+    if found and not stamp_bytes < len(found[0]) <= longest:
         raise BadCheckpoint(
-            f"the signature of {key.name} has {len(found[0])} bytes after the key id, not {length}"
+            f"the signature of {key.name} has {len(found[0])} bytes after the key id,"
+            f" not {stamp_bytes + 1} to {longest}"
         )
-    return found[0]
+    return found[0] if found else None
 
 
 def _parse_note(note: str) -> tuple[str, list[_Signature]]:

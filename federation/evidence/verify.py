@@ -262,9 +262,11 @@ def _logs(
         (other,) = set(parties) - {center}
         witness = parties[other]
         with examining(Step.LOGS, where, "检查点未经签署或联署"):
-            head = verify_note(note, NoteKey(descriptor.log_name, LOG, descriptor.log_key))
-            cosigned = cosigned_at(
-                note, NoteKey(witness.witness_name, WITNESS, witness.witness_key)
+            head, _ = verify_note(
+                note, [NoteKey(INTL_1, descriptor.log_name, LOG, descriptor.log_key)]
+            )
+            cosigned, _ = cosigned_at(
+                note, [NoteKey(INTL_1, witness.witness_name, WITNESS, witness.witness_key)]
             )
         for words in talks.values():
             for told in words:

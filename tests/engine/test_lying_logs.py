@@ -32,7 +32,9 @@ class Storyteller:
             len(leaves) if size is None else size,
             merkle.root(INTL_1, leaves),
         )
-        return sign_log(head, log_key(host.identity.descriptor), host.identity.secrets.log)
+        return sign_log(
+            head, log_key(host.identity.descriptor), INTL_1.signer(host.identity.secrets.log)
+        )
 
     def proof(self, leaves: list[bytes], old: int) -> tuple[bytes, ...]:
         frontier = merkle.Frontier(INTL_1)
@@ -95,7 +97,9 @@ def full(teller: Storyteller) -> Witnessing:
 def signed_for_us(teller: Storyteller) -> Witnessing:
     """With a line that claims to be our own cosignature: it was over another note."""
     sub = teller.pair.sub.identity
-    other = cosign(teller.note(LEAVES[:3]), witness_key(sub.descriptor), sub.secrets.witness, 1)
+    other = cosign(
+        teller.note(LEAVES[:3]), witness_key(sub.descriptor), INTL_1.signer(sub.secrets.witness), 1
+    )
     return Witnessing(teller.note(LEAVES) + other.splitlines()[-1] + "\n")
 
 
@@ -122,7 +126,7 @@ def huge(teller: Storyteller) -> Witnessing:
 def of_another_log(teller: Storyteller) -> Witnessing:
     sub = teller.pair.sub.identity
     head = Checkpoint(sub.descriptor.log_name, 1, bytes(32))
-    note = sign_log(head, log_key(sub.descriptor), sub.secrets.log)
+    note = sign_log(head, log_key(sub.descriptor), INTL_1.signer(sub.secrets.log))
     return Witnessing(note, 0, (), note)
 
 

@@ -80,9 +80,9 @@ async def test_the_proofs_of_our_envelopes_hold_under_the_cosigned_checkpoint() 
         hashes, size = await exchanged(pair, offices)
         answer = await pair.host.outbox.ask(pair.sub.id, InclusionQuestion(tuple(hashes), size))
         assert isinstance(answer, InclusionAnswer)
-        checkpoint = verify_note(answer.checkpoint, log_key(pair.sub.identity.descriptor))
+        checkpoint, _ = verify_note(answer.checkpoint, [log_key(pair.sub.identity.descriptor)])
         assert checkpoint.size == size
-        assert cosigned_at(answer.checkpoint, witness_key(pair.host.identity.descriptor))
+        assert cosigned_at(answer.checkpoint, [witness_key(pair.host.identity.descriptor)])
         assert [item.envelope_hash for item in answer.items] == hashes
         for item in answer.items:
             assert json.loads(item.entry)["word"] == item.envelope_hash.hex()
