@@ -17,6 +17,7 @@ from federation.protocol.agreement import AgreementTerms
 from federation.protocol.conversation import Kind, Phase, Word
 from federation.trust.envelope import BadEnvelope
 from federation.trust.keys import BadDescriptor, Descriptor
+from federation.trust.suite import Suite
 
 W = TypeVar("W", bound=Word)
 
@@ -168,6 +169,7 @@ class Case:
         dossier: The file.
         parties: Descriptors of the two centers.
         terms: What they agreed on.
+        suite: The suite that the terms name: hashes of everything here.
         agreement: The agreement's id.
         talks: Words by conversation, in the order of the maker's log.
         kinds: Kind of each conversation.
@@ -177,6 +179,7 @@ class Case:
     dossier: Dossier
     parties: Mapping[str, Descriptor]
     terms: AgreementTerms
+    suite: Suite
     agreement: bytes
     talks: Mapping[bytes, Sequence[Told]]
     kinds: Mapping[bytes, Kind]

@@ -37,7 +37,6 @@ from federation.protocol.session import (
     SignReport,
     Start,
 )
-from federation.trust.suite import INTL_1
 
 LAW_MINIMUM: Final = 5  # 招标投标法 art. 37: five or more, and odd
 
@@ -293,7 +292,7 @@ class _Examination:
         case = self._case
         handed, items = self._case.one(self._session, HandOver, Step.ARCHIVE)
         received, receive = self._case.one(self._session, Receive, Step.ARCHIVE)
-        if receive.manifest_digest != INTL_1.hash(handed.statement.body):
+        if receive.manifest_digest != case.suite.hash(handed.statement.body):
             refute(Step.ARCHIVE, received.where, "接收的清单不同", "another manifest was received")
         if case.dossier.archive != items.items:
             refute(Step.ARCHIVE, "archive", "档案清单与移交的不符", "not the manifest handed over")

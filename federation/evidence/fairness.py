@@ -16,7 +16,6 @@ from federation.protocol.conversation import Kind
 from federation.protocol.draw import CLOSED, VOID, Close, Open, RequestDraw
 from federation.protocol.peering import AnnouncePool
 from federation.protocol.session import Convene
-from federation.trust.suite import INTL_1
 
 
 class Fairness:
@@ -155,7 +154,7 @@ class Fairness:
             excluded = opening.excluded
         try:
             return audit.audit(
-                INTL_1,
+                case.suite,
                 spoken,
                 pool,
                 excluded,

@@ -4,7 +4,8 @@
 
 Needs no node, no network, no clock. Fourteen steps in a fixed order (``Step``), the first
 thing that is wrong is named. A center is who its root key says it is; whether that is the
-center one thinks of is for the reader to compare with the published fingerprint.
+center one thinks of is for the reader to compare with the published fingerprint. The suite
+is the one that the signed agreement names; there is no other place that could say it.
 
 Here: the file, keys, signatures, conversations, receipts and logs. What the words mean
 together is ``evaluation``. The cost is linear in the words, times the depth of the logs.
@@ -15,7 +16,14 @@ from dataclasses import dataclass
 from typing import Final
 
 from federation.evidence.case import Case, Decode, Refuted, Step, Told, examining, refute
-from federation.evidence.checkpoint import LOG, WITNESS, NoteKey, cosigned_at, verify_note
+from federation.evidence.checkpoint import (
+    LOG,
+    WITNESS,
+    Checkpoint,
+    NoteKey,
+    cosigned_at,
+    verify_note,
+)
 from federation.evidence.dossier import (
     DOSSIER_TYPE,
     Dossier,
@@ -35,9 +43,10 @@ from federation.protocol.conversation import Kind, Phase
 from federation.protocol.draw import Open
 from federation.protocol.tables import TABLES, VOCABULARY
 from federation.trust import merkle
-from federation.trust.envelope import Verifier, key_id, verify_alone
+from federation.trust.envelope import Verifier, key_id, pae
+from federation.trust.errors import UnknownSuite
 from federation.trust.keys import AGREEMENT_TYPE, Descriptor
-from federation.trust.suite import INTL_1
+from federation.trust.suite import Suite, suite
 
 PARTIES: Final = 2
 ACCEPTED: Final = "ACCEPTED"
@@ -56,21 +65,25 @@ def verify(file: bytes, decode: Decode) -> Verdict:
 
     Raises:
         Refuted: At the first thing that is wrong.
+        SuiteUnavailable: This machine lacks the suite of the dossier; says nothing about it.
     """
     try:
         dossier, sealed = read(file)
     except Misshapen as error:
         raise Refuted(Step.FILE, error.where, error.zh, error.en) from error
     parties = _descriptors(dossier, decode)
-    terms, agreement = _agreement(dossier, parties, decode)
-    talks = _envelopes(dossier, parties, decode)
+    terms = _terms(dossier, parties, decode)
+    chosen = _suite(terms)
+    keys = {center: _keys(descriptor, chosen) for center, descriptor in parties.items()}
+    agreement = _agreement(dossier, terms, parties, chosen, keys)
+    talks = _envelopes(dossier, chosen, keys, decode)
     kinds, phases = _conversations(dossier, talks, agreement, tuple(parties))
     _receipts(talks)
-    logs = _logs(dossier, parties, talks)
-    case = Case(dossier, parties, terms, agreement, talks, kinds, phases)
+    logs = _logs(dossier, chosen, keys, talks)
+    case = Case(dossier, parties, terms, chosen, agreement, talks, kinds, phases)
     findings = examine(case)
     told = _timeline(case)
-    _seal(dossier, parties, sealed)
+    _seal(chosen, keys[dossier.maker], sealed)
     return _verdict(case, findings, logs, len(told))
 
 
@@ -93,35 +106,81 @@ def _descriptors(dossier: Dossier, decode: Decode) -> dict[str, Descriptor]:
     return found
 
 
-def _agreement(
-    dossier: Dossier, parties: Mapping[str, Descriptor], decode: Decode
-) -> tuple[AgreementTerms, bytes]:
+@dataclass(frozen=True, slots=True)
+class _Keys:
+    """The public keys of one center that count under the suite of the agreement.
+
+    Args:
+        message: Keys of words, receipts and documents, by id.
+        log: Keys of its checkpoints.
+        witness: Keys of its cosignatures.
+    """
+
+    message: Mapping[bytes, bytes]
+    log: Sequence[NoteKey]
+    witness: Sequence[NoteKey]
+
+    def signed(self, suite: Suite, payload_type: str, payload: bytes, signature: bytes) -> bool:
+        """Whether one of them made a detached signature over a document."""
+        message = pae(payload_type, payload)
+        return any(suite.verify(key, signature, message) for key in self.message.values())
+
+
+def _keys(descriptor: Descriptor, suite: Suite) -> _Keys:
+    return _Keys(
+        message={key_id(suite, descriptor.message_key): descriptor.message_key},
+        log=[NoteKey(suite, descriptor.log_name, LOG, descriptor.log_key)],
+        witness=[NoteKey(suite, descriptor.witness_name, WITNESS, descriptor.witness_key)],
+    )
+
+
+def _terms(dossier: Dossier, parties: Mapping[str, Descriptor], decode: Decode) -> AgreementTerms:
     where = "agreement"
     with examining(Step.AGREEMENT, where, "协议不可读"):
         terms = decode.terms(dossier.document)
     if {party.center_id for party in terms.parties} != set(parties):
         refute(Step.AGREEMENT, where, "协议由其他中心签订", "is between other centers")
+    return terms
+
+
+def _suite(terms: AgreementTerms) -> Suite:
+    try:
+        chosen = suite(terms.suite)
+    except UnknownSuite as error:
+        zh = f"协议选用的密码套件 {terms.suite[:32]!r} 未知, 本程序不能核对"
+        raise Refuted(Step.AGREEMENT, "agreement", zh, str(error)) from error
+    chosen.ready()
+    return chosen
+
+
+def _agreement(
+    dossier: Dossier,
+    terms: AgreementTerms,
+    parties: Mapping[str, Descriptor],
+    chosen: Suite,
+    keys: Mapping[str, _Keys],
+) -> bytes:
+    where = "agreement"
     wrong = contradictions(terms)
     if wrong:
         refute(Step.AGREEMENT, where, f"协议条款自相矛盾 ({wrong[0]})", wrong[0])
     if set(dossier.signatures) != set(parties):
         refute(Step.AGREEMENT, where, "协议应有双方签名", "needs exactly both signatures")
     for center, signature in dossier.signatures.items():
-        key = parties[center].message_key
-        if not verify_alone(AGREEMENT_TYPE, dossier.document, key, signature):
+        if not keys[center].signed(chosen, AGREEMENT_TYPE, dossier.document, signature):
             refute(
                 Step.AGREEMENT,
                 where,
                 f"{parties[center].name}的协议签名无效",
                 f"the signature of {center} does not fit",
             )
-    return terms, INTL_1.tagged("agreement", dossier.document)
+    return chosen.tagged("agreement", dossier.document)
 
 
 def _envelopes(
-    dossier: Dossier, parties: Mapping[str, Descriptor], decode: Decode
+    dossier: Dossier, chosen: Suite, keys: Mapping[str, _Keys], decode: Decode
 ) -> dict[bytes, list[Told]]:
-    reader = _Reader(parties, decode)
+    reader = _Reader(chosen, keys, decode)
     talks: dict[bytes, list[Told]] = {}
     for talk in dossier.conversations:
         where = f"{talk.kind} {talk.id.hex()}"
@@ -138,10 +197,10 @@ def _envelopes(
 
 
 class _Reader:
-    def __init__(self, parties: Mapping[str, Descriptor], decode: Decode) -> None:
-        self._parties = parties
+    def __init__(self, chosen: Suite, keys: Mapping[str, _Keys], decode: Decode) -> None:
+        self._keys = keys
         self._decode = decode
-        self._verifier = Verifier(INTL_1)
+        self._verifier = Verifier(chosen)
 
     def told(self, talk: Transcript, where: str, line: Line) -> Told:
         with examining(Step.ENVELOPES, where, "消息或回执不可读"):
@@ -154,16 +213,16 @@ class _Reader:
         if _TYPES[type(word)] != line.envelope.payload_type:
             refute(Step.ENVELOPES, where, "消息类型不符", "is not of the type it names")
         for said in (statement, answer):
-            if {said.sender, said.recipient} != set(self._parties):
+            if {said.sender, said.recipient} != set(self._keys):
                 refute(Step.ENVELOPES, where, "收发方不是双方中心", "is not between the two")
         if outcome != ACCEPTED:
             refute(Step.ENVELOPES, where, f"消息未被接受 ({outcome})", f"the word was {outcome}")
-        if set(line.logged) != set(self._parties):
+        if set(line.logged) != set(self._keys):
             refute(Step.ENVELOPES, where, "应在双方日志中", "must be in exactly both logs")
         digests = []
         for envelope, sender in ((line.envelope, statement.sender), (line.receipt, answer.sender)):
-            key = self._parties[sender].message_key
-            if envelope.key_id != key_id(INTL_1, key):
+            key = self._keys[sender].message.get(envelope.key_id)
+            if key is None:
                 refute(Step.ENVELOPES, where, "签名密钥不符", "names another key")
             with examining(Step.ENVELOPES, where, "签名无效"):
                 digests.append(self._verifier.check(envelope, key))
@@ -250,32 +309,28 @@ class _Log:
 
 def _logs(
     dossier: Dossier,
-    parties: Mapping[str, Descriptor],
+    chosen: Suite,
+    keys: Mapping[str, _Keys],
     talks: Mapping[bytes, Sequence[Told]],
 ) -> dict[str, _Log]:
-    if set(dossier.checkpoints) != set(parties):
+    if set(dossier.checkpoints) != set(keys):
         refute(Step.LOGS, "checkpoints", "应有双方日志的检查点", "must be of exactly both logs")
     found = {}
-    for center, descriptor in parties.items():
+    for center in keys:
         where = f"log of {center}"
         note = dossier.checkpoints[center]
-        (other,) = set(parties) - {center}
-        witness = parties[other]
+        (other,) = set(keys) - {center}
         with examining(Step.LOGS, where, "检查点未经签署或联署"):
-            head, _ = verify_note(
-                note, [NoteKey(INTL_1, descriptor.log_name, LOG, descriptor.log_key)]
-            )
-            cosigned, _ = cosigned_at(
-                note, [NoteKey(INTL_1, witness.witness_name, WITNESS, witness.witness_key)]
-            )
+            head, _ = verify_note(note, keys[center].log)
+            cosigned, _ = cosigned_at(note, keys[other].witness)
         for words in talks.values():
             for told in words:
-                _check_logged(told, center, head.size, head.root)
+                _check_logged(chosen, told, center, head)
         found[center] = _Log(head.size, cosigned * 1000)
     return found
 
 
-def _check_logged(told: Told, center: str, size: int, root: bytes) -> None:
+def _check_logged(chosen: Suite, told: Told, center: str, head: Checkpoint) -> None:
     logged = told.logged[center]
     statement = told.statement
     if statement.sender == center:
@@ -288,8 +343,10 @@ def _check_logged(told: Told, center: str, size: int, root: bytes) -> None:
             "in", statement.sender, told.payload_type, told.hash, told.answer_hash, logged.at_ms
         )
         fits = logged.at_ms == told.answer.sent_at_ms
-    leaf = merkle.leaf_hash(INTL_1, entry)
-    if not fits or not merkle.verify_inclusion(INTL_1, leaf, logged.index, size, logged.path, root):
+    leaf = merkle.leaf_hash(chosen, entry)
+    if not fits or not merkle.verify_inclusion(
+        chosen, leaf, logged.index, head.size, logged.path, head.root
+    ):
         refute(
             Step.LOGS,
             told.where,
@@ -314,9 +371,8 @@ def _timeline(case: Case) -> list[Told]:
     return told
 
 
-def _seal(dossier: Dossier, parties: Mapping[str, Descriptor], sealed: Sealed) -> None:
-    key = parties[dossier.maker].message_key
-    if not verify_alone(DOSSIER_TYPE, sealed.body, key, sealed.signature):
+def _seal(chosen: Suite, maker: _Keys, sealed: Sealed) -> None:
+    if not maker.signed(chosen, DOSSIER_TYPE, sealed.body, sealed.signature):
         refute(
             Step.SEAL, "last line", "封签与文件不符", "the seal is not the maker's over this file"
         )
