@@ -6,6 +6,7 @@ reactions come from ``Inside``; whatever it says goes through the same floor.
 """
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Generic, Protocol, TypeVar
@@ -28,9 +29,9 @@ from federation.ids import (
     time_ordered,
 )
 from federation.ports import HeardWord, Ledger, Random, SaidWord
-from federation.protocol import agreement as agreements
 from federation.protocol import conversation as machine
-from federation.protocol.conversation import EITHER, Conversation, Kind, Role, Word
+from federation.protocol import enforcement
+from federation.protocol.conversation import EITHER, Conversation, Kind, Phase, Role, Word
 from federation.protocol.tables import TABLES
 from federation.trust.envelope import envelope_hash
 from federation.wire.envelopes import (
@@ -158,7 +159,9 @@ class Floor(Generic[L]):
         return self._say(known, word)
 
     def _say(self, conversation: Conversation, word: Word) -> Said:
-        after = machine.say(TABLES[word.kind], conversation, word, self.now_ms)
+        after = machine.say(
+            TABLES[word.kind], conversation, word, self.now_ms, self._agreed_waits(conversation)
+        )
         kind = PAYLOAD_TYPES[type(word)]
         log_size, log_root = self.ledger.log_head()
         message_id = self.new_id()
@@ -233,7 +236,10 @@ class Floor(Generic[L]):
             return self._answer(visitor, order)
         try:
             self._check_agreement(conversation, statement)  # (10)
-            after = machine.hear(TABLES[word.kind], conversation, word, self.now_ms)  # (11)
+            waits = self._agreed_waits(conversation)
+            after = machine.hear(  # (11)
+                TABLES[word.kind], conversation, word, self.now_ms, waits
+            )
             self._inside.admit(self, conversation, word, statement)  # (12)
         except FederationError as error:
             return self._refuse(visitor, conversation, error)
@@ -312,9 +318,15 @@ class Floor(Generic[L]):
             conversation.peer,
             self.identity.center,
         }:
-            raise NoAgreement("the agreement is between other centers")
+            raise NoAgreement("the agreement is between other centers", clause="parties")
         if conversation.heard == 0 and conversation.said == 0:
-            agreements.check_in_force(terms, self.now_ms)
+            enforcement.check_in_force(terms, self.now_ms)
+
+    def _agreed_waits(self, conversation: Conversation) -> Mapping[Phase, int]:
+        if conversation.agreement is None or conversation.kind not in enforcement.KINDS_THAT_WAIT:
+            return machine.NO_WAITS
+        terms = self.ledger.agreement(conversation.agreement)
+        return machine.NO_WAITS if terms is None else enforcement.agreed_waits(terms, conversation)
 
     def _refuse(
         self, visitor: Visitor, conversation: Conversation, error: FederationError

@@ -19,9 +19,10 @@ from federation.evidence.case import Case, Refuted, Step, Told, refute
 from federation.evidence.fairness import Fairness
 from federation.ids import CenterId
 from federation.lottery.audit import DrawAudit
-from federation.protocol.agreement import DAY_MS, Wish, check_booking
+from federation.protocol.agreement import DAY_MS
 from federation.protocol.booking import COMPLETED, CONFIRMED, Hold
 from federation.protocol.conversation import Kind
+from federation.protocol.enforcement import Wish, check_booking
 from federation.protocol.peering import TESTED, ConcludeTest
 from federation.protocol.session import (
     ARCHIVED,
@@ -210,10 +211,7 @@ class _Examination:
         wish = Wish(
             CenterId(self._host),
             CenterId(self._sub),
-            hold.project_kind,
-            hold.seats,
-            hold.start_ms,
-            open_bookings=0,  # how many others were open is not in this file
+            hold,  # how many others were open is not in this file; the joint test is below
         )
         try:
             check_booking(case.terms, wish, held.at_ms(self._sub))

@@ -10,12 +10,12 @@ from collections.abc import Mapping, Sequence
 from federation.evidence.case import Case, Refuted, Step, Told, refute
 from federation.lottery import audit
 from federation.lottery.audit import DrawAudit, DrawRefuted, Spoken
-from federation.protocol.agreement import draw_opens_ms
 from federation.protocol.booking import Hold
 from federation.protocol.conversation import Kind
 from federation.protocol.draw import CLOSED, VOID, Close, Open, RequestDraw
 from federation.protocol.peering import AnnouncePool
 from federation.protocol.session import Convene
+from federation.protocol.terms import draw_opens_ms
 
 
 class Fairness:

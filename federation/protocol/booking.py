@@ -89,6 +89,7 @@ class Hold(Word):
     project_kind: str
     experts: tuple[ExpertNeed, ...]
     selection: SelectionMode
+    value_wan: int = 0
 
 
 @dataclass(frozen=True, slots=True)

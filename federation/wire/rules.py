@@ -12,7 +12,7 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from federation.ids import DIGEST_BYTES, OPAQUE_ID_BYTES, center_id
-from federation.protocol import agreement, booking, draw, peering, session, terms
+from federation.protocol import agreement, booking, draw, enforcement, peering, session, terms
 
 MAX_TEXT: Final = 1_000  # a sentence for people, not a document
 MAX_NAME: Final = 255  # as long as the longest project name on record
@@ -275,6 +275,7 @@ _RULES: Final[Mapping[str, Rule]] = MappingProxyType(
         "representatives": Rule(_number(0, session.MAX_MEMBERS)),
         "host_experts": Rule(_number(0, session.MAX_MEMBERS)),
         "sub_experts": Rule(_number(0, session.MAX_MEMBERS)),
+        "value_wan": Rule(_number(0, terms.MAX_FEN // enforcement.FEN_PER_WAN)),
         "votes": Rule(_SMALL),
         "cast": Rule(_SMALL),
         "signatures": Rule(_SMALL),

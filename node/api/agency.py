@@ -28,6 +28,7 @@ from node.api.shapes import (
 from node.domain import calendar, codes
 from node.domain.calendar import Window
 from node.domain.project import (
+    MAX_VALUE_FEN,
     BookingRequest,
     ExpertSlots,
     Lot,
@@ -85,6 +86,13 @@ class NewProject(Shape):
     region: str = Field(examples=["360800"], max_length=12)
     tenderee: Organisation
     agency: Organisation | None = None
+    value_fen: int = Field(
+        default=0,
+        ge=0,
+        le=MAX_VALUE_FEN,
+        description="项目金额(分),协议限定金额时必填 · value in fen, where agreements limit it",
+        examples=[2_500_000_000],
+    )
     bid_deadline_ms: Ms
     start_ms: Ms
     end_ms: Ms
@@ -189,6 +197,7 @@ async def create(parts: NodeParts, who: Agency, body: NewProject) -> Made:
         kind=_KINDS[body.kind],
         region=codes.region_code(body.region),
         bid_deadline_ms=body.bid_deadline_ms,
+        value_fen=body.value_fen,
         evaluation=Window(body.start_ms, body.end_ms),
         lots=tuple(Lot(codes.lot_code(lot.code), lot.name) for lot in body.lots),
     )

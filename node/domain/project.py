@@ -17,6 +17,7 @@ from node.domain.committee import Committee, Site
 from node.domain.refusal import Inadmissible
 from node.domain.venue import MAX_SEATS, Requirement
 
+MAX_VALUE_FEN: Final = 10**13  # a hundred billion yuan: no project is larger
 MAX_NAME_CHARS: Final = 255  # as wide as the name columns of published trading systems
 MAX_LOTS: Final = 200  # a project with more is split in practice; bounds one page and one query
 MAX_SUBS: Final = 8  # published joint evaluations had up to three sub-venues
@@ -93,10 +94,11 @@ class Project:
         bid_deadline_ms: When bids are due, unix milliseconds.
         evaluation: When evaluation is planned.
         lots: At least one; codes must differ.
+        value_fen: What is tendered for (项目金额), in fen; 0 when it was not entered.
 
     Raises:
-        Inadmissible: A bad name, no lots or too many, or a lot code twice; or evaluation
-            would begin before the bid deadline.
+        Inadmissible: A bad name, no lots or too many, or a lot code twice; a value out of
+            range; or evaluation would begin before the bid deadline.
     """
 
     code: ProjectCode
@@ -108,9 +110,14 @@ class Project:
     bid_deadline_ms: int
     evaluation: Window
     lots: tuple[Lot, ...]
+    value_fen: int = 0
 
     def __post_init__(self) -> None:
         _check_name(self.name, "项目名称", "project's name")
+        if not 0 <= self.value_fen <= MAX_VALUE_FEN:
+            raise Inadmissible(
+                "项目金额应在0到一千亿元之间", "the project's value is 0 to a hundred billion yuan"
+            )
         if not 1 <= len(self.lots) <= MAX_LOTS:
             raise Inadmissible(
                 f"项目应有1至{MAX_LOTS}个标段", f"a project has 1 to {MAX_LOTS} lots"

@@ -7,13 +7,12 @@ finds them.
 """
 
 from collections.abc import Mapping
-from dataclasses import replace
-from typing import Final
+from typing import Any, Final
 
 from federation.engine.floor import Said
 from federation.errors import Malformed, OutOfScope, OutOfTurn, SeatsTaken, TooLate
 from federation.ids import CenterId
-from federation.protocol import booking
+from federation.protocol import booking, enforcement
 from federation.protocol.agreement import AgreementTerms
 from federation.protocol.booking import Answer, Complete, Decide, Decision, Hold, Vote
 from federation.protocol.conversation import Conversation, Word
@@ -30,14 +29,14 @@ from node.services.booking_terms import (
     window_of,
 )
 from node.services.bundling import Bundling, LocalRules
-from node.services.errands import Handler
+from node.services.errands import Handler, Result
 from node.services.errors import Conflicting, Invalid, NotFound
 from node.services.house import Desk
 from node.services.notices import Notice
-from node.services.reasons import refusal
+from node.services.reasons import clause_zh, phase_zh, refusal
 from node.services.todos import BY_SYSTEM, VOTE_BOOKING
 from node.services.venues import Venues
-from node.store import bookings, bundles, todos
+from node.store import bookings, bundles, errands, todos
 from node.store.bookings import BookingRow, NewBooking
 from node.store.bundles import BundleRow
 
@@ -45,6 +44,8 @@ PREPARE: Final = "prepare_booking"
 """The to-do that asks the sub's staff to prepare the seats of a confirmed booking."""
 IN_DOUBT: Final = "booking_in_doubt"
 """The to-do that tells the sub's staff that the host's decision is overdue."""
+GIVE_UP: Final = "give_up_booking"
+"""The errand that gives the seats of a booking in doubt free, where the agreement says so."""
 EXCEPTION: Final = "booking_exception"
 """The to-do by which the host's staff learns that a sub refused a word of a booking."""
 MAX_REASON_CHARS: Final = 1_000  # what a word's field holds; federation.wire.rules
@@ -94,7 +95,7 @@ class Bookings:
         row = self._at_sub(desk, booking_id)
         if row.phase != booking.HELD:
             raise Conflicting(
-                f"该预约当前为{row.phase},不再等待答复",
+                f"该预约当前为“{phase_zh(row.phase)}”,不再等待答复",
                 f"the booking is {row.phase} and waits for no answer",
             )
         reason = reason.strip()
@@ -125,7 +126,8 @@ class Bookings:
             raise NotFound("没有该预约", "there is no such booking at this host")
         if row.phase != booking.CONFIRMED:
             raise Conflicting(
-                f"该预约当前为{row.phase},不能办结", f"the booking is {row.phase}, not CONFIRMED"
+                f"该预约当前为“{phase_zh(row.phase)}”,不能办结",
+                f"the booking is {row.phase}, not CONFIRMED",
             )
         desk.say(row.conversation, Complete(session_id))
 
@@ -155,6 +157,7 @@ class Bookings:
     def handlers(self) -> Mapping[str, Handler]:
         """How the errands left here are run."""
         return {
+            GIVE_UP: self._give_up,
             **self._bundling.handlers(),
             **(self._notice.handlers() if self._notice is not None else {}),
         }
@@ -164,7 +167,7 @@ class Bookings:
     def admit(
         self, desk: Desk, conversation: Conversation, word: Word, statement: Statement
     ) -> None:
-        """Refuse a Hold that we cannot or need not keep, or a decision on another bundle."""
+        """Refuse what we need not keep, what is less than agreed, and what comes too late."""
         del statement
         if isinstance(word, Hold):
             if bookings.get(desk.ledger.connection, conversation.id) is not None:
@@ -175,6 +178,11 @@ class Bookings:
             row = bookings.get(desk.ledger.connection, conversation.id)
             if row is not None and row.bundle != word.bundle_id:
                 raise Malformed("bundle_id is not the bundle that the Hold named")
+            if row is not None and row.phase == booking.IN_DOUBT:
+                _admit_late(desk, row, word)
+        elif isinstance(word, Vote) and word.answer is Answer.YES:
+            terms = _terms(desk, self.get(desk, conversation.id))
+            enforcement.check_promise(terms, word.promise_ms)
 
     def said(self, desk: Desk, spoken: Said) -> None:
         """Keep our own word."""
@@ -231,6 +239,7 @@ class Bookings:
         del before
         self._settle(desk, after)
         if after.phase == booking.IN_DOUBT:
+            self._await_decision(desk, after)
             todos.add(
                 desk.ledger.connection,
                 role="staff",
@@ -295,10 +304,6 @@ class Bookings:
         window = window_of(hold)
         seats = self._venues.free_seats(desk, window, requirement_of(hold))
         self._venues.reserve(desk, conversation.id, seats, window)
-        row = self.get(desk, conversation.id)
-        # The table knows only a default; the agreement says how long our staff has.
-        deadline_ms = desk.now_ms + _terms(desk, row).vote_ms
-        desk.ledger.put_conversation(replace(conversation, deadline_ms=deadline_ms), desk.now_ms)
         day = shanghai_date(hold.start_ms).isoformat()
         todos.add(
             desk.ledger.connection,
@@ -313,6 +318,35 @@ class Bookings:
             self._notice.leave(
                 desk, conversation.id, f"新的副场预约待答复:{day},{hold.seats}个席位"
             )
+
+    def _await_decision(self, desk: Desk, conversation: Conversation) -> None:
+        """Where the agreement lets us, give the seats free when the hold time is over."""
+        row = self.get(desk, conversation.id)
+        until_ms = enforcement.gives_up_ms(_terms(desk, row), row.held_at_ms)
+        if until_ms is not None:
+            errands.add(
+                desk.ledger.connection,
+                kind=GIVE_UP,
+                key=f"{GIVE_UP}:{conversation.id.hex()}",
+                argument={"booking": conversation.id.hex()},
+                not_before_ms=until_ms,
+            )
+
+    async def _give_up(self, key: str, argument: dict[str, Any]) -> Result:
+        del key
+        booking_id = bytes.fromhex(argument["booking"])
+
+        def give_up(desk: Desk) -> None:
+            row = self.get(desk, booking_id)
+            if row.phase != booking.IN_DOUBT:
+                return  # the decision came
+            # The host's decision stays unknown, so does the phase: but nobody sits here.
+            self._venues.release(desk, booking_id)
+            bookings.set_given_up(desk.ledger.connection, booking_id, desk.now_ms)
+            note = f"{clause_zh('hold_ms')} · the hold time is over, the seats are free again"
+            bookings.set_note(desk.ledger.connection, booking_id, note)
+
+        return give_up
 
     def _hear_decision(self, desk: Desk, conversation: Conversation, word: Decide) -> None:
         connection = desk.ledger.connection
@@ -373,6 +407,11 @@ def _keep(desk: Desk, conversation: Conversation, hold: Hold, project: bytes | N
         desk.ledger.connection,
         NewBooking(conversation.id, conversation.role, conversation.peer, project, hold),
     )
+
+
+def _admit_late(desk: Desk, row: BookingRow, word: Decide) -> None:
+    if word.decision is Decision.CONFIRM:
+        enforcement.check_confirmation(_terms(desk, row), row.held_at_ms, desk.now_ms)
 
 
 def _terms(desk: Desk, row: BookingRow) -> AgreementTerms:

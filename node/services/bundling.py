@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from federation.errors import FederationError
 from federation.ids import AgreementId, CenterId
-from federation.protocol import booking
+from federation.protocol import booking, enforcement
 from federation.protocol import bundle as rules
 from federation.protocol.agreement import AgreementTerms
 from federation.protocol.booking import Decide, Decision, ExpertNeed, Hold
@@ -110,7 +110,8 @@ class Bundling:
             self._wanted(desk, row, request, bundle_id, sub, requirement)
             for sub, requirement in zip(request.chosen, request.subs, strict=True)
         ]
-        _check_pool(desk, desk.identity.center, wanted[0].sub, request.host_slots)
+        first = wanted[0]
+        _check_pool(desk, first.terms, desk.identity.center, first.sub, request.host_slots)
         self._reserve(desk, bundle_id, request)
         connection = desk.ledger.connection
         latest_vote_ms = desk.now_ms + max(leg.terms.vote_ms for leg in wanted)
@@ -219,6 +220,13 @@ class Bundling:
         sub: CenterId,
         requirement: SubRequirement,
     ) -> _Wanted:
+        try:
+            agreement, terms = self._in_force(desk, sub)
+        except NotFound as error:
+            raise NotFound(
+                f"与副场{sub}没有生效的协议,请先签署",
+                f"no agreement with {sub} is in force; sign one first",
+            ) from error
         hold = Hold(
             bundle_id=bundle_id,
             participants=request.chosen,
@@ -230,15 +238,10 @@ class Bundling:
             project_kind=KIND_CODES[row.project.kind],
             experts=tuple(ExpertNeed(slot.specialty, slot.count) for slot in requirement.slots),
             selection=booking.SelectionMode[request.mode.name],
+            value_wan=enforcement.told_value(terms, row.project.value_fen),
         )
         try:
-            agreement, terms = self._in_force(desk, sub)
-        except NotFound as error:
-            raise NotFound(
-                f"与副场{sub}没有生效的协议,请先签署",
-                f"no agreement with {sub} is in force; sign one first",
-            ) from error
-        try:
+            enforcement.check_value(terms, row.project.value_fen)
             check_hold(
                 desk,
                 role=booking.HOST,
@@ -250,7 +253,7 @@ class Bundling:
             )
         except FederationError as error:
             raise for_people(error, sub) from error
-        _check_pool(desk, sub, desk.identity.center, requirement.slots)
+        _check_pool(desk, terms, sub, desk.identity.center, requirement.slots)
         return _Wanted(sub, agreement, terms, hold)
 
     def _reserve(self, desk: Desk, bundle_id: bytes, request: BookingRequest) -> None:
@@ -309,7 +312,9 @@ def _legs(desk: Desk, bundle_id: bytes) -> dict[Any, Leg]:
     }
 
 
-def _check_pool(desk: Desk, owner: str, other: str, slots: Sequence[ExpertSlots]) -> None:
+def _check_pool(
+    desk: Desk, terms: AgreementTerms, owner: str, other: str, slots: Sequence[ExpertSlots]
+) -> None:
     """Refuse what the pool announced now cannot give; one not announced yet is not judged.
 
     Raises:
@@ -319,11 +324,12 @@ def _check_pool(desk: Desk, owner: str, other: str, slots: Sequence[ExpertSlots]
     if announced is None:
         return
     known = {stratum.specialty: stratum.size for stratum in announced.strata}
-    lacking = [slot for slot in slots if known.get(slot.specialty, 0) < slot.count]
+    ratio = terms.pool_min_ratio
+    lacking = [slot for slot in slots if known.get(slot.specialty, 0) < slot.count * ratio]
     if lacking:
         raise Invalid(
             f"{owner}公布的专家库人数不足,请调整专业或人数:"
-            + "、".join(f"{slot.specialty}需{slot.count}人" for slot in lacking),
+            + "、".join(f"{slot.specialty}需{slot.count * ratio}人" for slot in lacking),
             f"the pool announced by {owner} has too few experts; change specialties or numbers: "
-            + ", ".join(f"{slot.count} of {slot.specialty}" for slot in lacking),
+            + ", ".join(f"{slot.count * ratio} of {slot.specialty}" for slot in lacking),
         )

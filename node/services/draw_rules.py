@@ -24,7 +24,7 @@ from federation.lottery import audit, ranking
 from federation.lottery.audit import DrawRefuted, Spoken
 from federation.protocol import booking
 from federation.protocol import draw as words
-from federation.protocol.agreement import AgreementTerms, draw_opens_ms
+from federation.protocol.agreement import AgreementTerms
 from federation.protocol.booking import Hold
 from federation.protocol.conversation import Conversation, Phase, Role, Word
 from federation.protocol.draw import (
@@ -37,6 +37,7 @@ from federation.protocol.draw import (
     Slot,
 )
 from federation.protocol.peering import AnnouncePool
+from federation.protocol.terms import draw_opens_ms
 from federation.wire.envelopes import Statement, decode_statement
 from node.domain.calendar import DrawWindow, earliest_draw_ms
 from node.domain.workday import local_time

@@ -12,7 +12,8 @@ from typing import Any, Final, cast
 from federation.ids import AgreementId, CenterId, ConversationId
 from federation.protocol import booking
 from federation.protocol.booking import Decide, Hold
-from federation.protocol.conversation import REFUSED, Phase, Role
+from federation.protocol.conversation import Phase, Role
+from federation.protocol.quota import Counted
 from federation.wire.words import PAYLOAD_TYPES, decode_word, encode_word
 
 
@@ -33,6 +34,7 @@ class BookingRow:
         note: Why the leg ended, in words for people, or "".
         phase: The conversation's.
         agreement: Under which agreement.
+        held_at_ms: When the Hold was said or heard, by our clock.
     """
 
     conversation: ConversationId
@@ -47,6 +49,7 @@ class BookingRow:
     note: str
     phase: Phase
     agreement: AgreementId
+    held_at_ms: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,11 +65,10 @@ class NewBooking:
 
 _SELECT: Final = (
     "SELECT b.conversation, b.role, b.peer, b.bundle, b.project, b.hold, b.start_ms, b.end_ms,"
-    " b.promise_ends_ms, b.note, c.phase, c.agreement"
+    " b.promise_ends_ms, b.note, c.phase, c.agreement, c.opened_at_ms"
     " FROM booking b JOIN conversation c ON c.id = b.conversation"
 )
 _HOLD: Final = PAYLOAD_TYPES[Hold]
-_OVER: Final = booking.BOOKING.over | {REFUSED}
 
 
 def add(connection: sqlite3.Connection, new: NewBooking) -> None:
@@ -118,19 +120,34 @@ def set_promise(connection: sqlite3.Connection, booking_id: bytes, promise_ends_
     )
 
 
+def set_given_up(connection: sqlite3.Connection, booking_id: bytes, now_ms: int) -> None:
+    """Store that the seats of a booking in doubt were given free."""
+    connection.execute(
+        "UPDATE booking SET given_up_at_ms = ? WHERE conversation = ?", (now_ms, booking_id)
+    )
+
+
 def set_note(connection: sqlite3.Connection, booking_id: bytes, note: str) -> None:
     """Store why a leg ended."""
     connection.execute("UPDATE booking SET note = ? WHERE conversation = ?", (note, booking_id))
 
 
-def count_open(connection: sqlite3.Connection, role: Role, peer: CenterId, agreement: bytes) -> int:
-    """How many bookings of an agreement are open: what its quota is counted by."""
+def counted(
+    connection: sqlite3.Connection, role: Role, peer: CenterId, agreements: Sequence[bytes]
+) -> tuple[Counted, ...]:
+    """Every booking of one direction under some agreements, as their quotas count them."""
     rows = connection.execute(
-        "SELECT c.phase FROM booking b JOIN conversation c ON c.id = b.conversation"
-        " WHERE b.role = ? AND b.peer = ? AND c.agreement = ?",
-        (role, peer, agreement),
+        "SELECT b.start_ms, b.end_ms, c.phase, c.agreement, b.given_up_at_ms"
+        " FROM booking b JOIN conversation c ON c.id = b.conversation"
+        " WHERE b.role = ? AND b.peer = ?",
+        (role, peer),
     ).fetchall()
-    return sum(phase not in _OVER for (phase,) in rows)
+    return tuple(
+        # In doubt for ever, but of seats that are free again: as if it had expired.
+        Counted(start_ms, end_ms, Phase(phase) if given_up is None else booking.EXPIRED)
+        for start_ms, end_ms, phase, agreement, given_up in rows
+        if agreement in agreements
+    )
 
 
 def decision_pending(connection: sqlite3.Connection, booking_id: bytes) -> bool:
@@ -149,7 +166,7 @@ def _rows(connection: sqlite3.Connection, clause: str, *values: object) -> list[
 def _booking(row: Sequence[Any]) -> BookingRow:
     (
         conversation, role, peer, bundle, project, hold, start_ms, end_ms, promise_ends_ms, note,
-        phase, agreement,
+        phase, agreement, held_at_ms,
     ) = row  # fmt: skip
     return BookingRow(
         conversation=ConversationId(conversation),
@@ -164,4 +181,5 @@ def _booking(row: Sequence[Any]) -> BookingRow:
         note=note,
         phase=Phase(phase),
         agreement=AgreementId(agreement),
+        held_at_ms=held_at_ms,
     )

@@ -66,8 +66,8 @@ class Representative:
 
 _COLUMNS: Final = (
     "id, code, name, lots, kind, region_code, tenderee, tenderee_uscc, agency, agency_uscc,"
-    " bid_deadline_ms, start_ms, end_ms, state, plan, created_by, created_at_ms, ruled_by,"
-    " ruled_at_ms, reason"
+    " value_fen, bid_deadline_ms, start_ms, end_ms, state, plan, created_by, created_at_ms,"
+    " ruled_by, ruled_at_ms, reason"
 )
 
 
@@ -81,8 +81,8 @@ def add(
     """
     connection.execute(
         "INSERT INTO project (id, code, name, lots, kind, region_code, tenderee, tenderee_uscc,"
-        " agency, agency_uscc, bid_deadline_ms, start_ms, end_ms, state, created_by,"
-        " created_at_ms) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        " agency, agency_uscc, value_fen, bid_deadline_ms, start_ms, end_ms, state, created_by,"
+        " created_at_ms) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (
             project_id,
             project.code,
@@ -94,6 +94,7 @@ def add(
             project.tenderee.uscc,
             None if project.agency is None else project.agency.name,
             None if project.agency is None else project.agency.uscc,
+            project.value_fen,
             project.bid_deadline_ms,
             project.evaluation.start_ms,
             project.evaluation.end_ms,
@@ -214,7 +215,7 @@ def person(
 def _project(row: Sequence[Any]) -> ProjectRow:
     (
         project_id, code, name, lots, kind, region, tenderee, tenderee_uscc, agency, agency_uscc,
-        bid_deadline_ms, start_ms, end_ms, state, plan, *rest,
+        value_fen, bid_deadline_ms, start_ms, end_ms, state, plan, *rest,
     ) = row  # fmt: skip
     return ProjectRow(
         project_id,
@@ -226,6 +227,7 @@ def _project(row: Sequence[Any]) -> ProjectRow:
             kind=ProjectKind(kind),
             region=RegionCode(region),
             bid_deadline_ms=bid_deadline_ms,
+            value_fen=value_fen,
             evaluation=Window(start_ms, end_ms),
             lots=tuple(Lot(LotCode(lot), title) for lot, title in json.loads(lots)),
         ),

@@ -3,11 +3,10 @@
 from dataclasses import replace
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import settings
 from hypothesis.stateful import invariant
 
-from federation.errors import NoAgreement, OutOfScope, OutOfTurn, TooEarly
+from federation.errors import OutOfTurn
 from federation.ids import CenterId
 from federation.protocol.agreement import (
     AGREEMENT,
@@ -17,11 +16,7 @@ from federation.protocol.agreement import (
     Direction,
     DrawAnchor,
     Party,
-    Wish,
-    check_booking,
-    check_in_force,
     contradictions,
-    draw_opens_ms,
 )
 from federation.protocol.conversation import Phase, hear, say
 from tests.protocol import samples, waits
@@ -90,7 +85,6 @@ TERMS = AgreementTerms(
     suite="intl-1",
     sealed_disclosure=True,
 )
-WISH = Wish(HOST, SUB, "A", seats=7, start_ms=NOW + LEAD, open_bookings=0)
 
 
 def test_terms_at_every_limit_contradict_nothing() -> None:
@@ -157,72 +151,6 @@ def test_every_contradiction_is_named_by_its_term(broken: AgreementTerms, term: 
 def test_all_contradictions_are_named_at_once() -> None:
     found = contradictions(replace(TERMS, version=0, title="", vote_ms=0))
     assert [sentence.split(":")[0] for sentence in found] == ["version", "title", "vote_ms"]
-
-
-@pytest.mark.parametrize("now_ms", [FROM, UNTIL])
-def test_an_agreement_is_in_force_from_its_first_to_its_last_moment(now_ms: int) -> None:
-    check_in_force(TERMS, now_ms)
-
-
-@pytest.mark.parametrize(
-    ("now_ms", "clause"), [(FROM - 1, "effective_from_ms"), (UNTIL + 1, "effective_until_ms")]
-)
-def test_outside_its_time_an_agreement_allows_nothing(now_ms: int, clause: str) -> None:
-    with pytest.raises(NoAgreement) as refusal:
-        check_booking(TERMS, WISH, now_ms)
-    assert refusal.value.clause == clause
-
-
-def test_a_wish_at_every_limit_is_allowed() -> None:
-    check_booking(TERMS, WISH, NOW)
-    check_booking(TERMS, replace(WISH, start_ms=UNTIL, project_kind="B", seats=1), NOW)
-
-
-@pytest.mark.parametrize(
-    ("wish", "error", "clause", "alternative"),
-    [
-        (replace(WISH, start_ms=UNTIL + 1), NoAgreement, "effective_until_ms", ""),
-        (replace(WISH, host=SUB, sub=HOST), OutOfScope, "directions", ""),
-        (replace(WISH, project_kind="C"), OutOfScope, "project_kinds", ""),
-        (replace(WISH, seats=8), OutOfScope, "max_seats_per_session", "seats=7"),
-        (
-            replace(WISH, start_ms=NOW + LEAD - 1),
-            TooEarly,
-            "lead_time_ms",
-            f"start_ms>={NOW + LEAD}",
-        ),
-    ],
-    ids=["end", "direction", "kind", "seats", "lead time"],
-)
-def test_a_wish_just_past_a_limit_is_refused_with_the_term(
-    wish: Wish,
-    error: type[NoAgreement | OutOfScope | TooEarly],
-    clause: str,
-    alternative: str,
-) -> None:
-    with pytest.raises(error) as refusal:
-        check_booking(TERMS, wish, NOW)
-    assert (refusal.value.clause, refusal.value.alternative) == (clause, alternative)
-
-
-@given(start=st.integers(NOW - 10, UNTIL + 10), seats=st.integers(1, 9))
-def test_what_is_allowed_is_allowed_by_every_term(start: int, seats: int) -> None:
-    wish = replace(WISH, start_ms=start, seats=seats)
-    allowed = NOW + LEAD <= start <= UNTIL and seats <= 7
-    try:
-        check_booking(TERMS, wish, NOW)
-    except (NoAgreement, OutOfScope, TooEarly):
-        assert not allowed
-    else:
-        assert allowed
-
-
-@pytest.mark.parametrize(
-    ("anchor", "opens"), [(DrawAnchor.BID_DEADLINE, 90), (DrawAnchor.EVALUATION_START, 190)]
-)
-def test_a_draw_opens_before_the_anchor_of_the_agreement(anchor: DrawAnchor, opens: int) -> None:
-    terms = replace(TERMS, draw_anchor=anchor, draw_earliest_ms=10)
-    assert draw_opens_ms(terms, bid_deadline_ms=100, evaluation_start_ms=200) == opens
 
 
 class TwoParties(TwoEnds):

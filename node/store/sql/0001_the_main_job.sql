@@ -272,6 +272,7 @@ CREATE TABLE project (
     tenderee_uscc TEXT NOT NULL,
     agency TEXT,
     agency_uscc TEXT,
+    value_fen INTEGER NOT NULL DEFAULT 0,
     bid_deadline_ms INTEGER NOT NULL,
     start_ms INTEGER NOT NULL,
     end_ms INTEGER NOT NULL,
@@ -316,6 +317,7 @@ CREATE TABLE booking (
     start_ms INTEGER NOT NULL,
     end_ms INTEGER NOT NULL,
     promise_ends_ms INTEGER,
+    given_up_at_ms INTEGER, -- at the sub: when seats in doubt were given free, as agreed
     note TEXT NOT NULL DEFAULT ''
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX booking_bundle ON booking (bundle);

@@ -12,6 +12,7 @@ from federation.protocol import booking
 from federation.protocol.booking import Decide, Decision, Hold
 from federation.protocol.bundle import DECIDE_MARGIN_MS, BundlePhase
 from federation.protocol.conversation import Role
+from federation.protocol.quota import OPEN
 from federation.trust.envelope import sign_alone
 from federation.trust.keys import AGREEMENT_TYPE
 from federation.wire.words import TERMS
@@ -290,7 +291,8 @@ async def test_taken_seats_are_refused_with_the_next_free_day() -> None:
         (leg,) = await pair.host.do(lambda desk: offices.host.bookings.of_project(desk, project_id))
         assert await phases(pair, leg.conversation) == ["REFUSED", "REFUSED"]
         said = "5 such seats are not free in that window (start_ms=2026-05-08 09:00 +08:00)"
-        assert leg.note == (f"该时段没有足够的符合要求的空闲席位({said}) · SEATS_TAKEN: {said}")
+        zh = "该时段没有足够的符合要求的空闲席位(建议:评标开始时间可为2026-05-08 09:00)"
+        assert leg.note == f"{zh} · SEATS_TAKEN: {said}"
         row = await only_bundle(offices, project_id)
         assert (row.bundle.decision, row.bundle.phase) == (Decision.ABORT, BundlePhase.CLOSED)
         assert await todo_kinds(offices.host, "staff") == ["booking_exception"]
@@ -397,9 +399,10 @@ async def test_a_booking_that_ended_counts_no_more() -> None:
 
         async def open_at(center: Center, role: Role) -> int:
             peer = pair.other(center).id
-            return await center.do(
-                lambda desk: store.count_open(desk.ledger.connection, role, peer, agreement[0][0])
+            counted = await center.do(
+                lambda desk: store.counted(desk.ledger.connection, role, peer, agreement[0])
             )
+            return sum(each.phase in OPEN for each in counted)
 
         async def count() -> list[int]:
             return [await open_at(pair.host, booking.HOST), await open_at(pair.sub, booking.SUB)]

@@ -24,27 +24,27 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n$lianping/federation/v1/booking.proto\x12\x16lianping.federation.v1\".\n\nExpertNeed\x12\x11\n\tspecialty\x18\x01 \x01(\t\x12\r\n\x05\x63ount\x18\x02 \x01(\r\"\x8b\x02\n\x04Hold\x12\x11\n\tbundle_id\x18\x01 \x01(\x0c\x12\x14\n\x0cparticipants\x18\x02 \x03(\t\x12\x10\n\x08start_ms\x18\x03 \x01(\x03\x12\x0e\n\x06\x65nd_ms\x18\x04 \x01(\x03\x12\r\n\x05seats\x18\x05 \x01(\r\x12\x11\n\tequipment\x18\x06 \x03(\t\x12\x11\n\tovernight\x18\x07 \x01(\x08\x12\x14\n\x0cproject_kind\x18\x08 \x01(\t\x12\x33\n\x07\x65xperts\x18\t \x03(\x0b\x32\".lianping.federation.v1.ExpertNeed\x12\x38\n\tselection\x18\n \x01(\x0e\x32%.lianping.federation.v1.SelectionMode\"x\n\x04Vote\x12.\n\x06\x61nswer\x18\x01 \x01(\x0e\x32\x1e.lianping.federation.v1.Answer\x12\x0e\n\x06reason\x18\x02 \x01(\t\x12\x1c\n\x14\x61lternative_start_ms\x18\x03 \x01(\x03\x12\x12\n\npromise_ms\x18\x04 \x01(\x03\"_\n\x06\x44\x65\x63ide\x12\x11\n\tbundle_id\x18\x01 \x01(\x0c\x12\x32\n\x08\x64\x65\x63ision\x18\x02 \x01(\x0e\x32 .lianping.federation.v1.Decision\x12\x0e\n\x06reason\x18\x03 \x01(\t\"\x1e\n\x08\x43omplete\x12\x12\n\nsession_id\x18\x01 \x01(\x0c*\x7f\n\rSelectionMode\x12\x1e\n\x1aSELECTION_MODE_UNSPECIFIED\x10\x00\x12\x19\n\x15SELECTION_MODE_CHOSEN\x10\x01\x12\x19\n\x15SELECTION_MODE_RANDOM\x10\x02\x12\x18\n\x14SELECTION_MODE_BLIND\x10\x03*?\n\x06\x41nswer\x12\x16\n\x12\x41NSWER_UNSPECIFIED\x10\x00\x12\x0e\n\nANSWER_YES\x10\x01\x12\r\n\tANSWER_NO\x10\x02*N\n\x08\x44\x65\x63ision\x12\x18\n\x14\x44\x45\x43ISION_UNSPECIFIED\x10\x00\x12\x14\n\x10\x44\x45\x43ISION_CONFIRM\x10\x01\x12\x12\n\x0e\x44\x45\x43ISION_ABORT\x10\x02\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n$lianping/federation/v1/booking.proto\x12\x16lianping.federation.v1\".\n\nExpertNeed\x12\x11\n\tspecialty\x18\x01 \x01(\t\x12\r\n\x05\x63ount\x18\x02 \x01(\r\"\x9e\x02\n\x04Hold\x12\x11\n\tbundle_id\x18\x01 \x01(\x0c\x12\x14\n\x0cparticipants\x18\x02 \x03(\t\x12\x10\n\x08start_ms\x18\x03 \x01(\x03\x12\x0e\n\x06\x65nd_ms\x18\x04 \x01(\x03\x12\r\n\x05seats\x18\x05 \x01(\r\x12\x11\n\tequipment\x18\x06 \x03(\t\x12\x11\n\tovernight\x18\x07 \x01(\x08\x12\x14\n\x0cproject_kind\x18\x08 \x01(\t\x12\x33\n\x07\x65xperts\x18\t \x03(\x0b\x32\".lianping.federation.v1.ExpertNeed\x12\x38\n\tselection\x18\n \x01(\x0e\x32%.lianping.federation.v1.SelectionMode\x12\x11\n\tvalue_wan\x18\x0b \x01(\r\"x\n\x04Vote\x12.\n\x06\x61nswer\x18\x01 \x01(\x0e\x32\x1e.lianping.federation.v1.Answer\x12\x0e\n\x06reason\x18\x02 \x01(\t\x12\x1c\n\x14\x61lternative_start_ms\x18\x03 \x01(\x03\x12\x12\n\npromise_ms\x18\x04 \x01(\x03\"_\n\x06\x44\x65\x63ide\x12\x11\n\tbundle_id\x18\x01 \x01(\x0c\x12\x32\n\x08\x64\x65\x63ision\x18\x02 \x01(\x0e\x32 .lianping.federation.v1.Decision\x12\x0e\n\x06reason\x18\x03 \x01(\t\"\x1e\n\x08\x43omplete\x12\x12\n\nsession_id\x18\x01 \x01(\x0c*\x7f\n\rSelectionMode\x12\x1e\n\x1aSELECTION_MODE_UNSPECIFIED\x10\x00\x12\x19\n\x15SELECTION_MODE_CHOSEN\x10\x01\x12\x19\n\x15SELECTION_MODE_RANDOM\x10\x02\x12\x18\n\x14SELECTION_MODE_BLIND\x10\x03*?\n\x06\x41nswer\x12\x16\n\x12\x41NSWER_UNSPECIFIED\x10\x00\x12\x0e\n\nANSWER_YES\x10\x01\x12\r\n\tANSWER_NO\x10\x02*N\n\x08\x44\x65\x63ision\x12\x18\n\x14\x44\x45\x43ISION_UNSPECIFIED\x10\x00\x12\x14\n\x10\x44\x45\x43ISION_CONFIRM\x10\x01\x12\x12\n\x0e\x44\x45\x43ISION_ABORT\x10\x02\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'lianping.federation.v1.booking_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_SELECTIONMODE']._serialized_start=633
-  _globals['_SELECTIONMODE']._serialized_end=760
-  _globals['_ANSWER']._serialized_start=762
-  _globals['_ANSWER']._serialized_end=825
-  _globals['_DECISION']._serialized_start=827
-  _globals['_DECISION']._serialized_end=905
+  _globals['_SELECTIONMODE']._serialized_start=652
+  _globals['_SELECTIONMODE']._serialized_end=779
+  _globals['_ANSWER']._serialized_start=781
+  _globals['_ANSWER']._serialized_end=844
+  _globals['_DECISION']._serialized_start=846
+  _globals['_DECISION']._serialized_end=924
   _globals['_EXPERTNEED']._serialized_start=64
   _globals['_EXPERTNEED']._serialized_end=110
   _globals['_HOLD']._serialized_start=113
-  _globals['_HOLD']._serialized_end=380
-  _globals['_VOTE']._serialized_start=382
-  _globals['_VOTE']._serialized_end=502
-  _globals['_DECIDE']._serialized_start=504
-  _globals['_DECIDE']._serialized_end=599
-  _globals['_COMPLETE']._serialized_start=601
-  _globals['_COMPLETE']._serialized_end=631
+  _globals['_HOLD']._serialized_end=399
+  _globals['_VOTE']._serialized_start=401
+  _globals['_VOTE']._serialized_end=521
+  _globals['_DECIDE']._serialized_start=523
+  _globals['_DECIDE']._serialized_end=618
+  _globals['_COMPLETE']._serialized_start=620
+  _globals['_COMPLETE']._serialized_end=650
 # @@protoc_insertion_point(module_scope)

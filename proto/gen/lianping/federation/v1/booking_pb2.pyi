@@ -141,6 +141,7 @@ class Hold(_message.Message):
     PROJECT_KIND_FIELD_NUMBER: _builtins.int
     EXPERTS_FIELD_NUMBER: _builtins.int
     SELECTION_FIELD_NUMBER: _builtins.int
+    VALUE_WAN_FIELD_NUMBER: _builtins.int
     bundle_id: _builtins.bytes
     """Required. The bundle that this booking is a leg of, 16 bytes."""
     start_ms: _builtins.int
@@ -155,6 +156,11 @@ class Hold(_message.Message):
     """Required. "A" works, "B" goods, "C" services. The project itself is not told (四不知)."""
     selection: Global___SelectionMode.ValueType
     """Required. How the sub-venue was found."""
+    value_wan: _builtins.int
+    """Value of the project in units of 10,000 yuan (万元), rounded up to two significant digits; 0 when the agreement does not
+    limit values. Values are published to the yuan, so an exact one would name the project (四不知); of these there are only 90 for
+    each power of ten.
+    """
     @_builtins.property
     def participants(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Required. All subs of the bundle, this one included."""
@@ -180,10 +186,11 @@ class Hold(_message.Message):
         project_kind: _builtins.str = ...,
         experts: _abc.Iterable[Global___ExpertNeed] | None = ...,
         selection: Global___SelectionMode.ValueType = ...,
+        value_wan: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["bundle_id", b"bundle_id", "end_ms", b"end_ms", "equipment", b"equipment", "experts", b"experts", "overnight", b"overnight", "participants", b"participants", "project_kind", b"project_kind", "seats", b"seats", "selection", b"selection", "start_ms", b"start_ms"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["bundle_id", b"bundle_id", "end_ms", b"end_ms", "equipment", b"equipment", "experts", b"experts", "overnight", b"overnight", "participants", b"participants", "project_kind", b"project_kind", "seats", b"seats", "selection", b"selection", "start_ms", b"start_ms", "value_wan", b"value_wan"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
