@@ -1,7 +1,7 @@
 """``lianping verify DOSSIER``: checks a dossier. Needs no node, no network, no configuration.
 
 Exit status 0: it holds. 1: it does not, and the first thing that is wrong is named. 2: the
-command was used wrongly (no such file, unreadable).
+command was used wrongly (no such file, unreadable), or this machine lacks the dossier's suite.
 """
 
 import json
@@ -15,6 +15,7 @@ from federation.evidence.dossier import MAX_FILE_BYTES
 from federation.evidence.verdict import Verdict
 from federation.evidence.verify import verify as examine
 from federation.ids import center_id
+from federation.trust.errors import SuiteUnavailable
 from federation.wire.evidence import DECODE
 
 REFUTED: Final = 1
@@ -63,6 +64,9 @@ def verify(dossier: Path, *, as_json: bool, expect: tuple[str, ...], lang: str) 
         raise click.UsageError(f"{dossier}: {error.strerror}") from error
     try:
         verdict = examine(document, DECODE)
+    except SuiteUnavailable as error:
+        # Says nothing about the dossier: another machine may be able to tell.
+        raise click.UsageError(f"此机器无法核对 / This machine cannot tell: {error}") from error
     except Refuted as error:
         _refuted(error, as_json=as_json, chinese=chinese)
     else:

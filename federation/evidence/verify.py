@@ -74,7 +74,8 @@ def verify(file: bytes, decode: Decode) -> Verdict:
     parties = _descriptors(dossier, decode)
     terms = _terms(dossier, parties, decode)
     chosen = _suite(terms)
-    keys = {center: _keys(descriptor, chosen) for center, descriptor in parties.items()}
+    with examining(Step.AGREEMENT, "descriptors", "缺少协议所选密码套件的密钥"):
+        keys = {center: _keys(descriptor, chosen) for center, descriptor in parties.items()}
     agreement = _agreement(dossier, terms, parties, chosen, keys)
     talks = _envelopes(dossier, chosen, keys, decode)
     kinds, phases = _conversations(dossier, talks, agreement, tuple(parties))

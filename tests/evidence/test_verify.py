@@ -1,7 +1,7 @@
 """The offline verifier: it believes the honest, and names what the others did."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from random import Random
 from typing import Any
@@ -14,7 +14,10 @@ from federation.evidence.case import Refuted, Step
 from federation.evidence.dossier import HEADER, Dossier, Line, Transcript, read, seal, write
 from federation.evidence.verdict import Verdict
 from federation.evidence.verify import verify
+from federation.trust import gm, sm2
+from federation.trust.errors import SuiteUnavailable
 from federation.wire.evidence import DECODE
+from federation.wire.words import TERMS
 from tests.evidence.evaluated import made
 
 SAMPLED = 250
@@ -146,7 +149,37 @@ def opened(dossier: Dossier, **changes: Any) -> Dossier:
     return replace(dossier, openings={**dossier.openings, draw: replace(opening, **changes)})
 
 
+def under(dossier: Dossier, suite: str) -> Dossier:
+    """The same with an agreement that names another suite."""
+    terms = replace(TERMS.decode(dossier.document), suite=suite)
+    return replace(dossier, document=TERMS.encode(terms))
+
+
+def test_a_suite_that_nobody_knows_is_named() -> None:
+    found = refuted(forged(under(honest(), "intl-2")))
+    assert found.step is Step.AGREEMENT
+    assert "'intl-2'" in found.zh
+    assert found.en == "suite 'intl-2' is none of intl-1, gm-1"
+
+
+@pytest.fixture
+def _no_libcrypto(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setattr(sm2, "LIBRARIES", ())
+    for remembered in (sm2._libcrypto, gm.ready):
+        remembered.cache_clear()
+    yield
+    gm.ready.cache_clear()
+
+
+@pytest.mark.usefixtures("_no_libcrypto")
+def test_only_a_dossier_of_gm_1_needs_libcrypto() -> None:
+    assert examine(made().file).maker == made().maker
+    with pytest.raises(SuiteUnavailable, match="needs the system's OpenSSL"):
+        examine(forged(under(honest(), "gm-1")))
+
+
 FORGERIES: list[tuple[Step, str, Callable[[Dossier], Dossier]]] = [
+    (Step.AGREEMENT, "a suite that was not agreed", lambda d: under(d, "gm-1")),
     (Step.DESCRIPTORS, "swapped keys", lambda d: replace(d, descriptors=swapped(d.descriptors))),
     (Step.DESCRIPTORS, "another maker", lambda d: replace(d, maker="lp1" + "a" * 32)),
     (Step.AGREEMENT, "swapped signatures", lambda d: replace(d, signatures=swapped(d.signatures))),

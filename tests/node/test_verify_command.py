@@ -6,6 +6,9 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
+from federation.evidence.verdict import Verdict
+from federation.trust.errors import SuiteUnavailable
+from node import verify_command
 from node.verify_command import verify
 from tests.evidence.evaluated import made
 
@@ -53,6 +56,19 @@ def test_an_expected_center_must_be_a_party(file: Path) -> None:
     assert result.exit_code == 1
     assert stranger in result.stderr
     assert json.loads(run(file, "--json", "--expect", stranger).stdout)["holds"] is False
+
+
+def test_a_machine_without_the_suite_says_so_and_exits_with_2(
+    file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def unavailable(_file: bytes, _decode: object) -> Verdict:
+        raise SuiteUnavailable("suite gm-1 needs libssl3")
+
+    monkeypatch.setattr(verify_command, "examine", unavailable)
+    result = run(file)
+    assert result.exit_code == 2
+    assert "此机器无法核对" in result.stderr
+    assert "suite gm-1 needs libssl3" in result.stderr
 
 
 def test_wrong_use_exits_with_2(file: Path, tmp_path: Path) -> None:
