@@ -23,6 +23,7 @@ from federation.ids import CenterId
 from federation.protocol import booking, session
 from federation.protocol.booking import ExpertNeed, Hold
 from federation.protocol.conversation import Conversation, Kind, Phase
+from federation.protocol.draw import Slot
 from federation.protocol.quota import Counted, check_quota
 from federation.protocol.terms import (
     DAY_MINUTES,
@@ -203,7 +204,7 @@ def _check_scope(terms: AgreementTerms, wish: Wish) -> None:
         )
 
 
-def check_specialties(terms: AgreementTerms, experts: Iterable[ExpertNeed]) -> None:
+def check_specialties(terms: AgreementTerms, experts: Iterable[ExpertNeed | Slot]) -> None:
     """Check that every specialty asked for begins with an agreed prefix.
 
     Raises:

@@ -9,6 +9,7 @@ from typing import Final
 
 from federation.errors import OutOfScope, TooEarly, TooLate
 from federation.protocol.booking import ExpertNeed
+from federation.protocol.draw import Slot
 from federation.protocol.session import ArchiveItem
 from federation.protocol.terms import AgreementTerms, draw_opens_ms
 
@@ -59,7 +60,7 @@ def check_pool_age(terms: AgreementTerms, announced_at_ms: int | None, now_ms: i
 
 
 def check_pool_size(
-    terms: AgreementTerms, sizes: Mapping[str, int], experts: Iterable[ExpertNeed]
+    terms: AgreementTerms, sizes: Mapping[str, int], experts: Iterable[ExpertNeed | Slot]
 ) -> None:
     """Check that every specialty has candidates enough for a lot to mean something.
 

@@ -22,7 +22,7 @@ from federation.errors import (
 )
 from federation.lottery import audit, ranking
 from federation.lottery.audit import DrawRefuted, Spoken
-from federation.protocol import booking
+from federation.protocol import booking, enforcement, execution
 from federation.protocol import draw as words
 from federation.protocol.agreement import AgreementTerms
 from federation.protocol.booking import Hold
@@ -248,14 +248,12 @@ class DrawRules:
             raise OutOfScope("the pool's epoch is over or has not begun", clause="V3")
         terms = self._files.terms(desk, conversation.agreement)
         since = pools.announced_at_ms(desk.ledger.connection, announced, conversation.peer)
-        if since is None or desk.now_ms - since < terms.pool_min_age_ms:
-            raise TooEarly("the pool was announced too recently", clause="pool_min_age_ms")
+        execution.check_pool_age(terms, since, desk.now_ms)
+        enforcement.check_specialties(terms, slots)
         if len({slot.specialty for slot in slots}) < len(slots):
             raise Malformed("one specialty has two slots; merge them", clause="V2")
         known = {stratum.specialty: stratum.size for stratum in announced.strata}
-        lacking = [slot.specialty for slot in slots if known.get(slot.specialty, 0) < slot.count]
-        if lacking:
-            raise OutOfScope(f"the pool has too few experts of {', '.join(lacking)}")
+        execution.check_pool_size(terms, known, slots)
 
     def _admit_window(
         self, desk: Desk, conversation: Conversation, bid_deadline_ms: int, start_ms: int

@@ -7,11 +7,13 @@ has the agreement's working days (五个工作日) to hand its manifest over, th
 import json
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
+from dataclasses import replace
 from datetime import date, datetime
 from typing import Any, Final
 
 from adapters.video.port import Video
-from federation.errors import Conflict, Malformed
+from federation.errors import Conflict, FederationError, Malformed
+from federation.protocol import execution
 from federation.protocol import session as words
 from federation.protocol.session import ArchiveItem, HandOver, Receive
 from federation.wire.envelopes import decode_statement
@@ -20,6 +22,7 @@ from node.services import session_view as view
 from node.services.errands import Handler, Result
 from node.services.errors import Invalid
 from node.services.house import Desk
+from node.services.reasons import alternative_zh, clause_zh
 from node.store import archives, errands, sessions
 from node.store.cipher import ColumnCipher
 from node.store.sessions import SessionRow
@@ -29,7 +32,7 @@ CLOSE_ROOM: Final = "close_room"
 HANDOVER_DUE: Final = "handover_due"
 HANDOVER_OVERDUE: Final = "session_handover_overdue"
 
-RETENTIONS: Final = ("permanent", "30y", "15y", "10y")
+RETENTIONS: Final = tuple(reversed(list(execution.RETENTION_DAYS)))
 """DA/T 103-2024 has 永久, 30 and 10 years; 政府采购法第四十二条 asks for 15."""
 REPORT_KEPT: Final = "permanent"
 RECORDING_KEPT: Final = "15y"  # what regions ask for of recordings; longer than any asks for less
@@ -111,14 +114,17 @@ class SessionArchive:
         del key  # closing is the same under any key
         recording = await self._video.close_room(argument["room"])
         session = bytes.fromhex(argument["session"])
-        item = ArchiveItem(
-            name=f"recording/{argument['room']}",
+        recorded = ArchiveItem(
+            name=f"{execution.RECORDING}{argument['room']}",
             digest=recording.sha256,
             size=recording.size_bytes,
             retention=RECORDING_KEPT,
         )
 
         def closed(desk: Desk) -> None:
+            agreed = execution.retention_class(view.terms(desk, view.get(desk, session)))
+            kept = max(recorded.retention, agreed, key=execution.RETENTION_DAYS.__getitem__)
+            item = replace(recorded, retention=kept)
             archives.add_items(desk.ledger.connection, session, desk.identity.center, [item])
 
         return closed
@@ -138,8 +144,7 @@ class SessionArchive:
     def finished(self, desk: Desk, row: SessionRow) -> None:
         """Everybody has signed: the days of the hand-over begin, on both sides."""
         connection = desk.ledger.connection
-        terms = desk.ledger.agreement(row.agreement)
-        assert terms is not None, "a session is under an agreement that both have signed"
+        terms = view.terms(desk, row)
         due_ms = handover_due_ms(
             desk.now_ms, terms.handover_working_days, self._holidays, self._workdays
         )
@@ -212,6 +217,12 @@ class SessionArchive:
                 )
         if len({item.name for item in items}) < len(items):
             raise Invalid("清单中有重名的资料,请更正", "two items of the manifest share a name")
+        try:
+            execution.check_retention(view.terms(desk, row), items)
+        except FederationError as error:
+            raise Invalid(
+                f"{clause_zh(error.clause)}({alternative_zh(error.alternative)})", error.detail
+            ) from error
         spoken = desk.say(row.id, view.well_formed(HandOver(tuple(items))))
         self._keep_manifest(desk, row, desk.identity.center, items, spoken.payload)
         view.tick_off(desk, view.HAND_OVER, [row], by)

@@ -6,8 +6,10 @@ and as it stands at the start. What follows the start is ``sessions``.
 
 from collections.abc import Sequence
 
+from federation.errors import FederationError
 from federation.ids import AgreementId
 from federation.protocol import booking as legs
+from federation.protocol import execution
 from federation.protocol import session as words
 from federation.protocol.session import (
     CheckIn,
@@ -20,6 +22,7 @@ from node.domain.evaluation import check_in_opens_ms
 from node.services import session_view as view
 from node.services.errors import Conflicting, NotAllowed, NotFound
 from node.services.house import Desk
+from node.services.reasons import clause_zh
 from node.services.session_words import SessionWords
 from node.store import bookings, projects, sessions
 from node.store.bookings import BookingRow
@@ -201,7 +204,8 @@ class SessionStart(SessionWords):
         """The unified start (统一开始): the host's staff start all sites at once.
 
         Raises:
-            Conflicting: Before the window, after it, or not everybody is there.
+            Conflicting: Before the window, after it, later than was agreed, or not everybody is
+                there.
             NotAllowed: The committee is unlawful as it stands now.
         """
         row = view.get(desk, session_id)
@@ -212,6 +216,11 @@ class SessionStart(SessionWords):
             raise Conflicting(
                 "只能在预约的评标时间内开始", "an evaluation starts within its booked window only"
             )
+        for leg in rows:
+            try:
+                execution.check_start(view.terms(desk, leg), row.convene.start_ms, desk.now_ms)
+            except FederationError as error:
+                raise Conflicting(clause_zh(error.clause), error.detail) from error
         self._refresh(desk, row)
         self._check_sealed(desk, rows)
         everybody = view.members(desk, row)

@@ -10,12 +10,13 @@ from typing import Final, Protocol
 
 from federation.protocol import session as words
 from federation.protocol.conversation import REFUSED, Phase, Word
+from federation.protocol.terms import AgreementTerms
 from federation.wire.words import PAYLOAD_TYPES, decode_word, encode_word
 from node.domain import committee
 from node.domain.committee import Committee, Site
 from node.services.errors import Conflicting, Invalid, NotAllowed, NotFound
 from node.services.house import Desk
-from node.store import sessions, todos
+from node.store import sessions, todos, transcripts
 from node.store.sessions import Capacity, Member, SessionRow
 
 STAFF: Final = "staff"
@@ -92,6 +93,27 @@ def get(desk: Desk, session_id: bytes) -> SessionRow:
     if row is None:
         raise NotFound("没有这场评标", f"there is no session {session_id.hex()}")
     return row
+
+
+def suspended_at_ms(desk: Desk, row: SessionRow) -> int | None:
+    """When the fault began that an evaluation is suspended for; None if it is not suspended.
+
+    By our clock, at the first of the words of either side: they may cross.
+    """
+    began = None
+    for line in transcripts.of_conversation(desk.ledger.connection, row.id):
+        if line.payload_type == PAYLOAD_TYPES[words.Resume]:
+            began = None
+        elif line.payload_type == PAYLOAD_TYPES[words.Suspend] and began is None:
+            began = line.at_ms
+    return began
+
+
+def terms(desk: Desk, row: SessionRow) -> AgreementTerms:
+    """What was agreed on; a session keeps the version that it was booked under."""
+    found = desk.ledger.agreement(row.agreement)
+    assert found is not None, "a session is under an agreement that both have signed"
+    return found
 
 
 def joint(desk: Desk, row: SessionRow) -> list[SessionRow]:

@@ -11,6 +11,7 @@ from federation.engine.identity import SKEW_MS
 from federation.errors import Conflict, Malformed, OutOfScope, OutOfTurn, Refused, TooEarly, TooLate
 from federation.ids import CenterId
 from federation.protocol import booking as legs
+from federation.protocol import execution
 from federation.protocol import session as words
 from federation.protocol.conversation import Conversation, Word
 from federation.protocol.session import (
@@ -71,8 +72,11 @@ class SessionWords(Reaction):
             self._admit_ready(desk, row, word)
         elif isinstance(word, Start):
             self._admit_start(desk, row, word, statement)
+        elif isinstance(word, Resume):
+            _admit_resume(desk, row, statement)
         elif isinstance(word, HandOver):
             self.archive.admit_hand_over(word)
+            execution.check_retention(view.terms(desk, row), word.items)
         elif isinstance(word, Receive):
             self.archive.admit_receive(row, word)
         else:
@@ -140,6 +144,9 @@ class SessionWords(Reaction):
                 "the evaluation cannot start before its window",
                 alternative=f"start_ms>={row.convene.start_ms}",
             )
+        execution.check_start(
+            view.terms(desk, row), row.convene.start_ms, statement.sent_at_ms, SKEW_MS
+        )
         if list(word.members) != sorted(set(word.members)):
             raise Malformed("members must be different and ascending")
         drawn = {one.entry for one in self._draws.members(desk, row.booking)}
@@ -310,6 +317,12 @@ def _seated(desk: Desk, row: SessionRow, code: bytes, site: str | None = None) -
         if one.code == code and site in {None, one.site}:
             return one
     return None
+
+
+def _admit_resume(desk: Desk, row: SessionRow, statement: Statement) -> None:
+    since_ms = view.suspended_at_ms(desk, row)
+    if since_ms is not None:
+        execution.check_resume(view.terms(desk, row), since_ms, statement.sent_at_ms, SKEW_MS)
 
 
 def _admit_evaluation(desk: Desk, row: SessionRow, word: Word) -> None:

@@ -12,6 +12,8 @@ import base64
 from collections.abc import Mapping, Sequence
 from typing import Final
 
+from federation.errors import FederationError
+from federation.protocol import execution
 from federation.protocol import session as words
 from federation.protocol.session import (
     ArchiveItem,
@@ -29,6 +31,7 @@ from node.services import session_view as view
 from node.services.errands import Handler
 from node.services.errors import Conflicting, Invalid, NotFound
 from node.services.house import Desk
+from node.services.reasons import clause_zh
 from node.services.session_archive import SessionArchive
 from node.services.session_look import Overview, Seated
 from node.services.session_start import SessionStart
@@ -144,13 +147,19 @@ class Sessions(SessionStart):
         """The host lets all go on together; each sub confirms with ``ready``.
 
         Raises:
-            Conflicting: The evaluation is not suspended.
+            Conflicting: The evaluation is not suspended, or for longer than was agreed.
         """
         row = view.get(desk, session_id)
         view.only(row, words.HOST)
         rows = view.joint(desk, row)
         stopped = [leg for leg in rows if leg.phase == words.SUSPENDED]
         view.in_phase(stopped or [row], words.SUSPENDED)
+        for leg in stopped:
+            since_ms = view.suspended_at_ms(desk, leg)
+            try:
+                execution.check_resume(view.terms(desk, leg), since_ms or desk.now_ms, desk.now_ms)
+            except FederationError as error:
+                raise Conflicting(clause_zh(error.clause), error.detail) from error
         word = view.well_formed(Resume(note))
         for leg in stopped:
             desk.say(leg.id, word)

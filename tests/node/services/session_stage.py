@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 from adapters.video.stand_in import FolderVideo
 from federation.ids import AgreementId, CenterId
@@ -245,9 +246,12 @@ def expert(uid: str) -> Expert:
 
 @asynccontextmanager
 async def booked_stage(
-    folder: Path, *, host_experts: int = 2, sub_experts: int = 3
+    folder: Path, *, host_experts: int = 2, sub_experts: int = 3, **terms: Any
 ) -> AsyncIterator[Stage]:
-    """Two representatives, and experts at both sites; the booking is confirmed."""
+    """Two representatives, and experts at both sites; the booking is confirmed.
+
+    ``terms`` are changes of the agreement.
+    """
     sides: list[Side] = []
 
     def furnish(center: Center) -> Furniture:
@@ -268,7 +272,7 @@ async def booked_stage(
 
     async with two_centers(furnish) as pair:
         stage = Stage(pair, sides[0], sides[1])
-        await pair.agree()
+        await pair.agree(**terms)
         await _book(stage, host_experts, sub_experts)
         _draw(stage, host_experts, sub_experts)
         await stage.sub.center.do(
