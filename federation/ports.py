@@ -13,6 +13,7 @@ from typing import Protocol, TypeVar
 from federation.ids import AgreementId, CenterId, ConversationId
 from federation.protocol.agreement import AgreementTerms
 from federation.protocol.conversation import Conversation
+from federation.protocol.standing import Standing
 
 T = TypeVar("T")
 
@@ -89,7 +90,13 @@ class Ledger(Protocol):
         """The earliest deadline of all conversations."""
 
     def agreement(self, agreement: AgreementId) -> AgreementTerms | None:
-        """The terms of an agreement that is active with two signatures."""
+        """The terms of an agreement that is active with two signatures.
+
+        Also when it is suspended, terminated or replaced: what was begun under it goes on.
+        """
+
+    def standing(self, agreement: AgreementId) -> Standing:
+        """What became of such an agreement since both signed it."""
 
     def receipt(self, sender: CenterId, message_id: bytes) -> StoredReceipt | None:
         """The receipt that a word got, if it was heard before."""

@@ -32,6 +32,7 @@ from federation.ports import HeardWord, Ledger, Random, SaidWord
 from federation.protocol import conversation as machine
 from federation.protocol import enforcement
 from federation.protocol.conversation import EITHER, Conversation, Kind, Phase, Role, Word
+from federation.protocol.standing import NEW_WORK, check_open
 from federation.protocol.tables import TABLES
 from federation.trust.envelope import envelope_hash
 from federation.wire.envelopes import (
@@ -320,7 +321,10 @@ class Floor(Generic[L]):
         }:
             raise NoAgreement("the agreement is between other centers", clause="parties")
         if conversation.heard == 0 and conversation.said == 0:
-            enforcement.check_in_force(terms, self.now_ms)
+            if conversation.kind in NEW_WORK:
+                check_open(terms, self.ledger.standing(conversation.agreement), self.now_ms)
+            else:
+                enforcement.check_in_force(terms, self.now_ms)
 
     def _agreed_waits(self, conversation: Conversation) -> Mapping[Phase, int]:
         if conversation.agreement is None or conversation.kind not in enforcement.KINDS_THAT_WAIT:

@@ -54,31 +54,29 @@ def code(member: bytes) -> str:
 
 def sentence(word: Word) -> tuple[str, str]:
     """What a word means, in Chinese and English."""
-    for part in (_before, _drawing, _evaluating):
+    for part in (_before, _peering, _drawing, _evaluating):
         found = part(word)
         if found is not None:
             return found
     return f"发出 {word.case}", f"says {word.case}"
 
 
-def _before(word: Word) -> tuple[str, str] | None:  # noqa: C901, PLR0911 (one for each word)
+def _before(word: Word) -> tuple[str, str] | None:
     match word:
         case agreement.Propose():
             return "提出合作协议并签署", "proposes and signs the agreement"
+        case agreement.Counter():
+            return "对合作协议还价并签署", "counters with a document of its own, signed"
         case agreement.Sign():
             return "签署合作协议", "signs the agreement"
-        case peering.StartTest():
-            return "发起联调联试", "starts the joint test"
-        case peering.ReportTest():
-            return "报告联调联试结果", "reports its findings of the joint test"
-        case peering.ConcludeTest():
-            passed = ("通过", "passed") if word.passed else ("未通过", "failed")
-            return f"联调联试{passed[0]}", f"concludes the joint test: {passed[1]}"
-        case peering.AnnouncePool():
-            size = sum(stratum.size for stratum in word.strata)
+        case agreement.SuspendAgreement():
+            return "暂停合作协议", "suspends the agreement"
+        case agreement.ResumeAgreement():
+            return "恢复合作协议", "resumes the agreement"
+        case agreement.Terminate():
             return (
-                f"公布专家库承诺({word.epoch}, {len(word.strata)}个专业, {size}个席位编码)",
-                f"commits to its pool ({word.epoch}: {len(word.strata)} strata, {size} entries)",
+                f"通知终止合作协议({local(word.effective_ms)}起)",
+                f"gives notice of termination for {local(word.effective_ms)}",
             )
         case booking.Hold():
             return (
@@ -93,6 +91,33 @@ def _before(word: Word) -> tuple[str, str] | None:  # noqa: C901, PLR0911 (one f
             return ("确认预约", "confirms the booking") if confirmed else ("取消", "aborts")
         case booking.Complete():
             return "预约完成", "completes the booking"
+        case _:
+            return None
+
+
+def _peering(word: Word) -> tuple[str, str] | None:
+    match word:
+        case peering.StartTest():
+            return "发起联调联试", "starts the joint test"
+        case peering.ReportTest():
+            return "报告联调联试结果", "reports its findings of the joint test"
+        case peering.RehearseHold() | peering.RehearseVote() | peering.RehearseDecide():
+            return "演练场地预约", "rehearses a booking"
+        case peering.RehearseCommit() | peering.RehearseReveal():
+            return "演练专家抽取", "rehearses a draw"
+        case peering.ConcludeTest():
+            passed = ("通过", "passed") if word.passed else ("未通过", "failed")
+            return f"联调联试{passed[0]}", f"concludes the joint test: {passed[1]}"
+        case peering.CountersignTest():
+            return "会签联调联试报告", "countersigns the report of the joint test"
+        case peering.ContestTest():
+            return "对联调联试报告有异议", "contests the report of the joint test"
+        case peering.AnnouncePool():
+            size = sum(stratum.size for stratum in word.strata)
+            return (
+                f"公布专家库承诺({word.epoch}, {len(word.strata)}个专业, {size}个席位编码)",
+                f"commits to its pool ({word.epoch}: {len(word.strata)} strata, {size} entries)",
+            )
         case _:
             return None
 

@@ -18,7 +18,7 @@ from lianping.federation.v1 import (
 )
 
 from federation.errors import Malformed
-from federation.protocol.agreement import AgreementTerms
+from federation.protocol.agreement import AgreementTerms, DocumentSignature
 from federation.protocol.conversation import Word
 from federation.protocol.tables import VOCABULARY
 from federation.trust.keys import Descriptor, check_descriptor
@@ -44,6 +44,7 @@ _CODECS: Final[Mapping[str, Codec[Any]]] = MappingProxyType(
 )
 
 TERMS: Final = Codec(AgreementTerms, agreement_pb2.AgreementTerms)
+DOCUMENT_SIGNATURE: Final = Codec(DocumentSignature, agreement_pb2.DocumentSignature)
 DESCRIPTOR: Final = Codec(Descriptor, federation_pb2.Descriptor)
 
 

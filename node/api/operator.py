@@ -1,7 +1,6 @@
-"""Routes of the operator: this node, its partners, agreements, joint tests, pools, accounts."""
+"""Routes of the operator: this node, its partners, agreements, pools, accounts."""
 
 import base64
-import binascii
 from typing import Annotated
 
 from fastapi import APIRouter, status
@@ -13,13 +12,11 @@ from node.api.access import NodeParts, Operator
 from node.api.faults import RESPONSES
 from node.api.shapes import (
     EXAMPLE_LONG_ID,
-    CenterPath,
     CenterText,
     Count,
     Done,
     Duration,
     HexText,
-    IdPath,
     LongIdPath,
     Made,
     Ms,
@@ -29,8 +26,7 @@ from node.api.shapes import (
     raw,
 )
 from node.services.accounts import Role
-from node.services.errors import Invalid, NotFound
-from node.store import figures
+from node.services.errors import NotFound
 
 router = APIRouter(tags=["运维 · Operator"], responses=RESPONSES)
 
@@ -59,27 +55,6 @@ class Descriptor(SignedDescriptor):
 
     center: CenterText
     fingerprint: str = Field(examples=["aaaa bbbb cccc dddd eeee ffff gggg hhhh"])
-
-
-class PinnedPeer(Shape):
-    """A partner that was pinned; compare its fingerprint by telephone before signing."""
-
-    center: CenterText
-    name: str
-    fingerprint: str
-    address: str
-
-
-class PeerState(PinnedPeer):
-    """How the link to a partner stands."""
-
-    sequence: int
-    up: bool
-    failures: int
-    last_error: str
-    skew_ms: int | None = None
-    pending_words: int
-    cosigned_size: int
 
 
 class Terms(Shape):
@@ -125,25 +100,6 @@ class Agreement(Shape):
     title: str
     effective_from_ms: Ms
     effective_until_ms: Ms
-
-
-class Check(Shape):
-    """One check of a joint test."""
-
-    name: str = Field(examples=["clock_skew"])
-    passed: bool
-    measured: str
-
-
-class JointTest(Shape):
-    """A joint test and what both sides found."""
-
-    id: HexText
-    peer: CenterText
-    phase: str = Field(examples=["CONCLUDED"])
-    passed: bool | None
-    our_checks: list[Check]
-    their_checks: list[Check]
 
 
 class NewAccount(Shape):
@@ -200,63 +156,6 @@ async def descriptor(parts: NodeParts, _: Operator) -> Descriptor:
 
 
 @router.post(
-    "/peers",
-    status_code=status.HTTP_201_CREATED,
-    summary="登记伙伴名片 · Pin a partner's invitation",
-)
-async def pin(parts: NodeParts, _: Operator, body: SignedDescriptor) -> PinnedPeer:
-    """只登记名片;往来还需协议。· Pins keys and address; dealing takes an agreement, too."""
-    try:
-        signed = base64.b64decode(body.descriptor, validate=True)
-    except binascii.Error as error:
-        raise Invalid("名片应为 Base64", "the descriptor is not base64") from error
-    pinned = await parts.negotiator.transact(lambda desk: parts.peers.pin(desk, signed))
-    parts.pinned()
-    return PinnedPeer(
-        center=pinned.center_id,
-        name=pinned.name,
-        fingerprint=fingerprint(pinned.center_id),
-        address=pinned.address,
-    )
-
-
-@router.get("/peers", summary="伙伴中心 · Partners")
-async def peers(parts: NodeParts, _: Operator) -> list[PeerState]:
-    """连通、时钟差、待发消息、会签。· Reachability, skew, pending words, cosigning."""
-    pinned = dict(parts.keyring.peers)
-    counted = await parts.negotiator.transact(
-        lambda desk: {
-            peer: (
-                figures.pending(desk.ledger.connection, peer),
-                (desk.ledger.cosigned(peer) or (0, ""))[0],
-            )
-            for peer in pinned
-        }
-    )
-    found = []
-    for peer, each in pinned.items():
-        link = parts.outbox.link(peer)
-        pending, cosigned = counted[peer]
-        seen = parts.links.of(peer)
-        found.append(
-            PeerState(
-                center=peer,
-                name=each.name,
-                fingerprint=fingerprint(peer),
-                address=each.address,
-                sequence=each.sequence,
-                up=seen.up,
-                failures=link.failures,
-                last_error=link.last_error,
-                skew_ms=seen.skew_ms,
-                pending_words=pending,
-                cosigned_size=cosigned,
-            )
-        )
-    return found
-
-
-@router.post(
     "/agreements", status_code=status.HTTP_201_CREATED, summary="提议协议 · Propose an agreement"
 )
 async def propose(parts: NodeParts, who: Operator, body: Proposal) -> Made:
@@ -278,7 +177,9 @@ async def propose(parts: NodeParts, who: Operator, body: Proposal) -> Made:
         project_kinds=tuple(body.terms.project_kinds),
         **fields,
     )
-    made = await parts.commands.run(who, lambda desk: parts.agreements.propose(desk, peer, terms))
+    made = await parts.commands.run(
+        who, lambda desk: parts.agreements.propose(desk, peer, terms, who.subject)
+    )
     return Made(id=made.hex())
 
 
@@ -292,7 +193,7 @@ async def agreements(parts: NodeParts, _: Operator) -> list[Agreement]:
             peer=row.peer,
             state=row.state,
             note=row.note,
-            signatures=1 + (row.answerer_signature is not None),
+            signatures=1 + bool(row.answered),
             title=row.terms.title,
             effective_from_ms=row.terms.effective_from_ms,
             effective_until_ms=row.terms.effective_until_ms,
@@ -317,35 +218,6 @@ async def decline(parts: NodeParts, who: Operator, agreement: LongIdPath, body: 
         who, lambda desk: parts.agreements.decline(desk, raw(agreement), body.reason)
     )
     return Done()
-
-
-@router.post(
-    "/peers/{peer}/test",
-    status_code=status.HTTP_202_ACCEPTED,
-    summary="开始联合测试 · Start a joint test",
-)
-async def start_test(parts: NodeParts, who: Operator, peer: CenterPath) -> Made:
-    """双方各自检查,结果互换。· Both sides check and exchange what they found."""
-    made = await parts.commands.known(who)
-    if not isinstance(made, bytes):
-        made = await parts.peering.start_test(
-            center(peer), lambda begin: parts.commands.run(who, begin)
-        )
-    return Made(id=made.hex())
-
-
-@router.get("/tests/{test}", summary="联合测试结果 · A joint test's result")
-async def joint_test(parts: NodeParts, _: Operator, test: IdPath) -> JointTest:
-    """结果 passed 为空表示尚未结束。· ``passed`` is null until it is over."""
-    row = await parts.negotiator.transact(lambda desk: parts.peering.test(desk, raw(test)))
-    return JointTest(
-        id=test,
-        peer=row.peer,
-        phase=row.phase,
-        passed=row.passed,
-        our_checks=[Check(name=c.name, passed=c.passed, measured=c.measured) for c in row.ours],
-        their_checks=[Check(name=c.name, passed=c.passed, measured=c.measured) for c in row.theirs],
-    )
 
 
 @router.post("/accounts", status_code=status.HTTP_201_CREATED, summary="新建账号 · Make an account")

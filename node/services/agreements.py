@@ -1,128 +1,211 @@
-"""Agreements: proposing, signing and declining the document that two centers deal under.
+"""Agreements: what a center's people do with the documents that two centers deal under.
 
-Both sides sign the same bytes; the agreement's id is their digest. A document is checked
-before it is stored, at the proposer and again at the answerer, so that what is active never
-contradicts itself. Which agreement counts for a peer is decided here too, and alike on both
-sides: the highest version in force.
+Both sides sign the same bytes; the agreement's id is their digest. Which agreement counts for a
+peer is decided here, and alike on both sides. Where the center's policy asks for two persons, a
+document is signed only when the second one has said so. What the peer says is
+``agreement_hearing.py``, the papers themselves are ``agreement_papers.py``.
 """
 
-from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Final
 
-from typing_extensions import override
-
-from federation.engine.floor import Said
-from federation.errors import Conflict, Malformed, Refused, TooLate
+from federation.errors import FederationError
 from federation.ids import AgreementId, CenterId
 from federation.protocol.agreement import (
-    ACTIVE,
-    DECLINED,
+    MAX_ROUNDS,
     PROPOSED,
-    WITHDRAWN,
+    PROPOSER,
     AgreementTerms,
+    Counter,
     Decline,
     Propose,
+    ResumeAgreement,
+    Side,
     Sign,
+    SuspendAgreement,
+    Terminate,
     Withdraw,
-    contradictions,
 )
-from federation.protocol.conversation import REFUSED, Conversation, Word
-from federation.trust.envelope import sign_alone, verify_alone
+from federation.protocol.standing import check_notice, check_open, rank
+from federation.protocol.terms import DAY_MS
 from federation.trust.keyring import Keyring
-from federation.trust.keys import AGREEMENT_TYPE
-from federation.wire.envelopes import Receipt, Statement
 from federation.wire.words import TERMS
+from node.services import agreement_papers as papers
+from node.services.agreement_hearing import TO_APPROVE, Hearing
 from node.services.errors import Conflicting, Invalid, NotFound
-from node.services.house import Desk, Reaction
-from node.services.reasons import refusal
-from node.store import agreements, todos
+from node.services.house import Desk
+from node.services.reasons import CLAUSES_ZH
+from node.store import agreement_drafts, agreements, todos
+from node.store.agreement_drafts import Draft
 from node.store.agreements import AgreementRow
 
-TO_SIGN: Final = "agreement_to_sign"
-REFUSED_BY_PEER: Final = "agreement_refused"
-
-_BY_STATE_ZH: Final[Mapping[str, str]] = {
-    PROPOSED: "待签署",
-    ACTIVE: "已生效",
-    DECLINED: "已拒绝",
-    WITHDRAWN: "已撤回",
-    REFUSED: "未被对方接受",
-}
-
-WhenActive = Callable[[Desk, CenterId], None]
+ONE_PERSON: Final = 1
+NOTICE_MARGIN_MS: Final = 60_000  # a notice is counted from the moment it is said, not asked for
 
 
-class Agreements(Reaction):
-    """The agreements of this center."""
+class Agreements(Hearing):
+    """The agreements of this center.
 
-    def __init__(self, keyring: Keyring) -> None:
-        self._keyring = keyring
-        self._when_active: list[WhenActive] = []
+    Args:
+        keyring: The pinned peers.
+        signers: How many different persons must stand by a document before it is signed.
+    """
 
-    def when_active(self, callback: WhenActive) -> None:
-        """Have ``callback`` called in the transaction in which an agreement becomes active."""
-        self._when_active.append(callback)
+    def __init__(self, keyring: Keyring, signers: int = ONE_PERSON) -> None:
+        super().__init__(keyring)
+        self._signers = signers
 
-    # Use cases
+    # Negotiating
 
-    def propose(self, desk: Desk, peer: CenterId, terms: AgreementTerms) -> bytes:
+    def propose(self, desk: Desk, peer: CenterId, terms: AgreementTerms, by: str) -> bytes:
         """Sign terms for this center and propose them to a peer.
 
         Returns:
-            The agreement's id, 32 bytes.
+            The agreement's id, 32 bytes. With two signers the first one leaves a draft.
 
         Raises:
             NotFound: The peer is not pinned.
-            Invalid: The terms contradict themselves, or are not between us and the peer.
-            Conflicting: These very terms were proposed before.
+            Invalid: The terms contradict themselves or what is known; each objection is named.
+            Conflicting: These very terms were proposed before, or replace what is not in use.
         """
         if peer not in self._keyring.peers:
             raise NotFound("没有登记该中心的名片", f"{peer} is not pinned")
-        # Before encoding: a number that contradicts may not even fit its field.
-        found = (*contradictions(terms), *_outside(desk, peer, terms))
-        document = b"" if found else TERMS.encode(terms)
-        found = found or _objections(document)
-        if found:
-            raise Invalid(
-                "协议条款有误,请逐条修改后再提议",
-                "the terms cannot be agreed on; mend each of them",
-                detail=found,
-            )
-        agreement = _id(desk, document)
-        if agreements.get(desk.ledger.connection, agreement) is not None:
-            raise Conflicting(
-                "条款完全相同的协议已经提议过", "these very terms were proposed before"
-            )
-        signature = sign_alone(AGREEMENT_TYPE, document, desk.identity.secrets.signer)
-        desk.open(peer, None, Propose(document, signature))
-        return agreement
+        paper = self._fit(desk, peer, terms)
+        draft = Draft(paper.id, None, peer, paper.document, desk.now_ms)
+        return self._stand_by(desk, draft, by)
 
-    def sign(self, desk: Desk, agreement: bytes, by: str) -> None:
-        """Sign what a peer proposed; it is in force from here on.
+    def amend(self, desk: Desk, agreement: bytes, terms: AgreementTerms, by: str) -> bytes:
+        """Propose a new version of an agreement in use. Version and base are filled in.
+
+        Raises as ``propose``.
+        """
+        base = self.get(desk, agreement)
+        changed = replace(terms, version=base.terms.version + 1, supersedes=base.id)
+        return self.propose(desk, base.peer, changed, by)
+
+    def counter(self, desk: Desk, agreement: bytes, terms: AgreementTerms, by: str) -> bytes:
+        """Answer a peer's document with one of our own.
 
         Raises:
             NotFound: No such agreement.
-            Conflicting: It does not wait for our signature, or its time is over.
+            Conflicting: It does not wait for our answer, or the rounds are used up.
+            Invalid: As ``propose``.
         """
-        row = self._waiting(desk, agreement)
-        if row.terms.effective_until_ms <= desk.now_ms:
+        row = self._asked(desk, agreement)
+        if row.round >= MAX_ROUNDS:
+            raise Conflicting(
+                f"已还价{MAX_ROUNDS}次,只能签署或拒绝;如仍有分歧,请当面协商后重新提议",
+                f"{MAX_ROUNDS} counters were made; sign or decline, meet, and propose anew",
+            )
+        changed = replace(terms, version=row.terms.version, supersedes=row.terms.supersedes)
+        paper = self._fit(desk, row.peer, changed)
+        draft = Draft(paper.id, row.conversation, row.peer, paper.document, desk.now_ms)
+        return self._stand_by(desk, draft, by)
+
+    def sign(self, desk: Desk, agreement: bytes, by: str) -> bool:
+        """Sign what a peer proposed, or stand by a draft of ours as the second person.
+
+        Returns:
+            Whether it is signed now; False when another person must sign, too.
+
+        Raises:
+            NotFound: No such agreement.
+            Conflicting: It does not wait for our signature, its time is over, what it replaces
+                is not in use any more, or this person has signed already.
+        """
+        draft = agreement_drafts.get(desk.ledger.connection, agreement)
+        if draft is not None:
+            self._stand_by(desk, draft, by)
+            return agreement_drafts.get(desk.ledger.connection, agreement) is None
+        row = self._asked(desk, agreement)
+        terms = row.terms
+        if terms.effective_until_ms <= desk.now_ms:
             raise Conflicting(
                 "协议期限已过,请对方重新提议", "its term is over; ask for a new proposal"
             )
-        agreements.set_decided_by(desk.ledger.connection, agreement, by)
-        signature = sign_alone(AGREEMENT_TYPE, row.document, desk.identity.secrets.signer)
-        desk.say(row.conversation, Sign(row.id, signature))
+        base = self._base(desk, terms.supersedes)
+        _check_replaceable(desk, row.peer, terms, base)
+        if not self._approved(desk, row.id, by, row.peer, terms):
+            return False
+        signatures = papers.sign(desk, row.document, papers.suites(terms, base))
+        desk.say(row.conversation, Sign(row.id, signatures))
+        return True
 
     def decline(self, desk: Desk, agreement: bytes, reason: str) -> None:
         """Do not sign what a peer proposed. Raises as ``sign``."""
-        desk.say(self._waiting(desk, agreement).conversation, Decline(reason))
+        desk.say(self._asked(desk, agreement).conversation, Decline(reason))
 
     def withdraw(self, desk: Desk, agreement: bytes, reason: str) -> None:
-        """Take a proposal of ours back. Raises as ``sign``."""
+        """Take a document of ours back, or a draft. Raises as ``sign``."""
+        connection = desk.ledger.connection
+        if agreement_drafts.get(connection, agreement) is not None:
+            agreement_drafts.remove(connection, agreement)
+            agreement_drafts.withdraw_approvals(connection, agreement)
+            todos.done(
+                connection, kind=TO_APPROVE, subject=agreement, by="system", now_ms=desk.now_ms
+            )
+            return
         row = self.get(desk, agreement)
         if row.state != PROPOSED or not row.we_proposed:
             raise _not_now(row)
         desk.say(row.conversation, Withdraw(reason))
+
+    # What was signed
+
+    def suspend(self, desk: Desk, agreement: bytes, reason: str) -> None:
+        """Begin no new work, and let the peer begin none, until we resume.
+
+        Raises:
+            NotFound: No such agreement.
+            Conflicting: Not signed by both, or we have suspended it already.
+        """
+        row = self._signed(desk, agreement)
+        if row.suspended_by_us:
+            raise Conflicting("本中心已暂停该协议", "we have suspended it already")
+        desk.say(row.conversation, SuspendAgreement(self._side(desk, row), reason))
+
+    def resume(self, desk: Desk, agreement: bytes, reason: str) -> None:
+        """Go on with what we have suspended. Raises as ``suspend``."""
+        row = self._signed(desk, agreement)
+        if not row.suspended_by_us:
+            raise Conflicting(
+                "协议由对方暂停,只能由对方恢复" if row.suspended_by_peer else "该协议没有暂停",
+                "the peer has suspended it and alone can resume"
+                if row.suspended_by_peer
+                else "it is not suspended",
+            )
+        desk.say(row.conversation, ResumeAgreement(self._side(desk, row), reason))
+
+    def terminate(
+        self, desk: Desk, agreement: bytes, reason: str, effective_ms: int | None = None
+    ) -> int:
+        """Give notice; what was begun keeps its version.
+
+        Returns:
+            When it takes effect, unix milliseconds: the first moment that the agreed notice
+            allows, if none was asked for.
+
+        Raises:
+            NotFound: No such agreement.
+            Conflicting: Not signed by both, or over anyway.
+            Invalid: Sooner than the agreed notice.
+        """
+        row = self._signed(desk, agreement)
+        if desk.now_ms > row.terms.effective_until_ms:
+            raise Conflicting("协议已到期", "it has expired")
+        earliest_ms = desk.now_ms + row.terms.notice_days * DAY_MS
+        chosen_ms = earliest_ms + NOTICE_MARGIN_MS if effective_ms is None else effective_ms
+        try:
+            check_notice(row.terms, chosen_ms, desk.now_ms)
+        except FederationError as error:
+            raise Invalid(
+                f"终止须提前{row.terms.notice_days}天通知",
+                f"{error.detail}: {error.alternative}",
+            ) from error
+        desk.say(row.conversation, Terminate(chosen_ms, reason))
+        return chosen_ms
+
+    # Looking
 
     def get(self, desk: Desk, agreement: bytes) -> AgreementRow:
         """One agreement. Raises NotFound."""
@@ -135,15 +218,23 @@ class Agreements(Reaction):
         """All agreements, the last changed first."""
         return agreements.every(desk.ledger.connection)
 
+    def drafts(self, desk: Desk) -> list[Draft]:
+        """Documents of ours that wait for a second person."""
+        return agreement_drafts.every(desk.ledger.connection)
+
+    def approvals(self, desk: Desk, agreement: bytes) -> list[str]:
+        """Our accounts that stand by a document."""
+        return agreement_drafts.approvals(desk.ledger.connection, agreement)
+
     def in_force(self, desk: Desk, peer: CenterId) -> tuple[AgreementId, AgreementTerms]:
-        """The agreement with a peer that counts now: the highest version in force.
+        """The agreement with a peer under which new work may begin now.
 
         Raises:
-            NotFound: None is in force.
+            NotFound: There is none; says why.
         """
         found = self._current(desk).get(peer)
         if found is None:
-            raise NotFound(f"与{peer}没有生效中的协议", f"no agreement with {peer} is in force now")
+            raise self._none_in_force(desk, peer)
         return found
 
     def partners(self, desk: Desk) -> list[CenterId]:
@@ -151,191 +242,136 @@ class Agreements(Reaction):
         return sorted(self._current(desk))
 
     def _current(self, desk: Desk) -> dict[CenterId, tuple[AgreementId, AgreementTerms]]:
-        # Both sides must choose the same one, so nothing of our own clock decides.
         found: dict[CenterId, tuple[AgreementId, AgreementTerms]] = {}
-        rows = [(row, row.terms) for row in agreements.active(desk.ledger.connection)]
-        for row, terms in sorted(
-            rows, key=lambda pair: (pair[1].version, pair[1].effective_from_ms, pair[0].id)
-        ):
-            if terms.effective_from_ms <= desk.now_ms <= terms.effective_until_ms:
-                found[row.peer] = row.id, terms
+        rows = agreements.active(desk.ledger.connection)
+        # Both sides must choose the same one, so nothing of our own decides.
+        for row in sorted(rows, key=lambda row: rank(row.terms, row.id)):
+            if papers.usable(row, desk.now_ms):
+                found[row.peer] = row.id, row.terms
         return found
 
-    def _waiting(self, desk: Desk, agreement: bytes) -> AgreementRow:
+    def _none_in_force(self, desk: Desk, peer: CenterId) -> NotFound:
+        rows = [row for row in agreements.active(desk.ledger.connection) if row.peer == peer]
+        if not rows:
+            return NotFound(
+                f"与{peer}没有生效中的协议", f"no agreement with {peer} is in force now"
+            )
+        newest = max(rows, key=lambda row: rank(row.terms, row.id))
+        try:
+            check_open(newest.terms, newest.standing, desk.now_ms)
+        except FederationError as error:
+            zh = CLAUSES_ZH.get(error.clause, "协议不能使用")
+            return NotFound(
+                f"与{peer}没有生效中的协议:{zh}",
+                f"no agreement with {peer} is in force now: {error.detail}",
+            )
+        raise AssertionError("an agreement that is open is in force")
+
+    # Inside
+
+    def _fit(self, desk: Desk, peer: CenterId, terms: AgreementTerms) -> papers.Paper:
+        found = papers.written(terms) or papers.outside(desk, self._keyring, peer, terms)
+        if found:
+            raise Invalid(
+                "协议条款有误,请逐条修改后再提议",
+                "the terms cannot be agreed on; mend each of them",
+                detail=tuple(f"{each.clause}: {each.zh} · {each.en}" for each in found),
+            )
+        paper = papers.read(TERMS.encode(terms))
+        _check_replaceable(desk, peer, terms, self._base(desk, terms.supersedes))
+        if agreements.get(desk.ledger.connection, paper.id) is not None:
+            raise Conflicting(
+                "条款完全相同的协议已经提议过", "these very terms were proposed before"
+            )
+        return paper
+
+    def _stand_by(self, desk: Desk, draft: Draft, by: str) -> bytes:
+        """Say a document of ours when enough persons stand by it."""
+        connection, terms = desk.ledger.connection, draft.terms
+        if self._approved(desk, draft.id, by, draft.peer, terms):
+            agreement_drafts.remove(connection, draft.id)
+            self._say_document(desk, draft)
+        else:
+            agreement_drafts.add(connection, draft)
+        return draft.id
+
+    def _say_document(self, desk: Desk, draft: Draft) -> None:
+        terms = draft.terms
+        base = self._base(desk, terms.supersedes)
+        # Things may have changed while the draft lay on the table.
+        _check_replaceable(desk, draft.peer, terms, base)
+        signatures = papers.sign(desk, draft.document, papers.suites(terms, base))
+        if draft.conversation is None:
+            desk.open(draft.peer, None, Propose(draft.document, signatures))
+            return
+        row = agreements.on_the_table(desk.ledger.connection, draft.conversation)
+        assert row is not None, "a counter answers a document"
+        if row.state != PROPOSED or row.we_proposed:
+            raise _not_now(row)
+        desk.say(draft.conversation, Counter(draft.document, signatures, row.round + 1))
+
+    def _approved(
+        self, desk: Desk, agreement: bytes, by: str, peer: CenterId, terms: AgreementTerms
+    ) -> bool:
+        connection = desk.ledger.connection
+        if not agreement_drafts.approve(connection, agreement, by, desk.now_ms):
+            raise Conflicting(
+                "您已签过,须由另一位人员签署", "you have signed already; another person must"
+            )
+        missing = self._signers - len(agreement_drafts.approvals(connection, agreement))
+        if missing <= 0:
+            todos.done(connection, kind=TO_APPROVE, subject=agreement, by=by, now_ms=desk.now_ms)
+            return True
+        todos.add(
+            connection,
+            role="operator",
+            kind=TO_APPROVE,
+            subject=agreement,
+            zh=f"与{self._name(peer)}的协议待第二人签署:{terms.title}",
+            en=f"an agreement with {peer} waits for a second person's signature: {terms.title}",
+            now_ms=desk.now_ms,
+        )
+        return False
+
+    def _asked(self, desk: Desk, agreement: bytes) -> AgreementRow:
         row = self.get(desk, agreement)
         if row.state != PROPOSED or row.we_proposed:
             raise _not_now(row)
         return row
 
-    # Reactions
-
-    @override
-    def admit(
-        self, desk: Desk, conversation: Conversation, word: Word, statement: Statement
-    ) -> None:
-        """Refuse documents that could not be kept, and signatures over other bytes."""
-        del statement
-        if isinstance(word, Propose):
-            self._admit_proposal(desk, conversation, word)
-        elif isinstance(word, Sign):
-            row = self._row(desk, conversation)
-            if word.document_digest != row.id:
-                raise Malformed("the signature is for another document than was proposed")
-            self._check_signature(row.peer, row.document, word.signature)
-
-    @override
-    def said(self, desk: Desk, spoken: Said) -> None:
-        """Keep our own word."""
-        self._keep(desk, spoken, ours=True)
-
-    @override
-    def heard(self, desk: Desk, spoken: Said) -> None:
-        """Keep the peer's word, and ask our people to sign."""
-        self._keep(desk, spoken, ours=False)
-        if isinstance(spoken.word, Propose):
-            row = self._row(desk, spoken.conversation)
-            todos.add(
-                desk.ledger.connection,
-                role="operator",
-                kind=TO_SIGN,
-                subject=row.id,
-                zh=f"{self._name(row.peer)}提议的协议待签署:{row.terms.title}",
-                en=f"an agreement proposed by {row.peer} waits for a signature: {row.terms.title}",
-                now_ms=desk.now_ms,
-            )
-
-    @override
-    def refused(self, desk: Desk, conversation: Conversation, receipt: Receipt) -> None:
-        """The peer did not take our proposal, or our signature: then nothing is in force."""
-        row = self._row(desk, conversation)
-        if row.state != (PROPOSED if row.we_proposed else ACTIVE):
-            return  # a withdrawal or a decline, which end the matter anyway
-        why_zh, why = refusal(receipt)
-        agreements.set_state(
-            desk.ledger.connection, row.id, REFUSED, desk.now_ms, note=f"{why_zh} · {why}"
-        )
-        todos.add(
-            desk.ledger.connection,
-            role="operator",
-            kind=REFUSED_BY_PEER,
-            subject=row.id,
-            zh=f"{self._name(row.peer)}的系统未接受协议:{why_zh},请联系对方核对后重新提议",
-            en=f"the node of {row.peer} did not take the agreement ({why}); call the peer, mend "
-            "it and propose anew",
-            now_ms=desk.now_ms,
-        )
-
-    @override
-    def lapsed(self, desk: Desk, before: Conversation, after: Conversation) -> None:
-        """Nobody answered our proposal: take it back."""
-        del before
-        desk.say(after.id, Withdraw("逾期未签署 · not signed in time"))
-
-    @override
-    def cosigned(self, desk: Desk, peer: CenterId, size: int) -> None:
-        """Of no consequence here."""
-
-    def _admit_proposal(self, desk: Desk, conversation: Conversation, word: Propose) -> None:
-        found = _objections(word.document)
-        if found:
-            raise Malformed("; ".join(found))
-        terms = TERMS.decode(word.document)
-        if {party.center_id for party in terms.parties} != {
-            conversation.peer,
-            desk.identity.center,
-        }:
-            raise Refused("the agreement is between other centers", clause="parties")
-        if terms.effective_until_ms <= desk.now_ms:
-            raise TooLate("the agreement's term is over", clause="effective_until_ms")
-        self._check_signature(conversation.peer, word.document, word.signature)
-        if agreements.get(desk.ledger.connection, _id(desk, word.document)) is not None:
-            raise Conflict("this very document was proposed before; change its version")
-
-    def _check_signature(self, peer: CenterId, document: bytes, signature: bytes) -> None:
-        key = self._keyring.peers[peer].message_key
-        if not verify_alone(AGREEMENT_TYPE, document, key, signature):
-            raise Malformed("the signature is not by your message key over the document")
-
-    def _keep(self, desk: Desk, spoken: Said, *, ours: bool) -> None:
-        connection, conversation = desk.ledger.connection, spoken.conversation
-        match spoken.word:
-            case Propose(document, signature):
-                agreements.add(
-                    connection,
-                    AgreementRow(
-                        id=_id(desk, document),
-                        conversation=conversation.id,
-                        peer=conversation.peer,
-                        document=document,
-                        proposer_signature=signature,
-                        answerer_signature=None,
-                        we_proposed=ours,
-                        state=PROPOSED,
-                        note="",
-                        decided_by=None,
-                        changed_at_ms=desk.now_ms,
-                    ),
-                )
-            case Sign(_, signature):
-                row = self._row(desk, conversation)
-                agreements.set_signed(connection, row.id, signature, desk.now_ms)
-                self._settled(desk, row)
-                for callback in self._when_active:
-                    callback(desk, row.peer)
-            case Decline(reason) | Withdraw(reason):
-                # The table decides which of two crossing words stands.
-                row = self._row(desk, conversation)
-                if conversation.phase != row.state:
-                    agreements.set_state(
-                        connection, row.id, conversation.phase, desk.now_ms, note=reason
-                    )
-                self._settled(desk, row)
-            case other:
-                raise AssertionError(f"{other.case} is no word about an agreement")
-
-    def _settled(self, desk: Desk, row: AgreementRow) -> None:
-        todos.done(
-            desk.ledger.connection, kind=TO_SIGN, subject=row.id, by="system", now_ms=desk.now_ms
-        )
-
-    def _row(self, desk: Desk, conversation: Conversation) -> AgreementRow:
-        row = agreements.of_conversation(desk.ledger.connection, conversation.id)
-        assert row is not None, "an agreement is stored with its Propose"
+    def _signed(self, desk: Desk, agreement: bytes) -> AgreementRow:
+        row = self.get(desk, agreement)
+        if row.state != "ACTIVE":
+            raise _not_now(row)
         return row
 
-    def _name(self, peer: CenterId) -> str:
-        known = self._keyring.peers.get(peer)
-        return known.name if known else peer
+    def _side(self, desk: Desk, row: AgreementRow) -> Side:
+        conversation = desk.ledger.conversation(row.conversation)
+        assert conversation is not None, "an agreement has a conversation"
+        return Side.PROPOSER if conversation.role == PROPOSER else Side.ANSWERER
 
 
-def _objections(document: bytes) -> tuple[str, ...]:
-    """Why a document cannot be agreed on; empty when it can."""
-    try:
-        terms = TERMS.decode(document)
-    except Malformed as error:
-        return (error.detail,)
-    if TERMS.encode(terms) != document:
-        # Two people who read the same terms must have signed the same bytes.
-        return ("document: not the canonical bytes of its terms (unknown or reordered fields)",)
-    return contradictions(terms)
+_BY_STATE_ZH: Final = {
+    "PROPOSED": "待签署",
+    "COUNTERED": "已被还价取代",
+    "ACTIVE": "已签署",
+    "DECLINED": "已拒绝",
+    "WITHDRAWN": "已撤回",
+    "REFUSED": "未被对方接受",
+}
 
 
-def _outside(desk: Desk, peer: CenterId, terms: AgreementTerms) -> tuple[str, ...]:
-    found = []
-    if {party.center_id for party in terms.parties} != {peer, desk.identity.center}:
-        found.append(f"parties: must be {desk.identity.center} and {peer}")
-    if terms.effective_until_ms <= desk.now_ms:
-        found.append("effective_until_ms: the term is over already")
-    return tuple(found)
-
-
-def _id(desk: Desk, document: bytes) -> AgreementId:
-    return AgreementId(desk.identity.digests.tagged("agreement", document))
+def _check_replaceable(
+    desk: Desk, peer: CenterId, terms: AgreementTerms, base: AgreementRow | None
+) -> None:
+    why = papers.not_replaceable(terms, peer, base, desk.now_ms)
+    if why:
+        raise Conflicting("所要修订的协议不在使用中,或版本号不符", why)
 
 
 def _not_now(row: AgreementRow) -> Conflicting:
     return Conflicting(
-        f"协议{_BY_STATE_ZH.get(row.state, row.state)}"
+        f"协议{_BY_STATE_ZH[row.state]}"
         f"({'本中心' if row.we_proposed else '对方'}提议),不能这样操作",
         f"the agreement is {row.state}, proposed by {'us' if row.we_proposed else 'the peer'}: "
         "this is not to be done now",

@@ -11,9 +11,11 @@ from federation.ids import AgreementId, CenterId, ConversationId
 from federation.ports import HeardWord, SaidWord, StoredReceipt
 from federation.protocol.agreement import AgreementTerms
 from federation.protocol.conversation import Conversation, Kind, Phase, Role
+from federation.protocol.standing import UNTOUCHED, Standing
 from federation.trust import merkle
 from federation.trust.suite import INTL_1
 from federation.wire.words import TERMS
+from node.store import agreements
 
 
 class LogTip:
@@ -102,6 +104,10 @@ class SqlLedger:
             "SELECT document FROM agreement WHERE id = ? AND state = 'ACTIVE'", (agreement,)
         ).fetchone()
         return None if row is None else TERMS.decode(row[0])
+
+    def standing(self, agreement: AgreementId) -> Standing:
+        """What became of an agreement that is active with two signatures."""
+        return agreements.standing(self.connection, agreement) or UNTOUCHED
 
     # Words
 

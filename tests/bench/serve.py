@@ -23,6 +23,7 @@ from node import serving
 from node.store import migrations
 from node.store.database import Database
 from node.store.ledger import SqlLedger
+from tests.support.agreed import put_signed
 from tests.support.grpc_pair import CLOCK, GrpcNode, Party
 
 ECHO_METHOD: Final = "/lianping.bench/Echo"
@@ -88,11 +89,13 @@ async def _agree(node: GrpcNode, document: bytes) -> None:
     (peer,) = {party.center_id for party in terms.parties} - {node.center}
 
     def store(ledger: SqlLedger) -> None:
-        ledger.connection.execute(
-            "INSERT INTO agreement (id, conversation, peer, document, proposer_signature,"
-            " answerer_signature, we_proposed, state, changed_at_ms)"
-            " VALUES (?, ?, ?, ?, ?, ?, 0, 'ACTIVE', ?)",
-            (agreement_id(document), bytes(16), peer, document, b"", b"", CLOCK.now_ms()),
+        put_signed(
+            ledger.connection,
+            agreement=agreement_id(document),
+            peer=peer,
+            document=document,
+            we_proposed=False,
+            at_ms=CLOCK.now_ms(),
         )
 
     await node.store.transact(store)

@@ -34,9 +34,10 @@ from tests.support.grpc_pair import (
     running,
 )
 
-PROPOSE = agreement.Propose(document=b"terms", signature=bytes(64))
+SIGNED = agreement.DocumentSignature("intl-1", bytes(16), bytes(64))
+PROPOSE = agreement.Propose(document=b"terms", signatures=(SIGNED,))
 WITHDRAW = agreement.Withdraw(reason="a mistake")
-SIGN = agreement.Sign(document_digest=bytes(32), signature=bytes(64))
+SIGN = agreement.Sign(document_digest=bytes(32), signatures=(SIGNED,))
 START = peering.StartTest(bytes(32), ())
 
 

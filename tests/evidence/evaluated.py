@@ -19,7 +19,7 @@ from federation.lottery import audit, ranking, walk
 from federation.lottery.pool import Pool, build_pool, check_listings
 from federation.lottery.walk import Walk
 from federation.protocol import booking, session
-from federation.protocol.agreement import Propose, Sign
+from federation.protocol.agreement import DocumentSignature, Propose, Sign
 from federation.protocol.conversation import Word
 from federation.protocol.draw import (
     MAX_STEPS,
@@ -38,7 +38,7 @@ from federation.protocol.draw import (
     Reveal,
     Slot,
 )
-from federation.protocol.peering import AnnouncePool, Check, ConcludeTest, ReportTest, StartTest
+from federation.protocol.peering import FIRST, AnnouncePool, Check, StartTest
 from federation.trust.envelope import sign_alone
 from federation.trust.keys import AGREEMENT_TYPE
 from federation.wire.words import TERMS, encode_word
@@ -50,7 +50,9 @@ from node.store import draws, projects, sessions
 from node.store.draws import DrawRow, SealedList
 from tests.lottery.honest_draw import experts, verdict_on, whimsical
 from tests.node.services.session_stage import in_force, project
+from tests.support.agreed import put_signed
 from tests.support.pair import DAY_MS, HOUR_MS, Center, Furniture, TwoCenters, two_centers
+from tests.support.rehearsed import words_after
 
 SUB_SLOTS: Final = (Slot("A01", 2), Slot("B05", 1))
 HOST_SLOTS: Final = (Slot("B05", 1),)
@@ -118,36 +120,38 @@ class Evaluation:
             sign_alone(AGREEMENT_TYPE, document, at.identity.secrets.signer)
             for at in self.pair.centers
         )
-        talk = (await self.open(self.host, Propose(document, ours))).conversation.id
-        await self.say(self.sub, talk, Sign(digest, theirs))
+        talk = (
+            await self.open(self.host, Propose(document, (_by(self.host, ours),)))
+        ).conversation.id
+        await self.say(self.sub, talk, Sign(digest, (_by(self.sub, theirs),)))
         for center in self.pair.centers:
-            values = (
-                digest, talk, self.pair.other(center).id, document, ours, theirs,
-                center is self.host, self.pair.watch.now_ms,
-            )  # fmt: skip
 
-            def store(desk: Desk, values: tuple[Any, ...] = values) -> None:
-                desk.ledger.connection.execute(
-                    "INSERT INTO agreement (id, conversation, peer, document, proposer_signature,"
-                    " answerer_signature, we_proposed, state, changed_at_ms)"
-                    " VALUES (?, ?, ?, ?, ?, ?, ?, 'ACTIVE', ?)",
-                    values,
+            def store(desk: Desk, center: Center = center) -> None:
+                put_signed(
+                    desk.ledger.connection,
+                    agreement=digest,
+                    conversation=talk,
+                    peer=self.pair.other(center).id,
+                    document=document,
+                    signatures=(ours, theirs),
+                    we_proposed=center is self.host,
+                    at_ms=self.pair.watch.now_ms,
                 )
 
             await center.do(store)
 
     async def test(self) -> None:
-        opened = await self.open(self.host, StartTest(self.agreement, CHECKS))
-        talk = opened.conversation.id
-        await self.say(self.sub, talk, ReportTest(self.agreement, CHECKS))
-        await self.say(self.host, talk, ConcludeTest(passed=True))
+        start = StartTest(self.agreement, CHECKS)
+        talk = (await self.open(self.host, start)).conversation.id
+        for role, word in words_after(start):
+            await self.say(self.host if role == FIRST else self.sub, talk, word)
         for center in self.pair.centers:
-            values = (talk, self.pair.other(center).id, self.agreement)
+            values = (talk, talk, self.pair.other(center).id, center is self.host, self.agreement)
 
             def store(desk: Desk, values: tuple[Any, ...] = values) -> None:
                 desk.ledger.connection.execute(
-                    "INSERT INTO joint_test (conversation, peer, agreement, our_checks,"
-                    " their_checks, passed, at_ms) VALUES (?, ?, ?, '[]', '[]', 1, 1)",
+                    "INSERT INTO joint_test (id, conversation, peer, tester, agreement, state,"
+                    " began_at_ms, at_ms) VALUES (?, ?, ?, ?, ?, 'PASSED', 1, 1)",
                     values,
                 )
 
@@ -428,3 +432,7 @@ def made(by: str = "host") -> Made:
 
 def _value(center: Center) -> bytes:
     return center.identity.digests.hash(center.name.encode())
+
+
+def _by(center: Center, signature: bytes) -> DocumentSignature:
+    return DocumentSignature("intl-1", center.identity.descriptor.message_key_id, signature)

@@ -69,7 +69,7 @@ class Grid:
 def grid(phases: str, roles: tuple[Role, Role], samples: tuple[Word, ...], text: str) -> Grid:
     """Parse a grid: one line a cell, ``phase word next sayers hearers``."""
     cells: dict[tuple[Phase, str], Cell] = {}
-    for line in text.strip().splitlines():
+    for line in filter(str.strip, text.splitlines()):
         phase, case, after, sayers, hearers = line.split()
         assert (Phase(phase), case) not in cells, f"{phase} {case} is in the grid twice"
         cells[Phase(phase), case] = Cell(Phase(after), _roles(sayers), _roles(hearers))

@@ -7,12 +7,19 @@ from federation.protocol.conversation import Word
 
 DIGEST: Final = bytes(32)
 ID: Final = bytes(16)
+SIGNATURE: Final = agreement.DocumentSignature("intl-1", ID, bytes(64))
 
 AGREEMENT: Final[tuple[Word, ...]] = (
-    agreement.Propose(document=b"terms", signature=bytes(64)),
-    agreement.Sign(document_digest=DIGEST, signature=bytes(64)),
+    agreement.Propose(document=b"terms", signatures=(SIGNATURE,)),
+    agreement.Counter(document=b"other terms", signatures=(SIGNATURE,), round=1),
+    agreement.Sign(document_digest=DIGEST, signatures=(SIGNATURE,)),
     agreement.Decline(reason="not this year"),
     agreement.Withdraw(reason="a mistake in a date"),
+    agreement.SuspendAgreement(agreement.Side.PROPOSER, reason="moving house"),
+    agreement.SuspendAgreement(agreement.Side.ANSWERER, reason="an incident"),
+    agreement.ResumeAgreement(agreement.Side.PROPOSER, reason="moved"),
+    agreement.ResumeAgreement(agreement.Side.ANSWERER, reason="mended"),
+    agreement.Terminate(effective_ms=2, reason="a new law"),
 )
 
 USAGE: Final = peering.Usage(
@@ -27,7 +34,14 @@ USAGE: Final = peering.Usage(
 PEERING: Final[tuple[Word, ...]] = (
     peering.StartTest(DIGEST, (peering.Check("clock_skew", passed=True, measured="12 ms"),)),
     peering.ReportTest(DIGEST, (peering.Check("clock_skew", passed=True, measured="9 ms"),)),
-    peering.ConcludeTest(passed=True),
+    peering.RehearseHold(1, 2, seats=1, equipment=(), overnight=False),
+    peering.RehearseVote(booking.Answer.YES),
+    peering.RehearseDecide(booking.Decision.CONFIRM),
+    peering.RehearseCommit(DIGEST, DIGEST),
+    peering.RehearseReveal(DIGEST),
+    peering.ConcludeTest(passed=True, value=DIGEST, document=b"report", signature=bytes(64)),
+    peering.CountersignTest(bytes(64)),
+    peering.ContestTest("another order", document=b"report", signature=bytes(64)),
     peering.AnnouncePool(
         pool="fuzhou",
         epoch="2026-05-06",

@@ -87,6 +87,21 @@ ROWS = {
     "voting after the release": replace(BOOKING, crossings=frozenset()),
     "signing after the withdrawal": replace(AGREEMENT, crossings=frozenset()),
     "a signature lost in a crossing": _led(AGREEMENT, "WITHDRAWN", "Sign", "WITHDRAWN"),
+    "whoever proposes also signs": replace(AGREEMENT, speakers={}),
+    "a suspension that the other side lifts": replace(
+        AGREEMENT,
+        speakers={
+            **AGREEMENT.speakers,
+            (Phase("SUSPENDED_BY_PROPOSER"), "ResumeAgreement.PROPOSER"): Role("ANSWERER"),
+        },
+    ),
+    "one suspension that covers both": _led(
+        AGREEMENT, "SUSPENDED_BY_PROPOSER", "SuspendAgreement.ANSWERER", "SUSPENDED_BY_PROPOSER"
+    ),
+    "a notice that is taken back by a suspension": _led(
+        AGREEMENT, "TERMINATED", "SuspendAgreement.PROPOSER", "SUSPENDED_BY_PROPOSER"
+    ),
+    "signing what was declined": _led(AGREEMENT, "DECLINED", "Sign", "ACTIVE"),
     "either side commits first": replace(DRAW, speakers={}),
     "the sealer commits first": replace(
         DRAW, speakers={(Phase("ACCEPTED"), "Commit"): Role("SEALER")}
@@ -95,6 +110,11 @@ ROWS = {
     "closing without a list": _led(DRAW, "ASKED", "Close", "CLOSED"),
     "starting before all are ready": _led(SESSION, "CONVENED", "Start", "RUNNING"),
     "going on without the sub": _led(SESSION, "SUSPENDED", "Resume", "CHAIRED"),
+    "a test concluded without its rehearsals": _led(
+        PEERING, "REPORTED", "ConcludeTest", "CONCLUDED"
+    ),
+    "an objection that counts as a signature": _led(PEERING, "CONCLUDED", "ContestTest", "TESTED"),
+    "either peer commits first": replace(PEERING, speakers={}),
     "a dispute that counts as agreed": _led(PEERING, "STATED", "DisputeUsage", "AGREED"),
     "a dispute that comes late and is lost": _led(
         PEERING, "UNANSWERED", "DisputeUsage", "UNANSWERED"
@@ -135,7 +155,17 @@ CROSSINGS = {
     "an abort that overrules a no": _led(BOOKING, "RELEASED", "Vote.NO", "RELEASED"),
     "no row for the late yes": _without(BOOKING, ("RELEASED", "Vote.YES")),
     "a withdrawal that beats the signature": _led(AGREEMENT, "ACTIVE", "Withdraw", "WITHDRAWN"),
+    "a counter that beats the withdrawal": _led(AGREEMENT, "WITHDRAWN", "Counter", "COUNTERED"),
+    "no row for the second withdrawal": _without(AGREEMENT, ("WITHDRAWN", "Withdraw")),
+    "no row for the suspension after a notice": _without(
+        AGREEMENT, ("TERMINATED", "SuspendAgreement.ANSWERER")
+    ),
+    "no row for the second notice": _without(AGREEMENT, ("TERMINATED", "Terminate")),
+    "one resumes for both": _led(AGREEMENT, "SUSPENDED", "ResumeAgreement.PROPOSER", "ACTIVE"),
     "no row for the late conclusion": _without(PEERING, ("LAPSED", "ConcludeTest")),
+    "no row for the late rehearsal": _without(PEERING, ("LAPSED", "RehearseVote")),
+    "a late countersignature lost": _led(PEERING, "LAPSED", "CountersignTest", "LAPSED"),
+    "a late objection lost": _led(PEERING, "LAPSED", "ContestTest", "LAPSED"),
     "no row for the late agreement of counts": _without(PEERING, ("UNANSWERED", "AgreeUsage")),
     "no row for the late dispute": _without(PEERING, ("UNANSWERED", "DisputeUsage")),
     "resuming at one stroke": _led(SESSION, "SUSPENDED", "Resume", "CHAIRED"),
@@ -152,12 +182,7 @@ EXPLAINED = {
         (Phase("HELD"), Phase("EXPIRED")),
         (Phase("PROMISED"), Phase("IN_DOUBT")),
     }),
-    PEERING.kind: frozenset({
-        (Phase("LAPSED"), Phase("TESTING")),
-        (Phase("LAPSED"), Phase("REPORTED")),
-        (Phase("REPORTED"), Phase("LAPSED")),
-        (Phase("UNANSWERED"), Phase("STATED")),
-    }),
+    PEERING.kind: waits.PEERING_EXPLAINED,
 }  # fmt: skip
 
 

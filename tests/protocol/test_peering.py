@@ -2,7 +2,6 @@
 
 import pytest
 
-from federation.protocol.conversation import Phase
 from federation.protocol.peering import PEERING
 from tests.protocol import samples, waits
 from tests.protocol.crossings import explore
@@ -34,10 +33,4 @@ def test_a_signed_refusal_ends_what_is_not_over() -> None:
 
 def test_both_ends_agree_however_the_words_cross() -> None:
     """But for the one who stopped waiting first: the other still has its word to say."""
-    lapsed = frozenset({
-        (Phase("LAPSED"), Phase("TESTING")),
-        (Phase("LAPSED"), Phase("REPORTED")),
-        (Phase("REPORTED"), Phase("LAPSED")),
-        (Phase("UNANSWERED"), Phase("STATED")),
-    })  # fmt: skip
-    assert explore(PEERING, samples.PEERING, lapsed) is None
+    assert explore(PEERING, samples.PEERING, waits.PEERING_EXPLAINED) is None

@@ -2,15 +2,24 @@
 
 from typing import Final
 
+from federation.protocol.conversation import Phase
 from tests.protocol.laws import silences
 
 AGREEMENT: Final = silences("""
-    PROPOSED  ANSWERER  PROPOSER  2592000000  -
+    PROPOSED   ANSWERER  PROPOSER  2592000000  -
+    COUNTERED  PROPOSER  ANSWERER  2592000000  -
 """)
 PEERING: Final = silences("""
-    TESTING   SECOND  FIRST   600000  LAPSED
-    REPORTED  FIRST   SECOND  600000  LAPSED
-    STATED    SECOND  FIRST   86400000  UNANSWERED
+    TESTING    SECOND  FIRST   180000    LAPSED
+    REPORTED   FIRST   SECOND  180000    LAPSED
+    HELD       SECOND  FIRST   180000    LAPSED
+    PROMISED   FIRST   SECOND  180000    LAPSED
+    DECIDED    SECOND  FIRST   180000    LAPSED
+    HALF       FIRST   SECOND  180000    LAPSED
+    COMMITTED  SECOND  FIRST   180000    LAPSED
+    REVEALED   FIRST   SECOND  180000    LAPSED
+    CONCLUDED  SECOND  FIRST   180000    LAPSED
+    STATED     SECOND  FIRST   86400000  UNANSWERED
 """)
 BOOKING: Final = silences("""
     HELD      SUB   SUB  1800000   EXPIRED
@@ -39,10 +48,26 @@ SESSION: Final = silences("""
     HANDED_OVER  HOST  SUB   1209600000  -
 """)
 
-AGREEMENT_OVER: Final = frozenset({"ACTIVE", "DECLINED", "WITHDRAWN"})
+AGREEMENT_OVER: Final = frozenset({
+    "ACTIVE", "SUSPENDED_BY_PROPOSER", "SUSPENDED_BY_ANSWERER", "SUSPENDED", "TERMINATED",
+    "DECLINED", "WITHDRAWN",
+})  # fmt: skip
 PEERING_OVER: Final = frozenset(
-    {"TESTED", "LAPSED", "ANNOUNCED", "AGREED", "DISPUTED", "UNANSWERED"}
+    {"TESTED", "CONTESTED", "LAPSED", "ANNOUNCED", "AGREED", "DISPUTED", "UNANSWERED"}
 )
 BOOKING_OVER: Final = frozenset({"COMPLETED", "DECLINED", "RELEASED", "EXPIRED"})
 DRAW_OVER: Final = frozenset({"CLOSED", "VOID"})
 SESSION_OVER: Final = frozenset({"ARCHIVED"})
+
+PEERING_EXPLAINED: Final = frozenset({
+    *((Phase("LAPSED"), Phase(other)) for other in (
+        "TESTING", "REPORTED", "HELD", "PROMISED", "DECIDED", "HALF", "COMMITTED", "REVEALED",
+        "CONCLUDED",
+    )),
+    *((Phase(other), Phase("LAPSED")) for other in (
+        "REPORTED", "HELD", "PROMISED", "DECIDED", "HALF", "COMMITTED", "REVEALED", "CONCLUDED",
+    )),
+    (Phase("UNANSWERED"), Phase("STATED")),
+})  # fmt: skip
+"""Where one of two peers may stand alone: whoever stopped waiting first, and the other, who
+has still its word to say or stops waiting next."""

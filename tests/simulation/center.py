@@ -41,6 +41,7 @@ from node.store.cipher import KEY_BYTES, NONCE_BYTES, ColumnCipher
 from node.store.ledger import LogTip, SqlLedger
 from tests.simulation.lines import Line, Network, PowerCut
 from tests.simulation.oracle import Oracle
+from tests.support.agreed import put_signed
 from tests.support.pair import NOON, Mute, NoQuestions, SeededRandom, identity
 
 T = TypeVar("T")
@@ -357,11 +358,13 @@ class SimCenter:
         document = TERMS.encode(terms)
         agreement = self.identity.digests.tagged("agreement", document)
         self.keyring.pin(peer.identity.descriptor)
-        self.connection.execute(
-            "INSERT INTO agreement (id, conversation, peer, document, proposer_signature,"
-            " answerer_signature, we_proposed, state, changed_at_ms)"
-            " VALUES (?, ?, ?, ?, x'00', x'00', ?, 'ACTIVE', ?)",
-            (agreement, agreement[:16], peer.id, document, self.id < peer.id, NOON),
+        put_signed(
+            self.connection,
+            agreement=agreement,
+            peer=peer.id,
+            document=document,
+            we_proposed=self.id < peer.id,
+            at_ms=NOON,
         )
 
 

@@ -55,6 +55,7 @@ from node.store import migrations
 from node.store.cipher import KEY_BYTES, NONCE_BYTES, ColumnCipher
 from node.store.database import MEMORY, Database
 from node.store.ledger import LogTip, SqlLedger
+from tests.support.agreed import put_signed
 
 T = TypeVar("T")
 
@@ -402,17 +403,17 @@ class TwoCenters:
         ]
         conversation = self.host.random.bytes(16)
         for center in self.centers:
-            values = (
-                agreement, conversation, self.other(center).id, document, *signatures,
-                center is self.host, self.watch.now_ms,
-            )  # fmt: skip
 
-            def store(desk: Desk, values: tuple[Any, ...] = values) -> None:
-                desk.ledger.connection.execute(
-                    "INSERT INTO agreement (id, conversation, peer, document, proposer_signature,"
-                    " answerer_signature, we_proposed, state, changed_at_ms)"
-                    " VALUES (?, ?, ?, ?, ?, ?, ?, 'ACTIVE', ?)",
-                    values,
+            def store(desk: Desk, center: Center = center) -> None:
+                put_signed(
+                    desk.ledger.connection,
+                    agreement=agreement,
+                    conversation=conversation,
+                    peer=self.other(center).id,
+                    document=document,
+                    signatures=(signatures[0], signatures[1]),
+                    we_proposed=center is self.host,
+                    at_ms=self.watch.now_ms,
                 )
 
             await center.do(store)

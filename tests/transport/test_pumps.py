@@ -14,7 +14,8 @@ from federation.transport.pumps import Bell
 from node.store.ledger import SqlLedger
 from tests.support.grpc_pair import CLOCK, GrpcNode, Party, no_errands, running, two_nodes
 
-PROPOSE = agreement.Propose(document=b"terms", signature=bytes(64))
+SIGNED = agreement.DocumentSignature("intl-1", bytes(16), bytes(64))
+PROPOSE = agreement.Propose(document=b"terms", signatures=(SIGNED,))
 START = peering.StartTest(bytes(32), ())
 
 

@@ -17,7 +17,8 @@ from federation.wire.envelopes import Witnessing, encode_delivery, encode_single
 from node.store.database import StoreUnavailable
 from tests.support.grpc_pair import GrpcNode, Party, Watched, call, channel_of, read_all, running
 
-PROPOSE = agreement.Propose(document=b"terms", signature=bytes(64))
+SIGNED = agreement.DocumentSignature("intl-1", bytes(16), bytes(64))
+PROPOSE = agreement.Propose(document=b"terms", signatures=(SIGNED,))
 
 
 async def check_health(channel: grpc.aio.Channel) -> bytes:

@@ -7,8 +7,39 @@ CREATE TABLE peer (
     center TEXT PRIMARY KEY,
     descriptor BLOB NOT NULL,
     sequence INTEGER NOT NULL,
-    pinned_at_ms INTEGER NOT NULL
+    pinned_at_ms INTEGER NOT NULL,
+    paused TEXT, -- the operator's reason; NULL: not paused
+    paused_by TEXT,
+    paused_at_ms INTEGER
 ) STRICT;
+
+-- Our invitations to peers. Of the secret only what checks an answer; the file was given once.
+CREATE TABLE peer_invitation (
+    id BLOB PRIMARY KEY,
+    digest BLOB NOT NULL,
+    suite TEXT NOT NULL,
+    answer_key BLOB NOT NULL,
+    fingerprint TEXT NOT NULL,
+    meant_for TEXT NOT NULL,
+    made_by TEXT NOT NULL,
+    made_at_ms INTEGER NOT NULL,
+    expires_at_ms INTEGER NOT NULL,
+    closed_at_ms INTEGER, -- answered or withdrawn
+    closed_by TEXT,
+    peer TEXT, -- who answered
+    peer_fingerprint TEXT
+) STRICT, WITHOUT ROWID;
+
+-- Peers' invitations that we accepted, with the reply that they get for it.
+CREATE TABLE peer_acceptance (
+    invitation BLOB PRIMARY KEY,
+    peer TEXT NOT NULL,
+    reply TEXT NOT NULL,
+    our_fingerprint TEXT NOT NULL,
+    peer_fingerprint TEXT NOT NULL,
+    accepted_by TEXT NOT NULL,
+    accepted_at_ms INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
 
 -- Conversations, words, receipts ---------------------------------------------------------
 
@@ -145,31 +176,139 @@ CREATE TABLE fork (
 
 -- Agreements, joint tests, pools ----------------------------------------------------------
 
+-- One row a document: proposed, countered with, signed. ``state`` is how far it came; what became
+-- of it after both signed is in the columns below. ``changed_by`` is the hash of the signed word,
+-- said or heard in the conversation ``changed_in``, that made the row what it is: nothing changes
+-- an agreement but such a word.
 CREATE TABLE agreement (
-    id BLOB PRIMARY KEY,
-    conversation BLOB NOT NULL UNIQUE,
+    id BLOB PRIMARY KEY CHECK (length(id) = 32),
+    conversation BLOB NOT NULL,
+    round INTEGER NOT NULL CHECK (round >= 0),
+    peer TEXT NOT NULL,
+    version INTEGER NOT NULL CHECK (version >= 1),
+    supersedes BLOB CHECK ((supersedes IS NULL) = (version = 1)),
+    document BLOB NOT NULL CHECK (length(document) > 0),
+    proposer_signature BLOB NOT NULL CHECK (length(proposer_signature) > 0),
+    proposer_key_id BLOB NOT NULL CHECK (length(proposer_key_id) = 16),
+    proposer_former BLOB, -- under the replaced version's suite, where an amendment changes it
+    answerer_signature BLOB CHECK (length(answerer_signature) > 0),
+    answerer_key_id BLOB CHECK (length(answerer_key_id) = 16),
+    answerer_former BLOB,
+    we_proposed INTEGER NOT NULL,
+    state TEXT NOT NULL CHECK (
+        state IN ('PROPOSED', 'COUNTERED', 'ACTIVE', 'DECLINED', 'WITHDRAWN', 'REFUSED')
+    ),
+    note TEXT NOT NULL DEFAULT '',
+    suspended_by_us INTEGER NOT NULL DEFAULT 0,
+    suspended_by_peer INTEGER NOT NULL DEFAULT 0,
+    ends_at_ms INTEGER,
+    superseded_by BLOB,
+    superseded_from_ms INTEGER,
+    signed_at_ms INTEGER,
+    changed_by BLOB NOT NULL,
+    changed_in BLOB NOT NULL,
+    changed_at_ms INTEGER NOT NULL,
+    UNIQUE (conversation, round),
+    CHECK ((answerer_signature IS NULL) = (answerer_key_id IS NULL)),
+    CHECK ((answerer_signature IS NULL) = (signed_at_ms IS NULL)),
+    CHECK (state <> 'ACTIVE' OR answerer_signature IS NOT NULL),
+    CHECK ((superseded_by IS NULL) = (superseded_from_ms IS NULL))
+) STRICT, WITHOUT ROWID;
+CREATE INDEX agreement_peer ON agreement (peer, state);
+
+CREATE TRIGGER agreement_begins BEFORE INSERT ON agreement
+WHEN NEW.state <> 'PROPOSED' OR NEW.answerer_signature IS NOT NULL
+    OR NEW.changed_in <> NEW.conversation
+BEGIN SELECT RAISE(ABORT, 'an agreement begins with a proposal'); END;
+
+CREATE TRIGGER agreement_proposed BEFORE INSERT ON agreement
+WHEN NOT EXISTS (
+    SELECT 1 FROM said
+    WHERE conversation = NEW.changed_in AND hash = NEW.changed_by AND peer = NEW.peer
+    UNION ALL
+    SELECT 1 FROM heard
+    WHERE conversation = NEW.changed_in AND hash = NEW.changed_by AND sender = NEW.peer AND accepted
+)
+BEGIN SELECT RAISE(ABORT, 'only a signed word makes an agreement'); END;
+
+CREATE TRIGGER agreement_changes BEFORE UPDATE ON agreement
+WHEN NOT EXISTS (
+    SELECT 1 FROM said
+    WHERE conversation = NEW.changed_in AND hash = NEW.changed_by AND peer = NEW.peer
+    UNION ALL
+    SELECT 1 FROM heard
+    WHERE conversation = NEW.changed_in AND hash = NEW.changed_by AND sender = NEW.peer AND accepted
+)
+BEGIN SELECT RAISE(ABORT, 'only a signed word changes an agreement'); END;
+
+CREATE TRIGGER agreement_document BEFORE UPDATE OF
+    id, conversation, round, peer, version, supersedes, document, proposer_signature,
+    proposer_key_id, proposer_former, we_proposed ON agreement
+BEGIN SELECT RAISE(ABORT, 'what was signed never changes'); END;
+
+CREATE TRIGGER agreement_signature BEFORE UPDATE OF
+    answerer_signature, answerer_key_id, answerer_former, signed_at_ms ON agreement
+WHEN OLD.answerer_signature IS NOT NULL OR NEW.state <> 'ACTIVE'
+BEGIN SELECT RAISE(ABORT, 'an agreement is signed once, and is active with it'); END;
+
+-- A signature may have crossed a withdrawal; what was declined or refused never comes to life.
+CREATE TRIGGER agreement_state BEFORE UPDATE OF state ON agreement
+WHEN NEW.state <> OLD.state AND NOT (
+    (OLD.state = 'PROPOSED' AND NEW.state <> 'PROPOSED')
+    OR (OLD.state = 'WITHDRAWN' AND NEW.state IN ('ACTIVE', 'DECLINED'))
+    OR (OLD.state = 'ACTIVE' AND NEW.state = 'REFUSED')
+)
+BEGIN SELECT RAISE(ABORT, 'an agreement does not go back'); END;
+
+CREATE TRIGGER agreement_stays BEFORE DELETE ON agreement
+BEGIN SELECT RAISE(ABORT, 'agreements are kept'); END;
+
+-- A document of ours that waits for a second person before it is said. Never in force.
+CREATE TABLE agreement_draft (
+    id BLOB PRIMARY KEY CHECK (length(id) = 32),
+    conversation BLOB, -- of the negotiation that it counters in; NULL for a proposal
     peer TEXT NOT NULL,
     document BLOB NOT NULL,
-    proposer_signature BLOB NOT NULL,
-    answerer_signature BLOB,
-    we_proposed INTEGER NOT NULL,
-    state TEXT NOT NULL,
-    note TEXT NOT NULL DEFAULT '',
-    decided_by TEXT,
-    changed_at_ms INTEGER NOT NULL
+    drafted_at_ms INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+-- Our accounts that put their names to a document.
+CREATE TABLE agreement_approval (
+    agreement BLOB NOT NULL,
+    account TEXT NOT NULL,
+    approved_at_ms INTEGER NOT NULL,
+    PRIMARY KEY (agreement, account)
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE joint_test (
-    conversation BLOB PRIMARY KEY,
+    id BLOB PRIMARY KEY,
+    conversation BLOB UNIQUE,
     peer TEXT NOT NULL,
+    tester INTEGER NOT NULL, -- whether we began it
     agreement BLOB NOT NULL,
     their_agreement BLOB,
-    our_checks TEXT NOT NULL,
-    their_checks TEXT,
-    passed INTEGER,
+    our_checks TEXT NOT NULL DEFAULT '[]',
+    their_checks TEXT NOT NULL DEFAULT '[]',
+    findings TEXT NOT NULL DEFAULT '[]',
+    secret BLOB, -- our value of the rehearsal draw, until the test is over
+    report BLOB, -- the tester's, as both should sign it
+    our_signature BLOB,
+    their_signature BLOB,
+    contested BLOB, -- the tested side's own report, if it signed another one
+    state TEXT NOT NULL,
+    began_at_ms INTEGER NOT NULL,
     at_ms INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX joint_test_peer ON joint_test (peer, at_ms);
+
+-- The rehearsal calendar: as seat_slot, of joint tests alone; empty when none is under way.
+CREATE TABLE rehearsal_slot (
+    seat INTEGER NOT NULL,
+    slot INTEGER NOT NULL,
+    holder BLOB NOT NULL,
+    PRIMARY KEY (seat, slot)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX rehearsal_slot_holder ON rehearsal_slot (holder);
 
 -- Pool announcements, ours (one per peer) and peers'.
 CREATE TABLE pool_announcement (

@@ -6,59 +6,24 @@ from typing import Any
 
 import pytest
 
-from federation.ids import AgreementId
-from federation.protocol.agreement import PROPOSAL_LASTS_MS, AgreementTerms, Propose, Sign
-from federation.protocol.conversation import Kind
-from federation.trust.envelope import sign_alone
-from federation.trust.keys import AGREEMENT_TYPE
+from federation.protocol.agreement import (
+    PROPOSAL_LASTS_MS,
+    DocumentSignature,
+    Propose,
+    Sign,
+)
 from federation.wire.words import TERMS
-from node.services.agreements import REFUSED_BY_PEER, TO_SIGN, Agreements
+from node.services.agreement_hearing import REFUSED_BY_PEER, TO_SIGN
 from node.services.errors import Conflicting, Invalid, NotFound
 from node.services.house import Desk
-from node.store import todos
-from tests.support.pair import DAY_MS, HOUR_MS, Center, Furniture, TwoCenters, two_centers
-
-
-class Office:
-    """A pair of nodes with their agreement services."""
-
-    def __init__(self, pair: TwoCenters, services: dict[str, Agreements]) -> None:
-        self.pair = pair
-        self.host = services["host"]
-        self.sub = services["sub"]
-
-    async def propose(self, **changes: Any) -> AgreementId:
-        terms = self.pair.terms(**changes)
-        made = await self.pair.host.do(
-            lambda desk: self.host.propose(desk, self.pair.sub.id, terms)
-        )
-        await self.pair.settle()
-        return AgreementId(made)
-
-    async def sign(self, agreement: bytes) -> None:
-        await self.pair.sub.do(lambda desk: self.sub.sign(desk, agreement, "chen"))
-
-    async def states(self, agreement: bytes) -> list[str]:
-        return [
-            (await self.pair.host.do(lambda desk: self.host.get(desk, agreement))).state,
-            (await self.pair.sub.do(lambda desk: self.sub.get(desk, agreement))).state,
-        ]
-
-    async def todos(self, center: Center) -> list[str]:
-        open_ones = await center.do(lambda desk: todos.open_for(desk.ledger.connection, "operator"))
-        return [todo.kind for todo in open_ones]
+from tests.node.services.agreement_office import Office, negotiating, signature_by
+from tests.support.pair import DAY_MS, HOUR_MS
 
 
 @pytest.fixture
 async def office() -> AsyncIterator[Office]:
-    services: dict[str, Agreements] = {}
-
-    def furnish(center: Center) -> Furniture:
-        services[center.name] = Agreements(center.keyring)
-        return Furniture({Kind.AGREEMENT: services[center.name]})
-
-    async with two_centers(furnish) as pair:
-        yield Office(pair, services)
+    async with negotiating() as made:
+        yield made
 
 
 async def test_two_signatures_over_the_same_bytes_put_it_into_force(office: Office) -> None:
@@ -72,10 +37,15 @@ async def test_two_signatures_over_the_same_bytes_put_it_into_force(office: Offi
     ]
     assert [row.state for row in rows] == ["ACTIVE", "ACTIVE"]
     assert rows[0].document == rows[1].document
-    assert rows[0].proposer_signature == rows[1].proposer_signature
-    assert rows[0].answerer_signature == rows[1].answerer_signature
+    assert rows[0].proposed == rows[1].proposed
+    assert rows[0].answered == rows[1].answered
+    assert len({each.key_id for each in (*rows[0].proposed, *rows[0].answered)}) == 2
     assert [row.we_proposed for row in rows] == [True, False]
-    assert [row.decided_by for row in rows] == [None, "chen"]
+    names = [
+        await office.pair.host.do(lambda desk: office.host.approvals(desk, agreement)),
+        await office.pair.sub.do(lambda desk: office.sub.approvals(desk, agreement)),
+    ]
+    assert names == [["wang"], ["chen"]]
     for center in office.pair.centers:
         terms = await center.do(lambda desk: desk.ledger.agreement(agreement))
         assert terms == office.pair.terms()
@@ -130,7 +100,7 @@ async def test_a_signature_that_crossed_the_withdrawal_stands(office: Office) ->
     await office.pair.settle()
     assert await office.states(agreement) == ["ACTIVE", "ACTIVE"]
     row = await office.pair.host.do(lambda desk: office.host.get(desk, agreement))
-    assert row.answerer_signature is not None
+    assert row.answered
     assert not row.note
 
 
@@ -178,13 +148,12 @@ async def test_an_agreement_with_a_stranger_is_not_proposed(office: Office) -> N
     stranger = type(office.pair.sub.id)("lp1" + "a" * 32)
     with pytest.raises(NotFound):
         await office.pair.host.do(
-            lambda desk: office.host.propose(desk, stranger, office.pair.terms())
+            lambda desk: office.host.propose(desk, stranger, office.pair.terms(), "wang")
         )
 
 
 def _proposal(office: Office, document: bytes) -> Propose:
-    signer = office.pair.host.identity.secrets.signer
-    return Propose(document, sign_alone(AGREEMENT_TYPE, document, signer))
+    return Propose(document, (signature_by(office.pair.host, document),))
 
 
 async def _refusal_of(office: Office, word: Propose) -> tuple[str, str]:
@@ -245,7 +214,9 @@ async def test_a_forged_signature_puts_nothing_into_force_on_either_side(office:
 
     def forge(desk: Desk) -> None:
         row = office.sub.get(desk, agreement)
-        desk.say(row.conversation, Sign(row.id, bytes(64)))
+        desk.say(
+            row.conversation, Sign(row.id, (DocumentSignature("intl-1", bytes(16), bytes(64)),))
+        )
 
     await office.pair.sub.do(forge)
     await office.pair.settle()
@@ -255,26 +226,12 @@ async def test_a_forged_signature_puts_nothing_into_force_on_either_side(office:
 
 
 async def test_both_sides_count_the_highest_version_in_force(office: Office) -> None:
-    async def agreed(**changes: Any) -> AgreementId:
-        agreement = await office.propose(**changes)
-        await office.sign(agreement)
-        await office.pair.settle()
-        return agreement
-
-    second = await agreed(version=2)
-    await agreed(version=1)
-    third = await agreed(version=3, effective_from_ms=office.pair.watch.now_ms + DAY_MS)
-
-    async def counted() -> list[tuple[AgreementId, AgreementTerms]]:
-        host, sub = office.pair.centers
-        return [
-            await host.do(lambda desk: office.host.in_force(desk, sub.id)),
-            await sub.do(lambda desk: office.sub.in_force(desk, host.id)),
-        ]
-
-    assert [found[0] for found in await counted()] == [second, second]
+    first = await office.agreed()
+    second = await office.amended(first)
+    third = await office.amended(second, effective_from_ms=office.pair.watch.now_ms + DAY_MS)
+    assert await office.in_force() == [second, second]
     office.pair.watch.pass_ms(DAY_MS + HOUR_MS)
-    assert [found[0] for found in await counted()] == [third, third]
+    assert await office.in_force() == [third, third]
 
 
 async def test_an_expired_agreement_is_not_in_force(office: Office) -> None:

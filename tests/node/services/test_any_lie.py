@@ -21,7 +21,7 @@ from typing_extensions import override
 from federation.engine.floor import Floor
 from federation.engine.identity import WORD_LASTS_MS
 from federation.ids import ConversationId
-from federation.protocol.agreement import Propose
+from federation.protocol.agreement import DocumentSignature, Propose
 from federation.protocol.conversation import Conversation, Kind, Word
 from federation.protocol.tables import TABLES, VOCABULARY
 from federation.trust.envelope import sign_alone
@@ -37,10 +37,10 @@ from federation.wire.envelopes import (
 from federation.wire.words import PAYLOAD_TYPES, TERMS, decode_word, encode_word
 from node.services.agreements import Agreements
 from node.services.house import Desk
-from node.services.joint_checks import JointChecks
 from node.services.peering import Peering
 from node.services.pool_announcements import PoolAnnouncements
 from tests.node.services import test_dossier_of_services as honest
+from tests.support.joint_line import joint_tests
 from tests.support.pair import DAY_MS, Center, Furniture, TwoCenters, two_centers
 
 LIES_AT_ONCE: Final = 4
@@ -66,12 +66,8 @@ class Hall(honest.Hall):
         usual = super().__call__(center)
         agreements = Agreements(keyring=center.keyring)
         peering = Peering(
-            agreements=agreements,
-            checks=JointChecks(
-                identity=center.identity, keyring=center.keyring, greet=center.greet, self_tests=()
-            ),
+            tests=joint_tests(center, agreements),
             pools=PoolAnnouncements(cipher=center.cipher, agreements=agreements),
-            transact=center.do,
         )
         self.agreed[center.name] = agreements, peering
         return Furniture(
@@ -212,8 +208,10 @@ class Liar:
                 terms = TERMS.decode(row[0])
                 changed = self._changed(terms)
                 document = TERMS.encode(changed)
-                signer = self._ours.identity.secrets.signer
-                return Propose(document, sign_alone(AGREEMENT_TYPE, document, signer))
+                identity = self._ours.identity
+                signed = sign_alone(AGREEMENT_TYPE, document, identity.secrets.signer)
+                by = DocumentSignature("intl-1", identity.descriptor.message_key_id, signed)
+                return Propose(document, (by,))
         example = self._said_before(desk, cls)
         return cast("Word", self._changed(example) if example is not None else self._made(cls))
 

@@ -176,6 +176,30 @@ SETTLEMENT_PERIOD_QUARTERLY: SettlementPeriod.ValueType  # 3
 """Every quarter of the calendar year."""
 Global___SettlementPeriod: _TypeAlias = SettlementPeriod  # noqa: Y015
 
+class _Side:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _SideEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Side.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    SIDE_UNSPECIFIED: _Side.ValueType  # 0
+    """An error on receipt."""
+    SIDE_PROPOSER: _Side.ValueType  # 1
+    """The proposer."""
+    SIDE_ANSWERER: _Side.ValueType  # 2
+    """The answerer."""
+
+class Side(_Side, metaclass=_SideEnumTypeWrapper):
+    """Which of the two a word is for."""
+
+SIDE_UNSPECIFIED: Side.ValueType  # 0
+"""An error on receipt."""
+SIDE_PROPOSER: Side.ValueType  # 1
+"""The proposer."""
+SIDE_ANSWERER: Side.ValueType  # 2
+"""The answerer."""
+Global___Side: _TypeAlias = Side  # noqa: Y015
+
 @_typing.final
 class Contact(_message.Message):
     """Whom to call."""
@@ -653,56 +677,126 @@ class AgreementTerms(_message.Message):
 Global___AgreementTerms: _TypeAlias = AgreementTerms  # noqa: Y015
 
 @_typing.final
+class DocumentSignature(_message.Message):
+    """One party's signature over a document, under one suite."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SUITE_FIELD_NUMBER: _builtins.int
+    KEY_ID_FIELD_NUMBER: _builtins.int
+    SIGNATURE_FIELD_NUMBER: _builtins.int
+    suite: _builtins.str
+    """Required. The suite: that of the document, or that of the version it replaces."""
+    key_id: _builtins.bytes
+    """Required. The message key's id, 16 bytes."""
+    signature: _builtins.bytes
+    """Required. By that key over the DSSE PAE of the document."""
+    def __init__(
+        self,
+        *,
+        suite: _builtins.str = ...,
+        key_id: _builtins.bytes = ...,
+        signature: _builtins.bytes = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["key_id", b"key_id", "signature", b"signature", "suite", b"suite"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DocumentSignature: _TypeAlias = DocumentSignature  # noqa: Y015
+
+@_typing.final
 class Propose(_message.Message):
-    """Proposer: proposes an agreement.
+    """Proposer: proposes an agreement, or an amendment that names the version it replaces.
 
     Promises to stand by the document until it is signed, declined or withdrawn. Refused as
-    MALFORMED when terms contradict each other, NOT_ALLOWED when the parties are not the two speakers.
+    MALFORMED when terms contradict each other, NOT_ALLOWED when the parties are not the two speakers,
+    CONFLICT when the version to be replaced is not in use.
     """
 
     DESCRIPTOR: _descriptor.Descriptor
 
     DOCUMENT_FIELD_NUMBER: _builtins.int
-    SIGNATURE_FIELD_NUMBER: _builtins.int
+    SIGNATURES_FIELD_NUMBER: _builtins.int
     document: _builtins.bytes
     """Required. A serialised AgreementTerms, exactly as it is signed."""
-    signature: _builtins.bytes
-    """Required. The proposer's message key over the DSSE PAE of the document."""
+    @_builtins.property
+    def signatures(self) -> _containers.RepeatedCompositeFieldContainer[Global___DocumentSignature]:
+        """Required. One; two when an amendment changes the suite, then under both."""
+
     def __init__(
         self,
         *,
         document: _builtins.bytes = ...,
-        signature: _builtins.bytes = ...,
+        signatures: _abc.Iterable[Global___DocumentSignature] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["document", b"document", "signature", b"signature"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["document", b"document", "signatures", b"signatures"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Propose: _TypeAlias = Propose  # noqa: Y015
 
 @_typing.final
+class Counter(_message.Message):
+    """Either: whoever is asked puts another document in the place of the other side's.
+
+    Promises to stand by it. Refused as Propose is, and as TOO_LATE when the rounds are used up.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DOCUMENT_FIELD_NUMBER: _builtins.int
+    SIGNATURES_FIELD_NUMBER: _builtins.int
+    ROUND_FIELD_NUMBER: _builtins.int
+    document: _builtins.bytes
+    """Required. A serialised AgreementTerms, exactly as it is signed."""
+    round: _builtins.int
+    """Required. Which counter of this negotiation it is, from 1; at most 8."""
+    @_builtins.property
+    def signatures(self) -> _containers.RepeatedCompositeFieldContainer[Global___DocumentSignature]:
+        """Required. As in Propose."""
+
+    def __init__(
+        self,
+        *,
+        document: _builtins.bytes = ...,
+        signatures: _abc.Iterable[Global___DocumentSignature] | None = ...,
+        round: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["document", b"document", "round", b"round", "signatures", b"signatures"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Counter: _TypeAlias = Counter  # noqa: Y015
+
+@_typing.final
 class Sign(_message.Message):
-    """Answerer: signs the very same bytes. From here on the agreement is in force."""
+    """Either: whoever is asked signs the very same bytes. From here on both have signed."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
     DOCUMENT_DIGEST_FIELD_NUMBER: _builtins.int
-    SIGNATURE_FIELD_NUMBER: _builtins.int
+    SIGNATURES_FIELD_NUMBER: _builtins.int
     document_digest: _builtins.bytes
     """Required. Digest of the document, 32 bytes."""
-    signature: _builtins.bytes
-    """Required. The answerer's message key over the DSSE PAE of the document."""
+    @_builtins.property
+    def signatures(self) -> _containers.RepeatedCompositeFieldContainer[Global___DocumentSignature]:
+        """Required. Under the same suites as the other side's."""
+
     def __init__(
         self,
         *,
         document_digest: _builtins.bytes = ...,
-        signature: _builtins.bytes = ...,
+        signatures: _abc.Iterable[Global___DocumentSignature] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["document_digest", b"document_digest", "signature", b"signature"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["document_digest", b"document_digest", "signatures", b"signatures"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -710,7 +804,7 @@ Global___Sign: _TypeAlias = Sign  # noqa: Y015
 
 @_typing.final
 class Decline(_message.Message):
-    """Answerer: does not sign."""
+    """Either: whoever is asked does not sign."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -732,7 +826,7 @@ Global___Decline: _TypeAlias = Decline  # noqa: Y015
 
 @_typing.final
 class Withdraw(_message.Message):
-    """Proposer: takes the proposal back before it was answered."""
+    """Either: ends the negotiation; takes one's own document back."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -751,3 +845,87 @@ class Withdraw(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Withdraw: _TypeAlias = Withdraw  # noqa: Y015
+
+@_typing.final
+class SuspendAgreement(_message.Message):
+    """Either: begins no new work under the agreement, and lets the other begin none, until it resumes.
+
+    In force when it is heard. What was begun goes on.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SIDE_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    side: Global___Side.ValueType
+    """Required. The speaker's role."""
+    reason: _builtins.str
+    """Why, for people."""
+    def __init__(
+        self,
+        *,
+        side: Global___Side.ValueType = ...,
+        reason: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["reason", b"reason", "side", b"side"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SuspendAgreement: _TypeAlias = SuspendAgreement  # noqa: Y015
+
+@_typing.final
+class ResumeAgreement(_message.Message):
+    """Either: goes on with what it has suspended itself."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SIDE_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    side: Global___Side.ValueType
+    """Required. The speaker's role."""
+    reason: _builtins.str
+    """Why, for people."""
+    def __init__(
+        self,
+        *,
+        side: Global___Side.ValueType = ...,
+        reason: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["reason", b"reason", "side", b"side"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ResumeAgreement: _TypeAlias = ResumeAgreement  # noqa: Y015
+
+@_typing.final
+class Terminate(_message.Message):
+    """Either: gives notice. The earlier of two notices counts. Work that was begun keeps its version.
+
+    Refused as TOO_EARLY when it does not keep the agreed notice, counted from sent_at_ms.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    EFFECTIVE_MS_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    effective_ms: _builtins.int
+    """Required. From when on no new work begins, unix milliseconds."""
+    reason: _builtins.str
+    """Why, for people."""
+    def __init__(
+        self,
+        *,
+        effective_ms: _builtins.int = ...,
+        reason: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["effective_ms", b"effective_ms", "reason", b"reason"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Terminate: _TypeAlias = Terminate  # noqa: Y015
