@@ -8,7 +8,7 @@ Labels are bounded: ``peer`` is a pinned center's id or "other", kinds and words
 protocol's tables, causes and reasons from constants. Nothing here is personal data.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Final
 
 from prometheus_client import (
@@ -53,6 +53,12 @@ class Metrics:
         self.peer_up = Gauge(
             "lianping_peer_up",
             "1 if the last heartbeat of the peer was answered.",
+            ["peer"],
+            registry=registry,
+        )
+        self.peer_paused = Gauge(
+            "lianping_peer_paused",
+            "1 if our operator has paused the peer.",
             ["peer"],
             registry=registry,
         )
@@ -181,6 +187,11 @@ class Metrics:
     def up(self, peer: CenterId, is_up: bool) -> None:
         """A heartbeat was answered, or not."""
         self.peer_up.labels(self.peer(peer)).set(1 if is_up else 0)
+
+    def paused(self, centers: Collection[CenterId]) -> None:
+        """Exactly these peers are paused now."""
+        for center in self._keyring.peers:
+            self.peer_paused.labels(self.peer(center)).set(1 if center in centers else 0)
 
     def turned_away(self, cause: str) -> None:
         """A call was refused without a signature."""

@@ -19,6 +19,7 @@ from federation.engine.alarms import Alarms
 from federation.engine.doorkeeper import Doorkeeper
 from federation.engine.negotiator import Negotiator
 from federation.engine.outbox import Outbox, Peek
+from federation.engine.pauses import Door, PausableTransport, Pauses
 from federation.engine.witness import Witness
 from federation.ids import CenterId
 from federation.protocol.conversation import Kind
@@ -49,6 +50,7 @@ from node.services.draws import Draws
 from node.services.errands import Errands, Handler
 from node.services.experts import Experts
 from node.services.house import Desk, House
+from node.services.joining import Joining
 from node.services.joint_checks import JointChecks
 from node.services.notices import Notice
 from node.services.peering import Peering
@@ -160,7 +162,8 @@ async def _assemble(config: Config, keys: Keys, outsides: Outsides, stack: Async
     )
     if applied:
         LOG.info("the database was migrated", files=[each.file_name for each in applied])
-    peers = Peers(keyring)
+    pauses = Pauses()
+    peers = Peers(keyring, pauses, metrics.paused)
     await database.read(peers.load)
 
     cipher = ColumnCipher(keys.data, lambda: random.bytes(NONCE_BYTES))
@@ -224,7 +227,11 @@ async def _assemble(config: Config, keys: Keys, outsides: Outsides, stack: Async
     )
     rooms.draws.errands.bind(negotiator)
     transport = GrpcTransport(keyring=keyring, keys=keys.tls, observe=links.calling)
-    outbox = Outbox(negotiator=negotiator, transport=transport, observe=links.delivered)
+    outbox = Outbox(
+        negotiator=negotiator,
+        transport=PausableTransport(transport, pauses),
+        observe=links.delivered,
+    )
     errands = Errands(
         negotiator=negotiator,
         handlers=_merged(
@@ -239,7 +246,7 @@ async def _assemble(config: Config, keys: Keys, outsides: Outsides, stack: Async
         negotiator=negotiator,
         outbox=outbox,
         alarms=Alarms(negotiator),
-        peers=lambda: list(keyring.peers),
+        peers=lambda: [peer for peer in keyring.peers if peer not in pauses],
         clock=clock,
         run_errands=errands.run_due,
         next_errand_ms=errands.next_ms,
@@ -247,7 +254,7 @@ async def _assemble(config: Config, keys: Keys, outsides: Outsides, stack: Async
     )
     bells.wake, bells.heard, bells.called = pumps.wake, pumps.heard, pumps.called
     server = Server(
-        negotiator=negotiator,
+        negotiator=Door(negotiator, pauses),
         keyring=keyring,
         keys=keys.tls,
         listener=links,
@@ -278,6 +285,7 @@ async def _assemble(config: Config, keys: Keys, outsides: Outsides, stack: Async
         experts=Experts(cipher),
         peering=peering,
         peers=peers,
+        joining=Joining(peers=peers, cipher=cipher, random=random.bytes),
         projects=Projects(cipher),
         sessions=sessions,
         todos=Todos(),

@@ -17,7 +17,7 @@ import grpc
 from grpc_health.v1 import health, health_pb2  # type: ignore[import-untyped]
 from lianping.federation.v1 import federation_pb2
 
-from federation.errors import FederationError, Unauthenticated
+from federation.errors import FederationError, Unauthenticated, Unavailable
 from federation.ids import CenterId
 from federation.transport import limits
 from federation.transport.tls import TlsKeys, certificate_of, server_credentials
@@ -33,6 +33,7 @@ NOT_UNDERSTOOD: Final = "the statement does not say what this method takes"
 NO_DEADLINE: Final = "every call needs a deadline of at most 60 s"
 TOO_MANY: Final = "too many calls at the same time; try again later"
 STORE_AWAY: Final = "not available at the moment; try again later"
+PAUSED: Final = "paused by this center's operator; try again later"
 OWN_FAULT: Final = "internal error"
 
 Context = grpc.aio.ServicerContext[bytes, bytes]
@@ -196,6 +197,8 @@ class Server:
             )
         except _NoPlace:
             status, text, cause = grpc.StatusCode.RESOURCE_EXHAUSTED, TOO_MANY, "too_many"
+        except Unavailable:
+            status, text, cause = grpc.StatusCode.UNAVAILABLE, PAUSED, "paused"
         except FederationError:
             status, text, cause = (
                 grpc.StatusCode.INVALID_ARGUMENT,

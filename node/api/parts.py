@@ -19,6 +19,7 @@ from node.services.bookings import Bookings
 from node.services.dossiers import Dossiers
 from node.services.draws import Draws
 from node.services.experts import Experts
+from node.services.joining import Joining
 from node.services.peering import Peering
 from node.services.peers import Peers
 from node.services.projects import Projects
@@ -53,6 +54,7 @@ class Parts:
     dossiers: Dossiers
     draws: Draws
     experts: Experts
+    joining: Joining
     peering: Peering
     peers: Peers
     projects: Projects

@@ -1,78 +1,217 @@
-"""Peers: whose keys we trust, because a person pinned them on purpose.
+"""Peers: whose keys we trust, because a person pinned them on purpose, and who is paused.
 
-Here: pinning a signed descriptor and filling the keyring at start. Not here: fetching
-descriptors. What is pinned is what an operator was handed, and whose fingerprint was read
-aloud on the telephone; nothing that came over the network replaces it.
+Here: pinning signed descriptors, pausing and resuming, and how both take effect. Not here:
+how a descriptor comes to us (``node.services.joining``) and fetching any. What is pinned is
+what an operator was handed, and whose fingerprint was read aloud on the telephone; nothing
+that came over the network replaces it.
+
+The database is changed in the use case's transaction; ring and pauses follow it once it is
+committed (``take_effect``), so that what is not on disk is never in force.
 """
 
 import sqlite3
+from collections.abc import Awaitable, Callable, Collection, Sequence
+from itertools import pairwise
+from typing import Final, TypeVar
 
+from federation.engine.pauses import Pauses
 from federation.errors import Malformed
 from federation.ids import CenterId
 from federation.trust.keyring import Keyring
 from federation.trust.keys import BadDescriptor, Descriptor
 from federation.wire.words import read_signed_descriptor
-from node.services.errors import Conflicting, Invalid
+from node.services.errors import Conflicting, Invalid, NotFound
 from node.services.house import Desk
 from node.store import peers
 from node.store.peers import PeerRow
 
+MAX_REASON_CHARS: Final = 200  # one sentence, which the peer reads
+
+T = TypeVar("T")
+
 
 class Peers:
-    """Pins peers, on disk and in the ring."""
+    """Pins and pauses peers, on disk and then in force.
 
-    def __init__(self, keyring: Keyring) -> None:
+    Args:
+        keyring: Whose words are verified.
+        pauses: Who is neither called nor heard.
+        observe: Told who is paused, at every change.
+    """
+
+    def __init__(
+        self,
+        keyring: Keyring,
+        pauses: Pauses,
+        observe: Callable[[Collection[CenterId]], None] = lambda _paused: None,
+    ) -> None:
         self._keyring = keyring
+        self._pauses = pauses
+        self._observe = observe
 
     def load(self, connection: sqlite3.Connection) -> int:
-        """Fill the ring with all that is pinned on disk; answers how many. At start."""
+        """Fill ring and pauses with what is on disk; answers how many are pinned."""
         rows = peers.every(connection)
-        for row in rows:
-            self._keyring.pin(read_signed_descriptor(row.signed))
+        self._apply(rows)
         return len(rows)
 
-    def pin(self, desk: Desk, signed_descriptor: bytes) -> Descriptor:
-        """Trust the keys in a descriptor from now on.
+    async def take_effect(
+        self, transact: Callable[[Callable[[Desk], list[PeerRow]]], Awaitable[list[PeerRow]]]
+    ) -> None:
+        """Let ring and pauses follow the database. After every change that was committed."""
+        self._apply(await transact(lambda desk: peers.every(desk.ledger.connection)))
+
+    def pin(self, desk: Desk, chain: Sequence[bytes]) -> Descriptor:
+        """Trust the keys in a chain of descriptors from now on.
 
         A higher sequence of the same center replaces the one that was pinned.
 
         Args:
             desk: The floor.
-            signed_descriptor: As the peer's operator handed it over.
+            chain: Signed descriptors, oldest first, as the peer's operator handed them over.
 
         Returns:
-            What was pinned; its fingerprint is to be compared by telephone.
+            What was pinned, the newest.
 
         Raises:
-            Invalid: It is no descriptor, proves nothing, or is our own.
-            Conflicting: It is older than what is pinned, or differs under the same sequence.
+            Invalid: It is no chain, proves nothing, or is our own.
+            Conflicting: It is older than what is pinned, or differs under the same sequence:
+                two nodes have one identity.
         """
-        try:
-            descriptor = read_signed_descriptor(signed_descriptor)
-        except (Malformed, BadDescriptor) as error:
-            raise Invalid(
-                "这不是有效的中心名片,请向对方重新索取",
-                f"this is not a valid descriptor ({error}); ask the peer for it again",
-            ) from error
-        center = CenterId(descriptor.center_id)
-        if center == desk.identity.center:
-            raise Invalid("这是本中心自己的名片", "this is this center's own descriptor")
-        known = self._keyring.peers.get(center)
-        if known is not None and known != descriptor and descriptor.sequence <= known.sequence:
-            raise Conflicting(
-                f"已登记该中心序号{known.sequence}的名片,不能换成序号{descriptor.sequence}的;"
-                "请向对方索取最新名片,并电话核对指纹",
-                f"sequence {known.sequence} of this center is pinned and is not replaced by "
-                f"sequence {descriptor.sequence}; ask for the newest and compare the fingerprint",
-            )
+        descriptor = read_chain(chain)
+        self.check_fits(desk, descriptor)
         peers.put(
             desk.ledger.connection,
-            PeerRow(center, signed_descriptor, descriptor.sequence, desk.now_ms),
+            PeerRow(descriptor.center_id, chain[-1], descriptor.sequence, desk.now_ms),
         )
-        self._keyring.pin(descriptor)
         return descriptor
+
+    def check_fits(self, desk: Desk, descriptor: Descriptor) -> None:
+        """Hold a descriptor against ourselves and against all that are pinned.
+
+        Raises:
+            Invalid: It is our own.
+            Conflicting: As ``pin``, or its keys or certificate are another peer's.
+        """
+        if descriptor.center_id == desk.identity.center:
+            raise Invalid("这是本中心自己的名片", "this is this center's own descriptor")
+        for row in peers.every(desk.ledger.connection):
+            known = read_signed_descriptor(row.signed)
+            if known.center_id == descriptor.center_id:
+                _check_newer(known, descriptor)
+            elif _shared(known, descriptor):
+                raise Conflicting(
+                    f"该名片的密钥或证书与已登记的{known.name}({known.center_id})相同:"
+                    "两个中心不得共用密钥,请双方核查后重新生成",
+                    f"its keys or certificate are those of {known.center_id}, which is pinned: "
+                    "two centers never share keys; both must find out why and make new ones",
+                )
+
+    def pause(self, desk: Desk, peer: CenterId, reason: str, by: str) -> None:
+        """Neither call nor hear a peer until ``resume``; words of both sides wait.
+
+        Raises:
+            NotFound: It is not pinned.
+            Invalid: The reason is too long, or not one line.
+            Conflicting: It is paused already.
+        """
+        if self._row(desk, peer).paused is not None:
+            raise Conflicting("与该中心的往来已暂停", "that center is paused already")
+        text = reason.strip()
+        if len(text) > MAX_REASON_CHARS or not text.isprintable():
+            raise Invalid(
+                f"暂停原因应为一行,至多{MAX_REASON_CHARS}个字符",
+                f"the reason is one line of at most {MAX_REASON_CHARS} characters",
+            )
+        peers.pause(desk.ledger.connection, peer, reason=text, by=by, at_ms=desk.now_ms)
+
+    def resume(self, desk: Desk, peer: CenterId) -> None:
+        """Call and hear a peer again.
+
+        Raises:
+            NotFound: It is not pinned.
+            Conflicting: It is not paused.
+        """
+        if self._row(desk, peer).paused is None:
+            raise Conflicting("与该中心的往来没有暂停", "that center is not paused")
+        peers.resume(desk.ledger.connection, peer)
 
     def all(self, desk: Desk) -> list[Descriptor]:
         """All pinned peers, by center id."""
         rows = peers.every(desk.ledger.connection)
         return [read_signed_descriptor(row.signed) for row in rows]
+
+    def _row(self, desk: Desk, peer: CenterId) -> PeerRow:
+        row = peers.get(desk.ledger.connection, peer)
+        if row is None:
+            raise NotFound("没有登记该中心的名片", "that center is not pinned")
+        return row
+
+    def _apply(self, rows: Sequence[PeerRow]) -> None:
+        for row in rows:
+            self._keyring.pin(read_signed_descriptor(row.signed))
+        paused = {CenterId(row.center): row.paused for row in rows if row.paused is not None}
+        self._pauses.become(paused)
+        self._observe(paused)
+
+
+def read_chain(chain: Sequence[bytes]) -> Descriptor:
+    """The newest descriptor of a chain, each link checked.
+
+    Raises:
+        Invalid: A link is no descriptor, proves nothing, or does not follow the one before.
+    """
+    try:
+        links = [read_signed_descriptor(signed) for signed in chain]
+    except (Malformed, BadDescriptor) as error:
+        raise _no_chain(str(error)) from error
+    if not links:
+        raise _no_chain("there is none")
+    for before, after in pairwise(links):
+        if after.center_id != before.center_id or after.sequence != before.sequence + 1:
+            raise _no_chain(
+                f"descriptor {after.sequence} of {after.center_id} does not follow "
+                f"{before.sequence} of {before.center_id}"
+            )
+    return links[-1]
+
+
+def _no_chain(why: str) -> Invalid:
+    return Invalid(
+        "这不是有效的中心名片,请向对方重新索取",
+        f"this is not a valid descriptor ({why}); ask the peer for it again",
+    )
+
+
+def _check_newer(known: Descriptor, offered: Descriptor) -> None:
+    if offered == known or offered.sequence > known.sequence:
+        return
+    if offered.sequence == known.sequence:
+        raise Conflicting(
+            f"该中心序号{known.sequence}的名片与已登记的不同:可能有两个节点使用同一身份,"
+            "请电话核实,不予登记",
+            f"this center's descriptor {known.sequence} differs from the one that is pinned: "
+            "two nodes may be using one identity; call them and compare the fingerprint",
+        )
+    raise Conflicting(
+        f"已登记该中心序号{known.sequence}的名片,不能换成序号{offered.sequence}的;"
+        "请向对方索取最新名片,并电话核对指纹",
+        f"sequence {known.sequence} of this center is pinned and is not replaced by "
+        f"sequence {offered.sequence}; ask for the newest and compare the fingerprint",
+    )
+
+
+def _shared(one: Descriptor, other: Descriptor) -> bool:
+    """Whether two centers have a key or a certificate in common."""
+    return bool(_secrets_behind(one) & _secrets_behind(other))
+
+
+def _secrets_behind(descriptor: Descriptor) -> set[bytes]:
+    return {
+        descriptor.root_key,
+        descriptor.message_key,
+        descriptor.log_key,
+        descriptor.witness_key,
+        descriptor.sealing_key,
+        descriptor.tls_certificate,
+    }

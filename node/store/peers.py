@@ -1,21 +1,29 @@
-"""Pinned peers: their signed descriptors, as they were given to us. SQL only."""
+"""Pinned peers: their signed descriptors, as they were given to us, and pauses. SQL only."""
 
 import sqlite3
 from dataclasses import dataclass, field
+from typing import Final
 
 
 @dataclass(frozen=True, slots=True)
 class PeerRow:
-    """One pinned peer; ``signed`` is the descriptor with its root key's signature."""
+    """One pinned peer; ``signed`` is the descriptor with its root key's signature.
+
+    ``paused`` is the operator's reason, or None.
+    """
 
     center: str
     signed: bytes = field(repr=False)
     sequence: int
     pinned_at_ms: int
+    paused: str | None = None
+
+
+_COLUMNS: Final = "center, descriptor, sequence, pinned_at_ms, paused"
 
 
 def put(connection: sqlite3.Connection, peer: PeerRow) -> None:
-    """Pin a peer, or replace its descriptor."""
+    """Pin a peer, or replace its descriptor; a pause stays as it is."""
     connection.execute(
         "INSERT INTO peer (center, descriptor, sequence, pinned_at_ms) VALUES (?, ?, ?, ?)"
         " ON CONFLICT (center) DO UPDATE SET descriptor = excluded.descriptor,"
@@ -27,7 +35,8 @@ def put(connection: sqlite3.Connection, peer: PeerRow) -> None:
 def get(connection: sqlite3.Connection, center: str) -> PeerRow | None:
     """A pinned peer."""
     row = connection.execute(
-        "SELECT center, descriptor, sequence, pinned_at_ms FROM peer WHERE center = ?", (center,)
+        f"SELECT {_COLUMNS} FROM peer WHERE center = ?",  # noqa: S608 - our own columns
+        (center,),
     ).fetchone()
     return None if row is None else PeerRow(*row)
 
@@ -35,6 +44,22 @@ def get(connection: sqlite3.Connection, center: str) -> PeerRow | None:
 def every(connection: sqlite3.Connection) -> list[PeerRow]:
     """All pinned peers, by center id."""
     rows = connection.execute(
-        "SELECT center, descriptor, sequence, pinned_at_ms FROM peer ORDER BY center"
+        f"SELECT {_COLUMNS} FROM peer ORDER BY center"  # noqa: S608 - our own columns
     ).fetchall()
     return [PeerRow(*row) for row in rows]
+
+
+def pause(connection: sqlite3.Connection, center: str, *, reason: str, by: str, at_ms: int) -> None:
+    """Note that a peer is paused."""
+    connection.execute(
+        "UPDATE peer SET paused = ?, paused_by = ?, paused_at_ms = ? WHERE center = ?",
+        (reason, by, at_ms, center),
+    )
+
+
+def resume(connection: sqlite3.Connection, center: str) -> None:
+    """Note that it is paused no more."""
+    connection.execute(
+        "UPDATE peer SET paused = NULL, paused_by = NULL, paused_at_ms = NULL WHERE center = ?",
+        (center,),
+    )

@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from node.api import agency, door, evaluation, expert, operator, staff, supervisor
+from node.api import agency, door, evaluation, expert, operator, peers, staff, supervisor
 from node.cli import main
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = sorted(ROOT.glob("*.md"))
 READMES = (ROOT / "README.md", ROOT / "README.zh-CN.md")
-ROUTERS = (agency, door, evaluation, expert, operator, staff, supervisor)
+ROUTERS = (agency, door, evaluation, expert, operator, peers, staff, supervisor)
 OPENAPI = "/api/openapi.json"
 
 

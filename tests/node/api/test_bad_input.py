@@ -23,11 +23,12 @@ async def partners(folder: Path) -> AsyncIterator[tuple[Node, str]]:
     other = folder / "other"
     other.mkdir()
     async with assembled(other) as second, client(second, await log_in(second)) as http:
-        theirs = (await http.get("/api/descriptor")).json()
+        theirs = (await http.post("/api/invitations", json={})).json()
     async with assembled(folder) as node, client(node, await log_in(node)) as http:
-        pinned = await http.post("/api/peers", json={"descriptor": theirs["descriptor"]})
+        body = {"file": theirs["file"], "fingerprint": theirs["fingerprint"]}
+        pinned = await http.post("/api/peers", json=body)
         assert pinned.status_code == 201
-        yield node, theirs["center"]
+        yield node, pinned.json()["center"]
 
 
 @pytest.mark.parametrize(

@@ -1,14 +1,18 @@
 """Pinning on purpose, and nothing else."""
 
 from dataclasses import replace
+from functools import partial
 
 import pytest
 
+from federation.engine.pauses import Pauses
+from federation.ids import CenterId
 from federation.trust.envelope import sign_alone
 from federation.trust.keyring import Keyring
 from federation.trust.keys import DESCRIPTOR_TYPE, Descriptor, SecretKeys
 from federation.wire.words import DESCRIPTOR, encode_signed_descriptor
-from node.services.errors import Conflicting, Invalid
+from node.services.errors import Conflicting, Invalid, NotFound
+from node.services.house import Desk
 from node.services.peers import Peers
 from tests.support.pair import NOON, Center, SeededRandom, identity, two_centers
 
@@ -18,8 +22,15 @@ def signed(descriptor: Descriptor, secrets: SecretKeys) -> bytes:
     return encode_signed_descriptor(raw, sign_alone(DESCRIPTOR_TYPE, raw, secrets.root_signer))
 
 
-async def pin(center: Center, descriptor: bytes) -> Descriptor:
-    return await center.do(lambda desk: Peers(center.keyring).pin(desk, descriptor))
+def peers_of(center: Center, pauses: Pauses | None = None) -> Peers:
+    return Peers(center.keyring, pauses or Pauses())
+
+
+async def pin(center: Center, *chain: bytes) -> Descriptor:
+    peers = peers_of(center)
+    pinned = await center.do(lambda desk: peers.pin(desk, chain))
+    await peers.take_effect(center.do)
+    return pinned
 
 
 THIRD = identity("third", "620100", SeededRandom("third"), NOON)
@@ -30,9 +41,9 @@ async def test_a_pinned_peer_is_in_the_ring_and_again_after_a_restart() -> None:
         assert await pin(pair.host, THIRD.signed_descriptor) == THIRD.descriptor
         assert THIRD.center in pair.host.keyring.peers
         fresh = Keyring()
-        assert await pair.host.database.read(Peers(fresh).load) == 1
+        assert await pair.host.database.read(Peers(fresh, Pauses()).load) == 1
         assert fresh.peers == {THIRD.center: THIRD.descriptor}
-        assert await pair.host.do(Peers(fresh).all) == [THIRD.descriptor]
+        assert await pair.host.do(Peers(fresh, Pauses()).all) == [THIRD.descriptor]
 
 
 async def test_pinning_twice_is_pinning_once() -> None:
@@ -80,3 +91,63 @@ async def test_a_center_does_not_pin_itself() -> None:
     async with two_centers() as pair:
         with pytest.raises(Invalid, match="own"):
             await pin(pair.host, pair.host.identity.signed_descriptor)
+
+
+async def test_what_is_not_committed_is_not_in_force() -> None:
+    async with two_centers() as pair:
+        peers = peers_of(pair.host)
+
+        def fails(desk: Desk) -> None:
+            peers.pin(desk, [THIRD.signed_descriptor])
+            raise RuntimeError("the disk is full")
+
+        with pytest.raises(RuntimeError):
+            await pair.host.do(fails)
+        await peers.take_effect(pair.host.do)
+        assert THIRD.center not in pair.host.keyring.peers
+
+
+async def test_a_pause_has_its_reason_and_is_there_after_a_restart() -> None:
+    async with two_centers() as pair:
+        pauses, seen = Pauses(), list[set[CenterId]]()
+        peers = Peers(pair.host.keyring, pauses, lambda paused: seen.append(set(paused)))
+        await pin(pair.host, THIRD.signed_descriptor)
+        await pair.host.do(lambda desk: peers.pause(desk, THIRD.center, "机房搬迁", "wang"))
+        assert THIRD.center not in pauses, "nothing is in force before it is committed"
+        await peers.take_effect(pair.host.do)
+        again = Pauses()
+        await pair.host.database.read(Peers(Keyring(), again).load)
+        for each in (pauses, again):
+            assert "机房搬迁" in each.refusal(THIRD.center).detail
+            assert each.refusal(THIRD.center).retryable
+        with pytest.raises(Conflicting, match="paused already"):
+            await pair.host.do(lambda desk: peers.pause(desk, THIRD.center, "", "wang"))
+        # A newer descriptor does not end a pause.
+        newer = replace(THIRD.descriptor, sequence=2)
+        await pin(pair.host, signed(newer, THIRD.secrets))
+        await peers.take_effect(pair.host.do)
+        assert THIRD.center in pauses
+        await pair.host.do(lambda desk: peers.resume(desk, THIRD.center))
+        await peers.take_effect(pair.host.do)
+        assert not pauses
+        assert seen == [{THIRD.center}, {THIRD.center}, set()]
+        with pytest.raises(Conflicting, match="not paused"):
+            await pair.host.do(lambda desk: peers.resume(desk, THIRD.center))
+
+
+async def test_only_a_pinned_peer_is_paused_and_the_reason_is_one_line() -> None:
+    async with two_centers() as pair:
+        peers = peers_of(pair.host)
+        with pytest.raises(NotFound):
+            await pair.host.do(lambda desk: peers.pause(desk, THIRD.center, "", "wang"))
+        await pin(pair.host, THIRD.signed_descriptor)
+        for reason in ("x" * 201, "a\nb"):
+            pause = partial(peers.pause, peer=THIRD.center, reason=reason, by="wang")
+            with pytest.raises(Invalid, match="one line"):
+                await pair.host.do(pause)
+
+
+async def test_a_chain_without_links_is_none() -> None:
+    async with two_centers() as pair:
+        with pytest.raises(Invalid, match="there is none"):
+            await pin(pair.host)
