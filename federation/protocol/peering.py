@@ -11,6 +11,7 @@ what both sides have counted under one agreement on one day.
 """
 
 from dataclasses import dataclass
+from enum import IntEnum
 from types import MappingProxyType
 from typing import Final
 
@@ -33,7 +34,7 @@ UNANSWERED: Final = Phase("UNANSWERED")
 TEST_LASTS_MS: Final = 600_000  # ten minutes: machines answer, nobody is asked
 
 USAGE_LASTS_MS: Final = 86_400_000  # a day: by then the next statement is due
-MAX_USAGE_IDS: Final = 1_000  # 16 KiB; the root covers the rest, and a dispute asks for them
+MAX_USAGE_WORDS: Final = 4_000  # a quarter of a call; no two centers book so much in a day
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,32 +103,53 @@ class AnnouncePool(Word):
     valid_until_ms: int
 
 
-@dataclass(frozen=True, slots=True)
-class Usage:
-    """What one side has counted under an agreement on one day.
+class Stage(IntEnum):
+    """What a word of the host's, accepted by the sub, made of a booking."""
+
+    HELD = 1
+    CONFIRMED = 2
+    COMPLETED = 3
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class UsedWord:
+    """One word that counts: a Hold, a Decide.CONFIRM or a Complete.
 
     Args:
-        bookings_held: Bookings whose Hold was said or heard that day.
+        booking_id: Its booking.
+        stage: What it made of it.
+        word: Its envelope hash.
+    """
+
+    booking_id: bytes
+    stage: Stage
+    word: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """What one side has counted under an agreement on one day, in one direction.
+
+    Args:
+        bookings_held: Bookings held that day.
         bookings_confirmed: Bookings confirmed that day.
-        seats: Seats of the bookings held.
-        sessions: Evaluations convened that day.
-        experts: Experts sealed into lists that day.
-        conversations_root: RFC 6962 root over all conversation ids counted, ascending.
-        conversation_ids: The first ``MAX_USAGE_IDS`` of them.
+        bookings_completed: Bookings completed that day.
+        seats: Seats of those confirmed.
+        experts: Experts asked of the sub by those confirmed.
+        words: What was counted, ascending; the first ``MAX_USAGE_WORDS`` of it.
     """
 
     bookings_held: int
     bookings_confirmed: int
+    bookings_completed: int
     seats: int
-    sessions: int
     experts: int
-    conversations_root: bytes
-    conversation_ids: tuple[bytes, ...]
+    words: tuple[UsedWord, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class StateUsage(Word):
-    """One side states what it has counted. ``day`` is ISO 8601, in Beijing."""
+    """The sub states what it has counted. ``day`` is ISO 8601, in Beijing, by the sub's clock."""
 
     kind = Kind.PEERING
     speaker = FIRST

@@ -25,11 +25,10 @@ AGREEMENT: Final[tuple[Word, ...]] = (
 USAGE: Final = peering.Usage(
     bookings_held=2,
     bookings_confirmed=1,
+    bookings_completed=1,
     seats=6,
-    sessions=1,
     experts=4,
-    conversations_root=DIGEST,
-    conversation_ids=(ID,),
+    words=(peering.UsedWord(ID, peering.Stage.HELD, DIGEST),),
 )
 PEERING: Final[tuple[Word, ...]] = (
     peering.StartTest(DIGEST, (peering.Check("clock_skew", passed=True, measured="12 ms"),)),

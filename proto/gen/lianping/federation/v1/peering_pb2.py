@@ -24,13 +24,15 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n$lianping/federation/v1/peering.proto\x12\x16lianping.federation.v1\"7\n\x05\x43heck\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0e\n\x06passed\x18\x02 \x01(\x08\x12\x10\n\x08measured\x18\x03 \x01(\t\"T\n\tStartTest\x12\x18\n\x10\x61greement_digest\x18\x01 \x01(\x0c\x12-\n\x06\x63hecks\x18\x02 \x03(\x0b\x32\x1d.lianping.federation.v1.Check\"U\n\nReportTest\x12\x18\n\x10\x61greement_digest\x18\x01 \x01(\x0c\x12-\n\x06\x63hecks\x18\x02 \x03(\x0b\x32\x1d.lianping.federation.v1.Check\"\x1e\n\x0c\x43oncludeTest\x12\x0e\n\x06passed\x18\x01 \x01(\x08\"8\n\x07Stratum\x12\x11\n\tspecialty\x18\x01 \x01(\t\x12\x0c\n\x04size\x18\x02 \x01(\r\x12\x0c\n\x04root\x18\x03 \x01(\x0c\"\xaf\x01\n\x0c\x41nnouncePool\x12\x0c\n\x04pool\x18\x01 \x01(\t\x12\r\n\x05\x65poch\x18\x02 \x01(\t\x12/\n\x06strata\x18\x03 \x03(\x0b\x32\x1f.lianping.federation.v1.Stratum\x12\x0c\n\x04root\x18\x04 \x01(\x0c\x12\x14\n\x0c\x61udit_digest\x18\x05 \x01(\x0c\x12\x15\n\rvalid_from_ms\x18\x06 \x01(\x03\x12\x16\n\x0evalid_until_ms\x18\x07 \x01(\x03\"\xa2\x01\n\x05Usage\x12\x15\n\rbookings_held\x18\x01 \x01(\r\x12\x1a\n\x12\x62ookings_confirmed\x18\x02 \x01(\r\x12\r\n\x05seats\x18\x03 \x01(\r\x12\x10\n\x08sessions\x18\x04 \x01(\r\x12\x0f\n\x07\x65xperts\x18\x05 \x01(\r\x12\x1a\n\x12\x63onversations_root\x18\x06 \x01(\x0c\x12\x18\n\x10\x63onversation_ids\x18\x07 \x03(\x0c\"a\n\nStateUsage\x12\x18\n\x10\x61greement_digest\x18\x01 \x01(\x0c\x12\x0b\n\x03\x64\x61y\x18\x02 \x01(\t\x12,\n\x05usage\x18\x03 \x01(\x0b\x32\x1d.lianping.federation.v1.Usage\":\n\nAgreeUsage\x12,\n\x05usage\x18\x01 \x01(\x0b\x32\x1d.lianping.federation.v1.Usage\"L\n\x0c\x44isputeUsage\x12,\n\x05usage\x18\x01 \x01(\x0b\x32\x1d.lianping.federation.v1.Usage\x12\x0e\n\x06reason\x18\x02 \x01(\tb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n$lianping/federation/v1/peering.proto\x12\x16lianping.federation.v1\"7\n\x05\x43heck\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0e\n\x06passed\x18\x02 \x01(\x08\x12\x10\n\x08measured\x18\x03 \x01(\t\"T\n\tStartTest\x12\x18\n\x10\x61greement_digest\x18\x01 \x01(\x0c\x12-\n\x06\x63hecks\x18\x02 \x03(\x0b\x32\x1d.lianping.federation.v1.Check\"U\n\nReportTest\x12\x18\n\x10\x61greement_digest\x18\x01 \x01(\x0c\x12-\n\x06\x63hecks\x18\x02 \x03(\x0b\x32\x1d.lianping.federation.v1.Check\"\x1e\n\x0c\x43oncludeTest\x12\x0e\n\x06passed\x18\x01 \x01(\x08\"8\n\x07Stratum\x12\x11\n\tspecialty\x18\x01 \x01(\t\x12\x0c\n\x04size\x18\x02 \x01(\r\x12\x0c\n\x04root\x18\x03 \x01(\x0c\"\xaf\x01\n\x0c\x41nnouncePool\x12\x0c\n\x04pool\x18\x01 \x01(\t\x12\r\n\x05\x65poch\x18\x02 \x01(\t\x12/\n\x06strata\x18\x03 \x03(\x0b\x32\x1f.lianping.federation.v1.Stratum\x12\x0c\n\x04root\x18\x04 \x01(\x0c\x12\x14\n\x0c\x61udit_digest\x18\x05 \x01(\x0c\x12\x15\n\rvalid_from_ms\x18\x06 \x01(\x03\x12\x16\n\x0evalid_until_ms\x18\x07 \x01(\x03\"Z\n\x08UsedWord\x12\x12\n\nbooking_id\x18\x01 \x01(\x0c\x12,\n\x05stage\x18\x02 \x01(\x0e\x32\x1d.lianping.federation.v1.Stage\x12\x0c\n\x04word\x18\x03 \x01(\x0c\"\xa7\x01\n\x05Usage\x12\x15\n\rbookings_held\x18\x01 \x01(\r\x12\x1a\n\x12\x62ookings_confirmed\x18\x02 \x01(\r\x12\x1a\n\x12\x62ookings_completed\x18\x03 \x01(\r\x12\r\n\x05seats\x18\x04 \x01(\r\x12\x0f\n\x07\x65xperts\x18\x05 \x01(\r\x12/\n\x05words\x18\x06 \x03(\x0b\x32 .lianping.federation.v1.UsedWord\"a\n\nStateUsage\x12\x18\n\x10\x61greement_digest\x18\x01 \x01(\x0c\x12\x0b\n\x03\x64\x61y\x18\x02 \x01(\t\x12,\n\x05usage\x18\x03 \x01(\x0b\x32\x1d.lianping.federation.v1.Usage\":\n\nAgreeUsage\x12,\n\x05usage\x18\x01 \x01(\x0b\x32\x1d.lianping.federation.v1.Usage\"L\n\x0c\x44isputeUsage\x12,\n\x05usage\x18\x01 \x01(\x0b\x32\x1d.lianping.federation.v1.Usage\x12\x0e\n\x06reason\x18\x02 \x01(\t*X\n\x05Stage\x12\x15\n\x11STAGE_UNSPECIFIED\x10\x00\x12\x0e\n\nSTAGE_HELD\x10\x01\x12\x13\n\x0fSTAGE_CONFIRMED\x10\x02\x12\x13\n\x0fSTAGE_COMPLETED\x10\x03\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'lianping.federation.v1.peering_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
+  _globals['_STAGE']._serialized_start=1061
+  _globals['_STAGE']._serialized_end=1149
   _globals['_CHECK']._serialized_start=64
   _globals['_CHECK']._serialized_end=119
   _globals['_STARTTEST']._serialized_start=121
@@ -43,12 +45,14 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_STRATUM']._serialized_end=382
   _globals['_ANNOUNCEPOOL']._serialized_start=385
   _globals['_ANNOUNCEPOOL']._serialized_end=560
-  _globals['_USAGE']._serialized_start=563
-  _globals['_USAGE']._serialized_end=725
-  _globals['_STATEUSAGE']._serialized_start=727
-  _globals['_STATEUSAGE']._serialized_end=824
-  _globals['_AGREEUSAGE']._serialized_start=826
-  _globals['_AGREEUSAGE']._serialized_end=884
-  _globals['_DISPUTEUSAGE']._serialized_start=886
-  _globals['_DISPUTEUSAGE']._serialized_end=962
+  _globals['_USEDWORD']._serialized_start=562
+  _globals['_USEDWORD']._serialized_end=652
+  _globals['_USAGE']._serialized_start=655
+  _globals['_USAGE']._serialized_end=822
+  _globals['_STATEUSAGE']._serialized_start=824
+  _globals['_STATEUSAGE']._serialized_end=921
+  _globals['_AGREEUSAGE']._serialized_start=923
+  _globals['_AGREEUSAGE']._serialized_end=981
+  _globals['_DISPUTEUSAGE']._serialized_start=983
+  _globals['_DISPUTEUSAGE']._serialized_end=1059
 # @@protoc_insertion_point(module_scope)

@@ -7,6 +7,7 @@ from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from google.protobuf.internal import containers as _containers
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 import builtins as _builtins
 import sys
 import typing as _typing
@@ -17,6 +18,34 @@ else:
     from typing_extensions import TypeAlias as _TypeAlias, Never as _Never
 
 DESCRIPTOR: _descriptor.FileDescriptor
+
+class _Stage:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _StageEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Stage.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    STAGE_UNSPECIFIED: _Stage.ValueType  # 0
+    """An error on receipt."""
+    STAGE_HELD: _Stage.ValueType  # 1
+    """A Hold: the seats are reserved."""
+    STAGE_CONFIRMED: _Stage.ValueType  # 2
+    """A Decide that confirms."""
+    STAGE_COMPLETED: _Stage.ValueType  # 3
+    """A Complete."""
+
+class Stage(_Stage, metaclass=_StageEnumTypeWrapper):
+    """What a word of the host's, accepted by the sub, made of a booking."""
+
+STAGE_UNSPECIFIED: Stage.ValueType  # 0
+"""An error on receipt."""
+STAGE_HELD: Stage.ValueType  # 1
+"""A Hold: the seats are reserved."""
+STAGE_CONFIRMED: Stage.ValueType  # 2
+"""A Decide that confirms."""
+STAGE_COMPLETED: Stage.ValueType  # 3
+"""A Complete."""
+Global___Stage: _TypeAlias = Stage  # noqa: Y015
 
 @_typing.final
 class Check(_message.Message):
@@ -208,48 +237,77 @@ class AnnouncePool(_message.Message):
 Global___AnnouncePool: _TypeAlias = AnnouncePool  # noqa: Y015
 
 @_typing.final
+class UsedWord(_message.Message):
+    """One word that counts."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    BOOKING_ID_FIELD_NUMBER: _builtins.int
+    STAGE_FIELD_NUMBER: _builtins.int
+    WORD_FIELD_NUMBER: _builtins.int
+    booking_id: _builtins.bytes
+    """Required. Its booking, 16 bytes."""
+    stage: Global___Stage.ValueType
+    """Required. What it made of it."""
+    word: _builtins.bytes
+    """Required. Its envelope hash, 32 bytes."""
+    def __init__(
+        self,
+        *,
+        booking_id: _builtins.bytes = ...,
+        stage: Global___Stage.ValueType = ...,
+        word: _builtins.bytes = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["booking_id", b"booking_id", "stage", b"stage", "word", b"word"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___UsedWord: _TypeAlias = UsedWord  # noqa: Y015
+
+@_typing.final
 class Usage(_message.Message):
-    """What one side has counted under an agreement on one day."""
+    """What one side has counted under an agreement on one day, in one direction.
+
+    A word counts on the day of the sub's receipt for it: both sides hold that receipt, so both read the same moment off the same bytes.
+    """
 
     DESCRIPTOR: _descriptor.Descriptor
 
     BOOKINGS_HELD_FIELD_NUMBER: _builtins.int
     BOOKINGS_CONFIRMED_FIELD_NUMBER: _builtins.int
+    BOOKINGS_COMPLETED_FIELD_NUMBER: _builtins.int
     SEATS_FIELD_NUMBER: _builtins.int
-    SESSIONS_FIELD_NUMBER: _builtins.int
     EXPERTS_FIELD_NUMBER: _builtins.int
-    CONVERSATIONS_ROOT_FIELD_NUMBER: _builtins.int
-    CONVERSATION_IDS_FIELD_NUMBER: _builtins.int
+    WORDS_FIELD_NUMBER: _builtins.int
     bookings_held: _builtins.int
-    """Bookings whose Hold was said or heard that day."""
+    """Bookings held that day."""
     bookings_confirmed: _builtins.int
     """Bookings confirmed that day."""
+    bookings_completed: _builtins.int
+    """Bookings completed that day."""
     seats: _builtins.int
-    """Seats of the bookings held."""
-    sessions: _builtins.int
-    """Evaluations convened that day."""
+    """Seats of those confirmed."""
     experts: _builtins.int
-    """Experts sealed into lists that day."""
-    conversations_root: _builtins.bytes
-    """Required. RFC 6962 root over all conversation ids counted, in ascending order, 32 bytes."""
+    """Experts asked of the sub by those confirmed."""
     @_builtins.property
-    def conversation_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.bytes]:
-        """The first 1000 of them in ascending order, 16 bytes each."""
+    def words(self) -> _containers.RepeatedCompositeFieldContainer[Global___UsedWord]:
+        """What was counted, ascending by booking, stage, word; the first 4000 of it."""
 
     def __init__(
         self,
         *,
         bookings_held: _builtins.int = ...,
         bookings_confirmed: _builtins.int = ...,
+        bookings_completed: _builtins.int = ...,
         seats: _builtins.int = ...,
-        sessions: _builtins.int = ...,
         experts: _builtins.int = ...,
-        conversations_root: _builtins.bytes = ...,
-        conversation_ids: _abc.Iterable[_builtins.bytes] | None = ...,
+        words: _abc.Iterable[Global___UsedWord] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["bookings_confirmed", b"bookings_confirmed", "bookings_held", b"bookings_held", "conversation_ids", b"conversation_ids", "conversations_root", b"conversations_root", "experts", b"experts", "seats", b"seats", "sessions", b"sessions"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["bookings_completed", b"bookings_completed", "bookings_confirmed", b"bookings_confirmed", "bookings_held", b"bookings_held", "experts", b"experts", "seats", b"seats", "words", b"words"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -257,7 +315,7 @@ Global___Usage: _TypeAlias = Usage  # noqa: Y015
 
 @_typing.final
 class StateUsage(_message.Message):
-    """First: states what it has counted under an agreement on one day."""
+    """First: states, as the sub, what it has counted under an agreement on one day, once the day is over by its clock."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -289,14 +347,14 @@ Global___StateUsage: _TypeAlias = StateUsage  # noqa: Y015
 
 @_typing.final
 class AgreeUsage(_message.Message):
-    """Second: has counted the same."""
+    """Second: has counted, as the host, the same."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
     USAGE_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def usage(self) -> Global___Usage:
-        """Required. What the second side has counted: equal to the statement."""
+        """Required. What the host has counted: equal to the statement."""
 
     def __init__(
         self,
@@ -313,7 +371,7 @@ Global___AgreeUsage: _TypeAlias = AgreeUsage  # noqa: Y015
 
 @_typing.final
 class DisputeUsage(_message.Message):
-    """Second: has counted otherwise. Both signed counts, with their conversations, are the evidence."""
+    """Second: has counted, as the host, otherwise. Both signed counts, with their words and receipts, are the evidence."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -323,7 +381,7 @@ class DisputeUsage(_message.Message):
     """In what the two counts differ, for people."""
     @_builtins.property
     def usage(self) -> Global___Usage:
-        """Required. What the second side has counted."""
+        """Required. What the host has counted."""
 
     def __init__(
         self,
