@@ -78,6 +78,14 @@ def _dialled(text: str) -> str:
     return text
 
 
+def _name(text: str) -> str:
+    if not text.isprintable() or text != text.strip():
+        raise ValueError(
+            "应为可见字符,首尾无空格 · must have visible characters and no blanks around"
+        )
+    return text
+
+
 def _region(text: str) -> str:
     return _said(codes.region_code, text)
 
@@ -125,7 +133,7 @@ class Section(BaseModel):
 class Center(Section):
     """Who we are. It stands in our descriptor and in agreements."""
 
-    name: Annotated[str, Field(min_length=1, max_length=MAX_NAME_CHARS)]
+    name: Annotated[str, Field(min_length=1, max_length=MAX_NAME_CHARS), AfterValidator(_name)]
     region_code: Annotated[str, AfterValidator(_region)]
     phone: Annotated[str, Field(pattern=r"^[0-9+()\- ]{0,32}$")] = ""
     duty_phones: tuple[Annotated[str, Field(pattern=r"^1[0-9]{10}$")], ...] = ()

@@ -17,7 +17,7 @@ def make_folder(folder: Path) -> None:
     folder.chmod(FOLDER_MODE)
 
 
-def write_new(path: Path, content: bytes) -> None:
+def write_new(path: Path, content: bytes, mode: int = FILE_MODE) -> None:
     """Write a file that is there whole or not at all, also after a power cut.
 
     A draft that was left by a kill is replaced: nothing ever read it.
@@ -28,7 +28,7 @@ def write_new(path: Path, content: bytes) -> None:
     """
     draft = path.with_name(f".{path.name}.new")
     draft.unlink(missing_ok=True)
-    with open(draft, "xb", opener=lambda name, flags: os.open(name, flags, FILE_MODE)) as file:
+    with open(draft, "xb", opener=lambda name, flags: os.open(name, flags, mode)) as file:
         file.write(content)
         file.flush()
         os.fsync(file.fileno())

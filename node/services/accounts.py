@@ -32,6 +32,8 @@ from node.store.accounts import Account, Login
 from node.store.cipher import ColumnCipher
 from node.store.ledger import SqlLedger
 
+FIRST_OPERATOR: Final = "operator"
+"""The name of the account that ``lianping init`` makes."""
 TOKEN_BYTES: Final = 32  # nobody guesses 256 bits, so a plain hash of it is enough at rest
 ACCOUNT_TOKEN_MS: Final = 12 * 3_600_000  # a working day
 MEMBER_TOKEN_MS: Final = 12 * 3_600_000  # one session; a long one checks in again
@@ -156,15 +158,29 @@ class Accounts:
             Invalid: The name, or a password that is too short or long.
             Conflicting: The name is taken.
         """
+        account = await self.new(name, role, display_name, password, totp_secret)
+
+        def store(desk: Desk) -> bool:
+            return accounts.add(desk.ledger.connection, account, desk.now_ms)
+
+        if not await transact(store):
+            raise Conflicting(
+                f"账号“{name}”已存在,请换一个名字", f"there is an account {name!r} already"
+            )
+
+    async def new(
+        self,
+        name: str,
+        role: Role,
+        display_name: str,
+        password: str,
+        totp_secret: str | None = None,
+    ) -> Account:
+        """An account as it is to be stored. Raises Invalid."""
         if not 1 <= len(name) <= MAX_NAME_CHARS or not name.isprintable() or name != name.strip():
             raise Invalid(
                 f"账号名应为1至{MAX_NAME_CHARS}个可见字符,首尾无空格",
                 f"an account's name has 1 to {MAX_NAME_CHARS} visible characters, no blanks around",
-            )
-        if name == LOCAL_SUBJECT:
-            raise Invalid(
-                f"账号名“{name}”保留给本机操作,请换一个名字",
-                f"the name {name!r} is kept for whoever works on the node's own machine",
             )
         if role is Role.EXPERT:
             raise Invalid(
@@ -174,15 +190,7 @@ class Accounts:
         async with self._room:
             hashed = await asyncio.to_thread(self._hasher.hash, password)
         sealed = None if totp_secret is None else self._seal(name, totp_secret)
-        account = Account(name, role.value, display_name, hashed, sealed)
-
-        def store(desk: Desk) -> bool:
-            return accounts.add(desk.ledger.connection, account, desk.now_ms)
-
-        if not await transact(store):
-            raise Conflicting(
-                f"账号“{name}”已存在,请换一个名字", f"there is an account {name!r} already"
-            )
+        return Account(name, role.value, display_name, hashed, sealed)
 
     async def log_in(
         self, negotiator: Negotiator[SqlLedger], name: str, password: str, code: str = ""

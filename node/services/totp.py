@@ -32,6 +32,15 @@ def address(secret: str, account: str, center: str) -> str:
     return pyotp.TOTP(secret).provisioning_uri(name=account, issuer_name=center)
 
 
+def secret_of(address: str) -> str | None:
+    """The secret of an address that ``address`` made; None if it is no such address."""
+    try:
+        parsed = pyotp.parse_uri(address)
+    except ValueError:
+        return None
+    return parsed.secret if isinstance(parsed, pyotp.TOTP) else None
+
+
 def code_at(secret: str, now_ms: int) -> str:
     """The code that an authenticator shows."""
     return pyotp.HOTP(secret, digits=DIGITS).at(now_ms // STEP_MS)

@@ -1,0 +1,223 @@
+"""What ``lianping init`` does once it knows everything: one step after the other, each once.
+
+Every step looks first whether it was done before, writes its files whole, and leaves something
+that the next run recognises; so a run that was killed anywhere is completed by running it
+again. The order is such that nothing is told that is not kept: the operator's one-time codes
+are written down before the account exists.
+
+Not here: asking (``node.commands.init``).
+"""
+
+import sqlite3
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from node import logs
+from node.clock import SystemClock, SystemRandom
+from node.commands.link import CannotDo
+from node.config import Config
+from node.keystore import center, chain, files, keys, root_file
+from node.keystore.root_file import FLOOR, Cost, RootKeys
+from node.local_socket import is_served, path_in
+from node.services import totp
+from node.services.accounts import FIRST_OPERATOR, Accounts, Role
+from node.store import accounts, migrations
+from node.store.cipher import NONCE_BYTES, ColumnCipher
+from node.store.database import Database
+from node.wiring import DATABASE_FILE, KEYS_FOLDER, half_a_folder
+
+CONFIG_MODE: Final = 0o640
+LOG: Final = logs.logger("node.commands.founding")
+
+
+@dataclass(slots=True)
+class Report:
+    """What was found, and what was made, in words for people; filled in as it happens."""
+
+    made: list[str] = field(default_factory=list)
+    found: list[str] = field(default_factory=list)
+
+
+def check_places(config: Config, root_key: Path) -> None:
+    """The storage folder can be written to, and the root key would not lie in it.
+
+    Raises:
+        CannotDo: Says which, and why.
+    """
+    storage = config.storage.folder.resolve()
+    if root_key.resolve().is_relative_to(storage):
+        raise CannotDo(
+            f"根密钥不能放在数据目录 {storage} 里,否则每份备份都带着它:请用 --root-key 另选位置",
+            f"the root key must not lie in the storage folder {storage}, or every backup would "
+            "carry it: choose another place with --root-key",
+        )
+    for folder in (storage, root_key.resolve().parent):
+        _check_writable(folder)
+
+
+def _check_writable(folder: Path) -> None:
+    probe = folder / ".lianping-init"
+    try:
+        folder.mkdir(parents=True, mode=files.FOLDER_MODE, exist_ok=True)
+        probe.unlink(missing_ok=True)
+        probe.touch(exist_ok=False)
+        probe.unlink()
+    except OSError as error:
+        raise CannotDo(
+            f"文件夹 {folder} 无法写入:{error.strerror}",
+            f"the folder {folder} cannot be written to: {error.strerror}",
+        ) from error
+
+
+def write_config(path: Path, text: str, report: Report) -> None:
+    """Write the configuration file, which does not exist yet. Raises CannotDo."""
+    _check_writable(path.resolve().parent)
+    files.write_new(path, text.encode(), CONFIG_MODE)
+    report.made.append(f"配置 · configuration: {path}")
+
+
+def needs_root(config: Config) -> bool:
+    """Whether the root key has something to sign.
+
+    Raises:
+        HalfAFolder: There is a database whose keys are missing.
+        BadKeys: What is published is damaged.
+    """
+    folder = config.storage.folder / KEYS_FOLDER
+    if not chain.exists(folder):
+        if (config.storage.folder / DATABASE_FILE).exists():
+            raise half_a_folder(config.storage.folder)
+        return True
+    current = chain.current(folder, chain.read(folder))
+    return chain.published(current) != chain.named(config)
+
+
+def make_root(
+    path: Path, config: Config, passphrase: str, report: Report, cost: Cost = FLOOR
+) -> RootKeys:
+    """Make the root key's file. See ``root_file.make`` for the errors."""
+    made = root_file.make(path, config.trust.suites, passphrase, SystemRandom().bytes, cost)
+    report.made.append(f"根密钥 · root key: {path}")
+    return made
+
+
+def make_keys(config: Config, root: RootKeys, root_path: Path, report: Report) -> None:
+    """Make what is missing of the keys, and publish. See ``center.complete`` for the errors."""
+    folder = config.storage.folder / KEYS_FOLDER
+    done = center.complete(folder, config, root, SystemRandom().bytes, SystemClock().now_ms())
+    if done.made:
+        report.made.append(f"密钥 · keys: {', '.join(done.made)}")
+    used = _used(root_path)
+    if not used.exists():
+        files.write_new(used, chain.read(folder)[0])
+
+
+def check_first_use(config: Config, root_path: Path) -> None:
+    """A root key begins one chain of descriptors only: partners take a second for an impostor's.
+
+    Raises:
+        CannotDo: It has begun one, and that is not here.
+    """
+    folder = config.storage.folder / KEYS_FOLDER
+    if not chain.exists(folder) and _used(root_path).exists():
+        raise CannotDo(
+            f"根密钥 {root_path} 已签发过名片,而 {folder} 里没有:请恢复数据目录的备份;"
+            "若要另立新中心,请用 --root-key 另选新文件",
+            f"the root key {root_path} has published a descriptor already, which {folder} does not "
+            "hold: restore a backup of the storage folder; for a new center choose a new file "
+            "with --root-key",
+        )
+
+
+def _used(root_path: Path) -> Path:
+    """The copy of the first descriptor beside the root key that signed it."""
+    return root_path.with_name(f"{root_path.name}.published")
+
+
+def is_running(config: Config) -> bool:
+    """Whether a node serves the storage folder now."""
+    return is_served(path_in(config.storage.folder))
+
+
+async def has_operator(config: Config) -> bool:
+    """Whether an operator can log in; makes and migrates the database.
+
+    Raises:
+        StoreUnavailable, ForeignFile, MigrationError: The database cannot be used.
+    """
+    database = await _open(config)
+    try:
+        every = await database.read(accounts.every)
+    finally:
+        await database.close()
+    return any(each.role == Role.OPERATOR for each in every)
+
+
+async def make_operator(config: Config, password: str, secret: str, report: Report) -> None:
+    """Make the first operator's account, with one-time codes.
+
+    Raises:
+        Invalid: The password.
+        Others: See ``has_operator`` and ``keys.load``.
+    """
+    random = SystemRandom()
+    own = keys.load(config.storage.folder / KEYS_FOLDER)
+    service = Accounts(
+        random=random.bytes,
+        cipher=ColumnCipher(own.data, lambda: random.bytes(NONCE_BYTES)),
+        center=config.center.name,
+    )
+    account = await service.new(
+        FIRST_OPERATOR, Role.OPERATOR, FIRST_OPERATOR, password, totp_secret=secret
+    )
+
+    def store(connection: sqlite3.Connection) -> bool:
+        return accounts.add(connection, account, SystemClock().now_ms())
+
+    database = await _open(config)
+    try:
+        if await database.transact(store):
+            report.made.append(f"运维账号 · operator's account: {FIRST_OPERATOR}")
+    finally:
+        await database.close()
+
+
+def totp_secret(path: Path | None, center_name: str) -> tuple[str, str]:
+    """The secret of the operator's codes and its address; kept in ``path`` before it is used.
+
+    A file that an earlier, interrupted run left is taken, so that what was written down counts.
+
+    Raises:
+        CannotDo: The file holds something else.
+        OSError: It cannot be written.
+    """
+    if path is None or not path.exists():
+        secret = totp.new_secret(SystemRandom().bytes)
+        address = totp.address(secret, FIRST_OPERATOR, center_name)
+        if path is not None:
+            _check_writable(path.resolve().parent)
+            files.write_new(path, f"{address}\n".encode())
+        return secret, address
+    address = path.read_text(encoding="utf-8").strip()
+    secret = totp.secret_of(address) or ""
+    if not secret:
+        raise CannotDo(
+            f"{path} 已存在而不是动态口令文件,请移走或用 --totp-file 另选",
+            f"{path} exists and holds no one-time codes: move it away, or choose another with "
+            "--totp-file",
+        )
+    return secret, address
+
+
+async def _open(config: Config) -> Database:
+    database = await Database.open(config.storage.folder / DATABASE_FILE)
+    try:
+        now_ms = SystemClock().now_ms()
+        await database.alone(
+            lambda connection: migrations.migrate(connection, migrations.load(), now_ms)
+        )
+    except BaseException:
+        await database.close()
+        raise
+    return database
