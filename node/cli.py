@@ -14,6 +14,7 @@ from typing_extensions import override
 
 from node import logs, serving, wiring
 from node.commands import config as config_commands
+from node.commands import peer as peer_commands
 from node.commands.options import COMMAND_SETTINGS, config_option, examples
 from node.config import BadConfig, Config, load, password_from_environment, split_address
 from node.keystore.errors import BadKeys
@@ -109,6 +110,7 @@ async def _init(config: Config, password: str | None) -> bool:
 
 main.add_command(config_commands.group)
 main.add_command(config_commands.check, "check-config")
+main.add_command(peer_commands.peer)
 main.add_command(verify)
 
 

@@ -103,12 +103,15 @@ class Metrics:
         )
         self.draws = Gauge("lianping_draws", "Draws by phase.", ["state"], registry=registry)
         self.log_size = Gauge(
-            "lianping_log_size", "Entries of the evidence log.", registry=registry
+            "lianping_log_size",
+            "Entries of the evidence log of a suite.",
+            ["suite"],
+            registry=registry,
         )
         self.log_cosigned = Gauge(
             "lianping_log_cosigned_size",
             "How much of our log the peer has cosigned.",
-            ["peer"],
+            ["peer", "suite"],
             registry=registry,
         )
         self.sightings = Counter(
@@ -220,8 +223,10 @@ class Metrics:
             depth, oldest_ms = figures.outbox.get(center, (0, now_ms))
             self.outbox_depth.labels(center).set(depth)
             self.outbox_age.labels(center).set(max(0, now_ms - oldest_ms) / 1000)
-            self.log_cosigned.labels(center).set(figures.cosigned.get(center, 0))
-        self.log_size.set(figures.log_size)
+        for (peer, suite_id), size in figures.cosigned.items():
+            self.log_cosigned.labels(peer, suite_id).set(size)
+        for suite_id, size in figures.log_size.items():
+            self.log_size.labels(suite_id).set(size)
         _replace(self.bookings, figures.bookings)
         _replace(self.draws, figures.draws)
         return generate_latest(self.registry)

@@ -135,7 +135,11 @@ class Server:
             await asyncio.wait(self._running, timeout=limits.STOP_GRACE_SECONDS)
 
     def _pinned(self) -> list[bytes]:
-        return [peer.tls_certificate for peer in list(self._keyring.peers.values())]
+        return [
+            certificate
+            for peer in list(self._keyring.peers.values())
+            for certificate in peer.tls_certificates
+        ]
 
     def _federation(self) -> grpc.GenericRpcHandler:
         unary = {
@@ -243,7 +247,7 @@ class Server:
 
     def _peer_with(self, certificate: bytes) -> CenterId | None:
         for peer, descriptor in self._keyring.peers.items():
-            if descriptor.tls_certificate == certificate:
+            if certificate in descriptor.tls_certificates:
                 return peer
         return None
 

@@ -7,19 +7,13 @@ import pytest
 
 from federation.engine.pauses import Pauses
 from federation.ids import CenterId
-from federation.trust.envelope import sign_alone
 from federation.trust.keyring import Keyring
-from federation.trust.keys import DESCRIPTOR_TYPE, Descriptor, SecretKeys
-from federation.wire.words import DESCRIPTOR, encode_signed_descriptor
+from federation.trust.keys import Descriptor
 from node.services.errors import Conflicting, Invalid, NotFound
 from node.services.house import Desk
 from node.services.peers import Peers
-from tests.support.pair import NOON, Center, SeededRandom, identity, two_centers
-
-
-def signed(descriptor: Descriptor, secrets: SecretKeys) -> bytes:
-    raw = DESCRIPTOR.encode(descriptor)
-    return encode_signed_descriptor(raw, sign_alone(DESCRIPTOR_TYPE, raw, secrets.root_signer))
+from tests.support.identities import follow, signed, stranger
+from tests.support.pair import NOON, Center, SeededRandom, two_centers
 
 
 def peers_of(center: Center, pauses: Pauses | None = None) -> Peers:
@@ -33,12 +27,12 @@ async def pin(center: Center, *chain: bytes) -> Descriptor:
     return pinned
 
 
-THIRD = identity("third", "620100", SeededRandom("third"), NOON)
+THIRD = stranger(SeededRandom("third").bytes, "third", NOON)
 
 
 async def test_a_pinned_peer_is_in_the_ring_and_again_after_a_restart() -> None:
     async with two_centers() as pair:
-        assert await pin(pair.host, THIRD.signed_descriptor) == THIRD.descriptor
+        assert await pin(pair.host, THIRD.signed) == THIRD.descriptor
         assert THIRD.center in pair.host.keyring.peers
         fresh = Keyring()
         assert await pair.host.database.read(Peers(fresh, Pauses()).load) == 1
@@ -48,37 +42,37 @@ async def test_a_pinned_peer_is_in_the_ring_and_again_after_a_restart() -> None:
 
 async def test_pinning_twice_is_pinning_once() -> None:
     async with two_centers() as pair:
-        await pin(pair.host, THIRD.signed_descriptor)
-        await pin(pair.host, THIRD.signed_descriptor)
+        await pin(pair.host, THIRD.signed)
+        await pin(pair.host, THIRD.signed)
         assert await pair.host.sql("SELECT count(*) FROM peer") == [(1,)]
 
 
 async def test_a_higher_sequence_replaces_a_lower_one() -> None:
-    newer = replace(THIRD.descriptor, sequence=2, address="moved.example.cn:8443")
+    newer = follow(THIRD.descriptor, address="moved.example.cn:8443")
     async with two_centers() as pair:
-        await pin(pair.host, THIRD.signed_descriptor)
+        await pin(pair.host, THIRD.signed)
         await pin(pair.host, signed(newer, THIRD.secrets))
         assert pair.host.keyring.peers[THIRD.center].address == "moved.example.cn:8443"
         with pytest.raises(Conflicting, match="sequence 2"):
-            await pin(pair.host, THIRD.signed_descriptor)
+            await pin(pair.host, THIRD.signed)
         assert await pair.host.sql("SELECT sequence FROM peer") == [(2,)]
 
 
 async def test_two_descriptors_of_one_sequence_are_not_both_taken() -> None:
     other = replace(THIRD.descriptor, address="elsewhere.example.cn:8443")
     async with two_centers() as pair:
-        await pin(pair.host, THIRD.signed_descriptor)
+        await pin(pair.host, THIRD.signed)
         with pytest.raises(Conflicting, match="fingerprint"):
             await pin(pair.host, signed(other, THIRD.secrets))
         assert pair.host.keyring.peers[THIRD.center] == THIRD.descriptor
 
 
 async def test_what_the_root_key_did_not_sign_is_not_pinned() -> None:
-    someone = identity("fourth", "620100", SeededRandom("fourth"), NOON)
+    someone = stranger(SeededRandom("fourth").bytes, "fourth", NOON)
     async with two_centers() as pair:
         for forged in (
             signed(THIRD.descriptor, someone.secrets),
-            THIRD.signed_descriptor[:-1],
+            THIRD.signed[:-1],
             b"",
             b"not a descriptor",
         ):

@@ -1,0 +1,321 @@
+"""``lianping peer``: join another center by two files and one phone call; look, pause, retry.
+
+Everything goes through the running node (``link``); here is only what is asked, shown and
+written to files.
+"""
+
+import json
+from pathlib import Path
+from typing import Any, Final
+
+import click
+
+from node.commands.link import CannotDo, Link, configured, open_link
+from node.commands.options import COMMAND_SETTINGS, config_option, examples, json_option
+
+NOT_SO: Final = 1
+FILE_MODE: Final = 0o600  # an invitation's secret is for one center
+MAX_FILE_BYTES: Final = 2 * 1024 * 1024  # the node itself takes far less; read no film into memory
+
+
+@click.group(context_settings=COMMAND_SETTINGS)
+def peer() -> None:
+    """伙伴中心:邀请、登记、查看、暂停。· Partners: invite, accept, look, pause."""
+
+
+@peer.command(
+    epilog=examples(
+        "lianping peer invite --to 长乐区公共资源交易服务中心 --out changle.invitation",
+        "lianping peer invite --days 3 --out changle.invitation --json",
+    )
+)
+@config_option
+@json_option
+@click.option("--to", default="", metavar="NAME", help="对方中心名称 · the other center's name")
+@click.option("--days", default=7, show_default=True, help="有效天数 · how many days it is open")
+@click.option(
+    "--out",
+    required=True,
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="邀请文件 · the file to write",
+)
+def invite(config_path: Path, as_json: bool, to: str, days: int, out: Path) -> None:
+    """生成邀请文件,交给对方中心。· Write an invitation for another center."""
+    with open_link(configured(config_path)) as link:
+        _free(out)
+        made = link.post("/api/invitations", {"to": to, "days": days})
+        _write(out, made.pop("file"))
+    if as_json:
+        _print_json(made)
+        return
+    click.echo(f"邀请已写入 · the invitation is in: {out}")
+    click.echo("")
+    _tell_fingerprint("本中心指纹 · our fingerprint", made["fingerprint"], made["fingerprint_zh"])
+    click.echo("")
+    click.echo("请把文件交给对方;对方来电核对时,读出以上指纹,再执行:")
+    click.echo("Give them the file, read the fingerprint to them on the phone, then run:")
+    click.echo("  lianping peer accept REPLY")
+
+
+@peer.command(
+    epilog=examples(
+        "lianping peer accept jian.invitation --reply jian.reply",
+        "lianping peer accept jian.reply",
+        'lianping peer accept jian.invitation --fingerprint "4821 0937 5512 7740 1863"',
+    )
+)
+@config_option
+@json_option
+@click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
+@click.option(
+    "--reply",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="回执文件,缺省为 FILE.reply · where the reply goes",
+)
+@click.option("--fingerprint", metavar="DIGITS", help="对方读出的指纹 · as they read it aloud")
+@click.option("--yes", is_flag=True, help="不询问(指纹已核对)· do not ask; it was compared")
+def accept(
+    config_path: Path,
+    as_json: bool,
+    file: Path,
+    reply: Path | None,
+    fingerprint: str | None,
+    yes: bool,
+) -> None:
+    """接受邀请或回执,须电话核对指纹。· Accept an invitation or a reply, after a phone call."""
+    text = _read(file)
+    with open_link(configured(config_path)) as link:
+        found = link.post("/api/invitations/read", {"file": text})
+        invited = found["kind"] == "INVITATION"
+        target = reply or file.with_name(f"{file.name}.reply")
+        if invited:
+            _free(target)
+        if not as_json:
+            _tell(found)
+        if fingerprint is None:
+            if not yes:
+                _confirm()
+            fingerprint = found["theirs"]
+        joined = link.post("/api/peers", {"file": text, "fingerprint": fingerprint})
+        if invited:
+            _write(target, joined["reply"])
+    joined["reply"] = str(target) if invited else ""
+    if as_json:
+        _print_json(joined)
+        return
+    click.echo(f"已登记 · pinned: {found['name']} {joined['center']}")
+    if invited:
+        click.echo(f"回执已写入,请交给对方 · give them the reply: {target}")
+        click.echo("对方接受回执后,两个节点自动互相问候。")
+        click.echo("Once they have accepted it, the nodes greet each other by themselves.")
+    else:
+        click.echo("两个节点将自动互相问候 · the nodes greet each other now: lianping peer list")
+
+
+@peer.command("list", epilog=examples("lianping peer list", "lianping peer list --json"))
+@config_option
+@json_option
+def every(config_path: Path, as_json: bool) -> None:
+    """伙伴与未答复的邀请。· Partners, and invitations that wait."""
+    with open_link(configured(config_path)) as link:
+        peers = link.get("/api/peers")
+        waiting = [each for each in link.get("/api/invitations") if each["state"] == "INVITED"]
+    if as_json:
+        _print_json({"peers": peers, "invitations": waiting})
+        return
+    if not peers and not waiting:
+        click.echo("还没有伙伴 · no partners yet: lianping peer invite --out FILE")
+    for each in peers:
+        click.echo(f"{_standing(each):<24} {each['center']}  {each['name']}")
+        if each["paused"] is not None:
+            click.echo(f"{'':<24} {each['paused']}")
+        elif not each["up"] and each["last_error"]:
+            click.echo(f"{'':<24} {each['last_error']}")
+    for each in waiting:
+        click.echo(f"{'INVITED 已邀请':<24} {each['id']}  {each['to']}")
+
+
+@peer.command(
+    epilog=examples("lianping peer show 长乐", "lianping peer show lp1aaaa --reply changle.reply")
+)
+@config_option
+@json_option
+@click.argument("center")
+@click.option(
+    "--reply",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="重新写出给对方的回执 · write our reply to them again",
+)
+def show(config_path: Path, as_json: bool, center: str, reply: Path | None) -> None:
+    """一个伙伴的详情。· One partner in detail. CENTER: id, its beginning, or part of the name."""
+    with open_link(configured(config_path)) as link:
+        found = link.get(f"/api/peers/{_resolve(link, center)}")
+    text = found.pop("reply")
+    if reply is not None:
+        if not text:
+            raise CannotDo(
+                "该中心接受的是本中心的邀请,没有回执",
+                "that center accepted our invitation; there is no reply",
+            )
+        _free(reply)
+        _write(reply, text)
+    if as_json:
+        _print_json(found)
+        return
+    click.echo(f"{found['name']} {found['center']}")
+    for label, value in (
+        ("状态 · state", _standing(found)),
+        ("地址 · address", found["address"]),
+        ("名片序号 · descriptor", found["sequence"]),
+        ("对方指纹 · their fingerprint", found["theirs"]),
+        ("本方指纹 · our fingerprint", found["ours"]),
+        ("时钟差 · clock skew", "-" if found["skew_ms"] is None else f"{found['skew_ms']} ms"),
+        ("待发消息 · pending words", found["pending_words"]),
+        ("连续失败 · failures", found["failures"]),
+        ("最近错误 · last error", found["last_error"] or "-"),
+    ):
+        click.echo(f"  {label}: {value}")
+
+
+@peer.command(epilog=examples("lianping peer retry 长乐"))
+@config_option
+@json_option
+@click.argument("center")
+def retry(config_path: Path, as_json: bool, center: str) -> None:
+    """立即重试连接。· Greet a partner now, whatever the back-off says."""
+    with open_link(configured(config_path)) as link:
+        found = link.post(f"/api/peers/{_resolve(link, center)}/retry")
+    if as_json:
+        _print_json(found)
+    elif found["up"]:
+        click.echo(
+            f"已连通 · up: {found['round_trip_ms']} ms, 时钟差 · clock skew {found['skew_ms']} ms"
+        )
+    else:
+        click.echo(f"未连通 · not reached: {found['error']}", err=True)
+    if not found["up"]:
+        raise click.exceptions.Exit(NOT_SO)
+
+
+@peer.command(epilog=examples("lianping peer pause 长乐 --reason 机房搬迁"))
+@config_option
+@click.argument("center")
+@click.option("--reason", default="", help="对方会看到 · the partner will read it")
+def pause(config_path: Path, center: str, reason: str) -> None:
+    """暂停往来;双方消息等待,不丢失。· Pause; the words of both wait, none is lost."""
+    with open_link(configured(config_path)) as link:
+        link.post(f"/api/peers/{_resolve(link, center)}/pause", {"reason": reason})
+    click.echo("已暂停 · paused; 恢复 · to resume: lianping peer resume")
+
+
+@peer.command(epilog=examples("lianping peer resume 长乐"))
+@config_option
+@click.argument("center")
+def resume(config_path: Path, center: str) -> None:
+    """恢复往来。· Resume with a partner."""
+    with open_link(configured(config_path)) as link:
+        link.post(f"/api/peers/{_resolve(link, center)}/resume")
+    click.echo("已恢复 · resumed")
+
+
+@peer.command(epilog=examples("lianping peer withdraw 5f0c1e9a7b3d42688e0a1c2d3e4f5061"))
+@config_option
+@click.argument("invitation")
+def withdraw(config_path: Path, invitation: str) -> None:
+    """撤回尚未使用的邀请。· Withdraw an invitation that was not used."""
+    with open_link(configured(config_path)) as link:
+        link.post(f"/api/invitations/{invitation}/withdraw")
+    click.echo("已撤回 · withdrawn")
+
+
+def _tell(found: dict[str, Any]) -> None:
+    kind = "邀请 · invitation" if found["kind"] == "INVITATION" else "回执 · reply"
+    click.echo(f"{kind}: {found['name']}")
+    for label, value in (
+        ("中心编号 · center", found["center"]),
+        ("统一社会信用代码 · USCC", found["uscc"]),
+        ("行政区划 · region", found["region_code"]),
+        ("地址 · address", found["address"]),
+    ):
+        click.echo(f"  {label}: {value}")
+    click.echo("")
+    _tell_fingerprint("对方指纹 · their fingerprint", found["theirs"], found["theirs_zh"])
+    _tell_fingerprint("本方指纹 · our fingerprint", found["ours"], found["ours_zh"])
+    click.echo("")
+    click.echo("请拨打原先已知的号码(不是文件里的),互相读出指纹并核对。")
+    click.echo("Call them at a number you knew before, not one from the file; read both aloud.")
+
+
+def _tell_fingerprint(label: str, digits: str, chinese: str) -> None:
+    click.echo(f"{label}:")
+    click.echo(f"    {digits}")
+    click.echo(f"    {chinese}")
+
+
+def _confirm() -> None:
+    if not click.confirm("两个指纹都一致吗? · Are both the same?", default=False):
+        raise CannotDo("未登记任何内容", "nothing was stored")
+
+
+def _standing(each: dict[str, Any]) -> str:
+    if each["state"] == "PAUSED":
+        return "PAUSED 已暂停"
+    return "UP 已连通" if each["up"] else "DOWN 未连通"
+
+
+def _resolve(link: Link, center: str) -> str:
+    """The id of the one partner that is meant."""
+    peers = link.get("/api/peers")
+    found = [
+        each["center"]
+        for each in peers
+        if each["center"] == center or each["center"].startswith(center) or center in each["name"]
+    ]
+    if len(found) == 1:
+        return str(found[0])
+    names = [f"{each['center']} {each['name']}" for each in peers]
+    if not found:
+        raise CannotDo(f"没有这个伙伴:{center}", f"no such partner: {center}", names)
+    raise CannotDo(f"不止一个伙伴符合:{center}", f"several partners fit: {center}", names)
+
+
+def _read(file: Path) -> str:
+    try:
+        with file.open("rb") as source:
+            content = source.read(MAX_FILE_BYTES + 1)
+        if len(content) > MAX_FILE_BYTES:
+            raise CannotDo(f"{file} 过大,不是邀请文件", f"{file} is too large for an invitation")
+        return content.decode("utf-8-sig")
+    except OSError as error:
+        raise CannotDo(
+            f"无法读取 {file}:{error.strerror}", f"{file} cannot be read: {error.strerror}"
+        ) from error
+    except UnicodeDecodeError as error:
+        raise CannotDo(
+            f"{file} 不是文本文件,请向对方重新索取", f"{file} is no text file; ask for it again"
+        ) from error
+
+
+def _free(file: Path) -> None:
+    """Before anything is done: the file can be written, and nothing is overwritten."""
+    if file.exists():
+        raise CannotDo(
+            f"{file} 已存在,不予覆盖,请换一个名字",
+            f"{file} exists and is not overwritten; choose another name",
+        )
+    if not file.absolute().parent.is_dir():
+        raise CannotDo(f"没有文件夹 {file.parent}", f"there is no folder {file.parent}")
+
+
+def _write(file: Path, text: str) -> None:
+    try:
+        file.touch(mode=FILE_MODE, exist_ok=False)
+        file.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise CannotDo(
+            f"无法写入 {file}:{error.strerror}", f"{file} cannot be written: {error.strerror}"
+        ) from error
+
+
+def _print_json(value: Any) -> None:
+    click.echo(json.dumps(value, ensure_ascii=False, indent=2))
