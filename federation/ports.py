@@ -48,6 +48,7 @@ class SaidWord:
     payload: bytes
     hash: bytes
     said_at_ms: int
+    suite: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +65,7 @@ class HeardWord:
     receipt_payload: bytes
     heard_at_ms: int
     accepted: bool
+    suite: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,11 +109,11 @@ class Ledger(Protocol):
     def next_number(self, peer: CenterId) -> int:
         """The number of the next word for a peer."""
 
-    def put_said(self, word: SaidWord, message_id: bytes) -> None:
+    def put_said(self, word: SaidWord) -> None:
         """Store a word of ours as pending."""
 
     def pending(self, peer: CenterId, at_most: int, bytes_at_most: int) -> Sequence[SaidWord]:
-        """Words that the peer has not receipted, in order."""
+        """Words that the peer has not receipted, in order, all of one suite."""
 
     def said_by_hash(self, word_hash: bytes) -> SaidWord | None:
         """A pending word by its envelope hash."""
@@ -126,34 +128,38 @@ class Ledger(Protocol):
 
     def said_after(
         self, peer: CenterId, number: int, at_most: int
-    ) -> Sequence[tuple[int, str, bytes]]:
-        """(number, payload type, payload) of words for a peer after a cursor."""
+    ) -> Sequence[tuple[int, str, bytes, str]]:
+        """(number, payload type, payload, suite) of words for a peer after a cursor."""
 
-    def append_log(self, data: bytes, envelope_hash: bytes) -> int:
-        """Append to the evidence log; answers the index."""
+    # There is one evidence log for each suite, named by the suite's id.
 
-    def log_head(self) -> tuple[int, bytes]:
-        """Size and root of the evidence log; the root is empty for size 0."""
+    def append_log(self, suite_id: str, data: bytes, envelope_hash: bytes) -> int:
+        """Append to an evidence log; answers the index."""
 
-    def consistency(self, old_size: int, new_size: int) -> tuple[bytes, ...]:
-        """RFC 6962 consistency proof between two sizes of the log."""
+    def log_head(self, suite_id: str) -> tuple[int, bytes]:
+        """Size and root of an evidence log; the root is empty for size 0."""
 
-    def checkpoint(self) -> tuple[int, str] | None:
+    def consistency(self, suite_id: str, old_size: int, new_size: int) -> tuple[bytes, ...]:
+        """RFC 6962 consistency proof between two sizes of a log."""
+
+    def checkpoint(self, suite_id: str) -> tuple[int, str] | None:
         """Size and note of the latest signed checkpoint of our log."""
 
-    def put_checkpoint(self, size: int, note: str) -> None:
+    def put_checkpoint(self, suite_id: str, size: int, note: str) -> None:
         """Store a signed checkpoint of our log."""
 
-    def cosigned(self, peer: CenterId) -> tuple[int, str] | None:
-        """The largest checkpoint of ours that a peer cosigned: size and note."""
+    def cosigned(self, peer: CenterId, suite_id: str) -> tuple[int, str] | None:
+        """The largest checkpoint of our log that a peer cosigned: size and note."""
 
-    def put_cosigned(self, peer: CenterId, size: int, note: str) -> None:
+    def put_cosigned(self, peer: CenterId, suite_id: str, size: int, note: str) -> None:
         """Store a peer's cosignature of our checkpoint."""
 
-    def witnessed(self, peer: CenterId) -> tuple[int, bytes, str] | None:
-        """The largest checkpoint of a peer's that we cosigned: size, root and cosigned note."""
+    def witnessed(self, peer: CenterId, suite_id: str) -> tuple[int, bytes, str] | None:
+        """The largest checkpoint of a peer's log that we cosigned: size, root, cosigned note."""
 
-    def put_witnessed(self, peer: CenterId, size: int, root: bytes, note: str) -> None:
+    def put_witnessed(
+        self, peer: CenterId, suite_id: str, size: int, root: bytes, note: str
+    ) -> None:
         """Store a peer's checkpoint together with our cosignature."""
 
     def put_fork(self, peer: CenterId, held: str, shown: str, now_ms: int) -> None:

@@ -14,8 +14,15 @@ from dataclasses import dataclass
 from federation.engine.identity import SKEW_MS, Identity
 from federation.errors import FederationError, Malformed, NotFresh, Unauthenticated, WrongRecipient
 from federation.ids import CenterId
-from federation.trust.envelope import MAX_BATCH, BadEnvelope, Envelope, Verifier
+from federation.trust.envelope import (
+    MAX_BATCH,
+    BadEnvelope,
+    Envelope,
+    Verifier,
+    envelope_hash,
+)
 from federation.trust.keyring import Keyring
+from federation.trust.suite import Suite, suite
 from federation.wire.envelopes import MAX_CALL_BYTES, Statement, decode_statement
 
 
@@ -25,6 +32,7 @@ class Visitor:
 
     Args:
         envelope: As received.
+        suite: The suite of the key that signed it.
         hash: The envelope's leaf hash.
         statement: What it says.
         problem: Why it may not come in, to be told in a signed refusal; None if it may.
@@ -32,6 +40,7 @@ class Visitor:
     """
 
     envelope: Envelope
+    suite: Suite
     hash: bytes
     statement: Statement
     problem: FederationError | None
@@ -43,7 +52,7 @@ class Doorkeeper:
     def __init__(self, identity: Identity, keyring: Keyring) -> None:
         self._identity = identity
         self._keyring = keyring
-        self._verifier = Verifier(identity.digests)
+        self._verifier = Verifier()
 
     def check_size(self, raw: bytes) -> None:
         """(1) Size. Raises Unauthenticated."""
@@ -61,11 +70,15 @@ class Doorkeeper:
             now_ms: Our clock.
 
         Raises:
-            Unauthenticated: Any of them cannot be tied to the caller.
+            Unauthenticated: Any of them cannot be tied to the caller, or they are not all of
+                one sender and one suite.
         """
         if not 1 <= len(envelopes) <= MAX_BATCH:
             raise Unauthenticated("unparsable")
-        return [self.admit(envelope, certificate, now_ms) for envelope in envelopes]
+        visitors = [self.admit(envelope, certificate, now_ms) for envelope in envelopes]
+        if len({(each.statement.sender, each.suite.suite_id) for each in visitors}) > 1:
+            raise Unauthenticated("mixed_call")
+        return visitors
 
     def admit(self, envelope: Envelope, certificate: bytes | None, now_ms: int) -> Visitor:
         """Check one envelope. ``certificate`` is None for what we fetched ourselves.
@@ -73,36 +86,42 @@ class Doorkeeper:
         Raises:
             Unauthenticated: It cannot be tied to a known center, or not to the caller.
         """
-        statement, leaf = self._authenticate(envelope)
+        statement, spoken, leaf = self._authenticate(envelope, now_ms)
         problem: FederationError | None = None
         if statement.recipient != self._identity.center:  # (6)
             problem = WrongRecipient(
                 f"the statement is for {statement.recipient[:40]}, this is {self._identity.center}"
             )
         if certificate is not None:  # (7)
-            pinned = self._keyring.peers[CenterId(statement.sender)].tls_certificate
-            if certificate != pinned:
+            pinned = self._keyring.peers[CenterId(statement.sender)].tls_certificates
+            if certificate not in pinned:
                 raise Unauthenticated("wrong_certificate")
         if problem is None:  # (8)
             problem = _stale(statement, now_ms)
-        return Visitor(envelope, leaf, statement, problem)
+        return Visitor(envelope, spoken, leaf, statement, problem)
 
     def receipts(
-        self, envelopes: Sequence[Envelope], peer: CenterId, hashes: Sequence[bytes]
+        self,
+        envelopes: Sequence[Envelope],
+        peer: CenterId,
+        suite_id: str,
+        hashes: Sequence[bytes],
+        now_ms: int,
     ) -> list[Statement]:
         """Check the receipts of one of our own calls.
 
         Raises:
             Unauthenticated: A receipt is missing, not by the peer, not for us, or not for
-                the word in its place. Then nothing counts.
+                the word in its place, or of another suite. Then nothing counts.
         """
         if len(envelopes) != len(hashes):
             raise Unauthenticated("unparsable")
         checked = []
         for envelope, word_hash in zip(envelopes, hashes, strict=True):
-            statement, _ = self._authenticate(envelope)
+            statement, spoken, _ = self._authenticate(envelope, now_ms)
             if (
                 statement.sender != peer
+                or spoken.suite_id != suite_id
                 or statement.recipient != self._identity.center
                 or statement.answers_hash != word_hash
             ):
@@ -110,26 +129,26 @@ class Doorkeeper:
             checked.append(statement)
         return checked
 
-    def answer(self, envelope: Envelope, peer: CenterId, asked: bytes) -> Statement:
+    def answer(
+        self, envelope: Envelope, peer: CenterId, suite_id: str, asked: Envelope, now_ms: int
+    ) -> Statement:
         """Check the answer to one question of ours. Raises Unauthenticated."""
-        (statement,) = self.receipts([envelope], peer, [asked])
+        wanted = envelope_hash(suite(suite_id), asked.payload_type, asked.payload)
+        (statement,) = self.receipts([envelope], peer, suite_id, [wanted], now_ms)
         return statement
 
-    def hash_of(self, envelope: Envelope) -> bytes:
-        """The hash of an envelope of our own."""
-        return self._verifier.check(envelope, self._identity.descriptor.message_key)
-
-    def _authenticate(self, envelope: Envelope) -> tuple[Statement, bytes]:
+    def _authenticate(self, envelope: Envelope, now_ms: int) -> tuple[Statement, Suite, bytes]:
         try:
             statement = decode_statement(envelope.payload)  # (2)
         except Malformed as error:
             raise Unauthenticated("unparsable") from error
-        key = self._keyring.message_key(statement.sender, envelope.key_id)  # (3), (4)
+        key = self._keyring.message_key(statement.sender, envelope.key_id, now_ms)  # (3), (4)
+        spoken = suite(key.suite)
         try:
-            leaf = self._verifier.check(envelope, key)  # (5)
+            leaf = self._verifier.check(spoken, envelope, key.key)  # (5)
         except BadEnvelope as error:
             raise Unauthenticated("bad_signature") from error
-        return statement, leaf
+        return statement, spoken, leaf
 
 
 def _stale(statement: Statement, now_ms: int) -> NotFresh | None:

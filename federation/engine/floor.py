@@ -18,6 +18,7 @@ from federation.errors import (
     Malformed,
     NoAgreement,
     OutOfTurn,
+    Refused,
 )
 from federation.evidence.entry import log_entry
 from federation.ids import (
@@ -35,6 +36,8 @@ from federation.protocol.conversation import EITHER, Conversation, Kind, Phase, 
 from federation.protocol.standing import NEW_WORK, check_open
 from federation.protocol.tables import TABLES
 from federation.trust.envelope import envelope_hash
+from federation.trust.keyring import Keyring
+from federation.trust.suite import Suite, suite
 from federation.wire.envelopes import (
     RECEIPT_TYPE,
     Outcome,
@@ -88,8 +91,8 @@ class Inside(Protocol[L]):
     def lapsed(self, floor: "Floor[L]", before: Conversation, after: Conversation) -> None:
         """A deadline of ours has passed. Same phase: we must say a word."""
 
-    def cosigned(self, floor: "Floor[L]", peer: CenterId, size: int) -> None:
-        """A peer cosigned our log up to ``size`` entries.
+    def cosigned(self, floor: "Floor[L]", peer: CenterId, suite_id: str, size: int) -> None:
+        """A peer cosigned our log of a suite up to ``size`` entries.
 
         Told again, with the same size, after a peer's receipts: they may come in either order.
         """
@@ -101,17 +104,26 @@ class Floor(Generic[L]):
     Args:
         ledger: This transaction.
         identity: Who we are.
+        keyring: Who the peers are.
         inside: The center's reasons and reactions.
         random: For ids.
         now_ms: The one moment at which all of this happens.
     """
 
     def __init__(
-        self, *, ledger: L, identity: Identity, inside: Inside[L], random: Random, now_ms: int
+        self,
+        *,
+        ledger: L,
+        identity: Identity,
+        keyring: Keyring,
+        inside: Inside[L],
+        random: Random,
+        now_ms: int,
     ) -> None:
         self.ledger = ledger
         self.now_ms = now_ms
         self.identity = identity
+        self.keyring = keyring
         self.woken: set[CenterId] = set()
         self._inside = inside
         self._random = random
@@ -124,8 +136,20 @@ class Floor(Generic[L]):
         """32 fresh bytes that nobody can foretell."""
         return self._random.bytes(DIGEST_BYTES)
 
+    def suite_of(self, conversation: ConversationId) -> Suite:
+        """The suite of a conversation that is known."""
+        known = self.ledger.conversation(conversation)
+        assert known is not None, "asked for the suite of a conversation that is not stored"
+        return suite(known.suite)
+
     def open(
-        self, peer: CenterId, agreement: AgreementId | None, word: Word, *, role: Role | None = None
+        self,
+        peer: CenterId,
+        agreement: AgreementId | None,
+        word: Word,
+        *,
+        role: Role | None = None,
+        suite_id: str | None = None,
     ) -> Said:
         """Begin a conversation with its first word.
 
@@ -134,7 +158,21 @@ class Floor(Generic[L]):
             agreement: Under which agreement; None only for agreement and peering.
             word: The first word.
             role: Ours, where the word may be said by either.
+            suite_id: Of a conversation under no agreement, where the word itself names one;
+                by default the one that both centers speak.
+
+        Raises:
+            UnknownSuite: We and the peer have no suite in common, or not the one named.
+            NoAgreement: The agreement is not active here.
         """
+        if agreement is not None:
+            terms = self.ledger.agreement(agreement)
+            if terms is None:
+                raise NoAgreement("no such agreement is active here")
+            suite_id = terms.suite
+        elif suite_id is None:
+            suite_id = self.identity.suite_with(self.keyring.peers[peer])
+        self.identity.face(suite_id)
         table = TABLES[word.kind]
         if role is None:
             role = table.roles[0] if word.speaker == EITHER else word.speaker
@@ -144,6 +182,7 @@ class Floor(Generic[L]):
             role=role,
             peer=peer,
             agreement=agreement,
+            suite=suite_id,
             phase=table.start,
         )
         return self._say(fresh, word)
@@ -164,7 +203,8 @@ class Floor(Generic[L]):
             TABLES[word.kind], conversation, word, self.now_ms, self._agreed_waits(conversation)
         )
         kind = PAYLOAD_TYPES[type(word)]
-        log_size, log_root = self.ledger.log_head()
+        spoken_in = suite(conversation.suite)
+        log_size, log_root = self.ledger.log_head(conversation.suite)
         message_id = self.new_id()
         payload = encode_statement(
             Statement(
@@ -183,11 +223,13 @@ class Floor(Generic[L]):
                 body=encode_word(word),
             )
         )
-        digest = envelope_hash(self.identity.digests, kind, payload)
+        digest = envelope_hash(spoken_in, kind, payload)
         after = replace(after, said_hash=digest)
         self.ledger.put_conversation(after, self.now_ms)
         self.ledger.append_log(
-            log_entry("out", conversation.peer, kind, digest, b"", self.now_ms), digest
+            conversation.suite,
+            log_entry("out", conversation.peer, kind, digest, b"", self.now_ms),
+            digest,
         )
         self.ledger.put_said(
             SaidWord(
@@ -199,8 +241,8 @@ class Floor(Generic[L]):
                 payload=payload,
                 hash=digest,
                 said_at_ms=self.now_ms,
+                suite=conversation.suite,
             ),
-            message_id,
         )
         self.woken.add(conversation.peer)
         spoken = Said(after, word, payload, digest)
@@ -228,8 +270,8 @@ class Floor(Generic[L]):
             word = decode_word(visitor.envelope.payload_type, statement.body)
             if conversation is None and statement.revision != 1:
                 return self._answer(visitor, Receipt(Outcome.GAP))
-            conversation = conversation or self._introduced(statement, word)
-            order = self._order(conversation, statement, word)
+            conversation = conversation or self._introduced(visitor, word)
+            order = self._order(conversation, visitor, word)
         except FederationError as error:
             # The word has no place in any conversation, so none is changed by it.
             return self._answer(visitor, refusal(error, conversation.phase if conversation else ""))
@@ -274,11 +316,12 @@ class Floor(Generic[L]):
         self.ledger.put_conversation(after, self.now_ms)
         self._inside.lapsed(self, conversation, after)
 
-    def cosigned(self, peer: CenterId, size: int) -> None:
-        """Tell the inside that a peer's cosignature covers more of our log."""
-        self._inside.cosigned(self, peer, size)
+    def cosigned(self, peer: CenterId, suite_id: str, size: int) -> None:
+        """Tell the inside that a peer's cosignature covers more of our log of a suite."""
+        self._inside.cosigned(self, peer, suite_id, size)
 
-    def _introduced(self, statement: Statement, word: Word) -> Conversation:
+    def _introduced(self, visitor: Visitor, word: Word) -> Conversation:
+        statement = visitor.statement
         if not statement.conversation_id:  # as statements outside conversations may have it
             raise Malformed("a word needs a conversation_id of 16 bytes")
         table = TABLES[word.kind]
@@ -289,14 +332,20 @@ class Floor(Generic[L]):
             role=table.other(speaker),
             peer=CenterId(statement.sender),
             agreement=AgreementId(statement.agreement_id) if statement.agreement_id else None,
+            suite=visitor.suite.suite_id,
             phase=table.start,
         )
 
-    def _order(
-        self, conversation: Conversation, statement: Statement, word: Word
-    ) -> Receipt | None:
+    def _order(self, conversation: Conversation, visitor: Visitor, word: Word) -> Receipt | None:
+        statement = visitor.statement
         if conversation.peer != statement.sender or conversation.kind is not word.kind:
             raise OutOfTurn("the conversation is not one of the sender's of this kind")
+        if visitor.suite.suite_id != conversation.suite:
+            raise Refused(
+                f"the conversation is under {conversation.suite}, the word is signed under "
+                f"{visitor.suite.suite_id}; nothing falls back",
+                clause="suite",
+            )
         if statement.revision <= conversation.heard:
             return self._receipt(Outcome.STALE, conversation)
         if statement.revision > conversation.heard + 1:
@@ -320,6 +369,12 @@ class Floor(Generic[L]):
             self.identity.center,
         }:
             raise NoAgreement("the agreement is between other centers", clause="parties")
+        if terms.suite != conversation.suite:
+            raise Refused(
+                f"the agreement is under {terms.suite}, the word is signed under "
+                f"{conversation.suite}; nothing falls back",
+                clause="suite",
+            )
         if conversation.heard == 0 and conversation.said == 0:
             if conversation.kind in NEW_WORK:
                 check_open(terms, self.ledger.standing(conversation.agreement), self.now_ms)
@@ -361,12 +416,13 @@ class Floor(Generic[L]):
         kind = visitor.envelope.payload_type
         self.ledger.put_conversation(after, self.now_ms)
         self.ledger.append_log(
+            visitor.suite.suite_id,
             log_entry(
                 "in",
                 CenterId(statement.sender),
                 kind,
                 visitor.hash,
-                envelope_hash(self.identity.digests, RECEIPT_TYPE, payload),
+                envelope_hash(visitor.suite, RECEIPT_TYPE, payload),
                 self.now_ms,
             ),
             visitor.hash,
@@ -383,6 +439,7 @@ class Floor(Generic[L]):
                 receipt_payload=payload,
                 heard_at_ms=self.now_ms,
                 accepted=receipt.outcome is Outcome.ACCEPTED,
+                suite=visitor.suite.suite_id,
             )
         )
         return payload
@@ -393,7 +450,7 @@ class Floor(Generic[L]):
             Statement(
                 sender=self.identity.center,
                 recipient=statement.sender,
-                message_id=self.identity.digests.hash(visitor.hash)[:OPAQUE_ID_BYTES],
+                message_id=visitor.suite.hash(visitor.hash)[:OPAQUE_ID_BYTES],
                 conversation_id=statement.conversation_id,
                 revision=0,
                 previous_hash=b"",

@@ -1,13 +1,19 @@
-"""Who we are when we speak: our id, our keys, and how our statements are made."""
+"""Who we are when we speak: our id, our published keys, and how our statements are made.
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+An identity has one face for each suite that the center speaks. It is the one thing in the
+engine that changes while a node runs: ``renew`` puts new keys in place between two calls.
+"""
+
+from collections.abc import Mapping, Sequence
 from typing import Final
 
+from typing_extensions import override
+
 from federation.ids import CenterId
-from federation.trust.envelope import Envelope, Signer, key_id, sign_batch
-from federation.trust.keys import Descriptor, SecretKeys
-from federation.trust.suite import INTL_1, Digests
+from federation.trust.envelope import Envelope
+from federation.trust.keys import Descriptor, Purpose, common_suite
+from federation.trust.secrets import Face
+from federation.trust.suite import UnknownSuite
 from federation.wire.envelopes import Statement, encode_statement
 from federation.wire.questions import encode
 
@@ -16,52 +22,104 @@ ASK_LASTS_MS: Final = 60_000  # greetings and questions are about now
 SKEW_MS: Final = 120_000  # two clocks of well-kept servers; federation.md §7.5
 
 
-@dataclass(frozen=True, slots=True)
 class Identity:
-    """A node's own keys and descriptor.
+    """A node's own keys and descriptors.
 
     Args:
-        descriptor: Our own, current.
-        signed_descriptor: The same as bytes with the root key's signature.
-        secrets: The private halves.
-        digests: The hashing of our suite.
+        chain: Our signed descriptors as bytes, oldest first; the last one is current.
+        descriptor: The current one.
+        faces: Our keys, by suite: those that the descriptor publishes.
     """
 
-    descriptor: Descriptor
-    signed_descriptor: bytes
-    secrets: SecretKeys
-    digests: Digests = INTL_1
-    _signer: Signer = field(init=False, repr=False, compare=False)
-    _key_id: bytes = field(init=False, repr=False, compare=False)
+    def __init__(
+        self, chain: Sequence[bytes], descriptor: Descriptor, faces: Mapping[str, Face]
+    ) -> None:
+        self._chain = tuple(chain)
+        self._descriptor = descriptor
+        self._faces = dict(faces)
 
-    def __post_init__(self) -> None:
-        # Expanded once: every receipt of every call is signed with it.
-        object.__setattr__(self, "_signer", self.secrets.signer)
-        object.__setattr__(self, "_key_id", key_id(self.digests, self.descriptor.message_key))
+    @override
+    def __repr__(self) -> str:
+        return f"Identity({self.center}, …)"
+
+    def renew(
+        self, chain: Sequence[bytes], descriptor: Descriptor, faces: Mapping[str, Face]
+    ) -> None:
+        """Speak with other keys from now on.
+
+        Raises:
+            ValueError: The descriptor is of another center, or not newer; our own mistake.
+        """
+        if descriptor.center_id != self.center or descriptor.sequence <= self._descriptor.sequence:
+            raise ValueError("only a newer descriptor of the same center can renew an identity")
+        self._chain, self._descriptor, self._faces = tuple(chain), descriptor, dict(faces)
 
     @property
     def center(self) -> CenterId:
         """Our center id."""
-        return CenterId(self.descriptor.center_id)
+        return CenterId(self._descriptor.center_id)
 
-    def sign(self, items: Sequence[tuple[str, bytes]]) -> list[Envelope]:
-        """Sign (payload type, payload) pairs as one batch."""
-        return sign_batch(
-            self.digests,
-            items,
-            self._signer,
-            self._key_id,
-        )
+    @property
+    def descriptor(self) -> Descriptor:
+        """What we publish."""
+        return self._descriptor
+
+    @property
+    def chain(self) -> tuple[bytes, ...]:
+        """Our signed descriptors, oldest first."""
+        return self._chain
+
+    @property
+    def signed_descriptor(self) -> bytes:
+        """The current one."""
+        return self._chain[-1]
+
+    @property
+    def suites(self) -> tuple[str, ...]:
+        """The suites that we speak, the preferred one first."""
+        return tuple(each for each in self._descriptor.suites if each in self._faces)
+
+    def face(self, suite_id: str) -> Face:
+        """How we look under agreements of a suite. Raises UnknownSuite."""
+        try:
+            return self._faces[suite_id]
+        except KeyError as error:
+            raise UnknownSuite(f"this center has no keys for {suite_id[:16]!r}") from error
+
+    def suite_with(self, peer: Descriptor) -> str:
+        """The suite of what we say to a peer under no agreement. Raises UnknownSuite."""
+        found = common_suite(self.suites, peer.suites)
+        if found is None:
+            raise UnknownSuite(
+                f"{peer.center_id} speaks {', '.join(peer.suites)}, this center "
+                f"{', '.join(self.suites)}: no suite in common"
+            )
+        return found
+
+    def message_key(self, key_id: bytes) -> tuple[str, bytes] | None:
+        """The suite and raw public key of a message key of our own, past or present."""
+        for key in self._descriptor.keys:
+            if key.purpose is Purpose.MESSAGE and key.id == key_id:
+                return key.suite, key.key
+        return None
 
     def statement(
-        self, peer: str, message_id: bytes, value: object, now_ms: int, *, answers: bytes = b""
+        self,
+        suite_id: str,
+        peer: str,
+        message_id: bytes,
+        value: object,
+        now_ms: int,
+        *,
+        answers: bytes = b"",
     ) -> Envelope:
         """A signed statement outside conversations: a greeting, a question or an answer."""
         kind, body = encode(value)
-        return self.stated(peer, message_id, kind, body, now_ms, answers=answers)
+        return self.stated(suite_id, peer, message_id, kind, body, now_ms, answers=answers)
 
     def stated(
         self,
+        suite_id: str,
         peer: str,
         message_id: bytes,
         kind: str,
@@ -88,5 +146,5 @@ class Identity:
                 body=body,
             )
         )
-        (envelope,) = self.sign([(kind, payload)])
+        (envelope,) = self.face(suite_id).sign([(kind, payload)], now_ms)
         return envelope

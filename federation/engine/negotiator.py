@@ -7,6 +7,7 @@ signed after it, so nothing is told that is not on disk.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from itertools import groupby
 from typing import Generic, Protocol, TypeVar
 
 from federation.engine.doorkeeper import Doorkeeper, Visitor
@@ -40,6 +41,7 @@ from federation.wire.questions import (
     Greeting,
     decode,
 )
+from federation.wire.rules import MAX_SHOWN_DESCRIPTORS
 
 L = TypeVar("L", bound=Ledger)
 T = TypeVar("T")
@@ -90,13 +92,14 @@ class Negotiator(Generic[L]):
     _receipts: Receipts = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "_receipts", Receipts(self.identity))
+        object.__setattr__(self, "_receipts", Receipts(self.identity, self.clock))
 
     def floor(self, ledger: L) -> Floor[L]:
         """The floor of one transaction, at this moment."""
         return Floor(
             ledger=ledger,
             identity=self.identity,
+            keyring=self.keyring,
             inside=self.inside,
             random=self.random,
             now_ms=self.clock.now_ms(),
@@ -124,18 +127,19 @@ class Negotiator(Generic[L]):
         envelopes, witnessing = decode_delivery(raw)
         visitors = self.doorkeeper.admit_all(envelopes, certificate, self.clock.now_ms())
         sender = CenterId(visitors[0].statement.sender)
+        suite_id = visitors[0].suite.suite_id
 
         def run(floor: Floor[L]) -> tuple[list[Unsigned], list[Receipt], Witnessing]:
-            self.witness.look(floor, sender, witnessing)
+            self.witness.look(floor, sender, suite_id, witnessing)
             answers = [floor.hear(visitor) for visitor in visitors]
             # Whoever shows nothing is shown nothing: a checkpoint costs as much as many words,
             # and a greeting follows them soon.
-            shown = NOTHING if witnessing == NOTHING else self.witness.show(floor, sender)
-            unsigned = [self._receipts.wait(sender, payload) for payload, _ in answers]
+            shown = NOTHING if witnessing == NOTHING else self.witness.show(floor, sender, suite_id)
+            unsigned = [self._receipts.wait(sender, suite_id, payload) for payload, _ in answers]
             return unsigned, [receipt for _, receipt in answers], shown
 
         unsigned, heard, shown = await self.transact(run)
-        reply = encode_delivery_reply(self._receipts.sign(sender, unsigned), shown)
+        reply = encode_delivery_reply(self._receipts.sign(sender, suite_id, unsigned), shown)
         for visitor, receipt in zip(visitors, heard, strict=True):
             self.listener.heard(
                 sender,
@@ -151,6 +155,7 @@ class Negotiator(Generic[L]):
         envelope, witnessing = decode_hello(raw)
         visitor = self.doorkeeper.admit(envelope, certificate, self.clock.now_ms())
         peer = CenterId(visitor.statement.sender)
+        suite_id = visitor.suite.suite_id
         greeting: object = None
         problem = visitor.problem
         try:
@@ -163,11 +168,13 @@ class Negotiator(Generic[L]):
         def run(floor: Floor[L]) -> bytes:
             if problem is not None:
                 return encode_hello(
-                    self._refuse(floor, visitor, problem), self.witness.show(floor, peer)
+                    self._refuse(floor, visitor, problem),
+                    self.witness.show(floor, peer, suite_id),
                 )
-            self.witness.look(floor, peer, witnessing)
+            self.witness.look(floor, peer, suite_id, witnessing)
             return encode_hello(
-                self._greeting(floor, peer, answers=visitor.hash), self.witness.show(floor, peer)
+                self._greeting(floor, peer, suite_id, answers=visitor.hash),
+                self.witness.show(floor, peer, suite_id),
             )
 
         reply = await self.transact(run)
@@ -193,7 +200,12 @@ class Negotiator(Generic[L]):
                 return encode_single(self._refuse(floor, visitor, error))
             return encode_single(
                 self.identity.statement(
-                    peer, floor.new_id(), found, floor.now_ms, answers=visitor.hash
+                    visitor.suite.suite_id,
+                    peer,
+                    floor.new_id(),
+                    found,
+                    floor.now_ms,
+                    answers=visitor.hash,
                 )
             )
 
@@ -214,14 +226,18 @@ class Negotiator(Generic[L]):
             raise Malformed("Follow takes a cursor")
         peer = CenterId(visitor.statement.sender)
 
-        def run(floor: Floor[L]) -> Sequence[tuple[int, str, bytes]]:
+        def run(floor: Floor[L]) -> Sequence[tuple[int, str, bytes, str]]:
             return floor.ledger.said_after(peer, cursor.after, page)
 
-        rows = await self.transact(run)
-        if not rows:
-            return []
-        envelopes = self.identity.sign([(kind, payload) for _, kind, payload in rows])
-        return [(row[0], envelope) for row, envelope in zip(rows, envelopes, strict=True)]
+        found: list[tuple[int, Envelope]] = []
+        now_ms = self.clock.now_ms()
+        # A batch is of one suite; words under several agreements may stand in one row.
+        for suite_id, run_of in groupby(await self.transact(run), key=lambda row: row[3]):
+            rows = list(run_of)
+            items = [(kind, payload) for _, kind, payload, _ in rows]
+            envelopes = self.identity.face(suite_id).sign(items, now_ms)
+            found += [(row[0], each) for row, each in zip(rows, envelopes, strict=True)]
+        return found
 
     async def overhear(self, visitors: Sequence[Visitor]) -> list[Receipt]:
         """Hear words that we fetched ourselves; their receipts go out when the peer asks."""
@@ -231,13 +247,16 @@ class Negotiator(Generic[L]):
 
         return await self.transact(run)
 
-    def greeting(self, floor: Floor[L], peer: CenterId) -> Envelope:
+    def greeting(self, floor: Floor[L], peer: CenterId, suite_id: str) -> Envelope:
         """Our greeting for a peer."""
-        return self._greeting(floor, peer, answers=b"")
+        return self._greeting(floor, peer, suite_id, answers=b"")
 
-    def _greeting(self, floor: Floor[L], peer: CenterId, *, answers: bytes) -> Envelope:
+    def _greeting(
+        self, floor: Floor[L], peer: CenterId, suite_id: str, *, answers: bytes
+    ) -> Envelope:
         said, heard = floor.ledger.counts(peer)
         return self.identity.statement(
+            suite_id,
             peer,
             floor.new_id(),
             Greeting(
@@ -247,7 +266,7 @@ class Negotiator(Generic[L]):
                 clock_ms=floor.now_ms,
                 words_said=said,
                 words_heard=heard,
-                descriptor=self.identity.signed_descriptor,
+                descriptors=self.identity.chain[-MAX_SHOWN_DESCRIPTORS:],
             ),
             floor.now_ms,
             answers=answers,
@@ -259,6 +278,7 @@ class Negotiator(Generic[L]):
 
     def _refuse(self, floor: Floor[L], visitor: Visitor, error: FederationError) -> Envelope:
         return self.identity.stated(
+            visitor.suite.suite_id,
             visitor.statement.sender,
             floor.new_id(),
             RECEIPT_TYPE,

@@ -5,16 +5,18 @@ the back-off grows with full jitter up to ten minutes, and a verified call from 
 resets it, since then the link is known to work.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final, Generic, TypeVar
 
 from federation.engine.floor import Floor
 from federation.engine.negotiator import Negotiator
+from federation.engine.witness import NOTHING
 from federation.errors import FederationError, Malformed, Unauthenticated
 from federation.ids import CenterId
 from federation.ports import Ledger, SaidWord, Transport, Unreachable
 from federation.trust.envelope import MAX_BATCH, Envelope
+from federation.trust.suite import UnknownSuite
 from federation.wire.envelopes import (
     RECEIPT_TYPE,
     Receipt,
@@ -71,6 +73,21 @@ class AnswerRefused(Exception):
     """A peer refused to answer a question, in its own words."""
 
 
+class GreetingRefused(Unreachable):
+    """A peer refused our greeting with its signature: it is there, and its clock can be read.
+
+    Args:
+        peer: Who refused.
+        detail: Why, in its own words.
+        skew_ms: Its clock minus ours.
+    """
+
+    def __init__(self, peer: CenterId, detail: str, skew_ms: int) -> None:
+        super().__init__(f"no greeting from {peer}: {detail}")
+        self.detail = detail
+        self.skew_ms = skew_ms
+
+
 class Outbox(Generic[L]):
     """Delivers words, greets, asks and catches up."""
 
@@ -102,22 +119,30 @@ class Outbox(Generic[L]):
         link = self.link(peer)
         if self._negotiator.clock.now_ms() < link.not_before_ms:
             return False
-        words, shown = await self._negotiator.transact(
-            lambda floor: (
-                floor.ledger.pending(peer, MAX_BATCH, MAX_CALL_PAYLOAD_BYTES),
-                self._negotiator.witness.show(floor, peer),
-            )
-        )
+
+        def gather(floor: Floor[L]) -> tuple[Sequence[SaidWord], Witnessing]:
+            # All of one suite, as a call is; those of another suite go with the next call.
+            words = floor.ledger.pending(peer, MAX_BATCH, MAX_CALL_PAYLOAD_BYTES)
+            if not words:
+                return words, NOTHING
+            return words, self._negotiator.witness.show(floor, peer, words[0].suite)
+
+        words, shown = await self._negotiator.transact(gather)
         if not words:
             return False
-        envelopes = self._negotiator.identity.sign(
-            [(word.payload_type, word.payload) for word in words]
+        suite_id = words[0].suite
+        envelopes = self._negotiator.identity.face(suite_id).sign(
+            [(word.payload_type, word.payload) for word in words], self._negotiator.clock.now_ms()
         )
         try:
             reply = await self._transport.deliver(peer, encode_delivery(envelopes, shown))
             receipts, witnessing = decode_delivery_reply(reply)
             statements = self._negotiator.doorkeeper.receipts(
-                receipts, peer, [word.hash for word in words]
+                receipts,
+                peer,
+                suite_id,
+                [word.hash for word in words],
+                self._negotiator.clock.now_ms(),
             )
             answers = [
                 Answered(word, sent, raw, _receipt_in(raw, statement))
@@ -130,35 +155,57 @@ class Outbox(Generic[L]):
             return False
         self.reset(peer)
         done = await self._negotiator.transact(
-            lambda floor: self._take(floor, peer, answers, witnessing)
+            lambda floor: self._take(floor, peer, suite_id, answers, witnessing)
         )
         for answer in answers:
             self._observe(answer.word, answer.receipt.outcome.name)
         return done
 
     async def greet(self, peer: CenterId) -> Peek:
-        """Say Hello: heartbeat, clock, witnessing; then fetch what we have not heard.
+        """Say Hello in each suite that we share: heartbeat, clock, witnessing of each log.
+
+        What we have not heard is fetched afterwards.
 
         Raises:
+            GreetingRefused: The peer is there, but would not answer.
             Unreachable: No answer that counts.
         """
+        pinned = self._negotiator.keyring.peers.get(peer)
+        if pinned is None:
+            raise Unreachable(f"{peer} is not pinned")
+        shared = sorted(set(self._negotiator.identity.suites) & set(pinned.suites))
+        if not shared:
+            raise Unreachable(f"{peer} speaks none of our suites")
+        first = await self._greet(peer, shared[0])
+        for suite_id in shared[1:]:
+            await self._greet(peer, suite_id)
+        return first
+
+    async def _greet(self, peer: CenterId, suite_id: str) -> Peek:
         clock = self._negotiator.clock
         greeting, shown = await self._negotiator.transact(
             lambda floor: (
-                self._negotiator.greeting(floor, peer),
-                self._negotiator.witness.show(floor, peer),
+                self._negotiator.greeting(floor, peer, suite_id),
+                self._negotiator.witness.show(floor, peer, suite_id),
             )
         )
         asked_ms = clock.now_ms()
         reply = await self._transport.hello(peer, encode_hello(greeting, shown))
         answered_ms = clock.now_ms()
+        middle = (asked_ms + answered_ms) // 2
         try:
             envelope, witnessing = decode_hello(reply)
             statement = self._negotiator.doorkeeper.answer(
-                envelope, peer, self._negotiator.doorkeeper.hash_of(greeting)
+                envelope, peer, suite_id, greeting, answered_ms
             )
+        except Unauthenticated as error:
+            raise Unreachable(f"no greeting from {peer}: {error}") from error
+        try:
             said = _answer_in(envelope, statement)
-        except (Unauthenticated, FederationError, AnswerRefused) as error:
+        except AnswerRefused as error:
+            skew_ms = statement.sent_at_ms - middle
+            raise GreetingRefused(peer, str(error), skew_ms) from error
+        except FederationError as error:
             raise Unreachable(f"no greeting from {peer}: {error}") from error
         if not isinstance(said, Greeting):
             raise Unreachable(f"{peer} answered a greeting with something else")
@@ -166,13 +213,12 @@ class Outbox(Generic[L]):
         self.link(peer).not_before_ms = 0
         _, heard = await self._negotiator.transact(
             lambda floor: (
-                self._negotiator.witness.look(floor, peer, witnessing),
+                self._negotiator.witness.look(floor, peer, suite_id, witnessing),
                 floor.ledger.counts(peer)[1],
             )
         )
         if said.words_said > heard:
             await self.catch_up(peer, heard)
-        middle = (asked_ms + answered_ms) // 2
         return Peek(said, said.clock_ms - middle, answered_ms - asked_ms)
 
     async def catch_up(self, peer: CenterId, after: int) -> int:
@@ -182,9 +228,10 @@ class Outbox(Generic[L]):
             Unreachable: No answer that counts.
         """
         negotiator = self._negotiator
+        suite_id = self._suite_with(peer)
         question = await negotiator.transact(
             lambda floor: negotiator.identity.statement(
-                peer, floor.new_id(), Cursor(after), floor.now_ms
+                suite_id, peer, floor.new_id(), Cursor(after), floor.now_ms
             )
         )
         page = await self._transport.follow(peer, encode_single(question))
@@ -209,25 +256,36 @@ class Outbox(Generic[L]):
             AnswerRefused: The peer refused, with its signature.
         """
         negotiator = self._negotiator
+        suite_id = self._suite_with(peer)
         envelope = await negotiator.transact(
             lambda floor: negotiator.identity.statement(
-                peer, floor.new_id(), question, floor.now_ms
+                suite_id, peer, floor.new_id(), question, floor.now_ms
             )
         )
         reply = await self._transport.query(peer, encode_single(envelope))
         try:
             answer = decode_single(reply)
             statement = negotiator.doorkeeper.answer(
-                answer, peer, negotiator.doorkeeper.hash_of(envelope)
+                answer, peer, suite_id, envelope, negotiator.clock.now_ms()
             )
             return _answer_in(answer, statement)
         except (Unauthenticated, FederationError) as error:
             raise Unreachable(f"no answer from {peer}: {error}") from error
 
+    def _suite_with(self, peer: CenterId) -> str:
+        pinned = self._negotiator.keyring.peers.get(peer)
+        if pinned is None:
+            raise Unreachable(f"{peer} is not pinned")
+        try:
+            return self._negotiator.identity.suite_with(pinned)
+        except UnknownSuite as error:
+            raise Unreachable(str(error)) from error
+
     def _take(
         self,
         floor: Floor[L],
         peer: CenterId,
+        suite_id: str,
         answers: list[Answered],
         witnessing: Witnessing,
     ) -> bool:
@@ -241,11 +299,11 @@ class Outbox(Generic[L]):
                 answer.receipt,
                 encode_envelope(answer.raw),
             )
-        self._negotiator.witness.look(floor, peer, witnessing)
+        self._negotiator.witness.look(floor, peer, suite_id, witnessing)
         # A greeting may have brought the cosignature before the receipt. Whoever waits for
         # both would wait for ever if only a new cosignature were told.
-        known = floor.ledger.cosigned(peer)
-        floor.cosigned(peer, 0 if known is None else known[0])
+        known = floor.ledger.cosigned(peer, suite_id)
+        floor.cosigned(peer, suite_id, 0 if known is None else known[0])
         return done
 
     def _failed(self, link: Link, error: Exception) -> None:

@@ -109,7 +109,7 @@ class Door(Generic[L]):
         if not self._pauses:
             return None
         for center, descriptor in self._negotiator.keyring.peers.items():
-            if center in self._pauses and descriptor.tls_certificate == certificate:
+            if center in self._pauses and certificate in descriptor.tls_certificates:
                 return center
         return None
 
@@ -118,6 +118,7 @@ class Door(Generic[L]):
         now_ms = negotiator.clock.now_ms()
         visitor = negotiator.doorkeeper.admit(envelope, certificate, now_ms)
         return negotiator.identity.stated(
+            visitor.suite.suite_id,
             visitor.statement.sender,
             time_ordered(now_ms, negotiator.random.bytes(10)),
             RECEIPT_TYPE,

@@ -16,6 +16,7 @@ from typing import Final
 
 from federation.engine.identity import Identity
 from federation.ids import CenterId
+from federation.ports import Clock
 from federation.trust.envelope import MAX_BATCH, Envelope
 from federation.wire.envelopes import RECEIPT_TYPE
 
@@ -37,22 +38,26 @@ class Receipts:
     the thread of the calls. Only a deque is shared between the two.
     """
 
-    def __init__(self, identity: Identity) -> None:
+    def __init__(self, identity: Identity, clock: Clock) -> None:
         self._identity = identity
-        self._waiting: dict[CenterId, deque[Unsigned]] = {}
+        self._clock = clock
+        self._waiting: dict[tuple[CenterId, str], deque[Unsigned]] = {}
 
-    def wait(self, peer: CenterId, payload: bytes) -> Unsigned:
+    def wait(self, peer: CenterId, suite_id: str, payload: bytes) -> Unsigned:
         """Put a payload among those that are signed together."""
         unsigned = Unsigned(payload)
-        self._waiting.setdefault(peer, deque(maxlen=MAX_WAITING)).append(unsigned)
+        waiting = self._waiting.setdefault((peer, suite_id), deque(maxlen=MAX_WAITING))
+        waiting.append(unsigned)
         return unsigned
 
-    def sign(self, peer: CenterId, mine: Sequence[Unsigned]) -> list[Envelope]:
+    def sign(self, peer: CenterId, suite_id: str, mine: Sequence[Unsigned]) -> list[Envelope]:
         """Give the envelopes of one call, at most 64; sign them and neighbours if need be."""
         batch = [unsigned for unsigned in mine if unsigned.envelope is None]
         if batch:
-            self._fill(batch, self._waiting.get(peer, deque()))
-            envelopes = self._identity.sign([(RECEIPT_TYPE, item.payload) for item in batch])
+            self._fill(batch, self._waiting.get((peer, suite_id), deque()))
+            envelopes = self._identity.face(suite_id).sign(
+                [(RECEIPT_TYPE, item.payload) for item in batch], self._clock.now_ms()
+            )
             for item, envelope in zip(batch, envelopes, strict=True):
                 item.envelope = envelope
         return [item.envelope for item in mine if item.envelope is not None]

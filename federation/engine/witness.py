@@ -20,14 +20,15 @@ from federation.evidence.checkpoint import (
     cosign,
     cosigned_at,
     sign_log,
+    sign_log_again,
     verify_note,
 )
 from federation.ids import CenterId
 from federation.ports import Ledger
 from federation.trust import merkle
 from federation.trust.keyring import Keyring
-from federation.trust.keys import Descriptor
-from federation.trust.suite import INTL_1, signer
+from federation.trust.keys import Descriptor, Purpose
+from federation.trust.suite import suite
 from federation.wire.envelopes import Witnessing
 
 L = TypeVar("L", bound=Ledger)
@@ -45,14 +46,20 @@ class Sighting(StrEnum):
     FORK = "fork"
 
 
-def log_key(descriptor: Descriptor) -> NoteKey:
-    """The key that a node's checkpoints are signed with."""
-    return NoteKey(INTL_1, descriptor.log_name, LOG, descriptor.log_key)
+def log_keys(descriptor: Descriptor, suite_id: str) -> list[NoteKey]:
+    """The keys that a node's checkpoints are signed with, newest first."""
+    return [
+        NoteKey(suite(suite_id), descriptor.log_name(suite_id), LOG, key.key)
+        for key in descriptor.keys_for(Purpose.LOG, suite_id)
+    ]
 
 
-def witness_key(descriptor: Descriptor) -> NoteKey:
-    """The key that a node cosigns with."""
-    return NoteKey(INTL_1, descriptor.witness_name, WITNESS, descriptor.witness_key)
+def witness_keys(descriptor: Descriptor, suite_id: str) -> list[NoteKey]:
+    """The keys that a node cosigns with, newest first."""
+    return [
+        NoteKey(suite(suite_id), descriptor.witness_name(suite_id), WITNESS, key.key)
+        for key in descriptor.keys_for(Purpose.WITNESS, suite_id)
+    ]
 
 
 class Witness:
@@ -69,94 +76,111 @@ class Witness:
         self._keyring = keyring
         self._observe = observe
 
-    def show(self, floor: Floor[L], peer: CenterId) -> Witnessing:
-        """Our newest checkpoint for a peer, and the peer's that we cosigned last.
+    def show(self, floor: Floor[L], peer: CenterId, suite_id: str) -> Witnessing:
+        """Our newest checkpoint of a suite for a peer, and the peer's that we cosigned last.
 
         Empty when the peer has cosigned all there is: then a call carries nothing extra.
         """
         ledger = floor.ledger
-        size, root = ledger.log_head()
-        known = ledger.cosigned(peer)
+        size, root = ledger.log_head(suite_id)
+        known = ledger.cosigned(peer, suite_id)
         proven_from = known[0] if known else 0
-        seen = ledger.witnessed(peer)
+        seen = ledger.witnessed(peer, suite_id)
         cosigned = seen[2] if seen else ""
         if size in {0, proven_from}:
             return Witnessing(cosigned=cosigned)
-        signed = ledger.checkpoint()
+        signed = ledger.checkpoint(suite_id)
         if signed is not None and signed[0] == size:
             note = signed[1]
         else:
-            descriptor = self._identity.descriptor
-            note = sign_log(
-                Checkpoint(descriptor.log_name, size, root),
-                log_key(descriptor),
-                signer(self._identity.secrets.log),
-            )
-            ledger.put_checkpoint(size, note)
-        return Witnessing(note, proven_from, ledger.consistency(proven_from, size), cosigned)
+            note = self._signed(suite_id, size, root, floor.now_ms)
+            ledger.put_checkpoint(suite_id, size, note)
+        proof = ledger.consistency(suite_id, proven_from, size)
+        return Witnessing(note, proven_from, proof, cosigned)
 
-    def look(self, floor: Floor[L], peer: CenterId, witnessing: Witnessing) -> Sighting:
+    def look(
+        self, floor: Floor[L], peer: CenterId, suite_id: str, witnessing: Witnessing
+    ) -> Sighting:
         """Take what a peer showed; the call that it came with was authenticated."""
         if witnessing.cosigned:
-            self._take_cosignature(floor, peer, witnessing.cosigned)
+            self._take_cosignature(floor, peer, suite_id, witnessing.cosigned)
         sighting = Sighting.NONE
         if witnessing.checkpoint:
-            sighting = self._cosign(floor, peer, witnessing)
+            sighting = self._cosign(floor, peer, suite_id, witnessing)
         self._observe(peer, sighting)
         return sighting
 
-    def _cosign(self, floor: Floor[L], peer: CenterId, witnessing: Witnessing) -> Sighting:
+    def _signed(self, suite_id: str, size: int, root: bytes, now_ms: int) -> str:
+        """Our head under every log key of ours that is valid: a peer may know only the old one."""
+        face = self._identity.face(suite_id)
+        published = {key.id: key.key for key in self._identity.descriptor.keys}
+        note = ""
+        for own in face.all_signing(Purpose.LOG, now_ms):
+            key = NoteKey(face.suite, face.log_name, LOG, published[own.id])
+            if note:
+                note = sign_log_again(note, key, own.sign)
+            else:
+                note = sign_log(Checkpoint(face.log_name, size, root), key, own.sign)
+        return note
+
+    def _cosign(
+        self, floor: Floor[L], peer: CenterId, suite_id: str, witnessing: Witnessing
+    ) -> Sighting:
         ledger = floor.ledger
-        digests = self._identity.digests
+        face = self._identity.face(suite_id)
+        digests = face.suite
         theirs = self._keyring.peers[peer]
         try:
-            shown, _ = verify_note(witnessing.checkpoint, [log_key(theirs)])
+            shown, _ = verify_note(witnessing.checkpoint, log_keys(theirs, suite_id))
         except BadCheckpoint:
             return Sighting.BAD
         if ledger.forked(peer):
             return Sighting.FORK
-        seen = ledger.witnessed(peer)
+        seen = ledger.witnessed(peer, suite_id)
         size, root = (seen[0], seen[1]) if seen else (0, digests.hash(b""))
         if shown.size < size:
             return Sighting.OLD
         if shown.size == size:
             if shown.root == root:
                 return Sighting.OLD
-            return self._contradicted(floor, peer, witnessing.checkpoint)
+            return self._contradicted(floor, peer, suite_id, witnessing.checkpoint)
         if witnessing.proven_from != size:
             return Sighting.OLD
         if not merkle.verify_consistency(
             digests, size, root, shown.size, shown.root, witnessing.proof
         ):
-            return self._contradicted(floor, peer, witnessing.checkpoint)
+            return self._contradicted(floor, peer, suite_id, witnessing.checkpoint)
+        own = face.signing(Purpose.WITNESS, floor.now_ms)
+        (ours,) = [key for key in self._identity.descriptor.keys if key.id == own.id]
+        named = self._identity.descriptor.witness_name(suite_id)
         try:
             note = cosign(
                 witnessing.checkpoint,
-                witness_key(self._identity.descriptor),
-                signer(self._identity.secrets.witness),
+                NoteKey(face.suite, named, WITNESS, ours.key),
+                own.sign,
                 floor.now_ms // 1000,
             )
         except BadCheckpoint:  # no room for a signature, or one of ours is forged on it
             return Sighting.BAD
-        ledger.put_witnessed(peer, shown.size, shown.root, note)
+        ledger.put_witnessed(peer, suite_id, shown.size, shown.root, note)
         return Sighting.COSIGNED
 
-    def _contradicted(self, floor: Floor[L], peer: CenterId, shown: str) -> Sighting:
+    def _contradicted(self, floor: Floor[L], peer: CenterId, suite_id: str, shown: str) -> Sighting:
         """Keep both notes; a first note that makes no sense contradicts nothing."""
-        seen = floor.ledger.witnessed(peer)
+        seen = floor.ledger.witnessed(peer, suite_id)
         if seen is None:
             return Sighting.BAD
         floor.ledger.put_fork(peer, seen[2], shown, floor.now_ms)
         return Sighting.FORK
 
-    def _take_cosignature(self, floor: Floor[L], peer: CenterId, note: str) -> None:
+    def _take_cosignature(self, floor: Floor[L], peer: CenterId, suite_id: str, note: str) -> None:
         try:
-            shown, _ = verify_note(note, [log_key(self._identity.descriptor)])
-            cosigned_at(note, [witness_key(self._keyring.peers[peer])])
+            shown, _ = verify_note(note, log_keys(self._identity.descriptor, suite_id))
+            cosigned_at(note, witness_keys(self._keyring.peers[peer], suite_id))
         except BadCheckpoint:
             self._observe(peer, Sighting.BAD)
             return
-        known = floor.ledger.cosigned(peer)
+        known = floor.ledger.cosigned(peer, suite_id)
         if known is None or shown.size > known[0]:
-            floor.ledger.put_cosigned(peer, shown.size, note)
-            floor.cosigned(peer, shown.size)
+            floor.ledger.put_cosigned(peer, suite_id, shown.size, note)
+            floor.cosigned(peer, suite_id, shown.size)

@@ -23,9 +23,10 @@ class Replay:
         words: All its words.
     """
 
-    def __init__(self, table: Table, center: str, words: Sequence[Told]) -> None:
+    def __init__(self, table: Table, center: str, suite_id: str, words: Sequence[Told]) -> None:
         self._table = table
         self._center = center
+        self._suite_id = suite_id
         self._words = sorted(words, key=lambda told: told.index(center))
 
     def run(self) -> Phase:
@@ -39,6 +40,7 @@ class Replay:
             role=speaker if ours else self._table.other(speaker),
             peer=CenterId(first.hearer if ours else first.sender),
             agreement=AgreementId(first.statement.agreement_id) or None,
+            suite=self._suite_id,
             phase=self._table.start,
         )
         for told in self._words:

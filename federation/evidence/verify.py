@@ -43,9 +43,9 @@ from federation.protocol.conversation import Kind, Phase
 from federation.protocol.draw import Open
 from federation.protocol.tables import TABLES, VOCABULARY
 from federation.trust import merkle
-from federation.trust.envelope import Verifier, key_id, pae
+from federation.trust.envelope import Verifier, pae
 from federation.trust.errors import UnknownSuite
-from federation.trust.keys import AGREEMENT_TYPE, Descriptor
+from federation.trust.keys import Descriptor, Purpose, agreement_type
 from federation.trust.suite import Suite, suite
 
 PARTIES: Final = 2
@@ -78,7 +78,7 @@ def verify(file: bytes, decode: Decode) -> Verdict:
         keys = {center: _keys(descriptor, chosen) for center, descriptor in parties.items()}
     agreement = _agreement(dossier, terms, parties, chosen, keys)
     talks = _envelopes(dossier, chosen, keys, decode)
-    kinds, phases = _conversations(dossier, talks, agreement, tuple(parties))
+    kinds, phases = _conversations(dossier, talks, agreement, tuple(parties), chosen.suite_id)
     _receipts(talks)
     logs = _logs(dossier, chosen, keys, talks)
     case = Case(dossier, parties, terms, chosen, agreement, talks, kinds, phases)
@@ -128,10 +128,21 @@ class _Keys:
 
 
 def _keys(descriptor: Descriptor, suite: Suite) -> _Keys:
+    name = suite.suite_id
     return _Keys(
-        message={key_id(suite, descriptor.message_key): descriptor.message_key},
-        log=[NoteKey(suite, descriptor.log_name, LOG, descriptor.log_key)],
-        witness=[NoteKey(suite, descriptor.witness_name, WITNESS, descriptor.witness_key)],
+        message={
+            key.id: key.key
+            for key in descriptor.keys
+            if key.purpose is Purpose.MESSAGE and key.suite == name
+        },
+        log=[
+            NoteKey(suite, descriptor.log_name(name), LOG, key.key)
+            for key in descriptor.keys_for(Purpose.LOG, name)
+        ],
+        witness=[
+            NoteKey(suite, descriptor.witness_name(name), WITNESS, key.key)
+            for key in descriptor.keys_for(Purpose.WITNESS, name)
+        ],
     )
 
 
@@ -168,7 +179,9 @@ def _agreement(
     if set(dossier.signatures) != set(parties):
         refute(Step.AGREEMENT, where, "协议应有双方签名", "needs exactly both signatures")
     for center, signature in dossier.signatures.items():
-        if not keys[center].signed(chosen, AGREEMENT_TYPE, dossier.document, signature):
+        if not keys[center].signed(
+            chosen, agreement_type(chosen.suite_id), dossier.document, signature
+        ):
             refute(
                 Step.AGREEMENT,
                 where,
@@ -201,7 +214,8 @@ class _Reader:
     def __init__(self, chosen: Suite, keys: Mapping[str, _Keys], decode: Decode) -> None:
         self._keys = keys
         self._decode = decode
-        self._verifier = Verifier(chosen)
+        self._suite = chosen
+        self._verifier = Verifier()
 
     def told(self, talk: Transcript, where: str, line: Line) -> Told:
         with examining(Step.ENVELOPES, where, "消息或回执不可读"):
@@ -226,7 +240,7 @@ class _Reader:
             if key is None:
                 refute(Step.ENVELOPES, where, "签名密钥不符", "names another key")
             with examining(Step.ENVELOPES, where, "签名无效"):
-                digests.append(self._verifier.check(envelope, key))
+                digests.append(self._verifier.check(self._suite, envelope, key))
         return Told(
             where=where,
             kind=word.kind,
@@ -247,6 +261,7 @@ def _conversations(
     talks: Mapping[bytes, Sequence[Told]],
     agreement: bytes,
     centers: Sequence[str],
+    suite_id: str,
 ) -> tuple[dict[bytes, Kind], dict[bytes, Phase]]:
     kinds: dict[bytes, Kind] = {}
     phases: dict[bytes, Phase] = {}
@@ -268,7 +283,7 @@ def _conversations(
                 "消息未按日志次序排列",
                 "words are not in the order of the maker's log",
             )
-        ends = {Replay(TABLES[kind], center, words).run() for center in centers}
+        ends = {Replay(TABLES[kind], center, suite_id, words).run() for center in centers}
         if len(ends) != 1:
             refute(
                 Step.CONVERSATIONS,

@@ -116,6 +116,7 @@ class Conversation:
     role: Role
     peer: CenterId
     agreement: AgreementId | None
+    suite: str
     phase: Phase
     said: int = 0
     heard: int = 0

@@ -2,7 +2,7 @@
 
 ``GrpcTransport`` implements ``federation.ports.Transport``. gRPC's client can neither show
 the server's certificate nor change what it accepts, so there is one channel for each pinned
-(address, certificate), whose only root is that certificate; a new descriptor makes a new
+address with its certificates, whose only roots are those; a new descriptor makes a new
 channel. Nothing is retried here: the outbox does that.
 """
 
@@ -31,13 +31,13 @@ class _Line:
 
     def __init__(self, descriptor: Descriptor, keys: TlsKeys) -> None:
         self.address = descriptor.address
-        self.certificate = descriptor.tls_certificate
+        self.certificates = descriptor.tls_certificates
         self.places = asyncio.Semaphore(limits.MAX_CALLS_TO_ONE_PEER)
         self.users = 0
         self.retired = False
         self.channel = grpc.aio.secure_channel(
             descriptor.address,
-            channel_credentials(keys, descriptor.tls_certificate),
+            channel_credentials(keys, descriptor.tls_certificates),
             options=[*_OPTIONS, ("grpc.ssl_target_name_override", descriptor.center_id)],
         )
         self.unary: dict[str, grpc.aio.UnaryUnaryMultiCallable[bytes, bytes]] = {
@@ -49,9 +49,9 @@ class _Line:
         )
 
     def fits(self, descriptor: Descriptor) -> bool:
-        return (self.address, self.certificate) == (
+        return (self.address, self.certificates) == (
             descriptor.address,
-            descriptor.tls_certificate,
+            descriptor.tls_certificates,
         )
 
 

@@ -289,9 +289,12 @@ class Pumps(Generic[L]):
 
 
 def _behind(floor: Floor[L], peer: CenterId) -> bool:
-    cosigned = floor.ledger.cosigned(peer)
-    size, _ = floor.ledger.log_head()
-    return size > (0 if cosigned is None else cosigned[0])
+    for suite_id in floor.identity.suites:
+        cosigned = floor.ledger.cosigned(peer, suite_id)
+        size, _ = floor.ledger.log_head(suite_id)
+        if size > (0 if cosigned is None else cosigned[0]):
+            return True
+    return False
 
 
 async def _pause(seconds: float) -> None:

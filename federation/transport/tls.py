@@ -142,10 +142,10 @@ def server_credentials(
     )
 
 
-def channel_credentials(keys: TlsKeys, certificate: bytes) -> grpc.ChannelCredentials:
-    """Credentials of a channel to the one server that shows ``certificate`` (DER)."""
+def channel_credentials(keys: TlsKeys, certificates: Iterable[bytes]) -> grpc.ChannelCredentials:
+    """Credentials of a channel to the one server that shows one of ``certificates`` (DER)."""
     return grpc.ssl_channel_credentials(
-        root_certificates=_pem(certificate),
+        root_certificates=b"".join(map(_pem, certificates)),
         private_key=keys.private_key,
         certificate_chain=_pem(keys.certificate),
     )

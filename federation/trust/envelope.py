@@ -6,7 +6,8 @@ whose leaves are the PAE of each envelope's payload type and payload. Each envel
 its place and its audit path, so each stands alone and can be handed on.
 
 The envelope's hash is its leaf hash. It does not depend on the batch, so a re-signed
-envelope is still the same word. Nothing here parses a payload: see ``federation.wire``.
+envelope is still the same word. What is signed names the suite, so no signature of one suite
+can be passed off as another's. Nothing here parses a payload: see ``federation.wire``.
 """
 
 from collections import OrderedDict
@@ -15,9 +16,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from federation.trust import merkle
-from federation.trust.suite import Digests, verify
+from federation.trust.suite import Digests, Suite
 
-BATCH_TYPE: Final = "application/vnd.lianping.v1.batch"
 MAX_BATCH: Final = 64  # the path stays within 6 hashes; a call within 1 MiB
 KEY_ID_BYTES: Final = 16
 MAX_REMEMBERED: Final = 4_096  # roots whose signature was good; 200 bytes each
@@ -40,6 +40,11 @@ class Envelope:
     index: int
     size: int
     path: tuple[bytes, ...]
+
+
+def batch_type(suite_id: str) -> str:
+    """The payload type that a batch's signature covers: it names the suite."""
+    return f"application/vnd.lianping.v1.{suite_id}.batch"
 
 
 def pae(payload_type: str, payload: bytes) -> bytes:
@@ -69,7 +74,7 @@ def sign_batch(
     if not 1 <= len(items) <= MAX_BATCH:
         raise ValueError(f"a batch has 1 to {MAX_BATCH} envelopes, not {len(items)}")
     leaves = [envelope_hash(digests, kind, payload) for kind, payload in items]
-    signature = signer(pae(BATCH_TYPE, merkle.root(digests, leaves)))
+    signature = signer(pae(batch_type(digests.suite_id), merkle.root(digests, leaves)))
     paths = merkle.audit_paths(digests, leaves)
     return [
         Envelope(payload, kind, signer_key_id, signature, index, len(items), path)
@@ -82,9 +87,11 @@ def sign_alone(payload_type: str, payload: bytes, signer: Signer) -> bytes:
     return signer(pae(payload_type, payload))
 
 
-def verify_alone(payload_type: str, payload: bytes, public_key: bytes, signature: bytes) -> bool:
+def verify_alone(
+    suite: Suite, payload_type: str, payload: bytes, public_key: bytes, signature: bytes
+) -> bool:
     """Check what ``sign_alone`` made."""
-    return verify(public_key, signature, pae(payload_type, payload))
+    return suite.verify(public_key, signature, pae(payload_type, payload))
 
 
 class Verifier:
@@ -94,30 +101,27 @@ class Verifier:
     remembered; whether the key is good now is the caller's question.
     """
 
-    def __init__(self, digests: Digests) -> None:
-        self._digests = digests
-        self._good: OrderedDict[tuple[bytes, bytes, bytes], None] = OrderedDict()
+    def __init__(self) -> None:
+        self._good: OrderedDict[tuple[str, bytes, bytes, bytes], None] = OrderedDict()
 
-    def check(self, envelope: Envelope, public_key: bytes) -> bytes:
-        """Check one envelope; answers its hash (32 bytes).
+    def check(self, suite: Suite, envelope: Envelope, public_key: bytes) -> bytes:
+        """Check one envelope under the suite that its key is for; answers its hash (32 bytes).
 
         Raises:
             BadEnvelope: The place, the path or the signature does not fit.
         """
-        leaf = envelope_hash(self._digests, envelope.payload_type, envelope.payload)
+        leaf = envelope_hash(suite, envelope.payload_type, envelope.payload)
         if not 1 <= envelope.size <= MAX_BATCH:
             raise BadEnvelope(f"a batch of {envelope.size}")
         try:
-            root = merkle.root_from_path(
-                self._digests, leaf, envelope.index, envelope.size, envelope.path
-            )
+            root = merkle.root_from_path(suite, leaf, envelope.index, envelope.size, envelope.path)
         except ValueError as error:
             raise BadEnvelope(str(error)) from error
-        fact = (public_key, root, envelope.signature)
+        fact = (suite.suite_id, public_key, root, envelope.signature)
         if fact in self._good:
             self._good.move_to_end(fact)
             return leaf
-        if not verify(public_key, envelope.signature, pae(BATCH_TYPE, root)):
+        if not suite.verify(public_key, envelope.signature, pae(batch_type(suite.suite_id), root)):
             raise BadEnvelope("the signature is not by this key over these bytes")
         self._good[fact] = None
         if len(self._good) > MAX_REMEMBERED:

@@ -1,14 +1,15 @@
 """Which keys of which peer are good.
 
-Only what was pinned on purpose is in the ring: a descriptor is never fetched in the
-middle of verifying a word. A higher sequence under the same root replaces a lower one.
+Only what was pinned on purpose is in the ring, and what its root signed since: a descriptor
+is never fetched in the middle of verifying a word. The next descriptor of a chain replaces
+the one before (``federation.trust.keys.check_successor``).
 """
 
 from collections.abc import Iterable, Mapping
 
 from federation.errors import Unauthenticated
 from federation.ids import CenterId
-from federation.trust.keys import BadDescriptor, Descriptor
+from federation.trust.keys import BadDescriptor, Descriptor, PublicKey, Purpose
 
 
 class Keyring:
@@ -16,6 +17,7 @@ class Keyring:
 
     def __init__(self, descriptors: Iterable[Descriptor] = ()) -> None:
         self._by_center: dict[CenterId, Descriptor] = {}
+        self._messages: dict[tuple[CenterId, bytes], PublicKey] = {}
         for descriptor in descriptors:
             self.pin(descriptor)
 
@@ -36,17 +38,33 @@ class Keyring:
             raise BadDescriptor(
                 f"descriptor {descriptor.sequence} of {center} is older than {known.sequence}"
             )
+        self.forget(center)
         self._by_center[center] = descriptor
+        for key in descriptor.keys:
+            if key.purpose is Purpose.MESSAGE:
+                self._messages[center, key.id] = key
 
-    def message_key(self, center: str, key_id: bytes) -> bytes:
-        """The raw public key of a peer by its id.
+    def forget(self, center: CenterId) -> None:
+        """Take a peer out of the ring."""
+        self._by_center.pop(center, None)
+        for known in [known for known in self._messages if known[0] == center]:
+            del self._messages[known]
+
+    def message_key(self, center: str, key_id: bytes, now_ms: int) -> PublicKey:
+        """The key with which a peer may sign words now, by its id.
 
         Raises:
-            Unauthenticated: Unknown sender or unknown key.
+            Unauthenticated: Unknown sender or key, a revoked key, or one out of its time.
         """
-        descriptor = self._by_center.get(CenterId(center))
+        sender = CenterId(center)
+        descriptor = self._by_center.get(sender)
         if descriptor is None:
             raise Unauthenticated("unknown_sender")
-        if descriptor.message_key_id != key_id:
+        key = self._messages.get((sender, key_id))
+        if key is None:
             raise Unauthenticated("unknown_key")
-        return descriptor.message_key
+        if descriptor.revocation(key_id) is not None:
+            raise Unauthenticated("revoked_key")
+        if not key.valid_at(now_ms):
+            raise Unauthenticated("key_out_of_time")
+        return key

@@ -24,7 +24,7 @@ class Greeting:
     clock_ms: int
     words_said: int
     words_heard: int
-    descriptor: bytes
+    descriptors: tuple[bytes, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +52,7 @@ class InclusionQuestion:
 
     envelope_hashes: tuple[bytes, ...]
     size: int
+    suite: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,18 +13,21 @@ from typing import Any, Final
 
 from federation.ids import DIGEST_BYTES, OPAQUE_ID_BYTES, center_id
 from federation.protocol import agreement, booking, draw, enforcement, peering, session, terms
+from federation.trust import keys
 
 MAX_TEXT: Final = 1_000  # a sentence for people, not a document
 MAX_NAME: Final = 255  # as long as the longest project name on record
 MAX_INT: Final = 2**53 - 1  # exact in every language that reads our JSON
 MAX_MOMENT_MS: Final = 4_102_444_800_000  # 2100-01-01 UTC: any calendar can show it to people
-SIGNATURE_BYTES: Final = 64  # Ed25519
+MAX_SIGNATURE_BYTES: Final = 80  # Ed25519 has 64, SM2 in DER up to 72; the suite knows
 MAX_STRATA: Final = 4_096  # the national specialty list has under 1,000 leaves
 MAX_LISTING_BYTES: Final = 480 * 1024  # 15,000 entries; leaves room within a 1 MiB call
 MAX_CHECKS: Final = 64
 MAX_ATTRIBUTE_BYTES: Final = 512  # registry number and name
 MAX_DISTINCT_PER_VERDICT: Final = 5
 MAX_CERTIFICATE_BYTES: Final = 8_192
+MAX_KEY_BYTES: Final = 65  # an SM2 point; each suite knows its own length
+MAX_SHOWN_DESCRIPTORS: Final = 8  # who is further behind gets the chain as a file
 MAX_CONTACTS: Final = 16
 MAX_ROOT_KEYS: Final = 8  # a root key for each suite, and successors
 MAX_SPECIALTIES: Final = 256
@@ -156,7 +159,7 @@ _RULES: Final[Mapping[str, Rule]] = MappingProxyType(
         "digest": Rule(_DIGEST),
         "digests": Rule(_DIGEST, at_most=MAX_DISTINCT_PER_VERDICT, at_least=5),
         "salt": Rule(_DIGEST),
-        "signature": Rule(_exactly(SIGNATURE_BYTES)),
+        "signature": Rule(_at_most(MAX_SIGNATURE_BYTES)),
         "key_id": Rule(_ID),
         "Propose.signatures": Rule(_flag, at_most=agreement.MAX_SIGNATURES, at_least=1),
         "Counter.signatures": Rule(_flag, at_most=agreement.MAX_SIGNATURES, at_least=1),
@@ -321,19 +324,26 @@ _RULES: Final[Mapping[str, Rule]] = MappingProxyType(
         # invitations: files, so a chain of descriptors fits as one call's words do not
         "invitation_id": Rule(_ID),
         "invitation_digest": Rule(_DIGEST),
-        "descriptors": Rule(_at_most(16_384), at_most=64, at_least=1),
+        "descriptors": Rule(_at_most(65_536), at_most=64, at_least=1),
         "meant_for": Rule(_text(MAX_NAME, required=False)),
         "expires_at_ms": Rule(_MOMENT),
         "secret": Rule(_DIGEST),
         "nonce": Rule(_DIGEST),
         # a node's descriptor
-        "root_key": Rule(_DIGEST),
-        "message_key": Rule(_DIGEST),
-        "log_key": Rule(_DIGEST),
-        "witness_key": Rule(_DIGEST),
-        "sealing_key": Rule(_DIGEST),
+        "roots": Rule(_flag, at_most=keys.MAX_ROOTS, at_least=1),
+        "previous": Rule(_or_empty(_DIGEST)),
+        "keys": Rule(_flag, at_most=keys.MAX_KEYS, at_least=1),
+        "key": Rule(_at_most(MAX_KEY_BYTES)),
+        "PublicKey.purpose": Rule(_flag),
+        "not_before_ms": Rule(_number(0, MAX_MOMENT_MS)),
+        "not_after_ms": Rule(_MOMENT),
+        "revoked": Rule(_flag, at_most=keys.MAX_REVOKED),
+        "compromised_since_ms": Rule(_number(0, MAX_MOMENT_MS)),
+        "SignedDescriptor.signatures": Rule(_flag, at_most=keys.MAX_ROOTS, at_least=1),
         "address": Rule(_NAME),
-        "tls_certificate": Rule(_at_most(MAX_CERTIFICATE_BYTES)),
+        "tls_certificates": Rule(
+            _at_most(MAX_CERTIFICATE_BYTES), at_most=keys.MAX_CERTIFICATES, at_least=1
+        ),
         # questions and answers
         "free_seats": Rule(_SMALL),
         "as_of_ms": Rule(_MOMENT),
@@ -357,7 +367,7 @@ _RULES: Final[Mapping[str, Rule]] = MappingProxyType(
         "clock_ms": Rule(_MOMENT),
         "words_said": Rule(_COUNT),
         "words_heard": Rule(_COUNT),
-        "descriptor": Rule(_at_most(16_384)),
-        "SignedDescriptor.descriptor": Rule(_at_most(16_384)),
+        "Greeting.descriptors": Rule(_at_most(65_536), at_most=MAX_SHOWN_DESCRIPTORS),
+        "descriptor": Rule(_at_most(65_536)),
     }
 )

@@ -3,11 +3,11 @@
 ``PAYLOAD_TYPES`` names each word on the wire; ``proto/README.md`` says what it means.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, Final
 
-from google.protobuf.message import DecodeError
 from lianping.federation.v1 import (
     agreement_pb2,
     booking_pb2,
@@ -21,9 +21,17 @@ from federation.errors import Malformed
 from federation.protocol.agreement import AgreementTerms, DocumentSignature
 from federation.protocol.conversation import Word
 from federation.protocol.tables import VOCABULARY
-from federation.trust.keys import Descriptor, check_descriptor
+from federation.trust.envelope import Signer, sign_alone
+from federation.trust.keys import (
+    Descriptor,
+    RootSignature,
+    check_descriptor,
+    check_successor,
+    descriptor_type,
+)
 from federation.wire.codec import Codec
 
+MAX_SIGNED_DESCRIPTOR_BYTES: Final = 65_536  # dozens of keys and four certificates
 MAX_BODY_BYTES: Final = 512 * 1024  # half a call, so that a word and its envelope always fit
 
 _MODULES: Final = MappingProxyType(
@@ -85,11 +93,32 @@ def decode_word(kind: str, body: bytes) -> Word:
     return word
 
 
-def encode_signed_descriptor(descriptor: bytes, signature: bytes) -> bytes:
-    """A descriptor with the root key's signature, as it is given to a peer."""
-    return federation_pb2.SignedDescriptor(
-        descriptor=descriptor, signature=signature
-    ).SerializeToString()
+@dataclass(frozen=True, slots=True)
+class SignedDescriptor:
+    """A descriptor's exact bytes with its roots' signatures."""
+
+    descriptor: bytes
+    signatures: tuple[RootSignature, ...]
+
+
+_SIGNED_DESCRIPTOR: Final = Codec(SignedDescriptor, federation_pb2.SignedDescriptor)
+
+
+def sign_descriptor(descriptor: Descriptor, signers: Mapping[str, Signer]) -> bytes:
+    """Sign a descriptor with all of its roots; answers it as it is given to a peer.
+
+    Args:
+        descriptor: What to publish.
+        signers: The root's signer for each suite.
+    """
+    encoded = DESCRIPTOR.encode(descriptor)
+    signatures = tuple(
+        RootSignature(
+            root.suite, sign_alone(descriptor_type(root.suite), encoded, signers[root.suite])
+        )
+        for root in descriptor.roots
+    )
+    return _SIGNED_DESCRIPTOR.encode(SignedDescriptor(encoded, signatures))
 
 
 def read_signed_descriptor(raw: bytes) -> Descriptor:
@@ -99,11 +128,32 @@ def read_signed_descriptor(raw: bytes) -> Descriptor:
         Malformed: Not a descriptor.
         BadDescriptor: It does not prove what it says.
     """
-    message = federation_pb2.SignedDescriptor()
-    try:
-        message.ParseFromString(raw)
-    except DecodeError as error:
-        raise Malformed("not a signed descriptor") from error
-    descriptor = DESCRIPTOR.decode(message.descriptor)
-    check_descriptor(descriptor, message.descriptor, message.signature)
+    descriptor, _ = read_with_bytes(raw)
     return descriptor
+
+
+def read_with_bytes(raw: bytes) -> tuple[Descriptor, bytes]:
+    """The same, with the exact bytes that were signed. Raises as ``read_signed_descriptor``."""
+    if len(raw) > MAX_SIGNED_DESCRIPTOR_BYTES:
+        raise Malformed(f"a descriptor of {len(raw)} bytes")
+    message = _SIGNED_DESCRIPTOR.decode(raw)
+    descriptor = DESCRIPTOR.decode(message.descriptor)
+    check_descriptor(descriptor, message.descriptor, message.signatures)
+    return descriptor, message.descriptor
+
+
+def read_chain(chain: Sequence[bytes]) -> Descriptor:
+    """Check that signed descriptors follow one another; answers the last.
+
+    Raises:
+        Malformed, BadDescriptor: One of them is not good, or does not follow.
+        ValueError: There is none; our own mistake.
+    """
+    if not chain:
+        raise ValueError("a chain has at least one descriptor")
+    current, current_bytes = read_with_bytes(chain[0])
+    for raw in chain[1:]:
+        following, following_bytes = read_with_bytes(raw)
+        check_successor(current, current_bytes, following, following_bytes)
+        current, current_bytes = following, following_bytes
+    return current

@@ -1,4 +1,4 @@
-"""Routes of the operator: this node, its partners, agreements, pools, accounts."""
+"""Routes of the operator: this node, pools, accounts. Partners and agreements have their own."""
 
 import base64
 from typing import Annotated
@@ -6,29 +6,26 @@ from typing import Annotated
 from fastapi import APIRouter, status
 from pydantic import Field
 
-from federation.protocol.agreement import AgreementTerms, Direction, DrawAnchor, Party
 from federation.trust.keys import fingerprint
 from node.api.access import NodeParts, Operator
 from node.api.faults import RESPONSES
 from node.api.shapes import (
-    EXAMPLE_LONG_ID,
     CenterText,
-    Count,
     Done,
-    Duration,
     HexText,
-    LongIdPath,
-    Made,
-    Ms,
-    Reason,
     Shape,
-    center,
-    raw,
 )
 from node.services.accounts import Role
-from node.services.errors import NotFound
 
 router = APIRouter(tags=["运维 · Operator"], responses=RESPONSES)
+
+
+class LogHead(Shape):
+    """How far one of our evidence logs has come."""
+
+    suite: str = Field(examples=["intl-1"])
+    size: int
+    root: str
 
 
 class NodeInfo(Shape):
@@ -40,8 +37,7 @@ class NodeInfo(Shape):
     address: str = Field(examples=["lianping.jian.example.cn:7443"])
     version: str = Field(examples=["0.1.0"])
     production: bool
-    log_size: int
-    log_root: str
+    logs: list[LogHead]
 
 
 class SignedDescriptor(Shape):
@@ -55,51 +51,6 @@ class Descriptor(SignedDescriptor):
 
     center: CenterText
     fingerprint: str = Field(examples=["aaaa bbbb cccc dddd eeee ffff gggg hhhh"])
-
-
-class Terms(Shape):
-    """Terms of an agreement; parties are filled in from both descriptors."""
-
-    version: Count = 1
-    title: str = Field(examples=["吉安—长乐远程异地评标合作协议"], max_length=200)
-    both_directions: bool = Field(
-        default=True, description="双方都可作主场 · both may be host; otherwise only we"
-    )
-    effective_from_ms: Ms
-    effective_until_ms: Ms
-    project_kinds: list[str] = Field(default=["A", "B", "C"], max_length=3)
-    max_seats_per_session: Count = 50
-    max_open_bookings: Count = 20
-    lead_time_ms: Duration = 0
-    vote_ms: Duration = 1_800_000
-    decide_ms: Duration = 3_600_000
-    draw_anchor: DrawAnchor = DrawAnchor.BID_DEADLINE
-    draw_earliest_ms: Duration = 43_200_000
-    pool_min_age_ms: Duration = 0
-    joint_test_valid_days: Count = 365
-    handover_working_days: Count = 5
-    suite: str = "intl-1"
-    sealed_disclosure: bool = True
-
-
-class Proposal(Shape):
-    """An agreement to propose."""
-
-    peer: CenterText
-    terms: Terms
-
-
-class Agreement(Shape):
-    """An agreement as it stands."""
-
-    id: HexText = Field(examples=[EXAMPLE_LONG_ID])
-    peer: CenterText
-    state: str = Field(examples=["ACTIVE"])
-    note: str = Field(description="未生效的原因 · why it did not come into force")
-    signatures: int
-    title: str
-    effective_from_ms: Ms
-    effective_until_ms: Ms
 
 
 class NewAccount(Shape):
@@ -130,8 +81,11 @@ class Announced(Shape):
 @router.get("/node", summary="本节点 · This node")
 async def node(parts: NodeParts, _: Operator) -> NodeInfo:
     """名称、指纹、版本、证据日志。· Name, fingerprint, version, evidence log."""
-    size, root = await parts.negotiator.transact(lambda desk: desk.ledger.log_head())
-    descriptor = parts.negotiator.identity.descriptor
+    identity = parts.negotiator.identity
+    heads = await parts.negotiator.transact(
+        lambda desk: [(each, *desk.ledger.log_head(each)) for each in identity.suites]
+    )
+    descriptor = identity.descriptor
     return NodeInfo(
         center=descriptor.center_id,
         fingerprint=fingerprint(descriptor.center_id),
@@ -139,8 +93,7 @@ async def node(parts: NodeParts, _: Operator) -> NodeInfo:
         address=descriptor.address,
         version=parts.version,
         production=parts.config.mode.production,
-        log_size=size,
-        log_root=root.hex(),
+        logs=[LogHead(suite=each, size=size, root=root.hex()) for each, size, root in heads],
     )
 
 
@@ -153,71 +106,6 @@ async def descriptor(parts: NodeParts, _: Operator) -> Descriptor:
         center=identity.center,
         fingerprint=fingerprint(identity.center),
     )
-
-
-@router.post(
-    "/agreements", status_code=status.HTTP_201_CREATED, summary="提议协议 · Propose an agreement"
-)
-async def propose(parts: NodeParts, who: Operator, body: Proposal) -> Made:
-    """以本中心名义签署并发给对方。· Signs for this center and sends it to the partner."""
-    peer = center(body.peer)
-    theirs = parts.keyring.peers.get(peer)
-    if theirs is None:
-        raise NotFound("没有登记该中心的名片", "that center is not pinned")
-    ours = parts.negotiator.identity.descriptor
-    fields = body.terms.model_dump(exclude={"both_directions", "project_kinds"})
-    directions = [Direction(ours.center_id, peer)]
-    if body.terms.both_directions:
-        directions.append(Direction(peer, ours.center_id))
-    terms = AgreementTerms(
-        parties=tuple(
-            Party(each.center_id, each.name, each.uscc, each.region_code) for each in (ours, theirs)
-        ),
-        directions=tuple(directions),
-        project_kinds=tuple(body.terms.project_kinds),
-        **fields,
-    )
-    made = await parts.commands.run(
-        who, lambda desk: parts.agreements.propose(desk, peer, terms, who.subject)
-    )
-    return Made(id=made.hex())
-
-
-@router.get("/agreements", summary="全部协议 · All agreements")
-async def agreements(parts: NodeParts, _: Operator) -> list[Agreement]:
-    """含待签、已拒绝。· Also those waiting or declined."""
-    rows = await parts.negotiator.transact(parts.agreements.all)
-    return [
-        Agreement(
-            id=row.id.hex(),
-            peer=row.peer,
-            state=row.state,
-            note=row.note,
-            signatures=1 + bool(row.answered),
-            title=row.terms.title,
-            effective_from_ms=row.terms.effective_from_ms,
-            effective_until_ms=row.terms.effective_until_ms,
-        )
-        for row in rows
-    ]
-
-
-@router.post("/agreements/{agreement}/sign", summary="签署协议 · Sign an agreement")
-async def sign(parts: NodeParts, who: Operator, agreement: LongIdPath) -> Done:
-    """对方提议的协议,签署后生效。· Puts the partner's proposal into force."""
-    await parts.commands.run(
-        who, lambda desk: parts.agreements.sign(desk, raw(agreement), who.subject)
-    )
-    return Done()
-
-
-@router.post("/agreements/{agreement}/decline", summary="拒绝协议 · Decline an agreement")
-async def decline(parts: NodeParts, who: Operator, agreement: LongIdPath, body: Reason) -> Done:
-    """说明理由。· Says why."""
-    await parts.commands.run(
-        who, lambda desk: parts.agreements.decline(desk, raw(agreement), body.reason)
-    )
-    return Done()
 
 
 @router.post("/accounts", status_code=status.HTTP_201_CREATED, summary="新建账号 · Make an account")

@@ -122,7 +122,7 @@ class PeerState(Shape):
     last_error: str
     skew_ms: int | None = None
     pending_words: int
-    cosigned_size: int
+    cosigned: dict[str, int] = Field(description="by suite", examples=[{"intl-1": 120}])
 
 
 class PeerDetail(PeerState):
@@ -333,7 +333,10 @@ def _standings(parts: Parts, desk: Desk) -> list[PeerState]:
                 last_error=link.last_error,
                 skew_ms=seen.skew_ms,
                 pending_words=figures.pending(connection, peer),
-                cosigned_size=(desk.ledger.cosigned(peer) or (0, ""))[0],
+                cosigned={
+                    each: (desk.ledger.cosigned(peer, each) or (0, ""))[0]
+                    for each in desk.identity.suites
+                },
             )
         )
     return found

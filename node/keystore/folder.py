@@ -11,7 +11,7 @@ is the center id and no authority is involved; it is renewed with a new descript
 import datetime as dt
 import os
 from collections.abc import Callable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -21,18 +21,10 @@ from typing_extensions import override
 from federation.engine.identity import Identity
 from federation.ids import CenterId
 from federation.transport.tls import TlsKeys, new_key, self_signed
-from federation.trust.envelope import sign_alone
-from federation.trust.keys import (
-    DESCRIPTOR_TYPE,
-    RAW_KEY_BYTES,
-    Descriptor,
-    SecretKeys,
-    generate,
-    public_ed25519,
-    public_x25519,
-    root_center_id,
-)
-from federation.wire.words import DESCRIPTOR, encode_signed_descriptor
+from federation.trust.keys import Descriptor, RootKey, root_center_id
+from federation.trust.secrets import SecretKeys, face_of, generate
+from federation.trust.suite import INTL_1, RAW_KEY_BYTES
+from federation.wire.words import sign_descriptor
 from node.config import Config
 from node.keystore.errors import BadKeys
 from node.store import cipher
@@ -41,8 +33,10 @@ CERTIFICATE_DAYS: Final = 365  # renewed with the yearly joint test
 BACKDATED: Final = dt.timedelta(hours=1)  # a partner's clock may be behind ours
 FOLDER_MODE: Final = 0o700
 FILE_MODE: Final = 0o600
+KEYS_LAST_MS: Final = 10 * 366 * 86_400_000
 FIRST_SEQUENCE: Final = 1  # rotation counts on from here
 
+_RAW: Final = ("root", "message", "log", "witness", "sealing")
 _DATA: Final = "data.key"
 _TLS_KEY: Final = "tls.key.pem"
 _TLS_CERTIFICATE: Final = "tls.certificate.der"
@@ -73,7 +67,7 @@ class Keys:
     @property
     def center(self) -> CenterId:
         """The center id that the root key makes."""
-        return root_center_id(public_ed25519(self.secrets.root))
+        return root_center_id(_root(self.secrets))
 
     @property
     def certificate_ends_ms(self) -> int:
@@ -105,13 +99,13 @@ def create(folder: Path, random: Callable[[int], bytes], now_ms: int) -> Keys:
             f"{folder} 不是空的,不会覆盖任何密钥 · is not empty, and no key is ever overwritten: "
             "恢复备份,或移走后再试 · restore a backup, or move the folder away"
         )
-    secrets = generate(random)
+    secrets = generate(INTL_1, random)
     data = random(cipher.KEY_BYTES)
-    center = root_center_id(public_ed25519(secrets.root))
+    center = root_center_id(_root(secrets))
     begins = dt.datetime.fromtimestamp(now_ms // 1000, dt.UTC) - BACKDATED
     tls = self_signed(center, new_key(), begins, begins + dt.timedelta(days=CERTIFICATE_DAYS))
-    for field in fields(secrets):
-        _write(folder / f"{field.name}.key", getattr(secrets, field.name))
+    for name in _RAW:
+        _write(folder / f"{name}.key", getattr(secrets, name))
     _write(folder / _DATA, data)
     _write(folder / _TLS_KEY, tls.private_key)
     _write(folder / _TLS_CERTIFICATE, tls.certificate)
@@ -131,9 +125,7 @@ def load(folder: Path) -> Keys:
         )
     if folder.stat().st_mode & 0o077:
         raise BadKeys(f"{folder} 对其他用户开放 · is open to others: chmod 700 {folder}")
-    secrets = SecretKeys(
-        *(_read(folder / f"{field.name}.key", RAW_KEY_BYTES) for field in fields(SecretKeys))
-    )
+    secrets = SecretKeys(INTL_1, *(_read(folder / f"{name}.key", RAW_KEY_BYTES) for name in _RAW))
     keys = Keys(
         secrets,
         _read(folder / _DATA, cipher.KEY_BYTES),
@@ -161,22 +153,24 @@ def identity(config: Config, keys: Keys) -> Identity:
     secrets = keys.secrets
     descriptor = Descriptor(
         center_id=keys.center,
-        root_key=public_ed25519(secrets.root),
+        roots=(_root(secrets),),
         sequence=FIRST_SEQUENCE,
+        previous=b"",
         name=config.center.name,
         uscc=config.center.uscc,
         region_code=config.center.region_code,
         address=config.listen.advertise,
-        tls_certificate=keys.tls.certificate,
-        message_key=public_ed25519(secrets.message),
-        log_key=public_ed25519(secrets.log),
-        witness_key=public_ed25519(secrets.witness),
-        sealing_key=public_x25519(secrets.sealing),
+        tls_certificates=(keys.tls.certificate,),
+        keys=secrets.public(keys.made_at_ms, keys.made_at_ms + KEYS_LAST_MS),
+        revoked=(),
         made_at_ms=keys.made_at_ms,
     )
-    encoded = DESCRIPTOR.encode(descriptor)
-    signature = sign_alone(DESCRIPTOR_TYPE, encoded, secrets.root_signer)
-    return Identity(descriptor, encode_signed_descriptor(encoded, signature), secrets)
+    signed = sign_descriptor(descriptor, {INTL_1.suite_id: secrets.root_signer})
+    return Identity([signed], descriptor, {INTL_1.suite_id: face_of(descriptor, secrets)})
+
+
+def _root(secrets: SecretKeys) -> RootKey:
+    return RootKey(INTL_1.suite_id, INTL_1.public_signing(secrets.root))
 
 
 def _write(path: Path, content: bytes) -> None:

@@ -144,7 +144,7 @@ class Hearing(Reaction):
         desk.say(after.id, Withdraw("逾期未签署 · not signed in time"))
 
     @override
-    def cosigned(self, desk: Desk, peer: CenterId, size: int) -> None:
+    def cosigned(self, desk: Desk, peer: CenterId, suite_id: str, size: int) -> None:
         """Of no consequence here."""
 
     # What is admitted

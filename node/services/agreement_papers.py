@@ -13,13 +13,16 @@ from federation.protocol.agreement import (
     MAX_DOCUMENT_BYTES,
     AgreementTerms,
     DocumentSignature,
+    Party,
 )
 from federation.protocol.contradictions import KNOWN_SUITES, Contradiction, contradictions_of
 from federation.protocol.standing import check_open
 from federation.trust.envelope import key_id, sign_alone, verify_alone
+from federation.trust.errors import SuiteUnavailable, UnknownSuite
 from federation.trust.keyring import Keyring
-from federation.trust.keys import AGREEMENT_TYPE, Descriptor
-from federation.trust.suite import INTL_1, SUITES, SuiteUnavailable
+from federation.trust.keys import Descriptor, Purpose, agreement_type
+from federation.trust.secrets import NoKey
+from federation.trust.suite import SUITES, suite
 from federation.wire.words import TERMS
 from node.services.errors import Invalid
 from node.services.house import Desk
@@ -137,6 +140,17 @@ def suites(terms: AgreementTerms, base: AgreementRow | None) -> tuple[str, ...]:
     return (terms.suite,) if former == terms.suite else (terms.suite, former)
 
 
+def party_of(descriptor: Descriptor) -> Party:
+    """A side of an agreement as its descriptor has it, its root keys pinned."""
+    return Party(
+        descriptor.center_id,
+        descriptor.name,
+        descriptor.uscc,
+        descriptor.region_code,
+        root_key_ids=tuple(sorted(_root_ids(descriptor))),
+    )
+
+
 def sign(desk: Desk, document: bytes, under: tuple[str, ...]) -> tuple[DocumentSignature, ...]:
     """Sign for this center under each suite.
 
@@ -179,27 +193,30 @@ def usable(row: AgreementRow, now_ms: int) -> bool:
     return True
 
 
-def _sign(desk: Desk, document: bytes, suite: str) -> DocumentSignature:
-    identity = desk.identity
-    if suite != INTL_1.suite_id:
+def _sign(desk: Desk, document: bytes, suite_id: str) -> DocumentSignature:
+    try:
+        key = desk.identity.face(suite_id).signing(Purpose.MESSAGE, desk.now_ms)
+    except (UnknownSuite, NoKey) as error:
         raise Invalid(
-            f"本中心没有 {suite} 的签名密钥,不能签署使用该套件的协议",
-            f"this center has no {suite} key to sign with",
-        )
+            f"本中心没有可用的 {suite_id} 签名密钥,不能签署使用该套件的协议;"
+            f"请执行 lianping keys rotate --suite {suite_id}",
+            f"this center has no {suite_id} key to sign with ({error}); "
+            f"run `lianping keys rotate --suite {suite_id}`",
+        ) from error
     return DocumentSignature(
-        suite,
-        identity.descriptor.message_key_id,
-        sign_alone(AGREEMENT_TYPE, document, identity.secrets.signer),
+        suite_id, key.id, sign_alone(agreement_type(suite_id), document, key.sign)
     )
 
 
 def _fits(descriptor: Descriptor, document: bytes, signed: DocumentSignature) -> bool:
-    return (
-        signed.suite == INTL_1.suite_id
-        and signed.key_id == descriptor.message_key_id
-        and verify_alone(AGREEMENT_TYPE, document, descriptor.message_key, signed.signature)
+    return any(
+        key.id == signed.key_id
+        and verify_alone(
+            suite(signed.suite), agreement_type(signed.suite), document, key.key, signed.signature
+        )
+        for key in descriptor.keys_for(Purpose.MESSAGE, signed.suite)
     )
 
 
 def _root_ids(descriptor: Descriptor) -> frozenset[bytes]:
-    return frozenset({key_id(INTL_1, descriptor.root_key)})
+    return frozenset(key_id(suite(root.suite), root.key) for root in descriptor.roots)

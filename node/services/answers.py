@@ -77,7 +77,7 @@ class Answers:
 
 
 def _inclusion(desk: Desk, peer: CenterId, question: InclusionQuestion) -> InclusionAnswer:
-    note = checkpoints.cosigned_at(desk.ledger.connection, peer, question.size)
+    note = checkpoints.cosigned_at(desk.ledger.connection, peer, question.suite, question.size)
     if note is None:
         raise Refused(
             f"you have not cosigned a checkpoint of ours of size {question.size}; "
@@ -86,10 +86,10 @@ def _inclusion(desk: Desk, peer: CenterId, question: InclusionQuestion) -> Inclu
     items: list[Inclusion] = []
     total = 0
     for wanted in question.envelope_hashes:
-        for index, entry in desk.ledger.log_entries(wanted):
+        for index, entry in desk.ledger.log_entries(question.suite, wanted):
             if index >= question.size or json.loads(entry)["peer"] != peer:
                 continue
-            path = desk.ledger.inclusion(index, question.size)
+            path = desk.ledger.inclusion(question.suite, index, question.size)
             total += len(entry) + HASH_BYTES * (len(path) + 1)
             if total > MAX_PROOF_BYTES or len(items) == MAX_PROOFS:
                 raise Refused(

@@ -251,9 +251,9 @@ class Bookings:
                 now_ms=desk.now_ms,
             )
 
-    def cosigned(self, desk: Desk, peer: CenterId, size: int) -> None:
+    def cosigned(self, desk: Desk, peer: CenterId, suite_id: str, size: int) -> None:
         """A peer has answered with its receipts: a bundle may be closed."""
-        del size
+        del suite_id, size
         self._bundling.close_told(desk, peer)
 
     # The sub's side

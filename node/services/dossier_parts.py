@@ -58,6 +58,7 @@ class Parts:
     """
 
     session: SessionRow
+    suite: str
     agreement: Signed
     talks: tuple[Talk, ...]
     proven: Mapping[bytes, Proven]
@@ -71,8 +72,8 @@ class Parts:
         return [word.hash for talk in self.talks for word in talk.words]
 
 
-def ready(desk: Desk, session_id: bytes) -> tuple[CenterId, int]:
-    """The peer, and how much of our log it must have cosigned.
+def ready(desk: Desk, session_id: bytes) -> tuple[CenterId, str, int]:
+    """The peer, the suite, and how much of our log it must have cosigned.
 
     Raises:
         NotFound: There is no such session.
@@ -81,7 +82,8 @@ def ready(desk: Desk, session_id: bytes) -> tuple[CenterId, int]:
     row = _session(desk, session_id)
     found = _talks(desk, row)
     _check_receipts(found)
-    return row.peer, max(word.log_index for talk in found for word in talk.words) + 1
+    suite_id = desk.suite_of(row.id).suite_id
+    return row.peer, suite_id, max(word.log_index for talk in found for word in talk.words) + 1
 
 
 def collect(desk: Desk, session_id: bytes) -> Parts:
@@ -98,7 +100,10 @@ def collect(desk: Desk, session_id: bytes) -> Parts:
     agreement = dossiers.agreement(ledger.connection, row.agreement)
     if agreement is None:
         raise Conflicting("协议缺少签名", "the agreement lacks a signature")
-    ours, theirs = ledger.cosigned(row.peer), ledger.witnessed(row.peer)
+    terms = ledger.agreement(row.agreement)
+    assert terms is not None, "the session was under it"
+    ours = ledger.cosigned(row.peer, terms.suite)
+    theirs = ledger.witnessed(row.peer, terms.suite)
     if ours is None or theirs is None:
         raise Conflicting(
             "双方日志尚未相互联署, 请稍后重试", "the logs are not cosigned yet; try again later"
@@ -112,10 +117,11 @@ def collect(desk: Desk, session_id: bytes) -> Parts:
                     "制作期间又有新消息, 请重试", "a word came in meanwhile; make it again"
                 )
             at_ms = int(json.loads(word.entry)["at"])
-            path = ledger.inclusion(word.log_index, size)
+            path = ledger.inclusion(terms.suite, word.log_index, size)
             proven[word.hash] = Proven(word.log_index, at_ms, path)
     return Parts(
         session=row,
+        suite=terms.suite,
         agreement=agreement,
         talks=tuple(found),
         proven=proven,

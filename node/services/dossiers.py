@@ -25,7 +25,8 @@ from federation.ports import Unreachable
 from federation.protocol.session import HandOver
 from federation.trust.envelope import MAX_BATCH, Envelope
 from federation.trust.keyring import Keyring
-from federation.trust.keys import BadDescriptor
+from federation.trust.keys import BadDescriptor, Purpose
+from federation.trust.suite import INTL_1
 from federation.wire.envelopes import RECEIPT_TYPE, decode_envelope, decode_statement
 from federation.wire.evidence import DECODE
 from federation.wire.questions import Inclusion, InclusionAnswer, InclusionQuestion
@@ -94,14 +95,16 @@ class Dossiers:
                 receipt or was refused, the peer cannot be reached, or its log has no proof. The
                 sentences name what is missing and what to do.
         """
-        peer, needed = await self._negotiator.transact(lambda desk: ready(desk, session_id))
-        theirs = await self._witnessed(peer, needed)
+        peer, suite_id, needed = await self._negotiator.transact(
+            lambda desk: ready(desk, session_id)
+        )
+        theirs = await self._witnessed(peer, suite_id, needed)
         parts = await self._negotiator.transact(lambda desk: collect(desk, session_id))
         note, proofs = await self._proofs(peer, parts)
         file = await asyncio.to_thread(self._file, parts, proofs, note, theirs)
         path = self._folder / f"{session_id.hex()}.dossier"
         await asyncio.to_thread(_keep, path, file)
-        digest = self._identity.digests.hash(file)
+        digest = INTL_1.hash(file)
         await self._negotiator.transact(
             lambda desk: dossiers.put(
                 desk.ledger.connection, Made(session_id, path.name, digest, desk.now_ms)
@@ -109,13 +112,15 @@ class Dossiers:
         )
         return path
 
-    async def _witnessed(self, peer: CenterId, needed: int) -> bytes:
+    async def _witnessed(self, peer: CenterId, suite_id: str, needed: int) -> bytes:
         """Have both logs cosigned; answers the peer's signed descriptor."""
         theirs = b""
         for greeting in range(GREETINGS):
             peek = await _reached(self._outbox.greet(peer))
-            theirs = peek.greeting.descriptor
-            ours = await self._negotiator.transact(lambda desk: desk.ledger.cosigned(peer))
+            theirs = peek.greeting.descriptors[-1]
+            ours = await self._negotiator.transact(
+                lambda desk: desk.ledger.cosigned(peer, suite_id)
+            )
             # Only the next greeting tells the peer that we cosigned what it showed in the first.
             if greeting and ours is not None and ours[0] >= needed:
                 break
@@ -143,7 +148,7 @@ class Dossiers:
         hashes = parts.hashes
         for at in range(0, len(hashes), PROOFS_PER_QUESTION):
             page = tuple(hashes[at : at + PROOFS_PER_QUESTION])
-            question = InclusionQuestion(page, parts.their_size)
+            question = InclusionQuestion(page, parts.their_size, parts.suite)
             answer = await _reached(self._outbox.ask(peer, question))
             if isinstance(answer, InclusionAnswer):
                 note = answer.checkpoint
@@ -161,7 +166,9 @@ class Dossiers:
         self, parts: Parts, proofs: Mapping[bytes, Inclusion], note: str, theirs: bytes
     ) -> bytes:
         """The file, verified."""
-        file = write(self._dossier(parts, proofs, note, theirs), self._identity.secrets.signer)
+        now_ms = self._negotiator.clock.now_ms()
+        key = self._identity.face(parts.suite).signing(Purpose.MESSAGE, now_ms)
+        file = write(self._dossier(parts, proofs, note, theirs, now_ms), key.sign)
         try:
             verify(file, DECODE)
         except Refuted as error:
@@ -172,10 +179,15 @@ class Dossiers:
         return file
 
     def _dossier(
-        self, parts: Parts, proofs: Mapping[bytes, Inclusion], note: str, theirs: bytes
+        self,
+        parts: Parts,
+        proofs: Mapping[bytes, Inclusion],
+        note: str,
+        theirs: bytes,
+        now_ms: int,
     ) -> Dossier:
         me, peer = self._identity.center, parts.session.peer
-        receipts = self._receipts(parts)
+        receipts = self._receipts(parts, now_ms)
         lines = {
             word.hash: Line(
                 decode_envelope(word.envelope or b""),
@@ -211,14 +223,16 @@ class Dossiers:
             timeline=timeline(events, names),
         )
 
-    def _receipts(self, parts: Parts) -> dict[bytes, Envelope]:
+    def _receipts(self, parts: Parts, now_ms: int) -> dict[bytes, Envelope]:
         """The receipts by word: the peer's as they came, ours signed again from their payloads."""
         words = [word for talk in parts.talks for word in talk.words]
         found = {word.hash: decode_envelope(word.receipt or b"") for word in words if word.ours}
         heard = [word for word in words if not word.ours]
         for at in range(0, len(heard), MAX_BATCH):
             batch = heard[at : at + MAX_BATCH]
-            signed = self._identity.sign([(RECEIPT_TYPE, word.receipt or b"") for word in batch])
+            signed = self._identity.face(parts.suite).sign(
+                [(RECEIPT_TYPE, word.receipt or b"") for word in batch], now_ms
+            )
             found.update(zip((word.hash for word in batch), signed, strict=True))
         return found
 

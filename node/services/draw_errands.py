@@ -112,7 +112,7 @@ class DrawErrands:
     def _seal_list(self, desk: Desk, row: DrawRow, seen: DrawView, sealing_key: bytes) -> None:
         assert seen.walk is not None, "checked by the caller"
         connection = desk.ledger.connection
-        digests = desk.identity.digests
+        digests = seen.digests
         salt = desk.new_secret()
         chosen = seen.walk.chosen
         info = audit.result_info(digests, seen.open_hash, seen.walk.head)

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from federation.errors import (
     NoAgreement,
 )
-from federation.ids import AgreementId
+from federation.ids import AgreementId, ConversationId
 from federation.lottery import ranking
 from federation.lottery.audit import Spoken
 from federation.lottery.pool import Pool
@@ -50,7 +50,7 @@ class DrawFiles:
             )
             for line in transcripts.of_conversation(desk.ledger.connection, row.id)
         ]
-        return view(desk.identity.digests, spoken, self.announced(desk, row))
+        return view(desk.suite_of(ConversationId(row.id)), spoken, self.announced(desk, row))
 
     def owner(self, desk: Desk, row: DrawRow) -> str:
         """Whose pool is drawn from."""
@@ -73,15 +73,13 @@ class DrawFiles:
         assert row.sealed_value is not None, "made when the draw began"
         return bytes.fromhex(self._cipher.open("draw.sealed_value", row.id.hex(), row.sealed_value))
 
-    def orders(self, desk: Desk, row: DrawRow, seen: DrawView) -> tuple[list[bytes], ...]:
+    def orders(self, row: DrawRow, seen: DrawView) -> tuple[list[bytes], ...]:
         """The order of every slot; only the sealer can know it before Close."""
         assert seen.opening is not None, "an order needs a draw"
         assert seen.listings is not None, "and its entries"
-        seed = ranking.seed(
-            desk.identity.digests, seen.commits, [seen.owner_value, self.value(row)]
-        )
+        seed = ranking.seed(seen.digests, seen.commits, [seen.owner_value, self.value(row)])
         return ranking.orders(
-            desk.identity.digests, seed, seen.opening.slots, seen.listings, words.MAX_STEPS
+            seen.digests, seed, seen.opening.slots, seen.listings, words.MAX_STEPS
         )
 
     def excluded(self, desk: Desk, row: DrawRow) -> Sequence[str]:

@@ -119,7 +119,7 @@ class DrawMoves:
             ConversationId(row.id),
             Commit(
                 ranking.commitment(
-                    desk.identity.digests,
+                    seen.digests,
                     seen.open_hash,
                     desk.identity.center,
                     self._files.value(row),
@@ -133,7 +133,7 @@ class DrawMoves:
             self.commit(desk, row)
             return
         # Nobody reveals before the other center has cosigned a log that holds every commit.
-        size, _ = desk.ledger.log_head()
+        size, _ = desk.ledger.log_head(desk.suite_of(ConversationId(row.id)).suite_id)
         draws.set_reveal_after(desk.ledger.connection, row.id, size)
 
     def ask_next(self, desk: Desk, row: DrawRow) -> None:
@@ -143,7 +143,7 @@ class DrawMoves:
             return
         if not isinstance(seen.walk.due, walk.Place):
             return  # the owner says Shortfall or Result
-        ask = walk.next_step(seen.walk, self._files.orders(desk, row, seen))
+        ask = walk.next_step(seen.walk, self._files.orders(row, seen))
         assert isinstance(ask, Ask), "a place is due, so somebody is asked"
         desk.say(
             ConversationId(row.id),
@@ -186,7 +186,7 @@ class DrawMoves:
         """The owner reports an answer and goes on."""
         seen = self._files.view(desk, row)
         assert seen.walk is not None, "experts are invited on a walk"
-        evidence = desk.identity.digests.tagged("evidence", receipt)
+        evidence = desk.suite_of(ConversationId(row.id)).tagged("evidence", receipt)
         draws.answer(desk.ledger.connection, row.id, entry, response.name, evidence, desk.now_ms)
         desk.say(ConversationId(row.id), Report(entry, response, evidence, seen.walk.head))
         self.go_on(desk, row)

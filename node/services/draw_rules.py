@@ -136,7 +136,7 @@ class DrawRules:
         if row is None:
             raise Refused("there is no such draw")
         seen = self._files.view(desk, row)
-        digests = desk.identity.digests
+        digests = seen.digests
         if seen.opening is None:  # the table lets any step be heard after a Fault
             raise OutOfTurn("the draw was never opened")
         if isinstance(word, AcceptDraw):
@@ -146,10 +146,10 @@ class DrawRules:
                 self._files.announced(desk, row),
             )
         elif isinstance(word, Reveal):
-            self._check_value(desk, seen, conversation.peer, word.value)
+            self._check_value(seen, conversation.peer, word.value)
         elif isinstance(word, Close):
             self._check_started(seen.opening, statement)
-            self._check_value(desk, seen, conversation.peer, word.value)
+            self._check_value(seen, conversation.peer, word.value)
             self._audit_close(desk, row, seen, conversation, word)
         elif seen.walk is not None:
             # The step chain takes the payload; whether the step fits does not depend on it.
@@ -276,9 +276,9 @@ class DrawRules:
             (self._own.opens_ms(bid_deadline_ms, start_ms), OWN_RULE),
         )
 
-    def _check_value(self, desk: Desk, seen: DrawView, center: str, value: bytes) -> None:
+    def _check_value(self, seen: DrawView, center: str, value: bytes) -> None:
         committed = (seen.commitments or {}).get(center)
-        if ranking.commitment(desk.identity.digests, seen.open_hash, center, value) != committed:
+        if ranking.commitment(seen.digests, seen.open_hash, center, value) != committed:
             raise Malformed("the value is not the committed one", clause="V7")
 
     def _audit_close(
@@ -287,7 +287,7 @@ class DrawRules:
         excluded = self._files.excluded(desk, row) if row.exclusion_salt else None
         try:
             audit.audit(
-                desk.identity.digests,
+                seen.digests,
                 [*seen.spoken, Spoken(conversation.peer, b"", word)],
                 self._files.announced(desk, row),
                 excluded,

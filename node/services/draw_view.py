@@ -20,7 +20,7 @@ from federation.protocol.draw import (
     Verdict,
 )
 from federation.protocol.peering import AnnouncePool
-from federation.trust.suite import Digests
+from federation.trust.suite import INTL_1, Digests
 
 _STEPS = (Next, Verdict, Report, Shortfall, Result)
 
@@ -50,6 +50,8 @@ class DrawView:
     walk: Walk | None = None
     commits: bytes = b""
     """C, once every contributor has committed."""
+    digests: Digests = INTL_1
+    """The hashing of the suite that the draw is under."""
 
 
 def view(digests: Digests, spoken: Sequence[Spoken], announced: AnnouncePool) -> DrawView:
@@ -93,4 +95,5 @@ def view(digests: Digests, spoken: Sequence[Spoken], announced: AnnouncePool) ->
         owner_value,
         walking,
         commits,
+        digests,
     )

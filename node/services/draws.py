@@ -36,6 +36,7 @@ from federation.protocol.draw import (
     Slot,
     Verdict,
 )
+from federation.trust.suite import suite
 from federation.wire.envelopes import Receipt, Statement
 from node.services.draw_errands import DrawErrands, Place
 from node.services.draw_files import DrawFiles, excluded_employers
@@ -172,6 +173,7 @@ class Draws(Reaction):
             )
         salt = desk.new_secret()
         excluded = excluded_employers(project)
+        terms = self._files.terms(desk, leg.agreement)
         spoken = desk.open(
             CenterId(leg.peer),
             AgreementId(leg.agreement),
@@ -182,9 +184,7 @@ class Draws(Reaction):
                 slots=slots,
                 bid_deadline_ms=project.project.bid_deadline_ms,
                 evaluation_start_ms=leg.start_ms,
-                exclusion_commitment=audit.exclusion_commitment(
-                    desk.identity.digests, salt, excluded
-                ),
+                exclusion_commitment=audit.exclusion_commitment(suite(terms.suite), salt, excluded),
             ),
         )
         draws.set_exclusion_salt(desk.ledger.connection, spoken.conversation.id, salt)
@@ -313,8 +313,8 @@ class Draws(Reaction):
             self._moves.rule(desk, self._files.row(desk, conversation.id), word)
 
     @override
-    def cosigned(self, desk: Desk, peer: CenterId, size: int) -> None:
-        for row in draws.waiting_to_reveal(desk.ledger.connection, peer, size):
+    def cosigned(self, desk: Desk, peer: CenterId, suite_id: str, size: int) -> None:
+        for row in draws.waiting_to_reveal(desk.ledger.connection, peer, suite_id, size):
             draws.set_reveal_after(desk.ledger.connection, row.id, None)
             if row.phase == words.COMMITTED:
                 desk.say(ConversationId(row.id), Reveal(self._files.value(row)))

@@ -39,8 +39,8 @@ class Reaction(Protocol):
     def lapsed(self, desk: Desk, before: Conversation, after: Conversation) -> None:
         """A deadline of ours has passed."""
 
-    def cosigned(self, desk: Desk, peer: CenterId, size: int) -> None:
-        """A peer cosigned our log up to ``size`` entries."""
+    def cosigned(self, desk: Desk, peer: CenterId, suite_id: str, size: int) -> None:
+        """A peer cosigned our log of a suite up to ``size`` entries."""
 
 
 class House(Inside[SqlLedger]):
@@ -74,6 +74,6 @@ class House(Inside[SqlLedger]):
         self._reactions[before.kind].lapsed(floor, before, after)
 
     @override
-    def cosigned(self, floor: Desk, peer: CenterId, size: int) -> None:
+    def cosigned(self, floor: Desk, peer: CenterId, suite_id: str, size: int) -> None:
         for reaction in self._reactions.values():
-            reaction.cosigned(floor, peer, size)
+            reaction.cosigned(floor, peer, suite_id, size)

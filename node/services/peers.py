@@ -11,7 +11,6 @@ committed (``take_effect``), so that what is not on disk is never in force.
 
 import sqlite3
 from collections.abc import Awaitable, Callable, Collection, Sequence
-from itertools import pairwise
 from typing import Final, TypeVar
 
 from federation.engine.pauses import Pauses
@@ -19,7 +18,7 @@ from federation.errors import Malformed
 from federation.ids import CenterId
 from federation.trust.keyring import Keyring
 from federation.trust.keys import BadDescriptor, Descriptor
-from federation.wire.words import read_signed_descriptor
+from federation.wire.words import read_chain, read_signed_descriptor, read_with_bytes
 from node.services.errors import Conflicting, Invalid, NotFound
 from node.services.house import Desk
 from node.store import peers
@@ -78,27 +77,27 @@ class Peers:
             Conflicting: It is older than what is pinned, or differs under the same sequence:
                 two nodes have one identity.
         """
-        descriptor = read_chain(chain)
-        self.check_fits(desk, descriptor)
+        descriptor = self.check_fits(desk, chain)
         peers.put(
             desk.ledger.connection,
             PeerRow(descriptor.center_id, chain[-1], descriptor.sequence, desk.now_ms),
         )
         return descriptor
 
-    def check_fits(self, desk: Desk, descriptor: Descriptor) -> None:
-        """Hold a descriptor against ourselves and against all that are pinned.
+    def check_fits(self, desk: Desk, chain: Sequence[bytes]) -> Descriptor:
+        """Hold a chain against ourselves and against all that are pinned; answers its newest.
 
         Raises:
-            Invalid: It is our own.
+            Invalid: It is no chain, or our own.
             Conflicting: As ``pin``, or its keys or certificate are another peer's.
         """
+        descriptor = newest(chain)
         if descriptor.center_id == desk.identity.center:
             raise Invalid("这是本中心自己的名片", "this is this center's own descriptor")
         for row in peers.every(desk.ledger.connection):
             known = read_signed_descriptor(row.signed)
             if known.center_id == descriptor.center_id:
-                _check_newer(known, descriptor)
+                _check_newer(known, row.signed, descriptor, chain)
             elif _shared(known, descriptor):
                 raise Conflicting(
                     f"该名片的密钥或证书与已登记的{known.name}({known.center_id})相同:"
@@ -106,6 +105,7 @@ class Peers:
                     f"its keys or certificate are those of {known.center_id}, which is pinned: "
                     "two centers never share keys; both must find out why and make new ones",
                 )
+        return descriptor
 
     def pause(self, desk: Desk, peer: CenterId, reason: str, by: str) -> None:
         """Neither call nor hear a peer until ``resume``; words of both sides wait.
@@ -155,63 +155,53 @@ class Peers:
         self._observe(paused)
 
 
-def read_chain(chain: Sequence[bytes]) -> Descriptor:
+def newest(chain: Sequence[bytes]) -> Descriptor:
     """The newest descriptor of a chain, each link checked.
 
     Raises:
         Invalid: A link is no descriptor, proves nothing, or does not follow the one before.
     """
     try:
-        links = [read_signed_descriptor(signed) for signed in chain]
-    except (Malformed, BadDescriptor) as error:
-        raise _no_chain(str(error)) from error
-    if not links:
-        raise _no_chain("there is none")
-    for before, after in pairwise(links):
-        if after.center_id != before.center_id or after.sequence != before.sequence + 1:
-            raise _no_chain(
-                f"descriptor {after.sequence} of {after.center_id} does not follow "
-                f"{before.sequence} of {before.center_id}"
-            )
-    return links[-1]
+        return read_chain(chain)
+    except (Malformed, BadDescriptor, ValueError) as error:
+        raise Invalid(
+            "这不是有效的中心名片,请向对方重新索取",
+            f"this is not a valid descriptor ({error}); ask the peer for it again",
+        ) from error
 
 
-def _no_chain(why: str) -> Invalid:
-    return Invalid(
-        "这不是有效的中心名片,请向对方重新索取",
-        f"this is not a valid descriptor ({why}); ask the peer for it again",
-    )
-
-
-def _check_newer(known: Descriptor, offered: Descriptor) -> None:
-    if offered == known or offered.sequence > known.sequence:
-        return
-    if offered.sequence == known.sequence:
+def _check_newer(
+    known: Descriptor, signed: bytes, offered: Descriptor, chain: Sequence[bytes]
+) -> None:
+    """The offered chain goes on from the descriptor that is pinned, or ends with it."""
+    if offered.sequence < known.sequence:
         raise Conflicting(
-            f"该中心序号{known.sequence}的名片与已登记的不同:可能有两个节点使用同一身份,"
-            "请电话核实,不予登记",
-            f"this center's descriptor {known.sequence} differs from the one that is pinned: "
-            "two nodes may be using one identity; call them and compare the fingerprint",
+            f"已登记该中心序号{known.sequence}的名片,不能换成序号{offered.sequence}的;"
+            "请向对方索取最新名片,并电话核对指纹",
+            f"sequence {known.sequence} of this center is pinned and is not replaced by "
+            f"sequence {offered.sequence}; ask for the newest and compare the fingerprint",
         )
-    raise Conflicting(
-        f"已登记该中心序号{known.sequence}的名片,不能换成序号{offered.sequence}的;"
-        "请向对方索取最新名片,并电话核对指纹",
-        f"sequence {known.sequence} of this center is pinned and is not replaced by "
-        f"sequence {offered.sequence}; ask for the newest and compare the fingerprint",
-    )
+    pinned = read_with_bytes(signed)[1]
+    for link in chain:
+        descriptor, exact = read_with_bytes(link)
+        if descriptor.sequence == known.sequence and exact != pinned:
+            raise Conflicting(
+                f"该中心序号{known.sequence}的名片与已登记的不同:可能有两个节点使用同一身份,"
+                "请电话核实,不予登记",
+                f"this center's descriptor {known.sequence} differs from the one that is pinned: "
+                "two nodes may be using one identity; call them and compare the fingerprint",
+            )
 
 
 def _shared(one: Descriptor, other: Descriptor) -> bool:
     """Whether two centers have a key or a certificate in common."""
-    return bool(_secrets_behind(one) & _secrets_behind(other))
+    return bool(_marks(one) & _marks(other))
 
 
-def _secrets_behind(descriptor: Descriptor) -> set[bytes]:
+def _marks(descriptor: Descriptor) -> set[bytes]:
+    """What no other center can have: keys and certificates."""
     return {
-        descriptor.root_key,
-        descriptor.message_key,
-        descriptor.log_key,
-        descriptor.witness_key,
-        descriptor.sealing_key,
-        descriptor.tls_certificate,
+        *(root.key for root in descriptor.roots),
+        *(key.key for key in descriptor.keys),
+        *descriptor.tls_certificates,
     }

@@ -17,7 +17,8 @@ from federation.ids import CenterId
 from federation.lottery.pool import Pool, PoolMember, build_pool, strata_root
 from federation.protocol.conversation import Conversation
 from federation.protocol.peering import AnnouncePool
-from federation.trust.suite import Digests, enc, seal
+from federation.trust.keys import Purpose
+from federation.trust.suite import Digests, Suite, enc, suite
 from federation.wire.envelopes import Receipt
 from federation.wire.words import PAYLOAD_TYPES, decode_word, encode_word
 from node.domain.codes import Specialty
@@ -94,15 +95,16 @@ class PoolAnnouncements:
         if not members:
             raise Conflicting("专家库为空,请先导入专家", "the register is empty; import experts")
         key = desk.new_secret()
-        built = build_pool(desk.identity.digests, key, pool, epoch, members)
-        to = self._regulator_key or desk.identity.descriptor.sealing_key
-        sealed = seal(to, audit_info(built), _opening(key, built, members))
+        home = suite(desk.identity.suites[0])
+        built = build_pool(home, key, pool, epoch, members)
+        to = self._regulator_key or _own_key(desk, home)
+        sealed = home.seal(to, audit_info(built), _opening(key, built, members))
         word = AnnouncePool(
             pool=pool,
             epoch=epoch,
             strata=built.strata,
             root=built.root,
-            audit_digest=desk.identity.digests.tagged("audit", sealed),
+            audit_digest=home.tagged("audit", sealed),
             valid_from_ms=desk.now_ms,
             valid_until_ms=desk.now_ms + valid_hours * HOUR_MS,
         )
@@ -136,7 +138,7 @@ class PoolAnnouncements:
             stratum.size < 1 for stratum in word.strata
         ):
             raise Malformed("strata must be in ascending order of specialty, none empty or twice")
-        if strata_root(desk.identity.digests, word.strata) != word.root:
+        if strata_root(suite(conversation.suite), word.strata) != word.root:
             raise Malformed("the root is not over these strata")
         if word.valid_from_ms >= word.valid_until_ms:
             raise Malformed("the epoch ends before it begins")
@@ -170,12 +172,13 @@ class PoolAnnouncements:
             now_ms=desk.now_ms,
         )
 
-    def cosigned(self, desk: Desk, peer: CenterId, size: int) -> None:
+    def cosigned(self, desk: Desk, peer: CenterId, suite_id: str, size: int) -> None:
         """From here on our announcements to this peer are dated by its cosignature."""
         pools.set_cosigned(
             desk.ledger.connection,
             owner=desk.identity.center,
             peer=peer,
+            suite_id=suite_id,
             size=size,
             now_ms=desk.now_ms,
         )
@@ -188,7 +191,8 @@ class PoolAnnouncements:
                 owner=owner,
                 peer=peer,
                 announced=word,
-                log_index=desk.ledger.log_head()[0] - 1,  # the word's entry is the last one
+                # The word's entry is the last one.
+                log_index=desk.ledger.log_head(spoken.conversation.suite)[0] - 1,
                 at_ms=desk.now_ms,
                 cosigned_at_ms=None,
             ),
@@ -216,6 +220,12 @@ def audit_info(pool: Pool) -> bytes:
     """What a full opening is bound to when it is sealed: suite, purpose, pool and epoch."""
     digests: Digests = pool.digests
     return digests.prefix("audit") + enc(pool.name.encode(), pool.epoch.encode())
+
+
+def _own_key(desk: Desk, home: Suite) -> bytes:
+    key = desk.identity.descriptor.key_for(Purpose.SEALING, home.suite_id, desk.now_ms)
+    assert key is not None, "check_descriptor sees to a sealing key of each suite"
+    return key.key
 
 
 def _opening(key: bytes, pool: Pool, members: tuple[PoolMember, ...]) -> bytes:

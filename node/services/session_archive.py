@@ -171,7 +171,7 @@ class SessionArchive:
         connection = desk.ledger.connection
         report = archives.report(connection, row.id)
         assert report is not None, "what was signed was presented"
-        digest = desk.identity.digests.hash(report)
+        digest = desk.suite_of(row.id).hash(report)
         item = ArchiveItem("report", digest, len(report), REPORT_KEPT)
         archives.add_items(connection, row.id, desk.identity.center, [item])
         self._want_recording(desk, row)
@@ -291,7 +291,7 @@ class SessionArchive:
     ) -> None:
         """The digest is over the word's body as it was said, so both sides have the same."""
         connection = desk.ledger.connection
-        digest = desk.identity.digests.hash(decode_statement(payload).body)
+        digest = desk.suite_of(row.id).hash(decode_statement(payload).body)
         sessions.set_manifest_digest(connection, row.id, digest)
         archives.add_items(connection, row.id, owner, items)
 

@@ -280,7 +280,7 @@ class SessionWords(Reaction):
             )
 
     @override
-    def cosigned(self, desk: Desk, peer: CenterId, size: int) -> None:
+    def cosigned(self, desk: Desk, peer: CenterId, suite_id: str, size: int) -> None:
         """A session does not wait for cosignatures."""
 
 

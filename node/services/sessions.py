@@ -183,13 +183,13 @@ class Sessions(SessionStart):
                 f"评标报告应为1字节至{MAX_REPORT_BYTES // 1024 // 1024}兆字节",
                 f"the report has {len(report)} bytes, not 1 to {MAX_REPORT_BYTES}",
             )
-        digest = desk.identity.digests.hash(report)
         archives.set_report(desk.ledger.connection, rows[0].id, report)
         for leg in rows:
+            digest = desk.suite_of(leg.id).hash(report)
             desk.say(leg.id, Present(digest))
             sessions.set_report_digest(desk.ledger.connection, leg.id, digest)
         view.tick_off(desk, view.PRESENT, rows, by)
-        return digest
+        return desk.suite_of(row.id).hash(report)
 
     def report(self, desk: Desk, session_id: bytes) -> bytes | None:
         """The report at the host; None before it is presented, and at the sub."""
@@ -214,7 +214,7 @@ class Sessions(SessionStart):
         if not 0 < len(signature) <= MAX_SIGNATURE_BYTES:
             raise Invalid("签名数据不完整", f"a signature of {len(signature)} bytes is none")
         assert row.report_digest is not None, "kept when the report was presented"
-        digest = desk.identity.digests.hash(signature)
+        digest = desk.suite_of(row.id).hash(signature)
         sealed = self._cipher.seal(_SIGNATURE, _place(member), base64.b64encode(signature).decode())
         sessions.set_signature(desk.ledger.connection, member, digest, sealed)
         if row.role == words.SUB:

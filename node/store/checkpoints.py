@@ -8,9 +8,12 @@ import sqlite3
 from federation.ids import CenterId
 
 
-def cosigned_at(connection: sqlite3.Connection, peer: CenterId, size: int) -> str | None:
-    """Our checkpoint of exactly ``size`` entries as a peer cosigned it."""
+def cosigned_at(
+    connection: sqlite3.Connection, peer: CenterId, suite_id: str, size: int
+) -> str | None:
+    """Our checkpoint of exactly ``size`` entries of a log as a peer cosigned it."""
     row = connection.execute(
-        "SELECT note FROM cosigned WHERE peer = ? AND size = ?", (peer, size)
+        "SELECT note FROM cosigned WHERE peer = ? AND suite = ? AND size = ?",
+        (peer, suite_id, size),
     ).fetchone()
     return None if row is None else str(row[0])

@@ -54,10 +54,13 @@ def words(connection: sqlite3.Connection, conversation: bytes) -> list[Kept]:
     """All words of a conversation in the order of our log, refused and pending ones too."""
     rows = connection.execute(
         "SELECT 1, payload_type, hash, envelope, receipt, accepted, log_index, data FROM said"
-        " JOIN log_entry ON log_entry.idx = said.log_index WHERE conversation = ?1"
+        " JOIN log_entry ON log_entry.suite = said.suite AND log_entry.idx = said.log_index"
+        " WHERE conversation = ?1"
         " UNION ALL"
         " SELECT 0, payload_type, hash, envelope, receipt_payload, accepted, log_index, data"
-        " FROM heard JOIN log_entry ON log_entry.idx = heard.log_index WHERE conversation = ?1"
+        " FROM heard JOIN log_entry"
+        " ON log_entry.suite = heard.suite AND log_entry.idx = heard.log_index"
+        " WHERE conversation = ?1"
         " ORDER BY 7",
         (conversation,),
     ).fetchall()
@@ -102,7 +105,7 @@ def joint_test(
         " (SELECT conversation, log_index FROM said UNION ALL"
         " SELECT conversation, log_index FROM heard) GROUP BY conversation) AS words"
         " ON words.conversation = joint_test.conversation"
-        " WHERE peer = ? AND agreement = ? AND passed = 1 AND last < ?"
+        " WHERE peer = ? AND agreement = ? AND state = 'PASSED' AND last < ?"
         " ORDER BY last DESC LIMIT 1",
         (peer, agreement_id, before),
     ).fetchone()

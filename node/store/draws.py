@@ -98,11 +98,18 @@ def everything(connection: sqlite3.Connection) -> list[DrawRow]:
     return _select(connection, "draw.conversation IS NOT ?", b"")
 
 
-def waiting_to_reveal(connection: sqlite3.Connection, peer: str, size: int) -> list[DrawRow]:
-    """Draws of ours whose commits a peer's cosignature over ``size`` entries covers."""
+def waiting_to_reveal(
+    connection: sqlite3.Connection, peer: str, suite_id: str, size: int
+) -> list[DrawRow]:
+    """Draws of ours whose commits a peer's cosignature over ``size`` entries of a log covers."""
     return [
         row
-        for row in _select(connection, "draw.peer = ? AND draw.reveal_after IS NOT NULL", peer)
+        for row in _select(
+            connection,
+            "draw.peer = ? AND draw.reveal_after IS NOT NULL AND conversation.suite = ?",
+            peer,
+            suite_id,
+        )
         if row.reveal_after is not None and row.reveal_after <= size
     ]
 
@@ -204,10 +211,10 @@ def by_phase(connection: sqlite3.Connection) -> dict[str, int]:
     return dict(rows)
 
 
-def _select(connection: sqlite3.Connection, where: str, value: object) -> list[DrawRow]:
+def _select(connection: sqlite3.Connection, where: str, *values: object) -> list[DrawRow]:
     rows = connection.execute(
         f"SELECT {_DRAW} FROM draw JOIN conversation ON conversation.id = draw.conversation"  # noqa: S608
         f" WHERE {where} ORDER BY draw.created_at_ms, draw.conversation",
-        (value,),
+        values,
     ).fetchall()
     return [DrawRow(*row) for row in rows]

@@ -11,22 +11,21 @@ class Figures:
 
     Attributes:
         outbox: For each peer with pending words: how many, and when the oldest was said.
-        log_size: Entries of our evidence log.
-        cosigned: How much of it each peer has cosigned.
+        log_size: Entries of our evidence logs, by suite.
+        cosigned: How much of each each peer has cosigned, by peer and suite.
         bookings: How many bookings are in each phase.
         draws: How many draws are in each phase.
     """
 
     outbox: Mapping[str, tuple[int, int]]
-    log_size: int
-    cosigned: Mapping[str, int]
+    log_size: Mapping[str, int]
+    cosigned: Mapping[tuple[str, str], int]
     bookings: Mapping[str, int]
     draws: Mapping[str, int]
 
 
 def count(conn: sqlite3.Connection) -> Figures:
     """Count. Each statement reads an index or a small table."""
-    (log_size,) = conn.execute("SELECT coalesce(max(idx) + 1, 0) FROM log_entry").fetchone()
     return Figures(
         outbox={
             peer: (depth, oldest)
@@ -35,8 +34,18 @@ def count(conn: sqlite3.Connection) -> Figures:
                 " GROUP BY peer"
             )
         },
-        log_size=log_size,
-        cosigned=dict(conn.execute("SELECT peer, max(size) FROM cosigned GROUP BY peer")),
+        log_size={
+            suite_id: conn.execute(
+                "SELECT max(idx) + 1 FROM log_entry WHERE suite = ?", (suite_id,)
+            ).fetchone()[0]
+            for (suite_id,) in conn.execute("SELECT DISTINCT suite FROM log_entry")
+        },
+        cosigned={
+            (peer, suite_id): size
+            for peer, suite_id, size in conn.execute(
+                "SELECT peer, suite, max(size) FROM cosigned GROUP BY peer, suite"
+            )
+        },
         bookings=_phases(conn, "booking"),
         draws=_phases(conn, "draw"),
     )

@@ -6,6 +6,7 @@ modules, as functions over ``ledger.connection``.
 
 import sqlite3
 from collections.abc import Sequence
+from functools import partial
 
 from federation.ids import AgreementId, CenterId, ConversationId
 from federation.ports import HeardWord, SaidWord, StoredReceipt
@@ -13,28 +14,33 @@ from federation.protocol.agreement import AgreementTerms
 from federation.protocol.conversation import Conversation, Kind, Phase, Role
 from federation.protocol.standing import UNTOUCHED, Standing
 from federation.trust import merkle
-from federation.trust.suite import INTL_1
+from federation.trust.suite import suite
 from federation.wire.words import TERMS
 from node.store import agreements
 
 
 class LogTip:
-    """The log's frontier, kept between transactions to save reading it each time.
+    """The logs' frontiers, kept between transactions to save reading them each time.
 
     A transaction that was rolled back leaves it ahead of the table; ``at`` notices by the
     size, which only grows, and reads it anew.
     """
 
     def __init__(self) -> None:
-        self._frontier: merkle.Frontier | None = None
+        self._frontiers: dict[str, merkle.Frontier] = {}
 
-    def at(self, connection: sqlite3.Connection) -> merkle.Frontier:
-        """The frontier of what is in the table now."""
-        (size,) = connection.execute("SELECT coalesce(max(idx) + 1, 0) FROM log_entry").fetchone()
-        if self._frontier is None or self._frontier.size != size:
-            peaks = [_node(connection, level, at) for level, at in merkle.frontier_nodes(size)]
-            self._frontier = merkle.Frontier(INTL_1, size, peaks)
-        return self._frontier
+    def at(self, connection: sqlite3.Connection, suite_id: str) -> merkle.Frontier:
+        """The frontier of what is in the table of a suite's log now."""
+        (size,) = connection.execute(
+            "SELECT coalesce(max(idx) + 1, 0) FROM log_entry WHERE suite = ?", (suite_id,)
+        ).fetchone()
+        known = self._frontiers.get(suite_id)
+        if known is None or known.size != size:
+            peaks = [
+                _node(connection, suite_id, level, at) for level, at in merkle.frontier_nodes(size)
+            ]
+            known = self._frontiers[suite_id] = merkle.Frontier(suite(suite_id), size, peaks)
+        return known
 
 
 class SqlLedger:
@@ -43,7 +49,7 @@ class SqlLedger:
     def __init__(self, connection: sqlite3.Connection, tip: LogTip) -> None:
         self.connection = connection
         self._tip = tip
-        self._log: merkle.Frontier | None = None
+        self._logs: dict[str, merkle.Frontier] = {}
 
     # Conversations
 
@@ -58,9 +64,9 @@ class SqlLedger:
     def put_conversation(self, conversation: Conversation, now_ms: int) -> None:
         """Store a conversation, new or changed."""
         self.connection.execute(
-            "INSERT INTO conversation (id, kind, role, peer, agreement, phase, said, heard,"
+            "INSERT INTO conversation (id, kind, role, peer, agreement, suite, phase, said, heard,"
             " said_hash, heard_hash, deadline_ms, opened_at_ms, changed_at_ms)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
             " ON CONFLICT (id) DO UPDATE SET phase = excluded.phase, said = excluded.said,"
             " heard = excluded.heard, said_hash = excluded.said_hash,"
             " heard_hash = excluded.heard_hash, deadline_ms = excluded.deadline_ms,"
@@ -71,6 +77,7 @@ class SqlLedger:
                 conversation.role,
                 conversation.peer,
                 conversation.agreement,
+                conversation.suite,
                 conversation.phase,
                 conversation.said,
                 conversation.heard,
@@ -123,8 +130,8 @@ class SqlLedger:
         """Store a heard word with its receipt; its log entry is the last one."""
         self.connection.execute(
             "INSERT INTO heard (sender, message_id, conversation, revision, payload_type, hash,"
-            " envelope, receipt_payload, heard_at_ms, log_index, accepted)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            " envelope, receipt_payload, heard_at_ms, suite, log_index, accepted)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
                 word.sender,
                 word.message_id,
@@ -135,7 +142,8 @@ class SqlLedger:
                 word.envelope,
                 word.receipt_payload,
                 word.heard_at_ms,
-                self._frontier.size - 1,
+                word.suite,
+                self._frontier(word.suite).size - 1,
                 word.accepted,
             ),
         )
@@ -144,12 +152,11 @@ class SqlLedger:
         """The number of the next word for a peer."""
         return self.counts(peer)[0] + 1
 
-    def put_said(self, word: SaidWord, message_id: bytes) -> None:
+    def put_said(self, word: SaidWord) -> None:
         """Store a word of ours as pending; its log entry is the last one."""
-        del message_id  # it is part of the payload
         self.connection.execute(
             "INSERT INTO said (peer, number, conversation, revision, payload_type, payload, hash,"
-            " said_at_ms, log_index) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            " said_at_ms, suite, log_index) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
                 word.peer,
                 word.number,
@@ -159,12 +166,16 @@ class SqlLedger:
                 word.payload,
                 word.hash,
                 word.said_at_ms,
-                self._frontier.size - 1,
+                word.suite,
+                self._frontier(word.suite).size - 1,
             ),
         )
 
     def pending(self, peer: CenterId, at_most: int, bytes_at_most: int) -> Sequence[SaidWord]:
-        """Words that the peer has not receipted, in order; at least one if there is any."""
+        """Words that the peer has not receipted, in order, up to the first of another suite.
+
+        At least one if there is any.
+        """
         rows = self.connection.execute(
             f"SELECT {_SAID} FROM said"  # noqa: S608 (a constant)
             " WHERE peer = ? AND receipt IS NULL ORDER BY number LIMIT ?",
@@ -175,7 +186,7 @@ class SqlLedger:
         for row in rows:
             word = _said(row)
             total += len(word.payload)
-            if words and total > bytes_at_most:
+            if words and (total > bytes_at_most or word.suite != words[0].suite):
                 break
             words.append(word)
         return words
@@ -206,98 +217,107 @@ class SqlLedger:
 
     def said_after(
         self, peer: CenterId, number: int, at_most: int
-    ) -> Sequence[tuple[int, str, bytes]]:
-        """(number, payload type, payload) of words for a peer after a cursor."""
+    ) -> Sequence[tuple[int, str, bytes, str]]:
+        """(number, payload type, payload, suite) of words for a peer after a cursor."""
         return self.connection.execute(
-            "SELECT number, payload_type, payload FROM said"
+            "SELECT number, payload_type, payload, suite FROM said"
             " WHERE peer = ? AND number > ? ORDER BY number LIMIT ?",
             (peer, number, at_most),
         ).fetchall()
 
-    # The evidence log
+    # The evidence logs, one for each suite
 
-    @property
-    def _frontier(self) -> merkle.Frontier:
-        if self._log is None:
-            self._log = self._tip.at(self.connection)
-        return self._log
+    def _frontier(self, suite_id: str) -> merkle.Frontier:
+        known = self._logs.get(suite_id)
+        if known is None:
+            known = self._logs[suite_id] = self._tip.at(self.connection, suite_id)
+        return known
 
-    def append_log(self, data: bytes, envelope_hash: bytes) -> int:
-        """Append to the evidence log; answers the index."""
-        frontier = self._frontier
+    def append_log(self, suite_id: str, data: bytes, envelope_hash: bytes) -> int:
+        """Append to an evidence log; answers the index."""
+        frontier = self._frontier(suite_id)
         index = frontier.size
-        nodes = frontier.append(merkle.leaf_hash(INTL_1, data))
+        nodes = frontier.append(merkle.leaf_hash(suite(suite_id), data))
         self.connection.execute(
-            "INSERT INTO log_entry (idx, data, envelope_hash) VALUES (?, ?, ?)",
-            (index, data, envelope_hash),
+            "INSERT INTO log_entry (suite, idx, data, envelope_hash) VALUES (?, ?, ?, ?)",
+            (suite_id, index, data, envelope_hash),
         )
-        above = [(level << 56 | at, digest) for level, at, digest in nodes if level]
+        above = [(suite_id, level << 56 | at, digest) for level, at, digest in nodes if level]
         if above:
-            self.connection.executemany("INSERT INTO log_node (id, hash) VALUES (?, ?)", above)
+            self.connection.executemany(
+                "INSERT INTO log_node (suite, id, hash) VALUES (?, ?, ?)", above
+            )
         return index
 
-    def log_head(self) -> tuple[int, bytes]:
-        """Size and root of the evidence log; the root is empty for size 0."""
-        frontier = self._frontier
+    def log_head(self, suite_id: str) -> tuple[int, bytes]:
+        """Size and root of an evidence log; the root is empty for size 0."""
+        frontier = self._frontier(suite_id)
         return frontier.size, frontier.root() if frontier.size else b""
 
-    def consistency(self, old_size: int, new_size: int) -> tuple[bytes, ...]:
-        """RFC 6962 consistency proof between two sizes of the log."""
-        return tuple(merkle.consistency_proof(INTL_1, old_size, new_size, self._fetch))
+    def consistency(self, suite_id: str, old_size: int, new_size: int) -> tuple[bytes, ...]:
+        """RFC 6962 consistency proof between two sizes of a log."""
+        fetch = partial(_node, self.connection, suite_id)
+        return tuple(merkle.consistency_proof(suite(suite_id), old_size, new_size, fetch))
 
-    def inclusion(self, index: int, size: int) -> tuple[bytes, ...]:
+    def inclusion(self, suite_id: str, index: int, size: int) -> tuple[bytes, ...]:
         """RFC 6962 inclusion proof of an entry in the tree of a size."""
-        return tuple(merkle.inclusion_proof(INTL_1, index, size, self._fetch))
+        fetch = partial(_node, self.connection, suite_id)
+        return tuple(merkle.inclusion_proof(suite(suite_id), index, size, fetch))
 
-    def log_entries(self, envelope_hash: bytes) -> Sequence[tuple[int, bytes]]:
-        """(index, data) of the entries about one envelope."""
+    def log_entries(self, suite_id: str, envelope_hash: bytes) -> Sequence[tuple[int, bytes]]:
+        """(index, data) of the entries of a log about one envelope."""
         return self.connection.execute(
-            "SELECT idx, data FROM log_entry WHERE envelope_hash = ? ORDER BY idx",
-            (envelope_hash,),
+            "SELECT idx, data FROM log_entry WHERE envelope_hash = ? AND suite = ? ORDER BY idx",
+            (envelope_hash, suite_id),
         ).fetchall()
 
-    def _fetch(self, level: int, index: int) -> bytes:
-        return _node(self.connection, level, index)
-
-    def checkpoint(self) -> tuple[int, str] | None:
+    def checkpoint(self, suite_id: str) -> tuple[int, str] | None:
         """Size and note of the latest signed checkpoint of our log."""
         row: tuple[int, str] | None = self.connection.execute(
-            "SELECT size, note FROM checkpoint ORDER BY size DESC LIMIT 1"
+            "SELECT size, note FROM checkpoint WHERE suite = ? ORDER BY size DESC LIMIT 1",
+            (suite_id,),
         ).fetchone()
         return row
 
-    def put_checkpoint(self, size: int, note: str) -> None:
+    def put_checkpoint(self, suite_id: str, size: int, note: str) -> None:
         """Store a signed checkpoint of our log."""
         self.connection.execute(
-            "INSERT OR REPLACE INTO checkpoint (size, note) VALUES (?, ?)", (size, note)
+            "INSERT OR REPLACE INTO checkpoint (suite, size, note) VALUES (?, ?, ?)",
+            (suite_id, size, note),
         )
 
-    def cosigned(self, peer: CenterId) -> tuple[int, str] | None:
-        """The largest checkpoint of ours that a peer cosigned: size and note."""
+    def cosigned(self, peer: CenterId, suite_id: str) -> tuple[int, str] | None:
+        """The largest checkpoint of our log that a peer cosigned: size and note."""
         row: tuple[int, str] | None = self.connection.execute(
-            "SELECT size, note FROM cosigned WHERE peer = ? ORDER BY size DESC LIMIT 1", (peer,)
+            "SELECT size, note FROM cosigned WHERE peer = ? AND suite = ?"
+            " ORDER BY size DESC LIMIT 1",
+            (peer, suite_id),
         ).fetchone()
         return row
 
-    def put_cosigned(self, peer: CenterId, size: int, note: str) -> None:
+    def put_cosigned(self, peer: CenterId, suite_id: str, size: int, note: str) -> None:
         """Store a peer's cosignature of our checkpoint."""
         self.connection.execute(
-            "INSERT OR REPLACE INTO cosigned (peer, size, note) VALUES (?, ?, ?)",
-            (peer, size, note),
+            "INSERT OR REPLACE INTO cosigned (peer, suite, size, note) VALUES (?, ?, ?, ?)",
+            (peer, suite_id, size, note),
         )
 
-    def witnessed(self, peer: CenterId) -> tuple[int, bytes, str] | None:
-        """The largest checkpoint of a peer's that we cosigned: size, root, cosigned note."""
+    def witnessed(self, peer: CenterId, suite_id: str) -> tuple[int, bytes, str] | None:
+        """The largest checkpoint of a peer's log that we cosigned: size, root, cosigned note."""
         row: tuple[int, bytes, str] | None = self.connection.execute(
-            "SELECT size, root, note FROM witnessed WHERE peer = ?", (peer,)
+            "SELECT size, root, note FROM witnessed WHERE peer = ? AND suite = ?",
+            (peer, suite_id),
         ).fetchone()
         return row
 
-    def put_witnessed(self, peer: CenterId, size: int, root: bytes, note: str) -> None:
+    def put_witnessed(
+        self, peer: CenterId, suite_id: str, size: int, root: bytes, note: str
+    ) -> None:
         """Store a peer's checkpoint together with our cosignature."""
         self.connection.execute(
-            "INSERT OR REPLACE INTO witnessed (peer, size, root, note) VALUES (?, ?, ?, ?)",
-            (peer, size, root, note),
+            "INSERT OR REPLACE INTO witnessed (peer, suite, size, root, note)"
+            " VALUES (?, ?, ?, ?, ?)",
+            (peer, suite_id, size, root, note),
         )
 
     def put_fork(self, peer: CenterId, held: str, shown: str, now_ms: int) -> None:
@@ -314,19 +334,20 @@ class SqlLedger:
 
 
 _CONVERSATION = (
-    "id, kind, role, peer, agreement, phase, said, heard, said_hash, heard_hash, deadline_ms"
+    "id, kind, role, peer, agreement, suite, phase, said, heard, said_hash, heard_hash, deadline_ms"
 )
-_SAID = "number, peer, conversation, revision, payload_type, payload, hash, said_at_ms"
+_SAID = "number, peer, conversation, revision, payload_type, payload, hash, said_at_ms, suite"
 
 
 def _conversation(row: Sequence[object]) -> Conversation:
-    conversation, kind, role, peer, agreement, phase, *rest = row
+    conversation, kind, role, peer, agreement, suite_id, phase, *rest = row
     return Conversation(
         ConversationId(conversation),  # type: ignore[arg-type]
         Kind(str(kind)),
         Role(role),  # type: ignore[arg-type]
         CenterId(peer),  # type: ignore[arg-type]
         None if agreement is None else AgreementId(agreement),  # type: ignore[arg-type]
+        str(suite_id),
         Phase(phase),  # type: ignore[arg-type]
         *rest,  # type: ignore[arg-type]
     )
@@ -336,14 +357,14 @@ def _said(row: Sequence[object]) -> SaidWord:
     return SaidWord(*row)  # type: ignore[arg-type]
 
 
-def _node(connection: sqlite3.Connection, level: int, index: int) -> bytes:
+def _node(connection: sqlite3.Connection, suite_id: str, level: int, index: int) -> bytes:
     if level == 0:
         # A leaf is hashed anew when a proof needs it: cheaper than a row for each word.
         (data,) = connection.execute(
-            "SELECT data FROM log_entry WHERE idx = ?", (index,)
+            "SELECT data FROM log_entry WHERE suite = ? AND idx = ?", (suite_id, index)
         ).fetchone()
-        return merkle.leaf_hash(INTL_1, data)
+        return merkle.leaf_hash(suite(suite_id), data)
     (digest,) = connection.execute(
-        "SELECT hash FROM log_node WHERE id = ?", (level << 56 | index,)
+        "SELECT hash FROM log_node WHERE suite = ? AND id = ?", (suite_id, level << 56 | index)
     ).fetchone()
     return bytes(digest)

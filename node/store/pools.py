@@ -208,19 +208,34 @@ def add(connection: sqlite3.Connection, row: AnnouncementRow) -> None:
     )
 
 
+def of_conversation(connection: sqlite3.Connection, conversation: bytes) -> bool:
+    """Whether a conversation is an announcement that we keep."""
+    row = connection.execute(
+        "SELECT 1 FROM pool_announcement WHERE conversation = ?", (conversation,)
+    ).fetchone()
+    return row is not None
+
+
 def remove(connection: sqlite3.Connection, conversation: bytes) -> None:
     """Forget an announcement that the peer refused; the words stay in the log."""
     connection.execute("DELETE FROM pool_announcement WHERE conversation = ?", (conversation,))
 
 
 def set_cosigned(
-    connection: sqlite3.Connection, *, owner: str, peer: str, size: int, now_ms: int
+    connection: sqlite3.Connection,
+    *,
+    owner: str,
+    peer: str,
+    suite_id: str,
+    size: int,
+    now_ms: int,
 ) -> None:
-    """A peer has cosigned our log up to ``size`` entries."""
+    """A peer has cosigned our log of a suite up to ``size`` entries."""
     connection.execute(
         "UPDATE pool_announcement SET cosigned_at_ms = ?"
-        " WHERE owner = ? AND peer = ? AND log_index < ? AND cosigned_at_ms IS NULL",
-        (now_ms, owner, peer, size),
+        " WHERE owner = ? AND peer = ? AND log_index < ? AND cosigned_at_ms IS NULL"
+        " AND conversation IN (SELECT id FROM conversation WHERE suite = ?)",
+        (now_ms, owner, peer, size, suite_id),
     )
 
 

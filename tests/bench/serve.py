@@ -47,7 +47,7 @@ async def echo(instructions: dict[str, str]) -> AsyncIterator[dict[str, Any]]:
     party = Party.named(NODE)
     if instructions["kind"] == "echo_tls":
         caller = DESCRIPTOR.decode(bytes.fromhex(instructions["caller"]))
-        credentials = server_credentials(party.tls, lambda: [caller.tls_certificate])
+        credentials = server_credentials(party.tls, lambda: [*caller.tls_certificates])
         port = server.add_secure_port("127.0.0.1:0", credentials)
     else:
         port = server.add_insecure_port("127.0.0.1:0")

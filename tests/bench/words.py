@@ -24,6 +24,7 @@ from federation.protocol.peering import AnnouncePool, Stratum
 from federation.trust.envelope import Envelope, envelope_hash
 from federation.trust.keyring import Keyring
 from federation.trust.keys import Descriptor
+from federation.trust.suite import INTL_1
 from federation.wire.envelopes import (
     Outcome,
     Witnessing,
@@ -32,7 +33,7 @@ from federation.wire.envelopes import (
     encode_delivery,
 )
 from tests.bench.load import CALL_SECONDS
-from tests.support.grpc_pair import CLOCK, Party
+from tests.support.grpc_pair import CLOCK, HOME, Party
 
 DAY_MS: Final = 86_400_000
 ROOT: Final = bytes(32)
@@ -112,23 +113,24 @@ def terms(host: CenterId, sub: CenterId) -> AgreementTerms:
 def deliveries(sender: Party, stated: Sequence[Stated], per_call: int) -> list[Delivery]:
     """Sign words and put them into calls as the outbox does: one signature a call."""
     starts = range(0, len(stated), per_call)
-    return [
-        _delivery(sender, sender.identity.sign(stated[start : start + per_call]))
-        for start in starts
-    ]
+    return [_delivery(_sign(sender, stated[start : start + per_call])) for start in starts]
 
 
 def apart(sender: Party, stated: Sequence[Stated], per_call: int) -> list[Delivery]:
     """The same with a signature for each word: what a peer may do that wants to be costly."""
     made = []
     for start in range(0, len(stated), per_call):
-        signed = [sender.identity.sign([one])[0] for one in stated[start : start + per_call]]
-        made.append(_delivery(sender, signed))
+        signed = [_sign(sender, [one])[0] for one in stated[start : start + per_call]]
+        made.append(_delivery(signed))
     return made
 
 
-def _delivery(sender: Party, envelopes: list[Envelope]) -> Delivery:
-    digest = partial(envelope_hash, sender.identity.digests)
+def _sign(sender: Party, items: Sequence[tuple[str, bytes]]) -> list[Envelope]:
+    return sender.identity.face(HOME).sign(items, CLOCK.now_ms())
+
+
+def _delivery(envelopes: list[Envelope]) -> Delivery:
+    digest = partial(envelope_hash, INTL_1)
     return Delivery(
         encode_delivery(envelopes, Witnessing()),
         tuple(digest(envelope.payload_type, envelope.payload) for envelope in envelopes),
@@ -164,7 +166,9 @@ class Teller:
         """
         reply = await self._deliver(delivery.raw, timeout=CALL_SECONDS)
         receipts, _ = decode_delivery_reply(reply)
-        for statement in self._doorkeeper.receipts(receipts, self._peer, delivery.hashes):
+        for statement in self._doorkeeper.receipts(
+            receipts, self._peer, HOME, delivery.hashes, CLOCK.now_ms()
+        ):
             receipt = decode_receipt(statement.body)
             if receipt.outcome is not Outcome.ACCEPTED:
                 raise RuntimeError(f"a word was not accepted: {receipt}")

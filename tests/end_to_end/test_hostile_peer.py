@@ -11,6 +11,7 @@ from federation.protocol import agreement, peering
 from federation.protocol.conversation import REFUSED
 from federation.transport import limits, server
 from federation.trust.envelope import Envelope, Verifier
+from federation.trust.suite import INTL_1
 from federation.wire.envelopes import (
     MAX_CALL_BYTES,
     RECEIPT_TYPE,
@@ -76,10 +77,10 @@ class Hostile:
         return receipt
 
     def check_signatures(self, receipts: list[Envelope]) -> None:
-        verifier = Verifier(self.party.identity.digests)
+        verifier = Verifier()
         for receipt in receipts:
             assert receipt.payload_type == RECEIPT_TYPE
-            verifier.check(receipt, self.node.party.identity.descriptor.message_key)
+            verifier.check(INTL_1, receipt, self.node.party.descriptor_key)
 
     async def turned_away(self, method: str, raw: bytes, cause: str) -> None:
         """Send bytes: the constant text, nothing changed, counted once under ``cause``."""

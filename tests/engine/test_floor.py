@@ -74,7 +74,7 @@ class Scene:
         (word, *_) = await self.pair.host.do(
             lambda desk: desk.ledger.pending(self.pair.sub.id, 1, 1 << 20)
         )
-        (envelope,) = self.pair.host.identity.sign([(word.payload_type, word.payload)])
+        (envelope,) = self.pair.host.sign([(word.payload_type, word.payload)])
         return self.pair.sub.negotiator.doorkeeper.admit(
             envelope, self.pair.host.certificate, self.pair.watch.now_ms
         )
@@ -132,7 +132,7 @@ async def test_a_word_out_of_order_is_a_gap_and_repaired(scene: Scene) -> None:
     words = await scene.pair.host.do(
         lambda desk: desk.ledger.pending(scene.pair.sub.id, 9, 1 << 20)
     )
-    envelopes = scene.pair.host.identity.sign([(w.payload_type, w.payload) for w in words])
+    envelopes = scene.pair.host.sign([(w.payload_type, w.payload) for w in words])
     late, early = (
         scene.pair.sub.negotiator.doorkeeper.admit(
             envelope, scene.pair.host.certificate, scene.pair.watch.now_ms

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import pytest
 
-from federation.engine.witness import Sighting, log_key, witness_key
+from federation.engine.witness import Sighting, log_keys, witness_keys
 from federation.evidence.checkpoint import MAX_SIZE, Checkpoint, cosign, sign_log
 from federation.protocol.peering import Check, StartTest
 from federation.trust import merkle
@@ -28,12 +28,14 @@ class Storyteller:
     def note(self, leaves: list[bytes], size: int | None = None) -> str:
         host = self.pair.host
         head = Checkpoint(
-            host.identity.descriptor.log_name,
+            host.identity.descriptor.log_name("intl-1"),
             len(leaves) if size is None else size,
             merkle.root(INTL_1, leaves),
         )
         return sign_log(
-            head, log_key(host.identity.descriptor), INTL_1.signer(host.identity.secrets.log)
+            head,
+            log_keys(host.identity.descriptor, "intl-1")[0],
+            INTL_1.signer(host.secrets["intl-1"].log),
         )
 
     def proof(self, leaves: list[bytes], old: int) -> tuple[bytes, ...]:
@@ -45,7 +47,9 @@ class Storyteller:
 
     async def show(self, witnessing: Witnessing) -> Sighting:
         sub, host = self.pair.sub, self.pair.host
-        return await sub.do(lambda desk: sub.negotiator.witness.look(desk, host.id, witnessing))
+        return await sub.do(
+            lambda desk: sub.negotiator.witness.look(desk, host.id, "intl-1", witnessing)
+        )
 
     async def grow(self, leaves: list[bytes], old: int) -> Sighting:
         proof = self.proof(leaves, old) if old else ()
@@ -90,7 +94,7 @@ async def test_a_log_that_was_rolled_back_is_not_cosigned() -> None:
 
 
 def full(teller: Storyteller) -> Witnessing:
-    line = teller.note(LEAVES).splitlines()[-1].replace("/log/1", "/log/2")
+    line = teller.note(LEAVES).splitlines()[-1].replace("/log/intl-1", "/log/gm-1")
     return Witnessing(teller.note(LEAVES) + f"{line}\n" * 15)
 
 
@@ -98,7 +102,10 @@ def signed_for_us(teller: Storyteller) -> Witnessing:
     """With a line that claims to be our own cosignature: it was over another note."""
     sub = teller.pair.sub.identity
     other = cosign(
-        teller.note(LEAVES[:3]), witness_key(sub.descriptor), INTL_1.signer(sub.secrets.witness), 1
+        teller.note(LEAVES[:3]),
+        witness_keys(sub.descriptor, "intl-1")[0],
+        INTL_1.signer(teller.pair.sub.secrets["intl-1"].witness),
+        1,
     )
     return Witnessing(teller.note(LEAVES) + other.splitlines()[-1] + "\n")
 
@@ -125,8 +132,12 @@ def huge(teller: Storyteller) -> Witnessing:
 
 def of_another_log(teller: Storyteller) -> Witnessing:
     sub = teller.pair.sub.identity
-    head = Checkpoint(sub.descriptor.log_name, 1, bytes(32))
-    note = sign_log(head, log_key(sub.descriptor), INTL_1.signer(sub.secrets.log))
+    head = Checkpoint(sub.descriptor.log_name("intl-1"), 1, bytes(32))
+    note = sign_log(
+        head,
+        log_keys(sub.descriptor, "intl-1")[0],
+        INTL_1.signer(teller.pair.sub.secrets["intl-1"].log),
+    )
     return Witnessing(note, 0, (), note)
 
 
@@ -164,4 +175,4 @@ async def test_the_largest_log_there_can_be_is_cosigned() -> None:
 def _shows(center: Center, witnessing: Witnessing) -> None:
     """Let a center show something else than its log."""
     witness: Any = center.negotiator.witness
-    witness.show = lambda _floor, _peer: witnessing
+    witness.show = lambda _floor, _peer, _suite: witnessing

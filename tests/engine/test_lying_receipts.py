@@ -67,40 +67,40 @@ def receipt(
 
 
 def unreadable(center: Center, words: list[Envelope]) -> list[Envelope]:
-    return center.identity.sign([receipt(center, word, body=b"\xff\xff") for word in words])
+    return center.sign([receipt(center, word, body=b"\xff\xff") for word in words])
 
 
 def empty(center: Center, words: list[Envelope]) -> list[Envelope]:
-    return center.identity.sign([receipt(center, word, body=b"") for word in words])
+    return center.sign([receipt(center, word, body=b"") for word in words])
 
 
 def unknown_outcome(center: Center, words: list[Envelope]) -> list[Envelope]:
-    return center.identity.sign([receipt(center, word, body=b"\x08\x63") for word in words])
+    return center.sign([receipt(center, word, body=b"\x08\x63") for word in words])
 
 
 def of_another_type(center: Center, words: list[Envelope]) -> list[Envelope]:
     kind = payload_type("peering.ConcludeTest")
-    return center.identity.sign([receipt(center, word, kind=kind) for word in words])
+    return center.sign([receipt(center, word, kind=kind) for word in words])
 
 
 def for_another_word(center: Center, words: list[Envelope]) -> list[Envelope]:
-    return center.identity.sign([receipt(center, word, answers_hash=bytes(32)) for word in words])
+    return center.sign([receipt(center, word, answers_hash=bytes(32)) for word in words])
 
 
 def to_another(center: Center, words: list[Envelope]) -> list[Envelope]:
-    return center.identity.sign([receipt(center, word, recipient=center.id) for word in words])
+    return center.sign([receipt(center, word, recipient=center.id) for word in words])
 
 
 def swapped(center: Center, words: list[Envelope]) -> list[Envelope]:
-    return center.identity.sign([receipt(center, word) for word in reversed(words)])
+    return center.sign([receipt(center, word) for word in reversed(words)])
 
 
 def too_few(center: Center, words: list[Envelope]) -> list[Envelope]:
-    return center.identity.sign([receipt(center, words[0])])
+    return center.sign([receipt(center, words[0])])
 
 
 def too_many(center: Center, words: list[Envelope]) -> list[Envelope]:
-    return center.identity.sign([receipt(center, word) for word in (*words, words[0])])
+    return center.sign([receipt(center, word) for word in (*words, words[0])])
 
 
 LIES: Final = (

@@ -10,6 +10,7 @@ from federation.wire.questions import TYPES, Greeting
 from federation.wire.words import PAYLOAD_TYPES, encode_word
 from tests.support.liar import Liar
 from tests.support.pair import TwoCenters, two_centers
+from tests.support.rehearsed import CONCLUDED
 
 CHECKS: Final = (Check("clock_skew", passed=True, measured="0 ms"),)
 START: Final = StartTest(bytes(32), CHECKS)
@@ -62,7 +63,7 @@ async def test_a_word_that_follows_another_story_is_refused() -> None:
     async with two_centers() as pair:
         liar = Liar(pair.host, pair.sub)
         await liar.tell(TEST, START)
-        receipt = await liar.tell(TEST, ConcludeTest(passed=True), previous_hash=bytes(32))
+        receipt = await liar.tell(TEST, CONCLUDED, previous_hash=bytes(32))
         assert (receipt.outcome, receipt.reason) == (Outcome.REFUSED, "MALFORMED")
 
 
@@ -105,7 +106,7 @@ async def test_a_greeting_that_is_none_gets_a_signed_refusal() -> None:
             (PAYLOAD_TYPES[StartTest], encode_word(START)),
             ("", b""),
         ):
-            envelope = host.identity.stated(sub.id, bytes(16), kind, body, now_ms)
+            envelope = host.identity.stated("intl-1", sub.id, bytes(16), kind, body, now_ms)
             reply = await sub.negotiator.hello(
                 encode_hello(envelope, Witnessing()), host.certificate
             )

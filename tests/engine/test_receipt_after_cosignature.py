@@ -22,7 +22,7 @@ class Waiting(Mute):
         self.pending: list[int] = []
 
     @override
-    def cosigned(self, desk: Desk, peer: CenterId, size: int) -> None:
+    def cosigned(self, desk: Desk, peer: CenterId, suite_id: str, size: int) -> None:
         self.pending.append(len(desk.ledger.pending(peer, 64, 1 << 20)))
 
 

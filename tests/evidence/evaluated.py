@@ -13,6 +13,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Final
 
+from tests.support.rehearsed import words_after
+
 from federation.engine.floor import Said
 from federation.ids import AgreementId, CenterId, ConversationId
 from federation.lottery import audit, ranking, walk
@@ -40,7 +42,7 @@ from federation.protocol.draw import (
 )
 from federation.protocol.peering import FIRST, AnnouncePool, Check, StartTest
 from federation.trust.envelope import sign_alone
-from federation.trust.keys import AGREEMENT_TYPE
+from federation.trust.keys import Purpose, agreement_type
 from federation.wire.words import TERMS, encode_word
 from node.services.answers import Answers
 from node.services.dossiers import Dossiers
@@ -52,7 +54,6 @@ from tests.lottery.honest_draw import experts, verdict_on, whimsical
 from tests.node.services.session_stage import in_force, project
 from tests.support.agreed import put_signed
 from tests.support.pair import DAY_MS, HOUR_MS, Center, Furniture, TwoCenters, two_centers
-from tests.support.rehearsed import words_after
 
 SUB_SLOTS: Final = (Slot("A01", 2), Slot("B05", 1))
 HOST_SLOTS: Final = (Slot("B05", 1),)
@@ -114,10 +115,10 @@ class Evaluation:
 
     async def agree(self) -> None:
         document = TERMS.encode(self.pair.terms(joint_test_valid_days=30))
-        digest = self.host.identity.digests.tagged("agreement", document)
+        digest = self.host.suite.tagged("agreement", document)
         self.agreement = AgreementId(digest)
         ours, theirs = (
-            sign_alone(AGREEMENT_TYPE, document, at.identity.secrets.signer)
+            sign_alone(agreement_type(self.host.suite.suite_id), document, at.signer)
             for at in self.pair.centers
         )
         talk = (
@@ -160,7 +161,7 @@ class Evaluation:
     async def announce(self, owner: Center) -> tuple[Pool, AnnouncePool]:
         now = self.pair.watch.now_ms
         pool = build_pool(
-            owner.identity.digests, owner.random.bytes(32), owner.name, "2026-05-06", experts(60)
+            owner.suite, owner.random.bytes(32), owner.name, "2026-05-06", experts(60)
         )
         word = AnnouncePool(
             pool.name, pool.epoch, pool.strata, pool.root, bytes(32), now, now + 30 * DAY_MS
@@ -364,7 +365,7 @@ class Evaluation:
     async def archive(self) -> None:
         handed = session.HandOver(ITEMS)
         await self.say(self.sub, self.session, handed)
-        digest = self.host.identity.digests.hash(encode_word(self.change(handed) or handed))
+        digest = self.host.suite.hash(encode_word(self.change(handed) or handed))
         await self.say(self.host, self.session, session.Receive(digest))
         await self.say(self.host, self.booking, booking.Complete(self.session))
 
@@ -423,16 +424,17 @@ def made(by: str = "host") -> Made:
             with TemporaryDirectory() as folder:
                 path = await played.dossiers(maker, Path(folder)).make(played.session)
                 return Made(
-                    path.read_bytes(), maker.id, maker.identity.secrets.signer,
-                    other.id, other.identity.secrets.signer,
+                    path.read_bytes(), maker.id, maker.signer,
+                    other.id, other.signer,
                 )  # fmt: skip
 
     return asyncio.run(run())
 
 
 def _value(center: Center) -> bytes:
-    return center.identity.digests.hash(center.name.encode())
+    return center.suite.hash(center.name.encode())
 
 
 def _by(center: Center, signature: bytes) -> DocumentSignature:
-    return DocumentSignature("intl-1", center.identity.descriptor.message_key_id, signature)
+    key = center.identity.descriptor.keys_for(Purpose.MESSAGE, "intl-1")[0]
+    return DocumentSignature("intl-1", key.id, signature)

@@ -20,8 +20,7 @@ from federation.evidence.dossier import (
 from federation.evidence.shape import Misshapen
 from federation.protocol.session import ArchiveItem
 from federation.trust.envelope import verify_alone
-from federation.trust.keys import public_ed25519
-from federation.trust.suite import sign
+from federation.trust.suite import INTL_1, sign
 from tests.evidence.evaluated import made
 
 SECRET = b"\7" * 32
@@ -65,7 +64,7 @@ def test_a_whole_evaluation_is_read_and_written_to_the_same_bytes() -> None:
 
 def test_every_single_changed_byte_of_a_file_breaks_its_shape_or_its_seal() -> None:
     file = write(SMALL, signer)
-    public = public_ed25519(SECRET)
+    public = INTL_1.public_signing(SECRET)
     for at in range(len(file)):
         for flip in (0x01, 0x20, 0x80):
             changed = file[:at] + bytes([file[at] ^ flip]) + file[at + 1 :]
@@ -73,12 +72,12 @@ def test_every_single_changed_byte_of_a_file_breaks_its_shape_or_its_seal() -> N
                 _, found = read(changed)
             except Misshapen:
                 continue
-            assert not verify_alone(DOSSIER_TYPE, found.body, public, found.signature), at
+            assert not verify_alone(INTL_1, DOSSIER_TYPE, found.body, public, found.signature), at
 
 
 def test_a_missing_or_added_byte_breaks_it_too() -> None:
     file = write(SMALL, signer)
-    public = public_ed25519(SECRET)
+    public = INTL_1.public_signing(SECRET)
     for changed in (file[:-1], file + b"\n", b"\n" + file, file[: len(file) // 2], b""):
         with pytest.raises(Misshapen):
             read(changed)
@@ -87,7 +86,7 @@ def test_a_missing_or_added_byte_breaks_it_too() -> None:
             _, found = read(file[:at] + b" " + file[at:])
         except Misshapen:
             continue
-        assert not verify_alone(DOSSIER_TYPE, found.body, public, found.signature), at
+        assert not verify_alone(INTL_1, DOSSIER_TYPE, found.body, public, found.signature), at
 
 
 @pytest.mark.parametrize(

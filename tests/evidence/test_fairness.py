@@ -83,6 +83,6 @@ async def test_a_void_draw_stays_in_the_dossier_and_cannot_be_left_out(tmp_path:
             for talk in dossier.conversations
             if not any(".Fault+" in line.envelope.payload_type for line in talk.lines)
         )
-        hidden = write(replace(dossier, conversations=kept), pair.host.identity.secrets.signer)
+        hidden = write(replace(dossier, conversations=kept), pair.host.signer)
         with pytest.raises(Refuted, match="one may have been left out"):
             verify(hidden, DECODE)

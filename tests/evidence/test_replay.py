@@ -48,16 +48,16 @@ def booked(decided_at: int = 3) -> list[Told]:
 
 @pytest.mark.parametrize("center", [HOST, SUB])
 def test_both_ends_come_to_the_same_phase(center: str) -> None:
-    assert Replay(BOOKING, center, booked()).run() == "CONFIRMED"
+    assert Replay(BOOKING, center, "intl-1", booked()).run() == "CONFIRMED"
 
 
 @pytest.mark.parametrize("center", [HOST, SUB])
 def test_a_decision_after_the_promise_ran_out_still_counts(center: str) -> None:
-    assert Replay(BOOKING, center, booked(decided_at=3 * DAY_MS)).run() == "CONFIRMED"
+    assert Replay(BOOKING, center, "intl-1", booked(decided_at=3 * DAY_MS)).run() == "CONFIRMED"
 
 
 def test_the_order_of_the_words_is_the_log_s() -> None:
-    assert Replay(BOOKING, SUB, booked()[::-1]).run() == "CONFIRMED"
+    assert Replay(BOOKING, SUB, "intl-1", booked()[::-1]).run() == "CONFIRMED"
 
 
 @pytest.mark.parametrize(
@@ -96,4 +96,4 @@ def test_what_the_table_does_not_allow_is_refuted(
     change: Callable[[list[Told]], list[Told]], problem: str
 ) -> None:
     with pytest.raises(Refuted, match=problem):
-        Replay(BOOKING, HOST, change(booked())).run()
+        Replay(BOOKING, HOST, "intl-1", change(booked())).run()

@@ -46,7 +46,9 @@ def links() -> Links:
 
 
 def said() -> SaidWord:
-    return SaidWord(1, PEER, ConversationId(CONVERSATION), 1, VERDICT, b"entry", bytes(32), 0)
+    return SaidWord(
+        1, PEER, ConversationId(CONVERSATION), 1, VERDICT, b"entry", bytes(32), 0, "intl-1"
+    )
 
 
 def test_a_refused_word_is_logged_with_its_conversation_and_the_reason(

@@ -10,7 +10,7 @@ from node.store import figures
 from node.store.figures import Figures
 from tests.support.pair import NOON, two_centers
 
-EMPTY = Figures({}, 0, {}, {}, {})
+EMPTY = Figures({}, {}, {}, {}, {})
 STRANGER = CenterId("lp1" + "a" * 32)
 
 
@@ -38,12 +38,18 @@ async def test_a_waiting_word_shows_its_age_and_a_receipt_clears_it() -> None:
         idle = samples(metrics, await pair.host.database.read(figures.count))
         assert idle["lianping_outbox_depth", f"peer={pair.sub.id}"] == 0
         assert idle["lianping_outbox_oldest_age_seconds", f"peer={pair.sub.id}"] == 0
-        counted = Figures({pair.sub.id: (3, NOON - 60_000)}, 7, {pair.sub.id: 5}, {"HELD": 1}, {})
+        counted = Figures(
+            {pair.sub.id: (3, NOON - 60_000)},
+            {"intl-1": 7},
+            {(pair.sub.id, "intl-1"): 5},
+            {"HELD": 1},
+            {},
+        )
         busy = samples(metrics, counted)
         assert busy["lianping_outbox_depth", f"peer={pair.sub.id}"] == 3
         assert busy["lianping_outbox_oldest_age_seconds", f"peer={pair.sub.id}"] == 60
-        assert busy["lianping_log_size", ""] == 7
-        assert busy["lianping_log_cosigned_size", f"peer={pair.sub.id}"] == 5
+        assert busy["lianping_log_size", "suite=intl-1"] == 7
+        assert busy["lianping_log_cosigned_size", f"peer={pair.sub.id},suite=intl-1"] == 5
         assert busy["lianping_bookings", "state=HELD"] == 1
         assert ("lianping_bookings", "state=HELD") not in samples(metrics)
 

@@ -90,6 +90,7 @@ def standing(table: Table, phase: Phase, role: Role) -> Conversation:
         role=role,
         peer=PEER,
         agreement=None,
+        suite="intl-1",
         phase=phase,
         said=3,
         heard=5,

@@ -452,6 +452,7 @@ def _held() -> Conversation:
         role=booking.SUB,
         peer=HOST,
         agreement=None,
+        suite="intl-1",
         phase=booking.NEW,
     )
     return hear(booking.BOOKING, fresh, samples.HOLD, NOW, enforcement.agreed_waits(TERMS, fresh))

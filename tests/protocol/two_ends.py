@@ -61,6 +61,7 @@ class TwoEnds(RuleBasedStateMachine):
                     role,
                     PEER,
                     agreement=None,
+                    suite="intl-1",
                     phase=self.table.start,
                 ),
                 NOW + skew,

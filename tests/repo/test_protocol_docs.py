@@ -14,9 +14,10 @@ import pytest
 from federation import errors
 from federation.protocol.conversation import EITHER, Kind, Table, Word
 from federation.protocol.tables import TABLES, VOCABULARY
-from federation.trust.envelope import BATCH_TYPE
-from federation.trust.keys import AGREEMENT_TYPE, DESCRIPTOR_TYPE
+from federation.trust.envelope import batch_type
+from federation.trust.keys import agreement_type, descriptor_type
 from federation.wire.envelopes import MAX_CALL_BYTES, RECEIPT_TYPE
+from federation.wire.reports import report_type
 from federation.wire.words import MAX_BODY_BYTES, PAYLOAD_TYPES
 
 PROTO = Path(__file__).parents[2] / "proto"
@@ -167,7 +168,7 @@ def test_every_message_of_a_word_file_is_a_word_or_a_part_of_one() -> None:
         text = (PACKAGE / f"{kind}.proto").read_text(encoding="utf-8")
         words = {word.__name__ for word in table.words}
         parts = set(re.findall(r"^  (?:repeated )?([A-Z]\w+) \w+ = \d+;", text, re.MULTILINE))
-        signed_as_bytes = {"AgreementTerms"}
+        signed_as_bytes = {"AgreementTerms", "JointTestReport"}
         assert set(_messages(kind)) - words <= parts | signed_as_bytes
 
 
@@ -194,7 +195,13 @@ def test_every_rpc_is_described() -> None:
 def test_the_payload_types_are_the_written_ones() -> None:
     for name, word in VOCABULARY.items():
         assert PAYLOAD_TYPES[word] == f"application/vnd.lianping.v1.{name}+protobuf"
-    for kind in (BATCH_TYPE, RECEIPT_TYPE, AGREEMENT_TYPE, DESCRIPTOR_TYPE):
+    for kind in (
+        batch_type("<suite>"),
+        RECEIPT_TYPE,
+        agreement_type("<suite>"),
+        descriptor_type("<suite>"),
+        report_type("<suite>"),
+    ):
         assert kind in README, f"proto/README.md does not give the payload type {kind}"
 
 

@@ -28,6 +28,7 @@ from federation.protocol.booking import Decide, Decision, Hold, Vote
 from federation.protocol.conversation import Conversation, Kind, Phase, Word
 from federation.transport.pumps import PumpListener, Pumps
 from federation.trust.keyring import Keyring
+from federation.trust.suite import suite
 from federation.wire.envelopes import Receipt, Statement
 from federation.wire.words import TERMS
 from node.services.bookings import Bookings
@@ -42,7 +43,8 @@ from node.store.ledger import LogTip, SqlLedger
 from tests.simulation.lines import Line, Network, PowerCut
 from tests.simulation.oracle import Oracle
 from tests.support.agreed import put_signed
-from tests.support.pair import NOON, Mute, NoQuestions, SeededRandom, identity
+from tests.support.identities import describe, identify, make_secrets
+from tests.support.pair import NOON, Mute, NoQuestions, SeededRandom
 
 T = TypeVar("T")
 
@@ -183,9 +185,9 @@ class Watched(Reaction):
         self._bookings.lapsed(desk, before, after)
 
     @override
-    def cosigned(self, desk: Desk, peer: CenterId, size: int) -> None:
+    def cosigned(self, desk: Desk, peer: CenterId, suite_id: str, size: int) -> None:
         self._center.oracle.reached("a checkpoint was cosigned")
-        self._bookings.cosigned(desk, peer, size)
+        self._bookings.cosigned(desk, peer, suite_id, size)
 
     def _contended(self, desk: Desk, conversation: Conversation, hold: Hold) -> None:
         row = desk.ledger.connection.execute(
@@ -222,7 +224,10 @@ class SimCenter:
         self.delivering = False
         self.staged: list[bytes] = []
         self.random = SeededRandom(f"{seed}/{name}")
-        self.identity = identity(name, f"36{number:02d}00", self.random, NOON)
+        self.secrets = make_secrets(self.random.bytes)
+        self.identity = identify(
+            describe(self.secrets, name, NOON, region_code=f"36{number:02d}00"), self.secrets
+        )
         self.keyring = Keyring()
         self.clock = SimClock(loop, skew_ms)
         self.connection = sqlite3.connect(":memory:", isolation_level=None)
@@ -247,7 +252,7 @@ class SimCenter:
 
     @property
     def certificate(self) -> bytes:
-        return self.identity.descriptor.tls_certificate
+        return self.identity.descriptor.tls_certificates[0]
 
     # Power
 
@@ -356,7 +361,7 @@ class SimCenter:
     def agree(self, peer: "SimCenter", terms: AgreementTerms) -> None:
         """Put a signed agreement into the database."""
         document = TERMS.encode(terms)
-        agreement = self.identity.digests.tagged("agreement", document)
+        agreement = suite(terms.suite).tagged("agreement", document)
         self.keyring.pin(peer.identity.descriptor)
         put_signed(
             self.connection,

@@ -135,8 +135,8 @@ def _host_lets_lapse() -> Sequence[Patch]:
 def _tip_runs_ahead() -> Sequence[Patch]:
     usual = LogTip.at
 
-    def at(self: LogTip, connection: sqlite3.Connection) -> Any:
-        return self._frontier or usual(self, connection)
+    def at(self: LogTip, connection: sqlite3.Connection, suite_id: str) -> Any:
+        return self._frontiers.get(suite_id) or usual(self, connection, suite_id)
 
     return ((LogTip, "at", at),)
 
@@ -144,8 +144,8 @@ def _tip_runs_ahead() -> Sequence[Patch]:
 def _heard_but_not_logged() -> Sequence[Patch]:
     usual = SqlLedger.append_log
 
-    def append_log(self: SqlLedger, data: bytes, envelope_hash: bytes) -> int:
-        return 0 if b'"dir":"in"' in data else usual(self, data, envelope_hash)
+    def append_log(self: SqlLedger, suite_id: str, data: bytes, envelope_hash: bytes) -> int:
+        return 0 if b'"dir":"in"' in data else usual(self, suite_id, data, envelope_hash)
 
     return ((SqlLedger, "append_log", append_log),)
 

@@ -30,33 +30,24 @@ from federation.transport.client import GrpcTransport
 from federation.transport.pumps import PumpListener, Pumps
 from federation.transport.server import SERVICE, CallListener, Server
 from federation.transport.tls import TlsKeys, channel_credentials, new_key, self_signed
-from federation.trust.envelope import Envelope, sign_alone
+from federation.trust.envelope import Envelope
 from federation.trust.keyring import Keyring
-from federation.trust.keys import (
-    DESCRIPTOR_TYPE,
-    Descriptor,
-    generate,
-    public_ed25519,
-    public_x25519,
-    root_center_id,
-)
+from federation.trust.keys import Descriptor, Purpose
+from federation.trust.suite import INTL_1
 from federation.wire.envelopes import Receipt, Statement, encode_statement
-from federation.wire.words import (
-    DESCRIPTOR,
-    PAYLOAD_TYPES,
-    encode_signed_descriptor,
-    encode_word,
-)
+from federation.wire.words import PAYLOAD_TYPES, encode_word
 from node.clock import SystemClock
 from node.store import migrations
 from node.store.database import MEMORY, Database, StoreUnavailable
 from node.store.ledger import LogTip, SqlLedger
+from tests.support.identities import describe, identify, make_secrets
 
 T = TypeVar("T")
 
 LONG_AGO: Final = dt.datetime(2020, 1, 1, tzinfo=dt.UTC)
 FAR_AHEAD: Final = dt.datetime(2120, 1, 1, tzinfo=dt.UTC)
 CLOCK: Final = SystemClock()
+HOME: Final = INTL_1.suite_id
 
 Dump = dict[str, list[tuple[object, ...]]]
 
@@ -85,33 +76,23 @@ class Party:
     @classmethod
     def named(cls, name: str) -> "Party":
         source = SeededRandom(name)
-        secrets = generate(source.bytes)
-        root = public_ed25519(secrets.root)
-        center = root_center_id(root)
-        tls = self_signed(center, new_key(), LONG_AGO, FAR_AHEAD)
-        descriptor = Descriptor(
-            center_id=center,
-            root_key=root,
-            sequence=1,
-            name=name,
-            uscc="123500000000000000",
-            region_code="350000",
-            address="127.0.0.1:1",
-            tls_certificate=tls.certificate,
-            message_key=public_ed25519(secrets.message),
-            log_key=public_ed25519(secrets.log),
-            witness_key=public_ed25519(secrets.witness),
-            sealing_key=public_x25519(secrets.sealing),
-            made_at_ms=CLOCK.now_ms(),
+        secrets = make_secrets(source.bytes)
+        draft = describe(secrets, name, CLOCK.now_ms())
+        tls = self_signed(draft.center_id, new_key(), LONG_AGO, FAR_AHEAD)
+        descriptor = replace(
+            draft, tls_certificates=(tls.certificate,), address="127.0.0.1:1", region_code="350000"
         )
-        signed = DESCRIPTOR.encode(descriptor)
-        signature = sign_alone(DESCRIPTOR_TYPE, signed, secrets.root_signer)
-        identity = Identity(descriptor, encode_signed_descriptor(signed, signature), secrets)
+        identity = identify(descriptor, secrets)
         return cls(identity, tls, source)
 
     @property
     def center(self) -> CenterId:
         return self.identity.center
+
+    @property
+    def descriptor_key(self) -> bytes:
+        """The raw public key that its words are signed with."""
+        return self.identity.descriptor.keys_for(Purpose.MESSAGE, HOME)[0].key
 
     def at(self, port: int, *, sequence: int = 1) -> Descriptor:
         """The descriptor that a peer pins: listening on this port of loopback."""
@@ -138,7 +119,9 @@ class Party:
 
     def says(self, recipient: str, word: Word, **changes: object) -> Envelope:
         """The same, signed."""
-        (envelope,) = self.identity.sign([self.stated(recipient, word, **changes)])
+        (envelope,) = self.identity.face(HOME).sign(
+            [self.stated(recipient, word, **changes)], CLOCK.now_ms()
+        )
         return envelope
 
 
@@ -243,7 +226,7 @@ class Mute(Inside[SqlLedger]):
         """Nothing follows."""
 
     @override
-    def cosigned(self, floor: Floor[SqlLedger], peer: CenterId, size: int) -> None:
+    def cosigned(self, floor: Floor[SqlLedger], peer: CenterId, suite_id: str, size: int) -> None:
         self.cosigned_sizes.append((peer, size))
 
 
@@ -344,7 +327,9 @@ class GrpcNode:
 
     async def open(self, peer: CenterId, word: Word) -> Said:
         """Begin a conversation."""
-        return await self.negotiator.transact(lambda floor: floor.open(peer, None, word))
+        return await self.negotiator.transact(
+            lambda floor: floor.open(peer, None, word, suite_id=HOME)
+        )
 
     async def conversation(self, conversation: ConversationId) -> Conversation | None:
         """How this node remembers a conversation."""
@@ -354,8 +339,8 @@ class GrpcNode:
         """The size of our log, and up to where the peer has cosigned it."""
 
         def look(floor: Floor[SqlLedger]) -> tuple[int, int]:
-            known = floor.ledger.cosigned(peer)
-            return floor.ledger.log_head()[0], known[0] if known else 0
+            known = floor.ledger.cosigned(peer, HOME)
+            return floor.ledger.log_head(HOME)[0], known[0] if known else 0
 
         return await self.negotiator.transact(look)
 
@@ -407,7 +392,7 @@ async def channel_of(party: Party, server: Descriptor) -> AsyncIterator[grpc.aio
     """A bare channel to a node, with a party's certificate and no limit of its own."""
     async with grpc.aio.secure_channel(
         server.address,
-        channel_credentials(party.tls, server.tls_certificate),
+        channel_credentials(party.tls, server.tls_certificates),
         options=[
             ("grpc.ssl_target_name_override", server.center_id),
             ("grpc.use_local_subchannel_pool", 1),

@@ -71,7 +71,7 @@ class Liar:
 
     async def send(self, kind: str, statement: Statement) -> Receipt:
         """Sign any statement and deliver it."""
-        envelopes = self.ours.identity.sign([(kind, encode_statement(statement))])
+        envelopes = self.ours.sign([(kind, encode_statement(statement))])
         receipts = await self.deliver(envelopes, Witnessing())
         return decode_receipt(decode_statement(receipts[0].payload).body)
 

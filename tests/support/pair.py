@@ -22,7 +22,6 @@ from typing_extensions import override
 from federation.engine.alarms import Alarms
 from federation.engine.doorkeeper import Doorkeeper
 from federation.engine.floor import Said
-from federation.engine.identity import Identity
 from federation.engine.negotiator import Listener, Negotiator, Questions
 from federation.engine.outbox import Outbox, Peek
 from federation.engine.witness import Witness
@@ -32,23 +31,17 @@ from federation.ports import Store, Transport, Unreachable
 from federation.protocol.agreement import (
     AgreementTerms,
     Direction,
+    DocumentSignature,
     DrawAnchor,
     Party,
 )
 from federation.protocol.conversation import Conversation, Kind, Word
-from federation.trust.envelope import sign_alone
+from federation.trust.envelope import Envelope, Signer, sign_alone
 from federation.trust.keyring import Keyring
-from federation.trust.keys import (
-    AGREEMENT_TYPE,
-    DESCRIPTOR_TYPE,
-    Descriptor,
-    generate,
-    public_ed25519,
-    public_x25519,
-    root_center_id,
-)
+from federation.trust.keys import Purpose, agreement_type
+from federation.trust.suite import INTL_1, Suite, suite
 from federation.wire.envelopes import Receipt, Statement, encode_envelope, encode_followed
-from federation.wire.words import DESCRIPTOR, TERMS, encode_signed_descriptor
+from federation.wire.words import TERMS
 from node.services.errands import Errands, Handler
 from node.services.house import Desk, House, Reaction
 from node.store import migrations
@@ -56,6 +49,7 @@ from node.store.cipher import KEY_BYTES, NONCE_BYTES, ColumnCipher
 from node.store.database import MEMORY, Database
 from node.store.ledger import LogTip, SqlLedger
 from tests.support.agreed import put_signed
+from tests.support.identities import describe, identify, make_secrets
 
 T = TypeVar("T")
 
@@ -65,8 +59,6 @@ HOUR_MS: Final = 60 * MINUTE_MS
 DAY_MS: Final = 24 * HOUR_MS
 FOLLOW_PAGE: Final = 64
 MAX_ROUNDS: Final = 2_000  # a pair that is not quiet by then talks for ever
-
-USCC: Final = {"host": "12360800MB0000001A", "sub": "12350112MB0000002B"}
 
 
 class Watch:
@@ -129,7 +121,7 @@ class Mute(Reaction):
         return
 
     @override
-    def cosigned(self, desk: Desk, peer: CenterId, size: int) -> None:
+    def cosigned(self, desk: Desk, peer: CenterId, suite_id: str, size: int) -> None:
         return
 
 
@@ -199,7 +191,13 @@ class Center:
     """One node. What ``furnish`` may use at once: all but ``negotiator`` and what follows it."""
 
     def __init__(
-        self, name: str, watch: Watch, database: Database, region_code: str, seed: str
+        self,
+        name: str,
+        watch: Watch,
+        database: Database,
+        region_code: str,
+        seed: str,
+        suites: Sequence[str],
     ) -> None:
         self.name = name
         self.watch = watch
@@ -209,7 +207,10 @@ class Center:
         self.cipher = ColumnCipher(
             self.random.bytes(KEY_BYTES), lambda: self.random.bytes(NONCE_BYTES)
         )
-        self.identity = identity(name, region_code, self.random, watch.now_ms)
+        self.secrets = make_secrets(self.random.bytes, suites)
+        self.identity = identify(
+            describe(self.secrets, name, watch.now_ms, region_code=region_code), self.secrets
+        )
         self.keyring = Keyring()
         self.listener = Refusals()
         self.negotiator: Negotiator[SqlLedger]
@@ -223,7 +224,29 @@ class Center:
 
     @property
     def certificate(self) -> bytes:
-        return self.identity.descriptor.tls_certificate
+        return self.identity.descriptor.tls_certificates[0]
+
+    @property
+    def suite(self) -> Suite:
+        """The suite that the center prefers."""
+        return suite(self.identity.suites[0])
+
+    @property
+    def signer(self) -> Signer:
+        """Signs with the message key of that suite, as a liar would."""
+        return self.suite.signer(self.secrets[self.suite.suite_id].message)
+
+    def under(self, document: bytes) -> DocumentSignature:
+        """What the center puts under an agreement's document in that suite."""
+        name = self.suite.suite_id
+        key = self.identity.descriptor.keys_for(Purpose.MESSAGE, name)[0]
+        return DocumentSignature(
+            name, key.id, sign_alone(agreement_type(name), document, self.signer)
+        )
+
+    def sign(self, items: Sequence[tuple[str, bytes]]) -> list[Envelope]:
+        """Sign a batch with it."""
+        return self.identity.face(self.suite.suite_id).sign(items, self.clock.now_ms())
 
     async def do(self, use_case: Callable[[Desk], T]) -> T:
         """Run a use case in a transaction, as the API does."""
@@ -396,10 +419,16 @@ class TwoCenters:
 
     async def agree(self, **changes: Any) -> AgreementId:
         """Put a signed agreement into both stores, without the words that lead to it."""
-        document = TERMS.encode(self.terms(**changes))
-        agreement = self.host.identity.digests.tagged("agreement", document)
+        terms = self.terms(**changes)
+        document = TERMS.encode(terms)
+        agreement = suite(terms.suite).tagged("agreement", document)
         signatures = [
-            sign_alone(AGREEMENT_TYPE, document, at.identity.secrets.signer) for at in self.centers
+            sign_alone(
+                agreement_type(terms.suite),
+                document,
+                at.identity.face(terms.suite).signing(Purpose.MESSAGE, self.watch.now_ms).sign,
+            )
+            for at in self.centers
         ]
         conversation = self.host.random.bytes(16)
         for center in self.centers:
@@ -430,7 +459,11 @@ def mute(_center: Center) -> Furniture:
 
 @asynccontextmanager
 async def two_centers(
-    furnish: Furnish = mute, *, folder: Path | None = None, seed: str = "1"
+    furnish: Furnish = mute,
+    *,
+    folder: Path | None = None,
+    seed: str = "1",
+    suites: Sequence[str] = (INTL_1.suite_id,),
 ) -> AsyncIterator[TwoCenters]:
     """Two nodes, host and sub, that have pinned each other.
 
@@ -438,6 +471,7 @@ async def two_centers(
         furnish: Called for each center, host first.
         folder: Where to keep the databases; in memory if None.
         seed: Of all keys, ids and jitter.
+        suites: That both centers speak, the preferred one first.
     """
     watch, wire = Watch(), Wire()
     async with AsyncExitStack() as stack:
@@ -448,33 +482,9 @@ async def two_centers(
             await database.alone(
                 lambda connection: migrations.migrate(connection, migrations.load(), watch.now_ms)
             )
-            centers.append(Center(name, watch, database, region_code, seed))
+            centers.append(Center(name, watch, database, region_code, seed, suites))
         host, sub = centers
         for ours, theirs in ((host, sub), (sub, host)):
             ours.keyring.pin(theirs.identity.descriptor)
             ours.furnish(furnish(ours), Line(wire, ours, theirs))
         yield TwoCenters(watch, wire, host, sub)
-
-
-def identity(name: str, region_code: str, source: SeededRandom, now_ms: int) -> Identity:
-    """A node's keys and its descriptor, signed with its root key."""
-    secrets = generate(source.bytes)
-    root = public_ed25519(secrets.root)
-    descriptor = Descriptor(
-        center_id=root_center_id(root),
-        root_key=root,
-        sequence=1,
-        name={"host": "吉安市公共资源交易中心", "sub": "长乐区公共资源交易中心"}.get(name, name),
-        uscc=USCC.get(name, ""),
-        region_code=region_code,
-        address=f"{name}.example.cn:8443",
-        tls_certificate=f"certificate of {name}".encode(),
-        message_key=public_ed25519(secrets.message),
-        log_key=public_ed25519(secrets.log),
-        witness_key=public_ed25519(secrets.witness),
-        sealing_key=public_x25519(secrets.sealing),
-        made_at_ms=now_ms,
-    )
-    raw = DESCRIPTOR.encode(descriptor)
-    signature = sign_alone(DESCRIPTOR_TYPE, raw, secrets.root_signer)
-    return Identity(descriptor, encode_signed_descriptor(raw, signature), secrets)

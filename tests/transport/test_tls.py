@@ -105,7 +105,7 @@ async def test_a_replaced_certificate_opens_nothing_any_more() -> None:
         node.keyring.pin(before.at(1))
         assert await status_of_a_call(node, before) is grpc.StatusCode.UNAUTHENTICATED
         descriptor = before.at(1, sequence=2)
-        object.__setattr__(descriptor, "tls_certificate", renewed.tls.certificate)
+        object.__setattr__(descriptor, "tls_certificates", (renewed.tls.certificate,))
         node.keyring.pin(descriptor)
         assert await status_of_a_call(node, before) is grpc.StatusCode.UNAVAILABLE
         assert await status_of_a_call(node, renewed) is grpc.StatusCode.UNAUTHENTICATED
@@ -125,7 +125,7 @@ async def test_an_expired_certificate_does_not_get_in() -> None:
         friend = Party.named("friend")
         expired = self_signed(friend.center, new_key(), LONG_AGO, LONG_AGO + dt.timedelta(days=1))
         descriptor = friend.at(1)
-        object.__setattr__(descriptor, "tls_certificate", expired.certificate)
+        object.__setattr__(descriptor, "tls_certificates", (expired.certificate,))
         node.keyring.pin(descriptor)
         stale = Party(friend.identity, expired, friend.random)
         assert await status_of_a_call(node, stale) is grpc.StatusCode.UNAVAILABLE

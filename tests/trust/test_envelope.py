@@ -19,11 +19,10 @@ from federation.trust.envelope import (
     sign_batch,
     verify_alone,
 )
-from federation.trust.keys import public_ed25519
 from federation.trust.suite import INTL_1, sign
 
 PRIVATE = bytes(range(32))
-PUBLIC = public_ed25519(PRIVATE)
+PUBLIC = INTL_1.public_signing(PRIVATE)
 KEY_ID = key_id(INTL_1, PUBLIC)
 TYPE = "application/vnd.lianping.v1.booking.Hold+protobuf"
 
@@ -52,14 +51,14 @@ def test_a_lone_word_is_a_batch_of_one() -> None:
     leaf = hashlib.sha256(b"\0" + pae(TYPE, b"word 0")).digest()
 
     assert (lone.index, lone.size, lone.path) == (0, 1, ())
-    assert lone.signature == _sign(pae(envelope.BATCH_TYPE, leaf))
+    assert lone.signature == _sign(pae(envelope.batch_type("intl-1"), leaf))
     assert envelope_hash(INTL_1, TYPE, b"word 0") == leaf
 
 
 @given(st.integers(1, MAX_BATCH))
 def test_each_envelope_of_a_batch_stands_alone(count: int) -> None:
     for number, each in enumerate(_batch(count)):
-        assert Verifier(INTL_1).check(each, PUBLIC) == envelope_hash(
+        assert Verifier().check(INTL_1, each, PUBLIC) == envelope_hash(
             INTL_1, TYPE, b"word %d" % number
         )
         assert len(each.path) <= 6
@@ -90,32 +89,32 @@ def test_nothing_in_an_envelope_can_be_changed(change: dict[str, object]) -> Non
     spoilt = replace(_batch(5)[3], **change)  # type: ignore[arg-type]
 
     with pytest.raises(BadEnvelope):
-        Verifier(INTL_1).check(spoilt, PUBLIC)
+        Verifier().check(INTL_1, spoilt, PUBLIC)
 
 
 def test_another_key_did_not_sign_it() -> None:
     with pytest.raises(BadEnvelope):
-        Verifier(INTL_1).check(_batch(1)[0], public_ed25519(bytes(32)))
+        Verifier().check(INTL_1, _batch(1)[0], INTL_1.public_signing(bytes(32)))
 
 
 def test_a_remembered_root_still_checks_the_leaf() -> None:
     """The memory is of signatures over roots, never of envelopes."""
-    verifier = Verifier(INTL_1)
+    verifier = Verifier()
     batch = _batch(5)
-    verifier.check(batch[0], PUBLIC)
+    verifier.check(INTL_1, batch[0], PUBLIC)
 
     with pytest.raises(BadEnvelope):
-        verifier.check(replace(batch[1], payload=b"forged"), PUBLIC)
+        verifier.check(INTL_1, replace(batch[1], payload=b"forged"), PUBLIC)
     with pytest.raises(BadEnvelope):
-        verifier.check(batch[1], public_ed25519(bytes(32)))
+        verifier.check(INTL_1, batch[1], INTL_1.public_signing(bytes(32)))
 
 
 def test_the_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(envelope, "MAX_REMEMBERED", 2)
-    verifier = Verifier(INTL_1)
+    verifier = Verifier()
     alone = [sign_batch(INTL_1, [(TYPE, b"%d" % n)], _sign, KEY_ID)[0] for n in range(4)]
     for each in [*alone, alone[3], *alone]:
-        verifier.check(each, PUBLIC)
+        verifier.check(INTL_1, each, PUBLIC)
 
     assert len(verifier._good) == 2
 
@@ -124,13 +123,13 @@ def test_a_batch_signature_is_not_a_document_signature() -> None:
     root = merkle.root(INTL_1, [envelope_hash(INTL_1, TYPE, b"x")])
     (signed,) = sign_batch(INTL_1, [(TYPE, b"x")], _sign, KEY_ID)
 
-    assert verify_alone(envelope.BATCH_TYPE, root, PUBLIC, signed.signature)
-    assert not verify_alone(TYPE, b"x", PUBLIC, signed.signature)
+    assert verify_alone(INTL_1, envelope.batch_type("intl-1"), root, PUBLIC, signed.signature)
+    assert not verify_alone(INTL_1, TYPE, b"x", PUBLIC, signed.signature)
 
 
 def test_a_document_is_signed_with_its_type() -> None:
     signature = sign_alone("type/a", b"document", _sign)
 
-    assert verify_alone("type/a", b"document", PUBLIC, signature)
-    assert not verify_alone("type/b", b"document", PUBLIC, signature)
-    assert not verify_alone("type/a", b"document.", PUBLIC, signature)
+    assert verify_alone(INTL_1, "type/a", b"document", PUBLIC, signature)
+    assert not verify_alone(INTL_1, "type/b", b"document", PUBLIC, signature)
+    assert not verify_alone(INTL_1, "type/a", b"document.", PUBLIC, signature)

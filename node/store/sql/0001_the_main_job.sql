@@ -49,6 +49,7 @@ CREATE TABLE conversation (
     role TEXT NOT NULL,
     peer TEXT NOT NULL,
     agreement BLOB,
+    suite TEXT NOT NULL,
     phase TEXT NOT NULL,
     said INTEGER NOT NULL,
     heard INTEGER NOT NULL,
@@ -70,6 +71,7 @@ CREATE TABLE said (
     payload BLOB NOT NULL,
     hash BLOB NOT NULL UNIQUE,
     said_at_ms INTEGER NOT NULL,
+    suite TEXT NOT NULL,
     log_index INTEGER NOT NULL,
     envelope BLOB,
     receipt BLOB,
@@ -90,6 +92,7 @@ CREATE TABLE heard (
     envelope BLOB NOT NULL,
     receipt_payload BLOB NOT NULL,
     heard_at_ms INTEGER NOT NULL,
+    suite TEXT NOT NULL,
     log_index INTEGER NOT NULL,
     accepted INTEGER NOT NULL,
     PRIMARY KEY (sender, message_id)
@@ -113,13 +116,15 @@ BEGIN
     ON CONFLICT (peer) DO UPDATE SET heard = heard + 1;
 END;
 
--- The evidence log: an RFC 6962 tree. Nothing in it is ever changed. ---------------------
+-- The evidence logs, one for each suite: RFC 6962 trees. Nothing in them is ever changed. -
 
 CREATE TABLE log_entry (
-    idx INTEGER PRIMARY KEY,
+    suite TEXT NOT NULL,
+    idx INTEGER NOT NULL,
     data BLOB NOT NULL,
-    envelope_hash BLOB NOT NULL
-) STRICT;
+    envelope_hash BLOB NOT NULL,
+    PRIMARY KEY (suite, idx)
+) STRICT, WITHOUT ROWID;
 CREATE INDEX log_entry_envelope ON log_entry (envelope_hash);
 CREATE TRIGGER log_entry_is_final BEFORE UPDATE ON log_entry
 BEGIN
@@ -132,9 +137,11 @@ END;
 
 -- Hashes of complete subtrees above the leaves; id = level << 56 | index.
 CREATE TABLE log_node (
-    id INTEGER PRIMARY KEY,
-    hash BLOB NOT NULL
-) STRICT;
+    suite TEXT NOT NULL,
+    id INTEGER NOT NULL,
+    hash BLOB NOT NULL,
+    PRIMARY KEY (suite, id)
+) STRICT, WITHOUT ROWID;
 CREATE TRIGGER log_node_is_final BEFORE UPDATE ON log_node
 BEGIN
     SELECT RAISE (ABORT, 'the evidence log is append-only');
@@ -145,24 +152,29 @@ BEGIN
 END;
 
 CREATE TABLE checkpoint (
-    size INTEGER PRIMARY KEY,
-    note TEXT NOT NULL
-) STRICT;
+    suite TEXT NOT NULL,
+    size INTEGER NOT NULL,
+    note TEXT NOT NULL,
+    PRIMARY KEY (suite, size)
+) STRICT, WITHOUT ROWID;
 
 -- Our checkpoints that peers cosigned.
 CREATE TABLE cosigned (
     peer TEXT NOT NULL,
+    suite TEXT NOT NULL,
     size INTEGER NOT NULL,
     note TEXT NOT NULL,
-    PRIMARY KEY (peer, size)
+    PRIMARY KEY (peer, suite, size)
 ) STRICT, WITHOUT ROWID;
 
 -- Peers' checkpoints that we cosigned: the newest of each.
 CREATE TABLE witnessed (
-    peer TEXT PRIMARY KEY,
+    peer TEXT NOT NULL,
+    suite TEXT NOT NULL,
     size INTEGER NOT NULL,
     root BLOB NOT NULL,
-    note TEXT NOT NULL
+    note TEXT NOT NULL,
+    PRIMARY KEY (peer, suite)
 ) STRICT, WITHOUT ROWID;
 
 -- Two checkpoints of one peer that cannot both be true.

@@ -9,8 +9,6 @@ import pytest
 from federation.ids import AgreementId
 from federation.protocol.agreement import DocumentSignature
 from federation.protocol.conversation import Kind
-from federation.trust.envelope import sign_alone
-from federation.trust.keys import AGREEMENT_TYPE
 from node.services.agreements import Agreements
 from node.services.errors import NotFound
 from node.store import todos
@@ -19,8 +17,7 @@ from tests.support.pair import Center, Furniture, TwoCenters, two_centers
 
 def signature_by(center: Center, document: bytes) -> DocumentSignature:
     """What a center puts under a document."""
-    signature = sign_alone(AGREEMENT_TYPE, document, center.identity.secrets.signer)
-    return DocumentSignature("intl-1", center.identity.descriptor.message_key_id, signature)
+    return center.under(document)
 
 
 class Office:

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from federation.engine.outbox import AnswerRefused
-from federation.engine.witness import log_key, witness_key
+from federation.engine.witness import log_keys, witness_keys
 from federation.evidence.checkpoint import cosigned_at, verify_note
 from federation.trust import merkle
 from federation.trust.suite import INTL_1
@@ -59,7 +59,7 @@ async def test_a_question_that_contradicts_itself_is_malformed(
 async def test_a_greeting_is_no_question() -> None:
     offices = Offices()
     async with two_centers(offices) as pair:
-        greeting = Greeting(1, "host", "test", 1, 0, 0, b"")
+        greeting = Greeting(1, "host", "test", 1, 0, 0, ())
         with pytest.raises(AnswerRefused, match="Greeting"):
             await pair.host.outbox.ask(pair.sub.id, greeting)
 
@@ -78,11 +78,15 @@ async def test_the_proofs_of_our_envelopes_hold_under_the_cosigned_checkpoint() 
     offices = Offices()
     async with two_centers(offices) as pair:
         hashes, size = await exchanged(pair, offices)
-        answer = await pair.host.outbox.ask(pair.sub.id, InclusionQuestion(tuple(hashes), size))
+        answer = await pair.host.outbox.ask(
+            pair.sub.id, InclusionQuestion(tuple(hashes), size, "intl-1")
+        )
         assert isinstance(answer, InclusionAnswer)
-        checkpoint, _ = verify_note(answer.checkpoint, [log_key(pair.sub.identity.descriptor)])
+        checkpoint, _ = verify_note(
+            answer.checkpoint, log_keys(pair.sub.identity.descriptor, "intl-1")
+        )
         assert checkpoint.size == size
-        assert cosigned_at(answer.checkpoint, [witness_key(pair.host.identity.descriptor)])
+        assert cosigned_at(answer.checkpoint, witness_keys(pair.host.identity.descriptor, "intl-1"))
         assert [item.envelope_hash for item in answer.items] == hashes
         for item in answer.items:
             assert json.loads(item.entry)["word"] == item.envelope_hash.hex()
@@ -101,7 +105,9 @@ async def test_a_size_that_the_asker_never_cosigned_is_refused() -> None:
     async with two_centers(offices) as pair:
         hashes, size = await exchanged(pair, offices)
         with pytest.raises(AnswerRefused, match="not cosigned"):
-            await pair.host.outbox.ask(pair.sub.id, InclusionQuestion(tuple(hashes), size + 1))
+            await pair.host.outbox.ask(
+                pair.sub.id, InclusionQuestion(tuple(hashes), size + 1, "intl-1")
+            )
 
 
 async def test_words_with_a_third_center_are_not_shown() -> None:
@@ -110,13 +116,15 @@ async def test_words_with_a_third_center_are_not_shown() -> None:
         other = b"\x07" * 32
         await pair.sub.do(
             lambda desk: desk.ledger.append_log(
-                json.dumps({"peer": "lp1" + "a" * 32, "word": other.hex()}).encode(), other
+                "intl-1",
+                json.dumps({"peer": "lp1" + "a" * 32, "word": other.hex()}).encode(),
+                other,
             )
         )
         _, size = await exchanged(pair, offices)
         assert size > 1
         with pytest.raises(AnswerRefused, match="none of these envelopes is yours"):
-            await pair.host.outbox.ask(pair.sub.id, InclusionQuestion((other,), size))
+            await pair.host.outbox.ask(pair.sub.id, InclusionQuestion((other,), size, "intl-1"))
 
 
 async def test_more_proofs_than_an_answer_holds_are_refused() -> None:
@@ -125,8 +133,10 @@ async def test_more_proofs_than_an_answer_holds_are_refused() -> None:
         hashes, size = await exchanged(pair, offices)
         many = tuple(hashes[:1]) * (MAX_PROOFS + 1)
         with pytest.raises(AnswerRefused, match="ask for fewer"):
-            await pair.host.outbox.ask(pair.sub.id, InclusionQuestion(many, size))
-        answer = await pair.host.outbox.ask(pair.sub.id, InclusionQuestion(many[1:], size))
+            await pair.host.outbox.ask(pair.sub.id, InclusionQuestion(many, size, "intl-1"))
+        answer = await pair.host.outbox.ask(
+            pair.sub.id, InclusionQuestion(many[1:], size, "intl-1")
+        )
         assert isinstance(answer, InclusionAnswer)
         assert len(answer.items) == MAX_PROOFS
 
@@ -139,4 +149,4 @@ async def test_what_came_after_the_checkpoint_is_not_proven_under_it() -> None:
         await vote(offices, booking_id, yes=True)
         ((later,),) = await pair.sub.sql("SELECT hash FROM said")
         with pytest.raises(AnswerRefused, match=f"among the first {size} entries"):
-            await pair.host.outbox.ask(pair.sub.id, InclusionQuestion((later,), size))
+            await pair.host.outbox.ask(pair.sub.id, InclusionQuestion((later,), size, "intl-1"))

@@ -16,16 +16,15 @@ from pathlib import Path
 from typing import Any, Final, cast, get_args, get_origin, get_type_hints
 
 import pytest
+from tests.support.joint_line import joint_tests
 from typing_extensions import override
 
 from federation.engine.floor import Floor
 from federation.engine.identity import WORD_LASTS_MS
 from federation.ids import ConversationId
-from federation.protocol.agreement import DocumentSignature, Propose
+from federation.protocol.agreement import Propose
 from federation.protocol.conversation import Conversation, Kind, Word
 from federation.protocol.tables import TABLES, VOCABULARY
-from federation.trust.envelope import sign_alone
-from federation.trust.keys import AGREEMENT_TYPE
 from federation.wire.envelopes import (
     Outcome,
     Receipt,
@@ -40,7 +39,6 @@ from node.services.house import Desk
 from node.services.peering import Peering
 from node.services.pool_announcements import PoolAnnouncements
 from tests.node.services import test_dossier_of_services as honest
-from tests.support.joint_line import joint_tests
 from tests.support.pair import DAY_MS, Center, Furniture, TwoCenters, two_centers
 
 LIES_AT_ONCE: Final = 4
@@ -135,7 +133,7 @@ class Liar:
             log_root=b"",
             body=body,
         )
-        (envelope,) = identity.sign([(PAYLOAD_TYPES[type(word)], encode_statement(statement))])
+        (envelope,) = self._ours.sign([(PAYLOAD_TYPES[type(word)], encode_statement(statement))])
         visitor = self._victim.negotiator.doorkeeper.admit(envelope, None, desk.now_ms)
         _, receipt = desk.hear(visitor)
         return receipt.outcome
@@ -192,6 +190,7 @@ class Liar:
                 role=table.roles[1],
                 peer=self._ours.id,
                 agreement=agreement if word.kind not in {Kind.AGREEMENT, Kind.PEERING} else None,
+                suite="intl-1",
                 phase=table.start,
             ),
             word,
@@ -208,10 +207,7 @@ class Liar:
                 terms = TERMS.decode(row[0])
                 changed = self._changed(terms)
                 document = TERMS.encode(changed)
-                identity = self._ours.identity
-                signed = sign_alone(AGREEMENT_TYPE, document, identity.secrets.signer)
-                by = DocumentSignature("intl-1", identity.descriptor.message_key_id, signed)
-                return Propose(document, (by,))
+                return Propose(document, (self._ours.under(document),))
         example = self._said_before(desk, cls)
         return cast("Word", self._changed(example) if example is not None else self._made(cls))
 

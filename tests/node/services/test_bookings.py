@@ -14,7 +14,7 @@ from federation.protocol.bundle import DECIDE_MARGIN_MS, BundlePhase
 from federation.protocol.conversation import Role
 from federation.protocol.quota import OPEN
 from federation.trust.envelope import sign_alone
-from federation.trust.keys import AGREEMENT_TYPE
+from federation.trust.keys import agreement_type
 from federation.wire.words import TERMS
 from node.domain.calendar import Window
 from node.domain.project import ProjectState, SelectionMode
@@ -26,6 +26,7 @@ from node.services.notices import Notice
 from node.store import bookings as store
 from node.store import projects, todos, venues
 from node.store.bundles import BundleRow
+from tests.support.identities import stranger
 from tests.support.pair import (
     DAY_MS,
     HOUR_MS,
@@ -33,7 +34,6 @@ from tests.support.pair import (
     Center,
     SeededRandom,
     TwoCenters,
-    identity,
     two_centers,
 )
 from tests.support.planning import (
@@ -217,7 +217,7 @@ async def test_a_yes_that_crosses_the_abort_books_nothing() -> None:
 
 async def third(pair: TwoCenters) -> CenterId:
     """A partner of the host's that never answers."""
-    silent = identity("third", "430100", SeededRandom("third"), pair.watch.now_ms)
+    silent = stranger(SeededRandom("third").bytes, "third", pair.watch.now_ms)
     terms = pair.terms()
     line = terms.directions[0]
     document = TERMS.encode(
@@ -226,13 +226,13 @@ async def third(pair: TwoCenters) -> CenterId:
             directions=(type(line)(pair.host.id, silent.center),),
         )
     )
-    key = pair.host.identity.secrets.signer
+    key = pair.host.signer
     values: tuple[Any, ...] = (
-        pair.host.identity.digests.tagged("agreement", document),
+        pair.host.suite.tagged("agreement", document),
         pair.host.random.bytes(16),
         silent.center,
         document,
-        sign_alone(AGREEMENT_TYPE, document, key),
+        sign_alone(agreement_type("intl-1"), document, key),
     )
 
     def store_agreement(desk: Desk) -> None:

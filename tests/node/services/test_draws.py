@@ -106,8 +106,8 @@ class Announcing(Mute):
         self._pools.heard(desk, spoken, spoken.word)
 
     @override
-    def cosigned(self, desk: Desk, peer: CenterId, size: int) -> None:
-        self._pools.cosigned(desk, peer, size)
+    def cosigned(self, desk: Desk, peer: CenterId, suite_id: str, size: int) -> None:
+        self._pools.cosigned(desk, peer, suite_id, size)
 
 
 @dataclass

@@ -1,4 +1,4 @@
-"""Joint tests and pool announcements, with two whole nodes."""
+"""Pool announcements, with two whole nodes. Joint tests are ``test_joint_tests``."""
 
 import json
 from collections.abc import AsyncIterator
@@ -6,28 +6,25 @@ from dataclasses import dataclass, field, replace
 
 import pytest
 
-from adapters.errors import Unreachable as OutsideUnreachable
-from federation.ids import CenterId
 from federation.lottery.pool import PoolMember, build_pool, strata_root
-from federation.ports import Unreachable
 from federation.protocol.conversation import Kind
-from federation.protocol.peering import TEST_LASTS_MS, AnnouncePool, Check, StartTest, Stratum
+from federation.protocol.peering import AnnouncePool, Stratum
 from federation.trust.suite import INTL_1, unseal
 from node.domain.codes import ResidentId, Specialty, Uscc
 from node.domain.expert import Expert, ExpertStatus
 from node.services.agreements import Agreements
-from node.services.errors import Conflicting, Invalid, NotFound
+from node.services.errors import Conflicting, Invalid
 from node.services.house import Desk
-from node.services.joint_checks import MAX_SKEW_MS, JointChecks
-from node.services.peering import TEST_FAILED, Peering
+from node.services.peering import Peering
 from node.services.pool_announcements import (
     POOL_REFUSED,
     PoolAnnouncements,
     audit_info,
     strata_of,
 )
-from node.store import experts, joint_tests, pools, todos
+from node.store import experts, pools, todos
 from node.store.pools import Shelf, SnapshotBroken
+from tests.support.joint_line import joint_tests
 from tests.support.pair import DAY_MS, HOUR_MS, Center, Furniture, TwoCenters, two_centers
 
 LI = Expert(
@@ -51,11 +48,10 @@ WANG = replace(
 
 @dataclass
 class Node:
-    """One center's services, and an adapter that can be broken."""
+    """One center's services."""
 
     peering: Peering
     agreements: Agreements
-    adapter_works: bool = True
 
 
 @dataclass
@@ -70,32 +66,6 @@ class Office:
     @property
     def sub(self) -> Node:
         return self.nodes["sub"]
-
-    async def test(self) -> bytes:
-        test = await self.host.peering.start_test(self.pair.sub.id)
-        await self.pair.settle()
-        return test
-
-    async def rows(self, test: bytes) -> list[joint_tests.JointTestRow]:
-        """What the host and the sub know of a test."""
-        return [
-            await self.pair.host.do(lambda desk: self.host.peering.test(desk, test)),
-            await self.pair.sub.do(lambda desk: self.sub.peering.test(desk, test)),
-        ]
-
-    async def passed(self, **changes: int) -> list[bool]:
-        """Whether the host and the sub would take a booking under the agreement in force."""
-        terms = self.pair.terms(**changes)
-
-        def ask(desk: Desk, node: Node, peer: CenterId) -> bool:
-            agreement, _ = node.agreements.in_force(desk, peer)
-            return node.peering.passed_recently(desk, peer, agreement, terms)
-
-        host, sub = self.pair.centers
-        return [
-            await host.do(lambda desk: ask(desk, self.host, sub.id)),
-            await sub.do(lambda desk: ask(desk, self.sub, host.id)),
-        ]
 
     async def register(self, center: Center, *people: Expert) -> None:
         def put(desk: Desk) -> None:
@@ -129,21 +99,10 @@ async def office() -> AsyncIterator[Office]:
     nodes: dict[str, Node] = {}
 
     def furnish(center: Center) -> Furniture:
-        async def self_test() -> None:
-            if not nodes[center.name].adapter_works:
-                raise OutsideUnreachable("messaging", "no answer; check the gateway's address")
-
         agreements = Agreements(center.keyring)
         peering = Peering(
-            agreements=agreements,
-            checks=JointChecks(
-                identity=center.identity,
-                keyring=center.keyring,
-                greet=center.greet,
-                self_tests=[("messaging", self_test)],
-            ),
+            tests=joint_tests(center, agreements),
             pools=PoolAnnouncements(cipher=center.cipher, agreements=agreements),
-            transact=center.do,
         )
         nodes[center.name] = Node(peering, agreements)
         return Furniture(
@@ -152,158 +111,6 @@ async def office() -> AsyncIterator[Office]:
 
     async with two_centers(furnish) as pair:
         yield Office(pair, nodes)
-
-
-# Joint tests
-
-
-async def test_two_sound_nodes_pass_and_both_hold_both_findings(office: Office) -> None:
-    await office.pair.agree()
-    office.pair.wire.latency_ms = 15
-    host, sub = await office.rows(await office.test())
-    assert [(row.phase, row.passed) for row in (host, sub)] == [("TESTED", True)] * 2
-    assert (host.ours, host.theirs) == (sub.theirs, sub.ours)
-    names = {
-        "round_trip",
-        "clock_skew",
-        "descriptor",
-        "tls_pin",
-        "signature_round_trip",
-        "adapter:messaging",
-        "agreement_digest",
-    }
-    assert {check.name for check in host.ours} == names
-    assert {check.name for check in host.theirs} == names
-    measured = {check.name: check.measured for check in host.ours}
-    assert measured["round_trip"].startswith("30 ms")
-
-
-async def test_a_broken_adapter_on_the_tested_side_fails_the_test_on_both(office: Office) -> None:
-    await office.pair.agree()
-    office.sub.adapter_works = False
-    host, sub = await office.rows(await office.test())
-    assert [host.passed, sub.passed] == [False, False]
-    failed = [check for check in host.theirs if not check.passed]
-    assert [check.name for check in failed] == ["adapter:messaging"]
-    assert "gateway" in failed[0].measured
-    assert await office.todos(office.pair.host) == [TEST_FAILED]
-    assert await office.todos(office.pair.sub) == [TEST_FAILED]
-
-
-async def test_a_clock_that_is_off_fails_the_test(office: Office) -> None:
-    await office.pair.agree()
-    office.pair.sub.clock.skew_ms = MAX_SKEW_MS + 1
-    host, _ = await office.rows(await office.test())
-    assert host.passed is False
-    assert {check.name for check in host.ours + host.theirs if not check.passed} == {"clock_skew"}
-
-
-async def test_the_greatest_tolerated_skew_passes(office: Office) -> None:
-    await office.pair.agree()
-    office.pair.sub.clock.skew_ms = -MAX_SKEW_MS
-    host, _ = await office.rows(await office.test())
-    assert host.passed is True
-
-
-async def test_a_slow_line_fails_the_test(office: Office) -> None:
-    await office.pair.agree()
-    office.pair.wire.latency_ms = 2_501
-    host, _ = await office.rows(await office.test())
-    assert {check.name for check in host.ours if not check.passed} == {"round_trip"}
-
-
-async def test_a_peer_that_publishes_other_keys_than_pinned_fails(office: Office) -> None:
-    await office.pair.agree()
-    stale = replace(office.pair.sub.identity.descriptor, sequence=1, tls_certificate=b"another")
-    # Only the host's pin is stale; what comes from the sub is let in by a wire without TLS.
-    office.pair.host.keyring._by_center[office.pair.sub.id] = stale
-    test = await office.host.peering.start_test(office.pair.sub.id)
-    row = await office.pair.host.do(lambda desk: office.host.peering.test(desk, test))
-    assert {check.name for check in row.ours if not check.passed} == {"descriptor", "tls_pin"}
-
-
-async def test_centers_that_hold_different_agreements_fail(office: Office) -> None:
-    agreement = await office.pair.agree()
-    await office.pair.agree(version=2)
-    await office.pair.sub.do(
-        lambda desk: (
-            desk.ledger.connection.execute(
-                "DELETE FROM agreement WHERE id <> ?", (agreement,)
-            ).rowcount
-        )
-    )
-    host, sub = await office.rows(await office.test())
-    assert [host.passed, sub.passed] == [False, False]
-    assert host.agreement == sub.their_agreement != sub.agreement
-    assert {check.name for check in host.theirs if not check.passed} == {"agreement_digest"}
-
-
-async def test_without_an_agreement_there_is_nothing_to_test(office: Office) -> None:
-    with pytest.raises(NotFound):
-        await office.test()
-
-
-async def test_a_peer_that_is_away_is_reported_at_once(office: Office) -> None:
-    await office.pair.agree()
-    office.pair.cut()
-    with pytest.raises(Unreachable, match="lost"):
-        await office.test()
-    assert await office.pair.host.sql("SELECT count(*) FROM said") == [(0,)]
-
-
-async def test_a_peer_that_goes_away_in_the_middle_fails_the_test(office: Office) -> None:
-    await office.pair.agree()
-    test = await office.host.peering.start_test(office.pair.sub.id)
-    office.pair.cut()
-    await office.pair.later(TEST_LASTS_MS)
-    row = await office.pair.host.do(lambda desk: office.host.peering.test(desk, test))
-    assert (row.phase, row.passed) == ("LAPSED", False)
-    assert await office.todos(office.pair.host) == [TEST_FAILED]
-
-
-async def test_one_test_at_a_time(office: Office) -> None:
-    agreement = await office.pair.agree()
-    test = await office.host.peering.start_test(office.pair.sub.id)
-    with pytest.raises(Conflicting, match="under way"):
-        await office.host.peering.start_test(office.pair.sub.id)
-    second = StartTest(agreement, (Check("round_trip", passed=True, measured=""),))
-    spoken = await office.pair.host.do(lambda desk: desk.open(office.pair.sub.id, None, second))
-    await office.pair.settle()
-    first, _ = await office.rows(test)
-    assert first.passed is True
-    assert await office.pair.host.phase(spoken.conversation.id) == "REFUSED"
-    row = await office.pair.host.do(
-        lambda desk: office.host.peering.test(desk, spoken.conversation.id)
-    )
-    assert row.passed is False
-
-
-async def test_a_passed_test_counts_for_the_agreed_days_only(office: Office) -> None:
-    await office.pair.agree()
-    assert await office.passed(joint_test_valid_days=30) == [False, False]
-    assert await office.passed(joint_test_valid_days=0) == [True, True]
-    await office.test()
-    assert await office.passed(joint_test_valid_days=30) == [True, True]
-    office.pair.watch.pass_ms(30 * DAY_MS)
-    assert await office.passed(joint_test_valid_days=30) == [True, True]
-    office.pair.watch.pass_ms(1)
-    assert await office.passed(joint_test_valid_days=30) == [False, False]
-
-
-async def test_a_failed_test_takes_the_place_of_a_passed_one(office: Office) -> None:
-    await office.pair.agree()
-    await office.test()
-    office.sub.adapter_works = False
-    office.pair.watch.pass_ms(1)
-    await office.test()
-    assert await office.passed(joint_test_valid_days=30) == [False, False]
-
-
-async def test_a_test_under_one_agreement_does_not_count_for_another(office: Office) -> None:
-    await office.pair.agree()
-    await office.test()
-    await office.pair.agree(version=2)
-    assert await office.passed(joint_test_valid_days=30) == [False, False]
 
 
 # Pools
@@ -384,7 +191,7 @@ async def test_whoever_holds_the_audit_key_rebuilds_the_pool_from_the_opening(
             desk.ledger.connection, office.pair.sub.cipher, "changle", "2026-05-06"
         )
     )
-    secret = office.pair.sub.identity.secrets.sealing
+    secret = office.pair.sub.secrets["intl-1"].sealing
     opened = json.loads(unseal(secret, audit_info(pool), sealed))
     members = [
         PoolMember(uid, name, uscc, tuple(specialties), status)

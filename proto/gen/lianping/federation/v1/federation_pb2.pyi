@@ -119,6 +119,38 @@ REFUSAL_REASON_UNAVAILABLE: RefusalReason.ValueType  # 13
 """Cannot be done at the moment; nobody is at fault."""
 Global___RefusalReason: _TypeAlias = RefusalReason  # noqa: Y015
 
+class _Purpose:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _PurposeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Purpose.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    PURPOSE_UNSPECIFIED: _Purpose.ValueType  # 0
+    """An error on receipt."""
+    PURPOSE_MESSAGE: _Purpose.ValueType  # 1
+    """Signs words, receipts, questions, answers and agreements."""
+    PURPOSE_LOG: _Purpose.ValueType  # 2
+    """Signs the checkpoints of the node's log."""
+    PURPOSE_WITNESS: _Purpose.ValueType  # 3
+    """Cosigns the checkpoints of other nodes' logs."""
+    PURPOSE_SEALING: _Purpose.ValueType  # 4
+    """Secrets for the center are sealed to it."""
+
+class Purpose(_Purpose, metaclass=_PurposeEnumTypeWrapper):
+    """What a key is for. No key is ever for two things."""
+
+PURPOSE_UNSPECIFIED: Purpose.ValueType  # 0
+"""An error on receipt."""
+PURPOSE_MESSAGE: Purpose.ValueType  # 1
+"""Signs words, receipts, questions, answers and agreements."""
+PURPOSE_LOG: Purpose.ValueType  # 2
+"""Signs the checkpoints of the node's log."""
+PURPOSE_WITNESS: Purpose.ValueType  # 3
+"""Cosigns the checkpoints of other nodes' logs."""
+PURPOSE_SEALING: Purpose.ValueType  # 4
+"""Secrets for the center are sealed to it."""
+Global___Purpose: _TypeAlias = Purpose  # noqa: Y015
+
 @_typing.final
 class SignedEnvelope(_message.Message):
     """Exact bytes and the proof of who signed them. Never re-serialised by anyone."""
@@ -163,9 +195,9 @@ class BatchSignature(_message.Message):
     SIZE_FIELD_NUMBER: _builtins.int
     PATH_FIELD_NUMBER: _builtins.int
     key_id: _builtins.bytes
-    """Required. The first 16 bytes of the SHA-256 of the raw public key."""
+    """Required. The first 16 bytes of the digest of the raw public key. The key tells the suite."""
     signature: _builtins.bytes
-    """Required. Ed25519 over the DSSE PAE of the RFC 6962 root; the leaf is the PAE of payload type and payload."""
+    """Required. Over the DSSE PAE of the RFC 6962 root; the leaf is the PAE of payload type and payload."""
     index: _builtins.int
     """This envelope's place in the batch, from 0."""
     size: _builtins.int
@@ -347,7 +379,9 @@ Global___Receipt: _TypeAlias = Receipt  # noqa: Y015
 
 @_typing.final
 class Witnessing(_message.Message):
-    """Mutual witnessing of logs, riding on every call in both directions."""
+    """Mutual witnessing of logs, riding on every call in both directions. A call is of one suite, and
+    so is the log: a node has one for each suite that it speaks.
+    """
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -393,7 +427,7 @@ class Greeting(_message.Message):
     CLOCK_MS_FIELD_NUMBER: _builtins.int
     WORDS_SAID_FIELD_NUMBER: _builtins.int
     WORDS_HEARD_FIELD_NUMBER: _builtins.int
-    DESCRIPTOR_FIELD_NUMBER: _builtins.int
+    DESCRIPTORS_FIELD_NUMBER: _builtins.int
     protocol: _builtins.int
     """Required. Version of this protocol, 1."""
     name: _builtins.str
@@ -406,8 +440,10 @@ class Greeting(_message.Message):
     """How many words the speaker has said to the other side, ever."""
     words_heard: _builtins.int
     """How many words the speaker has heard from the other side, ever."""
-    descriptor: _builtins.bytes
-    """The speaker's current descriptor: a serialised SignedDescriptor."""
+    @_builtins.property
+    def descriptors(self) -> _containers.RepeatedScalarFieldContainer[_builtins.bytes]:
+        """The speaker's newest descriptors, at most 8, oldest first: serialised SignedDescriptors."""
+
     def __init__(
         self,
         *,
@@ -417,41 +453,138 @@ class Greeting(_message.Message):
         clock_ms: _builtins.int = ...,
         words_said: _builtins.int = ...,
         words_heard: _builtins.int = ...,
-        descriptor: _builtins.bytes = ...,
+        descriptors: _abc.Iterable[_builtins.bytes] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["clock_ms", b"clock_ms", "descriptor", b"descriptor", "name", b"name", "protocol", b"protocol", "software", b"software", "words_heard", b"words_heard", "words_said", b"words_said"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["clock_ms", b"clock_ms", "descriptors", b"descriptors", "name", b"name", "protocol", b"protocol", "software", b"software", "words_heard", b"words_heard", "words_said", b"words_said"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Greeting: _TypeAlias = Greeting  # noqa: Y015
 
 @_typing.final
+class RootKey(_message.Message):
+    """A key of one suite that signs a center's descriptors and nothing else; kept offline."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SUITE_FIELD_NUMBER: _builtins.int
+    KEY_FIELD_NUMBER: _builtins.int
+    suite: _builtins.str
+    """Required. "intl-1" or "gm-1"."""
+    key: _builtins.bytes
+    """Required. Raw: Ed25519 32 bytes, SM2 65 bytes (uncompressed point)."""
+    def __init__(
+        self,
+        *,
+        suite: _builtins.str = ...,
+        key: _builtins.bytes = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "suite", b"suite"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RootKey: _TypeAlias = RootKey  # noqa: Y015
+
+@_typing.final
+class PublicKey(_message.Message):
+    """One public key. Its id is the first 16 bytes of its digest in its suite."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SUITE_FIELD_NUMBER: _builtins.int
+    PURPOSE_FIELD_NUMBER: _builtins.int
+    KEY_FIELD_NUMBER: _builtins.int
+    NOT_BEFORE_MS_FIELD_NUMBER: _builtins.int
+    NOT_AFTER_MS_FIELD_NUMBER: _builtins.int
+    suite: _builtins.str
+    """Required. The only suite that it is for."""
+    purpose: Global___Purpose.ValueType
+    """Required. The only purpose that it is for."""
+    key: _builtins.bytes
+    """Required. Raw: Ed25519 and X25519 32 bytes, SM2 65 bytes."""
+    not_before_ms: _builtins.int
+    """From when it may be used, unix milliseconds."""
+    not_after_ms: _builtins.int
+    """Required. Until when it may be used, unix milliseconds."""
+    def __init__(
+        self,
+        *,
+        suite: _builtins.str = ...,
+        purpose: Global___Purpose.ValueType = ...,
+        key: _builtins.bytes = ...,
+        not_before_ms: _builtins.int = ...,
+        not_after_ms: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "not_after_ms", b"not_after_ms", "not_before_ms", b"not_before_ms", "purpose", b"purpose", "suite", b"suite"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PublicKey: _TypeAlias = PublicKey  # noqa: Y015
+
+@_typing.final
+class Revocation(_message.Message):
+    """A key that does not count any more. What the partner logged before it logged this, stays valid."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    KEY_ID_FIELD_NUMBER: _builtins.int
+    COMPROMISED_SINCE_MS_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    key_id: _builtins.bytes
+    """Required. Which, 16 bytes."""
+    compromised_since_ms: _builtins.int
+    """From when on others may have had it, unix milliseconds."""
+    reason: _builtins.str
+    """Why, for people."""
+    def __init__(
+        self,
+        *,
+        key_id: _builtins.bytes = ...,
+        compromised_since_ms: _builtins.int = ...,
+        reason: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["compromised_since_ms", b"compromised_since_ms", "key_id", b"key_id", "reason", b"reason"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Revocation: _TypeAlias = Revocation  # noqa: Y015
+
+@_typing.final
 class Descriptor(_message.Message):
-    """A node's keys and addresses. Self-certifying: the center id is derived from the root key."""
+    """A node's keys and addresses. Self-certifying: the center id is derived from the first root key.
+
+    Descriptors form a chain. A peer takes the next one as soon as it sees it in a verified greeting;
+    two different ones of one number prove that two nodes use one identity.
+    """
 
     DESCRIPTOR: _descriptor.Descriptor
 
     CENTER_ID_FIELD_NUMBER: _builtins.int
-    ROOT_KEY_FIELD_NUMBER: _builtins.int
+    ROOTS_FIELD_NUMBER: _builtins.int
     SEQUENCE_FIELD_NUMBER: _builtins.int
+    PREVIOUS_FIELD_NUMBER: _builtins.int
     NAME_FIELD_NUMBER: _builtins.int
     USCC_FIELD_NUMBER: _builtins.int
     REGION_CODE_FIELD_NUMBER: _builtins.int
     ADDRESS_FIELD_NUMBER: _builtins.int
-    TLS_CERTIFICATE_FIELD_NUMBER: _builtins.int
-    MESSAGE_KEY_FIELD_NUMBER: _builtins.int
-    LOG_KEY_FIELD_NUMBER: _builtins.int
-    WITNESS_KEY_FIELD_NUMBER: _builtins.int
-    SEALING_KEY_FIELD_NUMBER: _builtins.int
+    TLS_CERTIFICATES_FIELD_NUMBER: _builtins.int
+    KEYS_FIELD_NUMBER: _builtins.int
+    REVOKED_FIELD_NUMBER: _builtins.int
     MADE_AT_MS_FIELD_NUMBER: _builtins.int
     center_id: _builtins.str
     """Required. The center it describes."""
-    root_key: _builtins.bytes
-    """Required. Raw Ed25519 root public key, 32 bytes; its digest gives center_id."""
     sequence: _builtins.int
-    """Required. Counts the center's descriptors from 1; a higher one replaces a lower one."""
+    """Required. Counts the center's descriptors from 1, without a gap."""
+    previous: _builtins.bytes
+    """Digest of the descriptor before, 32 bytes; empty for the first."""
     name: _builtins.str
     """The center's name for people."""
     uscc: _builtins.str
@@ -460,64 +593,97 @@ class Descriptor(_message.Message):
     """Region code, GB/T 2260 where it fits."""
     address: _builtins.str
     """Required. host:port of the gRPC listener."""
-    tls_certificate: _builtins.bytes
-    """Required. The TLS certificate (DER) that the node shows and accepts calls with."""
-    message_key: _builtins.bytes
-    """Required. Raw Ed25519 key that signs words and receipts."""
-    log_key: _builtins.bytes
-    """Required. Raw Ed25519 key that signs the node's log checkpoints."""
-    witness_key: _builtins.bytes
-    """Required. Raw Ed25519 key that cosigns other nodes' checkpoints."""
-    sealing_key: _builtins.bytes
-    """Required. Raw X25519 key to which secrets for this center are sealed."""
     made_at_ms: _builtins.int
     """When it was made, unix milliseconds."""
+    @_builtins.property
+    def roots(self) -> _containers.RepeatedCompositeFieldContainer[Global___RootKey]:
+        """Required. One root key for each suite that the center speaks, the preferred one first."""
+
+    @_builtins.property
+    def tls_certificates(self) -> _containers.RepeatedScalarFieldContainer[_builtins.bytes]:
+        """Required. The TLS certificates (DER) that the node may show, at a handshake on either side."""
+
+    @_builtins.property
+    def keys(self) -> _containers.RepeatedCompositeFieldContainer[Global___PublicKey]:
+        """Required. All keys; two of one purpose and suite overlap in time while one replaces the other."""
+
+    @_builtins.property
+    def revoked(self) -> _containers.RepeatedCompositeFieldContainer[Global___Revocation]:
+        """Keys that do not count any more. The list only grows."""
+
     def __init__(
         self,
         *,
         center_id: _builtins.str = ...,
-        root_key: _builtins.bytes = ...,
+        roots: _abc.Iterable[Global___RootKey] | None = ...,
         sequence: _builtins.int = ...,
+        previous: _builtins.bytes = ...,
         name: _builtins.str = ...,
         uscc: _builtins.str = ...,
         region_code: _builtins.str = ...,
         address: _builtins.str = ...,
-        tls_certificate: _builtins.bytes = ...,
-        message_key: _builtins.bytes = ...,
-        log_key: _builtins.bytes = ...,
-        witness_key: _builtins.bytes = ...,
-        sealing_key: _builtins.bytes = ...,
+        tls_certificates: _abc.Iterable[_builtins.bytes] | None = ...,
+        keys: _abc.Iterable[Global___PublicKey] | None = ...,
+        revoked: _abc.Iterable[Global___Revocation] | None = ...,
         made_at_ms: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["address", b"address", "center_id", b"center_id", "log_key", b"log_key", "made_at_ms", b"made_at_ms", "message_key", b"message_key", "name", b"name", "region_code", b"region_code", "root_key", b"root_key", "sealing_key", b"sealing_key", "sequence", b"sequence", "tls_certificate", b"tls_certificate", "uscc", b"uscc", "witness_key", b"witness_key"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["address", b"address", "center_id", b"center_id", "keys", b"keys", "made_at_ms", b"made_at_ms", "name", b"name", "previous", b"previous", "region_code", b"region_code", "revoked", b"revoked", "roots", b"roots", "sequence", b"sequence", "tls_certificates", b"tls_certificates", "uscc", b"uscc"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Descriptor: _TypeAlias = Descriptor  # noqa: Y015
 
 @_typing.final
-class SignedDescriptor(_message.Message):
-    """A descriptor and the root key's signature over it."""
+class RootSignature(_message.Message):
+    """The signature of one root key."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
-    DESCRIPTOR_FIELD_NUMBER: _builtins.int
+    SUITE_FIELD_NUMBER: _builtins.int
     SIGNATURE_FIELD_NUMBER: _builtins.int
-    descriptor: _builtins.bytes
-    """Required. A serialised Descriptor, exactly as it was signed."""
+    suite: _builtins.str
+    """Required. The root key's suite."""
     signature: _builtins.bytes
-    """Required. Ed25519 by the root key over the DSSE PAE of the descriptor."""
+    """Required. Over the DSSE PAE of the descriptor; the payload type names the suite."""
     def __init__(
         self,
         *,
-        descriptor: _builtins.bytes = ...,
+        suite: _builtins.str = ...,
         signature: _builtins.bytes = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["descriptor", b"descriptor", "signature", b"signature"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["signature", b"signature", "suite", b"suite"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RootSignature: _TypeAlias = RootSignature  # noqa: Y015
+
+@_typing.final
+class SignedDescriptor(_message.Message):
+    """A descriptor and the signatures of all of its root keys over it."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DESCRIPTOR_FIELD_NUMBER: _builtins.int
+    SIGNATURES_FIELD_NUMBER: _builtins.int
+    descriptor: _builtins.bytes
+    """Required. A serialised Descriptor, exactly as it was signed."""
+    @_builtins.property
+    def signatures(self) -> _containers.RepeatedCompositeFieldContainer[Global___RootSignature]:
+        """Required. One for each root key."""
+
+    def __init__(
+        self,
+        *,
+        descriptor: _builtins.bytes = ...,
+        signatures: _abc.Iterable[Global___RootSignature] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["descriptor", b"descriptor", "signatures", b"signatures"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -765,8 +931,11 @@ class InclusionQuestion(_message.Message):
 
     ENVELOPE_HASHES_FIELD_NUMBER: _builtins.int
     SIZE_FIELD_NUMBER: _builtins.int
+    SUITE_FIELD_NUMBER: _builtins.int
     size: _builtins.int
     """The size of the tree to prove in: that of a checkpoint the asker cosigned."""
+    suite: _builtins.str
+    """Required. The suite of the log."""
     @_builtins.property
     def envelope_hashes(self) -> _containers.RepeatedScalarFieldContainer[_builtins.bytes]:
         """Required. Leaf hashes of envelopes, 32 bytes each, at most 2,048."""
@@ -776,10 +945,11 @@ class InclusionQuestion(_message.Message):
         *,
         envelope_hashes: _abc.Iterable[_builtins.bytes] | None = ...,
         size: _builtins.int = ...,
+        suite: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["envelope_hashes", b"envelope_hashes", "size", b"size"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["envelope_hashes", b"envelope_hashes", "size", b"size", "suite", b"suite"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -22,37 +22,54 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
+from lianping.federation.v1 import booking_pb2 as lianping_dot_federation_dot_v1_dot_booking__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n$lianping/federation/v1/peering.proto\x12\x16lianping.federation.v1\"7\n\x05\x43heck\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0e\n\x06passed\x18\x02 \x01(\x08\x12\x10\n\x08measured\x18\x03 \x01(\t\"T\n\tStartTest\x12\x18\n\x10\x61greement_digest\x18\x01 \x01(\x0c\x12-\n\x06\x63hecks\x18\x02 \x03(\x0b\x32\x1d.lianping.federation.v1.Check\"U\n\nReportTest\x12\x18\n\x10\x61greement_digest\x18\x01 \x01(\x0c\x12-\n\x06\x63hecks\x18\x02 \x03(\x0b\x32\x1d.lianping.federation.v1.Check\"\x1e\n\x0c\x43oncludeTest\x12\x0e\n\x06passed\x18\x01 \x01(\x08\"8\n\x07Stratum\x12\x11\n\tspecialty\x18\x01 \x01(\t\x12\x0c\n\x04size\x18\x02 \x01(\r\x12\x0c\n\x04root\x18\x03 \x01(\x0c\"\xaf\x01\n\x0c\x41nnouncePool\x12\x0c\n\x04pool\x18\x01 \x01(\t\x12\r\n\x05\x65poch\x18\x02 \x01(\t\x12/\n\x06strata\x18\x03 \x03(\x0b\x32\x1f.lianping.federation.v1.Stratum\x12\x0c\n\x04root\x18\x04 \x01(\x0c\x12\x14\n\x0c\x61udit_digest\x18\x05 \x01(\x0c\x12\x15\n\rvalid_from_ms\x18\x06 \x01(\x03\x12\x16\n\x0evalid_until_ms\x18\x07 \x01(\x03\"Z\n\x08UsedWord\x12\x12\n\nbooking_id\x18\x01 \x01(\x0c\x12,\n\x05stage\x18\x02 \x01(\x0e\x32\x1d.lianping.federation.v1.Stage\x12\x0c\n\x04word\x18\x03 \x01(\x0c\"\xa7\x01\n\x05Usage\x12\x15\n\rbookings_held\x18\x01 \x01(\r\x12\x1a\n\x12\x62ookings_confirmed\x18\x02 \x01(\r\x12\x1a\n\x12\x62ookings_completed\x18\x03 \x01(\r\x12\r\n\x05seats\x18\x04 \x01(\r\x12\x0f\n\x07\x65xperts\x18\x05 \x01(\r\x12/\n\x05words\x18\x06 \x03(\x0b\x32 .lianping.federation.v1.UsedWord\"a\n\nStateUsage\x12\x18\n\x10\x61greement_digest\x18\x01 \x01(\x0c\x12\x0b\n\x03\x64\x61y\x18\x02 \x01(\t\x12,\n\x05usage\x18\x03 \x01(\x0b\x32\x1d.lianping.federation.v1.Usage\":\n\nAgreeUsage\x12,\n\x05usage\x18\x01 \x01(\x0b\x32\x1d.lianping.federation.v1.Usage\"L\n\x0c\x44isputeUsage\x12,\n\x05usage\x18\x01 \x01(\x0b\x32\x1d.lianping.federation.v1.Usage\x12\x0e\n\x06reason\x18\x02 \x01(\t*X\n\x05Stage\x12\x15\n\x11STAGE_UNSPECIFIED\x10\x00\x12\x0e\n\nSTAGE_HELD\x10\x01\x12\x13\n\x0fSTAGE_CONFIRMED\x10\x02\x12\x13\n\x0fSTAGE_COMPLETED\x10\x03\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n$lianping/federation/v1/peering.proto\x12\x16lianping.federation.v1\x1a$lianping/federation/v1/booking.proto\"7\n\x05\x43heck\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0e\n\x06passed\x18\x02 \x01(\x08\x12\x10\n\x08measured\x18\x03 \x01(\t\"T\n\tStartTest\x12\x18\n\x10\x61greement_digest\x18\x01 \x01(\x0c\x12-\n\x06\x63hecks\x18\x02 \x03(\x0b\x32\x1d.lianping.federation.v1.Check\"U\n\nReportTest\x12\x18\n\x10\x61greement_digest\x18\x01 \x01(\x0c\x12-\n\x06\x63hecks\x18\x02 \x03(\x0b\x32\x1d.lianping.federation.v1.Check\"e\n\x0cRehearseHold\x12\x10\n\x08start_ms\x18\x01 \x01(\x03\x12\x0e\n\x06\x65nd_ms\x18\x02 \x01(\x03\x12\r\n\x05seats\x18\x03 \x01(\r\x12\x11\n\tequipment\x18\x04 \x03(\t\x12\x11\n\tovernight\x18\x05 \x01(\x08\"l\n\x0cRehearseVote\x12.\n\x06\x61nswer\x18\x01 \x01(\x0e\x32\x1e.lianping.federation.v1.Answer\x12\x0e\n\x06reason\x18\x02 \x01(\t\x12\x1c\n\x14\x61lternative_start_ms\x18\x03 \x01(\x03\"D\n\x0eRehearseDecide\x12\x32\n\x08\x64\x65\x63ision\x18\x01 \x01(\x0e\x32 .lianping.federation.v1.Decision\"2\n\x0eRehearseCommit\x12\x0c\n\x04root\x18\x01 \x01(\x0c\x12\x12\n\ncommitment\x18\x02 \x01(\x0c\"\x1f\n\x0eRehearseReveal\x12\r\n\x05value\x18\x01 \x01(\x0c\"R\n\x0c\x43oncludeTest\x12\x0e\n\x06passed\x18\x01 \x01(\x08\x12\r\n\x05value\x18\x02 \x01(\x0c\x12\x10\n\x08\x64ocument\x18\x03 \x01(\x0c\x12\x11\n\tsignature\x18\x04 \x01(\x0c\"$\n\x0f\x43ountersignTest\x12\x11\n\tsignature\x18\x01 \x01(\x0c\"B\n\x0b\x43ontestTest\x12\x0e\n\x06reason\x18\x01 \x01(\t\x12\x10\n\x08\x64ocument\x18\x02 \x01(\x0c\x12\x11\n\tsignature\x18\x03 \x01(\x0c\"\xd8\x02\n\x0fJointTestReport\x12\x0f\n\x07test_id\x18\x01 \x01(\x0c\x12\x0e\n\x06tester\x18\x02 \x01(\t\x12\x0e\n\x06tested\x18\x03 \x01(\t\x12\x18\n\x10\x61greement_digest\x18\x04 \x01(\x0c\x12\x1f\n\x17tested_agreement_digest\x18\x05 \x01(\x0c\x12\x34\n\rtester_checks\x18\x06 \x03(\x0b\x32\x1d.lianping.federation.v1.Check\x12\x34\n\rtested_checks\x18\x07 \x03(\x0b\x32\x1d.lianping.federation.v1.Check\x12\x31\n\nrehearsals\x18\x08 \x03(\x0b\x32\x1d.lianping.federation.v1.Check\x12\x15\n\rstarted_at_ms\x18\t \x01(\x03\x12\x13\n\x0b\x65nded_at_ms\x18\n \x01(\x03\x12\x0e\n\x06passed\x18\x0b \x01(\x08\"8\n\x07Stratum\x12\x11\n\tspecialty\x18\x01 \x01(\t\x12\x0c\n\x04size\x18\x02 \x01(\r\x12\x0c\n\x04root\x18\x03 \x01(\x0c\"\xaf\x01\n\x0c\x41nnouncePool\x12\x0c\n\x04pool\x18\x01 \x01(\t\x12\r\n\x05\x65poch\x18\x02 \x01(\t\x12/\n\x06strata\x18\x03 \x03(\x0b\x32\x1f.lianping.federation.v1.Stratum\x12\x0c\n\x04root\x18\x04 \x01(\x0c\x12\x14\n\x0c\x61udit_digest\x18\x05 \x01(\x0c\x12\x15\n\rvalid_from_ms\x18\x06 \x01(\x03\x12\x16\n\x0evalid_until_ms\x18\x07 \x01(\x03\"Z\n\x08UsedWord\x12\x12\n\nbooking_id\x18\x01 \x01(\x0c\x12,\n\x05stage\x18\x02 \x01(\x0e\x32\x1d.lianping.federation.v1.Stage\x12\x0c\n\x04word\x18\x03 \x01(\x0c\"\xa7\x01\n\x05Usage\x12\x15\n\rbookings_held\x18\x01 \x01(\r\x12\x1a\n\x12\x62ookings_confirmed\x18\x02 \x01(\r\x12\x1a\n\x12\x62ookings_completed\x18\x03 \x01(\r\x12\r\n\x05seats\x18\x04 \x01(\r\x12\x0f\n\x07\x65xperts\x18\x05 \x01(\r\x12/\n\x05words\x18\x06 \x03(\x0b\x32 .lianping.federation.v1.UsedWord\"a\n\nStateUsage\x12\x18\n\x10\x61greement_digest\x18\x01 \x01(\x0c\x12\x0b\n\x03\x64\x61y\x18\x02 \x01(\t\x12,\n\x05usage\x18\x03 \x01(\x0b\x32\x1d.lianping.federation.v1.Usage\":\n\nAgreeUsage\x12,\n\x05usage\x18\x01 \x01(\x0b\x32\x1d.lianping.federation.v1.Usage\"L\n\x0c\x44isputeUsage\x12,\n\x05usage\x18\x01 \x01(\x0b\x32\x1d.lianping.federation.v1.Usage\x12\x0e\n\x06reason\x18\x02 \x01(\t*X\n\x05Stage\x12\x15\n\x11STAGE_UNSPECIFIED\x10\x00\x12\x0e\n\nSTAGE_HELD\x10\x01\x12\x13\n\x0fSTAGE_CONFIRMED\x10\x02\x12\x13\n\x0fSTAGE_COMPLETED\x10\x03\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'lianping.federation.v1.peering_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_STAGE']._serialized_start=1061
-  _globals['_STAGE']._serialized_end=1149
-  _globals['_CHECK']._serialized_start=64
-  _globals['_CHECK']._serialized_end=119
-  _globals['_STARTTEST']._serialized_start=121
-  _globals['_STARTTEST']._serialized_end=205
-  _globals['_REPORTTEST']._serialized_start=207
-  _globals['_REPORTTEST']._serialized_end=292
-  _globals['_CONCLUDETEST']._serialized_start=294
-  _globals['_CONCLUDETEST']._serialized_end=324
-  _globals['_STRATUM']._serialized_start=326
-  _globals['_STRATUM']._serialized_end=382
-  _globals['_ANNOUNCEPOOL']._serialized_start=385
-  _globals['_ANNOUNCEPOOL']._serialized_end=560
-  _globals['_USEDWORD']._serialized_start=562
-  _globals['_USEDWORD']._serialized_end=652
-  _globals['_USAGE']._serialized_start=655
-  _globals['_USAGE']._serialized_end=822
-  _globals['_STATEUSAGE']._serialized_start=824
-  _globals['_STATEUSAGE']._serialized_end=921
-  _globals['_AGREEUSAGE']._serialized_start=923
-  _globals['_AGREEUSAGE']._serialized_end=981
-  _globals['_DISPUTEUSAGE']._serialized_start=983
-  _globals['_DISPUTEUSAGE']._serialized_end=1059
+  _globals['_STAGE']._serialized_start=1972
+  _globals['_STAGE']._serialized_end=2060
+  _globals['_CHECK']._serialized_start=102
+  _globals['_CHECK']._serialized_end=157
+  _globals['_STARTTEST']._serialized_start=159
+  _globals['_STARTTEST']._serialized_end=243
+  _globals['_REPORTTEST']._serialized_start=245
+  _globals['_REPORTTEST']._serialized_end=330
+  _globals['_REHEARSEHOLD']._serialized_start=332
+  _globals['_REHEARSEHOLD']._serialized_end=433
+  _globals['_REHEARSEVOTE']._serialized_start=435
+  _globals['_REHEARSEVOTE']._serialized_end=543
+  _globals['_REHEARSEDECIDE']._serialized_start=545
+  _globals['_REHEARSEDECIDE']._serialized_end=613
+  _globals['_REHEARSECOMMIT']._serialized_start=615
+  _globals['_REHEARSECOMMIT']._serialized_end=665
+  _globals['_REHEARSEREVEAL']._serialized_start=667
+  _globals['_REHEARSEREVEAL']._serialized_end=698
+  _globals['_CONCLUDETEST']._serialized_start=700
+  _globals['_CONCLUDETEST']._serialized_end=782
+  _globals['_COUNTERSIGNTEST']._serialized_start=784
+  _globals['_COUNTERSIGNTEST']._serialized_end=820
+  _globals['_CONTESTTEST']._serialized_start=822
+  _globals['_CONTESTTEST']._serialized_end=888
+  _globals['_JOINTTESTREPORT']._serialized_start=891
+  _globals['_JOINTTESTREPORT']._serialized_end=1235
+  _globals['_STRATUM']._serialized_start=1237
+  _globals['_STRATUM']._serialized_end=1293
+  _globals['_ANNOUNCEPOOL']._serialized_start=1296
+  _globals['_ANNOUNCEPOOL']._serialized_end=1471
+  _globals['_USEDWORD']._serialized_start=1473
+  _globals['_USEDWORD']._serialized_end=1563
+  _globals['_USAGE']._serialized_start=1566
+  _globals['_USAGE']._serialized_end=1733
+  _globals['_STATEUSAGE']._serialized_start=1735
+  _globals['_STATEUSAGE']._serialized_end=1832
+  _globals['_AGREEUSAGE']._serialized_start=1834
+  _globals['_AGREEUSAGE']._serialized_end=1892
+  _globals['_DISPUTEUSAGE']._serialized_start=1894
+  _globals['_DISPUTEUSAGE']._serialized_end=1970
 # @@protoc_insertion_point(module_scope)

@@ -8,6 +8,7 @@ from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
+from lianping.federation.v1 import booking_pb2 as _booking_pb2
 import builtins as _builtins
 import sys
 import typing as _typing
@@ -134,26 +135,301 @@ class ReportTest(_message.Message):
 Global___ReportTest: _TypeAlias = ReportTest  # noqa: Y015
 
 @_typing.final
+class RehearseHold(_message.Message):
+    """Tester: asks for seats in the rehearsal calendar, as Hold does in the real one."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    START_MS_FIELD_NUMBER: _builtins.int
+    END_MS_FIELD_NUMBER: _builtins.int
+    SEATS_FIELD_NUMBER: _builtins.int
+    EQUIPMENT_FIELD_NUMBER: _builtins.int
+    OVERNIGHT_FIELD_NUMBER: _builtins.int
+    start_ms: _builtins.int
+    """Required. Start of the window, unix milliseconds."""
+    end_ms: _builtins.int
+    """Required. End of the window, unix milliseconds."""
+    seats: _builtins.int
+    """Required. How many seats."""
+    overnight: _builtins.bool
+    """Whether experts must be able to stay overnight."""
+    @_builtins.property
+    def equipment(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Equipment that each seat must have."""
+
+    def __init__(
+        self,
+        *,
+        start_ms: _builtins.int = ...,
+        end_ms: _builtins.int = ...,
+        seats: _builtins.int = ...,
+        equipment: _abc.Iterable[_builtins.str] | None = ...,
+        overnight: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["end_ms", b"end_ms", "equipment", b"equipment", "overnight", b"overnight", "seats", b"seats", "start_ms", b"start_ms"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RehearseHold: _TypeAlias = RehearseHold  # noqa: Y015
+
+@_typing.final
+class RehearseVote(_message.Message):
+    """Tested: has reserved the seats in its rehearsal calendar, or could not."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ANSWER_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    ALTERNATIVE_START_MS_FIELD_NUMBER: _builtins.int
+    answer: _booking_pb2.Answer.ValueType
+    """Required. Yes or no."""
+    reason: _builtins.str
+    """Why not."""
+    alternative_start_ms: _builtins.int
+    """When there would be seats, unix milliseconds; 0 if unknown."""
+    def __init__(
+        self,
+        *,
+        answer: _booking_pb2.Answer.ValueType = ...,
+        reason: _builtins.str = ...,
+        alternative_start_ms: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["alternative_start_ms", b"alternative_start_ms", "answer", b"answer", "reason", b"reason"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RehearseVote: _TypeAlias = RehearseVote  # noqa: Y015
+
+@_typing.final
+class RehearseDecide(_message.Message):
+    """Tester: decides. In either case the tested side releases the seats: nothing remains."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DECISION_FIELD_NUMBER: _builtins.int
+    decision: _booking_pb2.Decision.ValueType
+    """Required. The decision."""
+    def __init__(
+        self,
+        *,
+        decision: _booking_pb2.Decision.ValueType = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["decision", b"decision"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RehearseDecide: _TypeAlias = RehearseDecide  # noqa: Y015
+
+@_typing.final
+class RehearseCommit(_message.Message):
+    """Either: shows its root over the rehearsal pool and commits to a value. The tested side first."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ROOT_FIELD_NUMBER: _builtins.int
+    COMMITMENT_FIELD_NUMBER: _builtins.int
+    root: _builtins.bytes
+    """Required. Root over the strata of the rehearsal pool, 32 bytes."""
+    commitment: _builtins.bytes
+    """Required. Commitment to 32 random bytes, 32 bytes."""
+    def __init__(
+        self,
+        *,
+        root: _builtins.bytes = ...,
+        commitment: _builtins.bytes = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["commitment", b"commitment", "root", b"root"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RehearseCommit: _TypeAlias = RehearseCommit  # noqa: Y015
+
+@_typing.final
+class RehearseReveal(_message.Message):
+    """Tested: reveals its value."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    VALUE_FIELD_NUMBER: _builtins.int
+    value: _builtins.bytes
+    """Required. The committed value, 32 bytes."""
+    def __init__(
+        self,
+        *,
+        value: _builtins.bytes = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["value", b"value"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RehearseReveal: _TypeAlias = RehearseReveal  # noqa: Y015
+
+@_typing.final
 class ConcludeTest(_message.Message):
-    """Tester: concludes. Both sides now hold each other's signed report."""
+    """Tester: reveals its value and concludes with the report."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
     PASSED_FIELD_NUMBER: _builtins.int
+    VALUE_FIELD_NUMBER: _builtins.int
+    DOCUMENT_FIELD_NUMBER: _builtins.int
+    SIGNATURE_FIELD_NUMBER: _builtins.int
     passed: _builtins.bool
-    """Whether every check of both sides passed."""
+    """Whether everything was in order on both sides."""
+    value: _builtins.bytes
+    """Required. The committed value, 32 bytes."""
+    document: _builtins.bytes
+    """Required. A serialised JointTestReport."""
+    signature: _builtins.bytes
+    """Required. By the message key over the document; see README.md, section 2."""
     def __init__(
         self,
         *,
         passed: _builtins.bool = ...,
+        value: _builtins.bytes = ...,
+        document: _builtins.bytes = ...,
+        signature: _builtins.bytes = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["passed", b"passed"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["document", b"document", "passed", b"passed", "signature", b"signature", "value", b"value"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ConcludeTest: _TypeAlias = ConcludeTest  # noqa: Y015
+
+@_typing.final
+class CountersignTest(_message.Message):
+    """Tested: found the same, and signs the same bytes."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SIGNATURE_FIELD_NUMBER: _builtins.int
+    signature: _builtins.bytes
+    """Required. By the message key over the document of ConcludeTest."""
+    def __init__(
+        self,
+        *,
+        signature: _builtins.bytes = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["signature", b"signature"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CountersignTest: _TypeAlias = CountersignTest  # noqa: Y015
+
+@_typing.final
+class ContestTest(_message.Message):
+    """Tested: found otherwise, and signs its own report. The test has failed."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REASON_FIELD_NUMBER: _builtins.int
+    DOCUMENT_FIELD_NUMBER: _builtins.int
+    SIGNATURE_FIELD_NUMBER: _builtins.int
+    reason: _builtins.str
+    """Required. In what the two reports differ."""
+    document: _builtins.bytes
+    """Required. A serialised JointTestReport, as the tested side makes it."""
+    signature: _builtins.bytes
+    """Required. By the message key over this document."""
+    def __init__(
+        self,
+        *,
+        reason: _builtins.str = ...,
+        document: _builtins.bytes = ...,
+        signature: _builtins.bytes = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["document", b"document", "reason", b"reason", "signature", b"signature"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ContestTest: _TypeAlias = ContestTest  # noqa: Y015
+
+@_typing.final
+class JointTestReport(_message.Message):
+    """The report of a joint test, signed by both sides as bytes.
+
+    All of it follows from the words of the test, so that either side can make it alone.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TEST_ID_FIELD_NUMBER: _builtins.int
+    TESTER_FIELD_NUMBER: _builtins.int
+    TESTED_FIELD_NUMBER: _builtins.int
+    AGREEMENT_DIGEST_FIELD_NUMBER: _builtins.int
+    TESTED_AGREEMENT_DIGEST_FIELD_NUMBER: _builtins.int
+    TESTER_CHECKS_FIELD_NUMBER: _builtins.int
+    TESTED_CHECKS_FIELD_NUMBER: _builtins.int
+    REHEARSALS_FIELD_NUMBER: _builtins.int
+    STARTED_AT_MS_FIELD_NUMBER: _builtins.int
+    ENDED_AT_MS_FIELD_NUMBER: _builtins.int
+    PASSED_FIELD_NUMBER: _builtins.int
+    test_id: _builtins.bytes
+    """Required. The conversation, 16 bytes."""
+    tester: _builtins.str
+    """Required. Center id of whoever began."""
+    tested: _builtins.str
+    """Required. Center id of the other."""
+    agreement_digest: _builtins.bytes
+    """Required. The agreement that the tester holds, 32 bytes."""
+    tested_agreement_digest: _builtins.bytes
+    """Required. The agreement that the tested side holds, 32 bytes."""
+    started_at_ms: _builtins.int
+    """Required. sent_at_ms of StartTest."""
+    ended_at_ms: _builtins.int
+    """Required. sent_at_ms of ConcludeTest."""
+    passed: _builtins.bool
+    """Whether everything above was in order and both hold one agreement."""
+    @_builtins.property
+    def tester_checks(self) -> _containers.RepeatedCompositeFieldContainer[Global___Check]:
+        """Required. What the tester found."""
+
+    @_builtins.property
+    def tested_checks(self) -> _containers.RepeatedCompositeFieldContainer[Global___Check]:
+        """Required. What the tested side found."""
+
+    @_builtins.property
+    def rehearsals(self) -> _containers.RepeatedCompositeFieldContainer[Global___Check]:
+        """Required. How the rehearsal booking and the rehearsal draw went."""
+
+    def __init__(
+        self,
+        *,
+        test_id: _builtins.bytes = ...,
+        tester: _builtins.str = ...,
+        tested: _builtins.str = ...,
+        agreement_digest: _builtins.bytes = ...,
+        tested_agreement_digest: _builtins.bytes = ...,
+        tester_checks: _abc.Iterable[Global___Check] | None = ...,
+        tested_checks: _abc.Iterable[Global___Check] | None = ...,
+        rehearsals: _abc.Iterable[Global___Check] | None = ...,
+        started_at_ms: _builtins.int = ...,
+        ended_at_ms: _builtins.int = ...,
+        passed: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["agreement_digest", b"agreement_digest", "ended_at_ms", b"ended_at_ms", "passed", b"passed", "rehearsals", b"rehearsals", "started_at_ms", b"started_at_ms", "test_id", b"test_id", "tested", b"tested", "tested_agreement_digest", b"tested_agreement_digest", "tested_checks", b"tested_checks", "tester", b"tester", "tester_checks", b"tester_checks"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___JointTestReport: _TypeAlias = JointTestReport  # noqa: Y015
 
 @_typing.final
 class Stratum(_message.Message):

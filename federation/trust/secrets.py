@@ -1,0 +1,192 @@
+"""A center's private keys in memory: what signs, and what opens.
+
+A ``Face`` is one suite's worth of them: how the center looks to partners under agreements of
+that suite. The engine knows only functions from bytes to bytes, so a key may be in a file or
+in a hardware module (PKCS#11); ``node.keystore`` decides. The root key is not here: a node
+that serves never has it.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from typing_extensions import override
+
+from federation.trust.envelope import Envelope, Signer, sign_batch
+from federation.trust.keys import Descriptor, PublicKey, Purpose
+from federation.trust.suite import CannotOpen, Suite
+
+Opener = Callable[[bytes, bytes], bytes]
+"""Opens what was sealed to a key: ``(info, sealed)`` to the plaintext. Raises CannotOpen."""
+
+
+class NoKey(Exception):
+    """We have no key of ours that is published and valid for this now."""
+
+
+@dataclass(frozen=True, slots=True)
+class SigningKey:
+    """A key of ours that signs.
+
+    Args:
+        id: 16 bytes, as in our descriptor.
+        sign: Signs a message under the key.
+    """
+
+    id: bytes
+    sign: Signer = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class SecretKeys:
+    """The private halves that a new center begins with, raw, 32 bytes each."""
+
+    suite: Suite
+    root: bytes
+    message: bytes
+    log: bytes
+    witness: bytes
+    sealing: bytes
+
+    @override
+    def __repr__(self) -> str:
+        return "SecretKeys(…)"
+
+    @property
+    def root_signer(self) -> Signer:
+        """Signs descriptors."""
+        return self.suite.signer(self.root)
+
+    @property
+    def private(self) -> Mapping[Purpose, bytes]:
+        """All but the root, by purpose."""
+        return {
+            Purpose.MESSAGE: self.message,
+            Purpose.LOG: self.log,
+            Purpose.WITNESS: self.witness,
+            Purpose.SEALING: self.sealing,
+        }
+
+    def public(self, not_before_ms: int, not_after_ms: int) -> tuple[PublicKey, ...]:
+        """The public halves of all but the root."""
+        return tuple(
+            PublicKey(
+                self.suite.suite_id,
+                purpose,
+                public_half(self.suite, purpose, raw),
+                not_before_ms,
+                not_after_ms,
+            )
+            for purpose, raw in self.private.items()
+        )
+
+
+def generate(suite: Suite, random: Callable[[int], bytes]) -> SecretKeys:
+    """Make a center's first keys of one suite from ``random(bytes)``."""
+    return SecretKeys(suite, *(suite.new_private(random) for _ in range(5)))
+
+
+def public_half(suite: Suite, purpose: Purpose, private: bytes) -> bytes:
+    """The raw public key of a raw private one."""
+    if purpose is Purpose.SEALING:
+        return suite.public_sealing(private)
+    return suite.public_signing(private)
+
+
+class Face:
+    """One suite's worth of our keys, by the descriptor that publishes them.
+
+    Args:
+        suite: The suite.
+        descriptor: Ours, current.
+        signers: What signs, by key id; more than are published do no harm.
+        openers: What opens, by key id.
+    """
+
+    def __init__(
+        self,
+        suite: Suite,
+        descriptor: Descriptor,
+        signers: Mapping[bytes, Signer],
+        openers: Mapping[bytes, Opener],
+    ) -> None:
+        self.suite = suite
+        self._descriptor = descriptor
+        self._signers = {
+            purpose: [
+                (key, SigningKey(key.id, signers[key.id]))
+                for key in descriptor.keys_for(purpose, suite.suite_id)
+                if key.id in signers
+            ]
+            for purpose in (Purpose.MESSAGE, Purpose.LOG, Purpose.WITNESS)
+        }
+        self._openers = dict(openers)
+
+    @override
+    def __repr__(self) -> str:
+        return f"Face({self.suite.suite_id}, …)"
+
+    @property
+    def log_name(self) -> str:
+        """The origin of our log of this suite."""
+        return self._descriptor.log_name(self.suite.suite_id)
+
+    def signing(self, purpose: Purpose, now_ms: int) -> SigningKey:
+        """The newest valid key of a purpose. Raises NoKey."""
+        return self.all_signing(purpose, now_ms)[0]
+
+    def all_signing(self, purpose: Purpose, now_ms: int) -> Sequence[SigningKey]:
+        """All valid keys of a purpose, newest first: a checkpoint is signed with each.
+
+        Raises:
+            NoKey: There is none.
+        """
+        valid = [own for key, own in self._signers[purpose] if key.valid_at(now_ms)]
+        if not valid:
+            raise NoKey(
+                f"no {purpose.name.lower()} key for {self.suite.suite_id} is valid now: "
+                "run `lianping keys rotate`"
+            )
+        return valid
+
+    def sign(self, items: Sequence[tuple[str, bytes]], now_ms: int) -> list[Envelope]:
+        """Sign (payload type, payload) pairs as one batch. Raises NoKey."""
+        key = self.signing(Purpose.MESSAGE, now_ms)
+        return sign_batch(self.suite, items, key.sign, key.id)
+
+    def unseal(self, info: bytes, sealed: bytes) -> bytes:
+        """Open what was sealed to any of our keys. Raises CannotOpen."""
+        for opener in self._openers.values():
+            try:
+                return opener(info, sealed)
+            except CannotOpen:
+                continue
+        raise CannotOpen("the sealed message does not open with any of our keys")
+
+
+def face_of(descriptor: Descriptor, secrets: SecretKeys) -> Face:
+    """The face that raw private keys make."""
+    suite = secrets.suite
+    by_id = {
+        public.id: (public.purpose, secrets.private[public.purpose])
+        for public in descriptor.keys
+        if public.suite == suite.suite_id
+        and public.key == public_half(suite, public.purpose, secrets.private[public.purpose])
+    }
+    return Face(
+        suite,
+        descriptor,
+        {
+            at: suite.signer(raw)
+            for at, (purpose, raw) in by_id.items()
+            if purpose is not Purpose.SEALING
+        },
+        {
+            at: _opener(suite, raw)
+            for at, (purpose, raw) in by_id.items()
+            if purpose is Purpose.SEALING
+        },
+    )
+
+
+def _opener(suite: Suite, private: bytes) -> Opener:
+    return lambda info, sealed: suite.unseal(private, info, sealed)
