@@ -18,9 +18,6 @@ from federation.trust.envelope import pae
 from federation.trust.suite import Digests, Suite, UnknownSuite, suite
 from federation.wire.codec import Codec
 
-INVITATION_TYPE: Final = "application/vnd.lianping.v1.invitation+protobuf"
-ACCEPTANCE_TYPE: Final = "application/vnd.lianping.v1.acceptance+protobuf"
-
 FINGERPRINT_DIGITS: Final = 20
 """66 bits. Who swaps a paper must find another with the same digits while the invitation is
 open: 7e19 digests within a month at the most, 3e13 a second, for one pair of centers. There
@@ -78,6 +75,16 @@ class SignedPaper:
         digest = self.suite.tagged("joining/fingerprint", center.encode(), self.paper)
         number = int.from_bytes(digest) % 10**FINGERPRINT_DIGITS
         return grouped(f"{number:0{FINGERPRINT_DIGITS}}")
+
+
+def invitation_type(suite_id: str) -> str:
+    """The payload type that an invitation's signature covers: it names the suite."""
+    return f"application/vnd.lianping.v1.{suite_id}.invitation+protobuf"
+
+
+def acceptance_type(suite_id: str) -> str:
+    """The payload type that an acceptance's signature covers: it names the suite."""
+    return f"application/vnd.lianping.v1.{suite_id}.acceptance+protobuf"
 
 
 INVITATION: Final = Codec(Invitation, joining_pb2.Invitation)

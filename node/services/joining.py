@@ -17,20 +17,19 @@ from typing import Final
 from federation.engine.identity import SKEW_MS
 from federation.errors import Malformed
 from federation.ids import CenterId
-from federation.trust.envelope import key_id, pae
 from federation.trust.keys import Descriptor
-from federation.trust.suite import INTL_1, Suite
+from federation.trust.suite import UnknownSuite, suite
 from federation.wire.joining import (
     ACCEPTANCE,
-    ACCEPTANCE_TYPE,
     INVITATION,
-    INVITATION_TYPE,
     Acceptance,
     Invitation,
     SignedPaper,
+    acceptance_type,
     answer_key,
     decode_signed,
     encode_signed,
+    invitation_type,
     normal,
     proof_of,
 )
@@ -40,7 +39,8 @@ from node.services.armour import Paper
 from node.services.errors import Conflicting, Invalid, NotAllowed, NotFound
 from node.services.house import Desk
 from node.services.joining_lines import invitation_lines, reply_lines
-from node.services.peers import Peers, read_chain
+from node.services.papers import made_by, sign
+from node.services.peers import Peers
 from node.store import invitations
 from node.store.cipher import ColumnCipher
 from node.store.invitations import AcceptanceRow, InvitationRow
@@ -144,7 +144,7 @@ class Joining:
         invitation = Invitation(
             protocol=PROTOCOL,
             invitation_id=desk.new_id(),
-            descriptors=_own_chain(desk),
+            descriptors=desk.identity.chain,
             meant_for=meant_for.strip(),
             made_at_ms=desk.now_ms,
             expires_at_ms=desk.now_ms + days * DAY_MS,
@@ -158,7 +158,7 @@ class Joining:
                 "对方名称应为一行文字,不超过255个字符",
                 f"the other center's name is one line of at most 255 characters ({error})",
             ) from error
-        signed = _sign(desk, INVITATION_TYPE, paper)
+        signed = sign(desk, invitation_type, paper, desk.identity.suites[0])
         fingerprint = signed.fingerprint(desk.identity.center)
         invitations.add(
             connection,
@@ -289,7 +289,7 @@ class Joining:
     def _invitation(self, desk: Desk, signed: SignedPaper, said: Invitation) -> _Opened:
         connection = desk.ledger.connection
         _check_protocol(said.protocol)
-        them = _made_by(signed, INVITATION_TYPE, said.descriptors)
+        them = made_by(signed, invitation_type, said.descriptors, desk.now_ms)
         if invitations.get(connection, said.invitation_id) is not None:
             raise Invalid(
                 "这是本中心自己发出的邀请,请交给对方中心",
@@ -313,9 +313,8 @@ class Joining:
                 "this invitation was accepted before; if the reply got lost, run "
                 f"`lianping peer show {known.peer} --reply FILE`",
             )
-        _check_suites(desk, them)
-        self._peers.check_fits(desk, them)
-        own = self._answer(desk, signed, said)
+        self._peers.check_fits(desk, said.descriptors)
+        own = self._answer(desk, signed, said, them)
         return _Opened(
             Reading(
                 Paper.INVITATION,
@@ -334,24 +333,27 @@ class Joining:
             ),
         )
 
-    def _answer(self, desk: Desk, signed: SignedPaper, said: Invitation) -> SignedPaper:
+    def _answer(
+        self, desk: Desk, signed: SignedPaper, said: Invitation, them: Descriptor
+    ) -> SignedPaper:
         """Our answer: the same paper however often the invitation is read."""
         paper = ACCEPTANCE.encode(
             Acceptance(
                 protocol=PROTOCOL,
                 invitation_id=said.invitation_id,
                 invitation_digest=signed.digest,
-                descriptors=_own_chain(desk),
+                descriptors=desk.identity.chain,
                 nonce=self._cipher.blind("acceptance.nonce", signed.digest.hex()),
             )
         )
         key = answer_key(signed.suite, said.secret)
-        return _sign(desk, ACCEPTANCE_TYPE, paper, proof_of(signed.suite, key, paper))
+        proof = proof_of(signed.suite, key, paper)
+        return sign(desk, acceptance_type, paper, _common(desk, them), proof)
 
     def _reply(self, desk: Desk, signed: SignedPaper, said: Acceptance) -> _Opened:
         connection = desk.ledger.connection
         _check_protocol(said.protocol)
-        them = _made_by(signed, ACCEPTANCE_TYPE, said.descriptors)
+        them = made_by(signed, acceptance_type, said.descriptors, desk.now_ms)
         _check_identity(desk, them)
         row = invitations.get(connection, said.invitation_id)
         if row is None or row.digest != said.invitation_digest:
@@ -366,13 +368,13 @@ class Joining:
                 "邀请已过期,请重新执行 lianping peer invite",
                 "the invitation has expired; run `lianping peer invite` again",
             )
-        if proof_of(_suite_of(row), row.answer_key, signed.paper) != signed.proof:
+        if proof_of(suite(row.suite), row.answer_key, signed.paper) != signed.proof:
             raise Invalid(
                 "回执不能证明其出自持有邀请文件的中心,不予接受",
                 "the reply does not prove that its maker had the invitation; it is not accepted",
             )
-        _check_suites(desk, them)
-        self._peers.check_fits(desk, them)
+        _common(desk, them)
+        self._peers.check_fits(desk, said.descriptors)
         return _Opened(
             Reading(
                 Paper.REPLY,
@@ -416,52 +418,15 @@ def _closed(row: InvitationRow) -> Conflicting:
     )
 
 
-# How a descriptor is asked for keys
-
-
-def _suites(descriptor: Descriptor) -> tuple[str, ...]:
-    del descriptor
-    return (INTL_1.suite_id,)
-
-
-def _check_suites(desk: Desk, them: Descriptor) -> None:
-    ours, theirs = _suites(desk.identity.descriptor), _suites(them)
-    if not set(ours) & set(theirs):
+def _common(desk: Desk, them: Descriptor) -> str:
+    """The suite of what we say to them."""
+    try:
+        return desk.identity.suite_with(them)
+    except UnknownSuite as error:
+        ours, theirs = desk.identity.suites, them.suites
         raise NotAllowed(
             f"没有共同的密码套件:对方为{'、'.join(theirs)},本中心为{'、'.join(ours)};"
             "请一方补充密钥",
             f"no suite in common: theirs {', '.join(theirs)}, ours {', '.join(ours)}; "
             "one of the two must add keys",
-        )
-
-
-def _suite_of(row: InvitationRow) -> Suite:
-    assert row.suite == INTL_1.suite_id, "we sign with no other"
-    return INTL_1
-
-
-def _own_chain(desk: Desk) -> tuple[bytes, ...]:
-    return (desk.identity.signed_descriptor,)
-
-
-def _sign(desk: Desk, kind: str, paper: bytes, proof: bytes = b"") -> SignedPaper:
-    identity = desk.identity
-    key = identity.descriptor.message_key
-    signature = identity.secrets.signer(pae(kind, paper))
-    return SignedPaper(paper, INTL_1, key_id(INTL_1, key), signature, proof)
-
-
-def _made_by(signed: SignedPaper, kind: str, chain: tuple[bytes, ...]) -> Descriptor:
-    """Whoever made a paper, by its own descriptors. Raises Invalid."""
-    them = read_chain(chain)
-    if (
-        signed.suite is not INTL_1
-        or signed.key_id != them.message_key_id
-        or not signed.is_by(kind, them.message_key)
-    ):
-        raise Invalid(
-            "文件的签名与其中的名片不符:文件已损坏或被改动,请向对方重新索取",
-            "the signature does not fit the descriptor in the file: it is damaged or was changed; "
-            "ask for it again",
-        )
-    return them
+        ) from error

@@ -17,7 +17,7 @@ from federation.engine.pauses import Pauses
 from federation.errors import Malformed
 from federation.ids import CenterId
 from federation.trust.keyring import Keyring
-from federation.trust.keys import BadDescriptor, Descriptor
+from federation.trust.keys import BadDescriptor, Descriptor, descriptor_digest
 from federation.wire.words import read_chain, read_signed_descriptor, read_with_bytes
 from node.services.errors import Conflicting, Invalid, NotFound
 from node.services.house import Desk
@@ -182,9 +182,12 @@ def _check_newer(
             f"sequence {offered.sequence}; ask for the newest and compare the fingerprint",
         )
     pinned = read_with_bytes(signed)[1]
+    follows = descriptor_digest(known, pinned)
     for link in chain:
         descriptor, exact = read_with_bytes(link)
-        if descriptor.sequence == known.sequence and exact != pinned:
+        if (descriptor.sequence == known.sequence and exact != pinned) or (
+            descriptor.sequence == known.sequence + 1 and descriptor.previous != follows
+        ):
             raise Conflicting(
                 f"该中心序号{known.sequence}的名片与已登记的不同:可能有两个节点使用同一身份,"
                 "请电话核实,不予登记",

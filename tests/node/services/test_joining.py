@@ -11,25 +11,25 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from federation.engine.pauses import Pauses
-from federation.trust.envelope import pae, sign_alone
-from federation.trust.keys import DESCRIPTOR_TYPE
+from federation.trust.envelope import pae
+from federation.trust.keys import Purpose
 from federation.wire.joining import (
-    ACCEPTANCE_TYPE,
     INVITATION,
-    INVITATION_TYPE,
     Invitation,
     SignedPaper,
+    acceptance_type,
     decode_signed,
     encode_signed,
     in_chinese,
+    invitation_type,
     normal,
 )
-from federation.wire.words import DESCRIPTOR, encode_signed_descriptor
 from node.services import armour
 from node.services.armour import MAX_FILE_CHARS, Paper
 from node.services.errors import Conflicting, Invalid, NotFound, UseCaseError
 from node.services.joining import DAY_MS, MAX_DAYS, MAX_OPEN, Joined, Joining, Made
 from node.services.peers import Peers
+from tests.support.identities import follow, signed
 from tests.support.pair import Center, TwoCenters, two_centers
 
 T = TypeVar("T")
@@ -87,21 +87,21 @@ async def two_sides() -> AsyncIterator[tuple[Side, Side, TwoCenters]]:
 
 
 def opened(text: str) -> tuple[SignedPaper, Invitation]:
-    signed = decode_signed(armour.unwrap(text)[1])
-    return signed, INVITATION.decode(signed.paper)
+    found = decode_signed(armour.unwrap(text)[1])
+    return found, INVITATION.decode(found.paper)
 
 
 def signed_by(center: Center, invitation: Invitation) -> str:
     """An invitation with other contents, properly signed by a center."""
     paper = INVITATION.encode(invitation)
-    identity = center.identity
-    good = SignedPaper(
-        paper,
-        identity.digests,  # type: ignore[arg-type]
-        identity.descriptor.message_key_id,
-        identity.secrets.signer(pae(INVITATION_TYPE, paper)),
-    )
-    return armour.wrap(Paper.INVITATION, ["x"], encode_signed(good))
+    suite = center.suite
+    key = center.identity.descriptor.keys_for(Purpose.MESSAGE, suite.suite_id)[0]
+    signature = center.signer(pae(invitation_type(suite.suite_id), paper))
+    return invitation_file(SignedPaper(paper, suite, key.id, signature))
+
+
+def invitation_file(signed: SignedPaper) -> str:
+    return armour.wrap(Paper.INVITATION, ["x"], encode_signed(signed))
 
 
 async def test_two_files_and_one_call_join_two_centers() -> None:
@@ -299,8 +299,7 @@ async def test_a_reply_without_the_invitations_secret_is_refused() -> None:
         made = await host.invites()
         await host.invites()
         reply = (await sub.takes(made.text)).reply
-        signed = decode_signed(armour.unwrap(reply)[1])
-        forged = replace(signed, proof=bytes(32))
+        forged = replace(decode_signed(armour.unwrap(reply)[1]), proof=bytes(32))
         text = armour.wrap(Paper.REPLY, ["x"], encode_signed(forged))
         assert "prove" in (await host.refuses(text)).en
 
@@ -314,13 +313,12 @@ async def test_a_reply_to_nothing_of_ours_is_refused() -> None:
 async def test_keys_of_a_pinned_center_under_another_name_are_refused() -> None:
     async with two_sides() as (host, sub, _), two_centers(seed="2") as elsewhere:
         await sub.takes((await host.invites()).text)
-        thief = elsewhere.host.identity
-        descriptor = replace(
-            thief.descriptor, tls_certificate=host.center.identity.descriptor.tls_certificate
+        thief = elsewhere.host
+        stolen = replace(
+            thief.identity.descriptor,
+            tls_certificates=host.center.identity.descriptor.tls_certificates,
         )
-        raw = DESCRIPTOR.encode(descriptor)
-        signature = sign_alone(DESCRIPTOR_TYPE, raw, thief.secrets.root_signer)
-        chain = (encode_signed_descriptor(raw, signature),)
+        chain = (signed(stolen, thief.secrets),)
         invitation = opened((await side(elsewhere.host).invites()).text)[1]
         text = signed_by(elsewhere.host, replace(invitation, descriptors=chain))
         assert f"those of {host.center.id}" in (await sub.refuses(text)).en
@@ -336,14 +334,13 @@ async def test_a_paper_of_another_protocol_says_whose_node_is_older() -> None:
 async def test_a_signature_of_another_key_or_another_kind_of_paper_is_refused() -> None:
     async with two_sides() as (host, sub, _):
         made = await host.invites()
-        signed, invitation = opened(made.text)
+        good, invitation = opened(made.text)
         by_another = signed_by(sub.center, invitation)
-        secrets = host.center.identity.secrets
-        other = secrets.signer(pae(ACCEPTANCE_TYPE, signed.paper))
-        as_a_reply = replace(signed, signature=other)
+        other = host.center.signer(pae(acceptance_type("intl-1"), good.paper))
+        as_a_reply = replace(good, signature=other)
         for text in (
             by_another,
-            armour.wrap(Paper.INVITATION, ["x"], encode_signed(as_a_reply)),
+            invitation_file(as_a_reply),
         ):
             assert "signature does not fit" in (await sub.refuses(text)).en
 
@@ -359,6 +356,41 @@ async def test_a_chain_that_is_broken_is_refused() -> None:
         ):
             text = signed_by(host.center, replace(invitation, descriptors=chain))
             assert "not a valid descriptor" in (await sub.refuses(text)).en
+
+
+async def test_a_center_that_is_pinned_joins_again_with_newer_keys_but_not_with_other_ones() -> (
+    None
+):
+    async with two_sides() as (host, sub, _):
+        await sub.takes((await host.invites()).text)
+        invitation = replace(opened((await host.invites()).text)[1], invitation_id=bytes(16))
+        center = host.center
+        known = center.identity.descriptor
+        twin = signed(replace(known, address="elsewhere.example.cn:7443"), center.secrets)
+        newer = signed(follow(known, address="moved.example.cn:7443"), center.secrets)
+        other_line = signed(
+            replace(follow(known, address="x.example.cn:7443"), previous=bytes(32)), center.secrets
+        )
+        for chain in ((twin,), (other_line,)):
+            text = signed_by(center, replace(invitation, descriptors=chain))
+            assert "two nodes may be using one identity" in (await sub.refuses(text)).en
+        longer = (*center.identity.chain, newer)
+        await sub.takes(signed_by(center, replace(invitation, descriptors=longer)))
+        assert await sub.center.sql("SELECT sequence FROM peer") == [(2,)]
+
+
+async def test_centers_without_a_suite_in_common_do_not_join() -> None:
+    async with two_sides() as (_, sub, _), two_centers(seed="2", suites=("gm-1",)) as elsewhere:
+        chinese = side(elsewhere.host)
+        error = await sub.refuses((await chinese.invites()).text)
+        assert "theirs gm-1, ours intl-1" in error.en
+
+
+async def test_centers_of_the_chinese_suite_join_alike() -> None:
+    async with two_centers(suites=("gm-1",)) as pair:
+        host, sub = side(pair.host), side(pair.sub)
+        reply = (await sub.takes((await host.invites()).text)).reply
+        assert (await host.takes(reply)).peer == sub.center.id
 
 
 async def test_days_and_open_invitations_are_limited() -> None:
