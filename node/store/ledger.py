@@ -6,7 +6,7 @@ modules, as functions over ``ledger.connection``.
 
 import sqlite3
 from collections.abc import Sequence
-from functools import partial
+from functools import lru_cache, partial
 
 from federation.ids import AgreementId, CenterId, ConversationId
 from federation.ports import HeardWord, SaidWord, StoredReceipt
@@ -110,7 +110,7 @@ class SqlLedger:
         row = self.connection.execute(
             "SELECT document FROM agreement WHERE id = ? AND state = 'ACTIVE'", (agreement,)
         ).fetchone()
-        return None if row is None else TERMS.decode(row[0])
+        return None if row is None else _terms(row[0])
 
     def standing(self, agreement: AgreementId) -> Standing:
         """What became of an agreement that is active with two signatures."""
@@ -337,6 +337,11 @@ _CONVERSATION = (
     "id, kind, role, peer, agreement, suite, phase, said, heard, said_hash, heard_hash, deadline_ms"
 )
 _SAID = "number, peer, conversation, revision, payload_type, payload, hash, said_at_ms, suite"
+
+
+@lru_cache(maxsize=256)  # the agreements of a few partners; each word is held against one
+def _terms(document: bytes) -> AgreementTerms:
+    return TERMS.decode(document)
 
 
 def _conversation(row: Sequence[object]) -> Conversation:
