@@ -133,12 +133,13 @@ def stand_in() -> None:
 def trading(listen: str, folder: Path) -> None:
     """模拟电子交易系统。· The stand-in e-trading system."""
     from adapters.trading import stand_in as server  # noqa: PLC0415 - only this command serves it
+    from node.outside import stand_in_schemes  # noqa: PLC0415
 
     try:
         host, port = split_address(listen)
     except ValueError as error:
         _complain(str(error))
-    server.main(["--folder", str(folder), "--host", host, "--port", str(port)])
+    server.main(["--folder", str(folder), "--host", host, "--port", str(port)], stand_in_schemes())
 
 
 @main.command(

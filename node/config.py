@@ -16,9 +16,16 @@ import tomllib
 from collections.abc import Mapping, Sequence
 from datetime import date
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Final, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    model_validator,
+)
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -28,6 +35,8 @@ from pydantic_settings import (
 from typing_extensions import override
 
 from adapters.messaging.port import Answer
+from federation.trust.errors import BadKey
+from federation.trust.suite import GM_1, INTL_1, Suite
 from node import config_guesses as guesses
 from node.config_guesses import ENV_DELIMITER, ENV_PREFIX, OPERATOR_PASSWORD, ROOT_PASSPHRASE
 from node.domain import calendar, codes
@@ -36,7 +45,6 @@ from node.domain.committee import LAW_MINIMUM
 from node.domain.refusal import Inadmissible
 
 MAX_CONFIG_BYTES: Final = 256 * 1024  # a few dozen keys; more is not a configuration
-KEY_BYTES: Final = 32  # raw X25519, RFC 7748
 MAX_PORT: Final = 65_535
 MAX_NAME_CHARS: Final = 128  # fits a page's head line and an SMS
 MAX_POOL_HOURS: Final = 24 * 366  # a snapshot older than a year is no register of experts
@@ -102,14 +110,20 @@ def _said(parse: Any, text: str) -> str:
 
 
 def _raw_key(text: str) -> str:
+    return _key_of(INTL_1, "32字节的 X25519 公钥", text)
+
+
+def _sm2_key(text: str) -> str:
+    return _key_of(GM_1, "65字节的 SM2 公钥(04开头, 未压缩)", text)
+
+
+def _key_of(suite: Suite, zh: str, text: str) -> str:
     try:
-        raw = base64.b64decode(text, validate=True)
+        suite.check_key(base64.b64decode(text, validate=True))
     except binascii.Error as error:
         raise ValueError("应为 Base64 · must be standard base64") from error
-    if len(raw) != KEY_BYTES:
-        raise ValueError(
-            f"应为32字节的 X25519 公钥 · must be {KEY_BYTES} raw bytes, not {len(raw)}"
-        )
+    except BadKey as error:
+        raise ValueError(f"应为{zh} · {error}") from error
     return text
 
 
@@ -122,6 +136,7 @@ def _each_once(values: tuple[str, ...]) -> tuple[str, ...]:
 Address = Annotated[str, AfterValidator(_address)]
 DialledAddress = Annotated[str, AfterValidator(_dialled)]
 RawKey = Annotated[str, AfterValidator(_raw_key)]
+Sm2Key = Annotated[str, AfterValidator(_sm2_key)]
 
 
 class Section(BaseModel):
@@ -189,9 +204,24 @@ class StandIn(Section):
 
 
 class RestTrading(RestAdapter):
-    """The e-trading system, with the key that lists are sealed to."""
+    """The e-trading system, with the key that lists are sealed to, for each suite in use."""
 
-    pinned_key: RawKey
+    pinned_key: RawKey | None = None
+    pinned_key_gm: Sm2Key | None = None
+
+    @model_validator(mode="after")
+    def _one_at_least(self) -> Self:
+        if not self.pinned_keys:
+            raise ValueError(
+                "pinned_key(intl-1)与 pinned_key_gm(gm-1)至少配置一个"
+                " · needs pinned_key (intl-1) or pinned_key_gm (gm-1), or both"
+            )
+        return self
+
+    @property
+    def pinned_keys(self) -> Mapping[str, bytes]:
+        """The raw keys by suite."""
+        return _by_suite(self.pinned_key, self.pinned_key_gm)
 
 
 class TradingStandIn(StandIn):
@@ -233,6 +263,12 @@ class Pool(Section):
     name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,31}$")] = "experts"
     epoch_hours: Annotated[int, Field(ge=1, le=MAX_POOL_HOURS)] = 24 * 30
     regulator_key: RawKey | None = None
+    regulator_key_gm: Sm2Key | None = None
+
+    @property
+    def regulator_keys(self) -> Mapping[str, bytes]:
+        """The raw keys by suite."""
+        return _by_suite(self.regulator_key, self.regulator_key_gm)
 
 
 class Policy(Section):
@@ -347,9 +383,10 @@ def overrides() -> dict[tuple[str, ...], str]:
     }
 
 
-def raw_key(text: str) -> bytes:
-    """The bytes of a ``RawKey``, which was checked when the configuration was read."""
-    return base64.b64decode(text, validate=True)
+def _by_suite(intl: str | None, gm: str | None) -> Mapping[str, bytes]:
+    """Keys that were checked when the configuration was read."""
+    found = {INTL_1.suite_id: intl, GM_1.suite_id: gm}
+    return {suite: base64.b64decode(key) for suite, key in found.items() if key is not None}
 
 
 def read_secret(path: Path) -> str:

@@ -28,15 +28,20 @@ from adapters.signing.rest import RestSigning
 from adapters.signing.stand_in import FolderSigning
 from adapters.trading.port import RosterReceipt, TradingSystem
 from adapters.trading.rest import RestTradingSystem
+from adapters.trading.stand_in import INTL_1 as SEALED_BY_HPKE
+from adapters.trading.stand_in import Scheme
 from adapters.video.port import Video
 from adapters.video.rest import RestVideo
 from adapters.video.stand_in import FolderVideo
+from federation.trust.errors import CannotOpen, SuiteUnavailable
+from federation.trust.suite import GM_1, INTL_1
 from node import config
+from node.clock import SystemRandom
 from node.config import Config, RestAdapter, TradingStandIn
 
 STAND_IN_FOLDER: Final = "stand-in"
 SYNTHETIC_EXPERTS: Final = 40  # enough to import and look at
-_FIRST_USE: Final = "trading.sealing-key"
+_FIRST_USE: Final = "trading.sealing-key."  # and the suite
 
 Log = Callable[[str], None]
 
@@ -46,20 +51,20 @@ class StandInRefused(Exception):
 
 
 class FirstUseTrading(TradingSystem):
-    """The stand-in e-trading server, whose key is taken on first use and kept.
+    """The stand-in e-trading server, whose keys are taken on first use and kept.
 
     For demonstrations only: what makes a seal worth something is the pin that two people
     exchanged, and here nobody has.
 
     Args:
         http: The connection to it.
-        kept: Where its key is kept after the first use.
+        folder: Where its keys are kept after the first use.
     """
 
-    def __init__(self, *, http: OutsideHttp, kept: Path) -> None:
+    def __init__(self, *, http: OutsideHttp, folder: Path) -> None:
         self._http = http
-        self._kept = kept
-        self._system: RestTradingSystem | None = None
+        self._folder = folder
+        self._systems: dict[str, RestTradingSystem] = {}
 
     @property
     @override
@@ -68,31 +73,57 @@ class FirstUseTrading(TradingSystem):
 
     @override
     async def self_test(self) -> None:
-        await (await self._pinned()).self_test()
+        await (await self._pinned(INTL_1.suite_id)).self_test()
 
     @override
     async def aclose(self) -> None:
         await self._http.aclose()
 
     @override
-    async def sealing_key(self) -> bytes:
-        return await (await self._pinned()).sealing_key()
+    async def sealing_key(self, suite: str) -> bytes:
+        return await (await self._pinned(suite)).sealing_key(suite)
 
     @override
     async def deliver_roster(
-        self, draw_id: str, revision: int, info: bytes, sealed: bytes
+        self, suite: str, draw_id: str, revision: int, info: bytes, sealed: bytes
     ) -> RosterReceipt:
-        return await (await self._pinned()).deliver_roster(draw_id, revision, info, sealed)
+        system = await self._pinned(suite)
+        return await system.deliver_roster(suite, draw_id, revision, info, sealed)
 
-    async def _pinned(self) -> RestTradingSystem:
-        if self._system is None:
-            if not self._kept.exists():
-                key = (await self._http.get_json("/sealing-key")).binary("public_key")
-                self._kept.write_bytes(key)
-            self._system = RestTradingSystem(
-                http=self._http, pinned_key=self._kept.read_bytes(), stand_in=True
+    async def _pinned(self, suite: str) -> RestTradingSystem:
+        if suite not in self._systems:
+            kept = self._folder / f"{_FIRST_USE}{suite}"
+            if not kept.exists():
+                key = (await self._http.get_json(f"/sealing-keys/{suite}")).binary("public_key")
+                kept.write_bytes(key)
+            self._systems[suite] = RestTradingSystem(
+                http=self._http, pinned_keys={suite: kept.read_bytes()}, stand_in=True
             )
-        return self._system
+        return self._systems[suite]
+
+
+def stand_in_schemes() -> tuple[Scheme, ...]:
+    """All suites of this machine, for the stand-in e-trading server to open."""
+
+    def gm_opened(private: bytes, info: bytes, sealed: bytes) -> bytes:
+        try:
+            return GM_1.unseal(private, info, sealed)
+        except CannotOpen as error:
+            raise ValueError(str(error)) from error
+
+    try:
+        GM_1.ready()
+    except SuiteUnavailable:
+        return (SEALED_BY_HPKE,)  # who asks for a key of gm-1 is told that there is none
+    return (
+        SEALED_BY_HPKE,
+        Scheme(
+            suite=GM_1.suite_id,
+            new_private=lambda: GM_1.new_private(SystemRandom().bytes),
+            public=GM_1.public_sealing,
+            open=gm_opened,
+        ),
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -158,12 +189,12 @@ def connect(settings: Config, log: Log) -> Outsides:
                 base_url=chosen.trading.url,
                 plain_http=chosen.trading.plain_http,
             ),
-            kept=folder / _FIRST_USE,
+            folder=folder,
         )
     else:
         trading = RestTradingSystem(
             http=_http("trading", chosen.trading),
-            pinned_key=config.raw_key(chosen.trading.pinned_key),
+            pinned_keys=chosen.trading.pinned_keys,
         )
     return Outsides(
         trading=trading,

@@ -24,7 +24,6 @@ from federation.engine.witness import Witness
 from federation.ids import CenterId
 from federation.protocol.conversation import Kind
 from federation.transport.client import GrpcTransport
-from federation.transport.line import Line
 from federation.transport.pumps import Pumps
 from federation.transport.server import Server
 from federation.trust.keyring import Keyring
@@ -32,7 +31,7 @@ from node import logs, outside
 from node.api.commands import Commands
 from node.api.parts import Parts
 from node.clock import SystemClock, SystemRandom
-from node.config import Config, raw_key
+from node.config import Config
 from node.keystore import folder as keystore
 from node.keystore.folder import Keys
 from node.links import Bells, Links
@@ -50,17 +49,14 @@ from node.services.draw_rules import OwnWindow
 from node.services.draws import Draws
 from node.services.errands import Errands, Handler
 from node.services.experts import Experts
-from node.services.house import House
+from node.services.house import Desk, House
 from node.services.joining import Joining
 from node.services.joint_checks import JointChecks
-from node.services.joint_signing import ReportSigners
-from node.services.joint_tests import JointTests
 from node.services.notices import Notice
 from node.services.peering import Peering
 from node.services.peers import Peers
 from node.services.pool_announcements import PoolAnnouncements
 from node.services.projects import Projects
-from node.services.rehearsal_calendar import RehearsalCalendar
 from node.services.session_archive import SessionArchive
 from node.services.sessions import Sessions
 from node.services.todos import Todos
@@ -176,22 +172,21 @@ async def _assemble(config: Config, keys: Keys, outsides: Outsides, stack: Async
     async def greet(peer: CenterId) -> Peek:
         return await outbox.greet(peer)
 
-    venues = Venues()
-    tests = JointTests(
+    async def transact(function: Callable[[Desk], bytes]) -> bytes:
+        return await negotiator.transact(function)
+
+    peering = Peering(
         agreements=rooms.agreements,
         checks=JointChecks(
             identity=identity,
             keyring=keyring,
             greet=greet,
-            line=Line(),
-            clock=clock,
-            random=random.bytes,
             self_tests=[(name, each.self_test) for name, each in outsides.named().items()],
         ),
-        calendar=RehearsalCalendar(venues),
-        fits=ReportSigners(keyring).fits,
+        pools=rooms.pools,
+        transact=transact,
     )
-    peering = Peering(tests=tests, pools=rooms.pools)
+    venues = Venues()
     notice = Notice(outsides.messaging, config.center.duty_phones)
     bookings = Bookings(
         venues=venues,
@@ -327,11 +322,10 @@ class _Rooms:
         self, config: Config, cipher: ColumnCipher, keyring: Keyring, outsides: Outsides
     ) -> None:
         self.agreements = Agreements(keyring)
-        regulator = config.pool.regulator_key
         self.pools = PoolAnnouncements(
             cipher=cipher,
             agreements=self.agreements,
-            regulator_key=None if regulator is None else raw_key(regulator),
+            regulator_key=config.pool.regulator_keys.get("intl-1"),
         )
         self.draws = Draws(
             cipher=cipher,

@@ -1,4 +1,4 @@
-"""Client of the e-trading system's REST API (see ``port``), with its sealing key pinned.
+"""Client of the e-trading system's REST API (see ``port``), with its sealing keys pinned.
 
 The pin is what makes "sealed to the e-trading system" true: without it, whoever answers at the
 address could hand out a key of his own and read the list.
@@ -6,6 +6,7 @@ address could hand out a key of his own and read the list.
 
 import base64
 import hmac
+from collections.abc import Mapping
 from typing import Final
 
 from adapters.errors import Rejected
@@ -23,35 +24,50 @@ class RestTradingSystem:
 
     Args:
         http: The connection to it; closed with this object.
-        pinned_key: The raw X25519 public key exchanged with the system's operator, 32 bytes.
+        pinned_keys: The raw public keys exchanged with the system's operator, by suite; one for
+            every suite of the center's agreements.
         stand_in: The operator's word that the stand-in server is at the other end. Without it a
             server that says it is a stand-in is refused.
 
     Raises:
-        ValueError: The pin is not 32 bytes long.
+        ValueError: There is no pin, or one is of an unknown suite or of a wrong length.
     """
 
-    def __init__(self, *, http: OutsideHttp, pinned_key: bytes, stand_in: bool = False) -> None:
-        if len(pinned_key) != SEALING_KEY_BYTES:
-            raise ValueError(
-                f"the pinned sealing key must have {SEALING_KEY_BYTES} bytes, not {len(pinned_key)}"
-            )
+    def __init__(
+        self, *, http: OutsideHttp, pinned_keys: Mapping[str, bytes], stand_in: bool = False
+    ) -> None:
+        if not pinned_keys:
+            raise ValueError("no sealing key is pinned for any suite")
+        for suite, key in pinned_keys.items():
+            length = SEALING_KEY_BYTES.get(suite)
+            if len(key) != length:
+                raise ValueError(
+                    f"the pinned sealing key for {suite} must have {length} bytes, not {len(key)}"
+                )
         self._http = http
-        self._pinned_key = pinned_key
+        self._pinned_keys = dict(pinned_keys)
         self.stand_in: Final = stand_in
 
     async def self_test(self) -> None:
-        """The system answers, and its key is the pinned one."""
+        """The system answers, and its keys are the pinned ones."""
         await self._http.check_health()
-        await self.sealing_key()
+        for suite in self._pinned_keys:
+            await self.sealing_key(suite)
 
     async def aclose(self) -> None:
         """Close the connection."""
         await self._http.aclose()
 
-    async def sealing_key(self) -> bytes:
+    async def sealing_key(self, suite: str) -> bytes:
         """Fetch the key and hold it against the pin; see ``TradingSystem``."""
-        reply = await self._http.get_json("/sealing-key")
+        pinned = self._pinned_keys.get(suite)
+        if pinned is None:
+            raise Rejected(
+                self._http.system,
+                f"no sealing key is pinned for the suite {suite}. Get it from the system's "
+                "operator and put it into the configuration.",
+            )
+        reply = await self._http.get_json(f"/sealing-keys/{suite}")
         if reply.fields.get("stand_in") not in (None, False) and not self.stand_in:
             raise Rejected(
                 self._http.system,
@@ -59,17 +75,18 @@ class RestTradingSystem:
                 "Correct the base URL.",
             )
         key = reply.binary("public_key")
-        if not hmac.compare_digest(key, self._pinned_key):
+        if reply.text("suite") != suite or not hmac.compare_digest(key, pinned):
             raise Rejected(
                 self._http.system,
-                f"its sealing key {_short(key)} is not the pinned {_short(self._pinned_key)}. "
-                "Nothing will be sealed to it. Ask its operator by another channel; if the change "
-                "is genuine, change the pin in the configuration.",
+                f"its sealing key {_short(key)} for {reply.text('suite')[:16]} is not the one "
+                f"pinned for {suite}, {_short(pinned)}. Nothing will be sealed to it. Ask its "
+                "operator by another channel; if the change is genuine, change the pin in the "
+                "configuration.",
             )
         return key
 
     async def deliver_roster(
-        self, draw_id: str, revision: int, info: bytes, sealed: bytes
+        self, suite: str, draw_id: str, revision: int, info: bytes, sealed: bytes
     ) -> RosterReceipt:
         """POST the sealed roster; see ``TradingSystem``."""
         if revision < 0:
@@ -82,6 +99,7 @@ class RestTradingSystem:
         reply = await self._http.post_json(
             "/rosters",
             {
+                "suite": suite,
                 "draw_id": draw_id,
                 "revision": revision,
                 "info": base64.b64encode(info).decode(),

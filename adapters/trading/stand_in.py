@@ -1,4 +1,4 @@
-"""A small e-trading system for demonstrations: a server of its own, with a key of its own.
+"""A small e-trading system for demonstrations: a server of its own, with keys of its own.
 
 It is a separate process on purpose: only then does a demonstration show that the node and its
 staff cannot read the roster, and that a delivery survives the death of either side.
@@ -7,7 +7,8 @@ staff cannot read the roster, and that a delivery survives the death of either s
 
 Beside the API of ``port`` it answers ``GET /rosters`` (what it holds, in counts) and
 ``GET /rosters/{draw_id}`` (the opened members of the latest revision), for the audience.
-It has no authentication and listens on loopback unless told otherwise.
+It has no authentication and listens on loopback unless told otherwise. It opens ``intl-1`` by
+itself; another suite is a ``Scheme`` that whoever starts it brings along.
 """
 
 import argparse
@@ -19,7 +20,7 @@ import json
 import socket
 import sys
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -47,6 +48,39 @@ ID_CHARS_MAX: Final = 255
 _HPKE: Final = Suite(KEM.X25519, KDF.HKDF_SHA256, AEAD.AES_256_GCM)
 
 
+@dataclass(frozen=True, slots=True)
+class Scheme:
+    """How the rosters of one suite are opened.
+
+    Args:
+        suite: The suite's name.
+        new_private: Makes a raw private key.
+        public: The raw public half of a private key.
+        open: (private key, info, sealed): the plaintext; ValueError if it does not open.
+    """
+
+    suite: str
+    new_private: Callable[[], bytes]
+    public: Callable[[bytes], bytes]
+    open: Callable[[bytes, bytes, bytes], bytes]
+
+
+def _open_hpke(private: bytes, info: bytes, sealed: bytes) -> bytes:
+    try:
+        opened: Any = _HPKE.decrypt(sealed, X25519PrivateKey.from_private_bytes(private), info)
+    except InvalidTag as error:
+        raise ValueError("it is not for this key and info") from error
+    return bytes(opened)
+
+
+INTL_1: Final = Scheme(
+    suite="intl-1",
+    new_private=lambda: X25519PrivateKey.generate().private_bytes_raw(),
+    public=lambda raw: X25519PrivateKey.from_private_bytes(raw).public_key().public_bytes_raw(),
+    open=_open_hpke,
+)
+
+
 class _No(Exception):
     """A request that is answered with an error status."""
 
@@ -59,6 +93,7 @@ class _No(Exception):
 
 @dataclass(frozen=True, slots=True)
 class _Delivery:
+    suite: str
     draw_id: str
     revision: int
     info: bytes
@@ -66,27 +101,32 @@ class _Delivery:
 
     def digest(self) -> str:
         """SHA-256 in hex over everything delivered, each part preceded by its length."""
-        parts = (self.draw_id.encode(), str(self.revision).encode(), self.info, self.sealed)
+        named = (self.suite.encode(), self.draw_id.encode(), str(self.revision).encode())
+        parts = (*named, self.info, self.sealed)
         joined = b"".join(len(part).to_bytes(4, "big") + part for part in parts)
         return hashlib.sha256(joined).hexdigest()
 
 
 class RosterStore:
-    """The key and the opened rosters, in ``folder``; one process at a time.
+    """The keys and the opened rosters, in ``folder``; one process at a time.
 
     A roster is one file, written whole before its receipt is given.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, schemes: Sequence[Scheme] = (INTL_1,)) -> None:
         self._folder = folder / "rosters"
         make_folder(self._folder)
-        self._key = _load_or_make_key(folder / "sealing-key")
+        self._schemes = {scheme.suite: scheme for scheme in schemes}
+        self._keys = {
+            scheme.suite: _load_or_make_key(folder / f"sealing-key.{scheme.suite}", scheme)
+            for scheme in schemes
+        }
         # Handlers run in threads; two copies of one delivery must not both be the first.
         self._one_at_a_time = threading.Lock()
 
-    def public_key(self) -> bytes:
-        """Raw X25519 public key, 32 bytes."""
-        return self._key.public_key().public_bytes_raw()
+    def public_key(self, suite: str) -> bytes:
+        """Raw public key of a suite."""
+        return self._scheme(suite).public(self._keys[suite])
 
     def receive(self, delivery: _Delivery) -> RosterReceipt:
         """Open, check and store; the same delivery again gets the same receipt."""
@@ -147,23 +187,33 @@ class RosterStore:
         # Draw ids are other people's text: hashed, they cannot name a file outside the folder.
         return self._folder / f"{hashlib.sha256(draw_id.encode()).hexdigest()}-{revision}.json"
 
+    def _scheme(self, suite: str) -> Scheme:
+        scheme = self._schemes.get(suite)
+        if scheme is None:
+            raise _No(404, "unknown_suite", f"I hold keys of {', '.join(self._schemes)} only")
+        return scheme
+
     def _open(self, delivery: _Delivery) -> dict[str, Any]:
+        scheme = self._scheme(delivery.suite)
         try:
-            opened: Any = _HPKE.decrypt(delivery.sealed, self._key, delivery.info)
-        except (InvalidTag, ValueError) as error:
+            opened = scheme.open(self._keys[delivery.suite], delivery.info, delivery.sealed)
+        except ValueError as error:
             raise _No(422, "does_not_open", "the seal does not open with my key") from error
-        return _parse_roster(bytes(opened), delivery.draw_id)
+        return _parse_roster(opened, delivery.draw_id)
 
 
-def create_app(folder: Path, log: Log | None = None) -> FastAPI:
+def create_app(
+    folder: Path, log: Log | None = None, schemes: Sequence[Scheme] = (INTL_1,)
+) -> FastAPI:
     """The server as an ASGI application.
 
     Args:
-        folder: Where key and rosters are kept; created when missing.
+        folder: Where keys and rosters are kept; created when missing.
         log: Takes one line per event; by default warnings of the logger ``adapters.stand_in``.
+        schemes: The suites that it opens.
     """
     announce_stand_in("电子交易系统", "e-trading system", log)
-    store = RosterStore(folder)
+    store = RosterStore(folder, schemes)
     app = FastAPI(title=BY, openapi_url=None)
 
     @app.exception_handler(_No)
@@ -174,9 +224,10 @@ def create_app(folder: Path, log: Log | None = None) -> FastAPI:
     async def health() -> dict[str, str]:
         return {"status": "ok"}
 
-    @app.get("/sealing-key")
-    async def sealing_key() -> dict[str, object]:
-        return {"public_key": base64.b64encode(store.public_key()).decode(), "stand_in": STAND_IN}
+    @app.get("/sealing-keys/{suite}")
+    def sealing_key(suite: str) -> dict[str, object]:
+        key = base64.b64encode(store.public_key(suite)).decode()
+        return {"suite": suite, "public_key": key, "stand_in": STAND_IN}
 
     @app.post("/rosters")
     async def receive(request: Request) -> dict[str, object]:
@@ -197,15 +248,15 @@ def create_app(folder: Path, log: Log | None = None) -> FastAPI:
     return app
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
+def main(arguments: Sequence[str] | None = None, schemes: Sequence[Scheme] = (INTL_1,)) -> None:
     """Run the server until it is told to stop. ``--port 0`` takes a free one and says which."""
     parser = argparse.ArgumentParser(prog="adapters.trading.stand_in", description=BY)
-    parser.add_argument("--folder", type=Path, required=True, help="key and rosters")
+    parser.add_argument("--folder", type=Path, required=True, help="keys and rosters")
     parser.add_argument("--port", type=int, required=True, help="0 for any free port")
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on")
     chosen = parser.parse_args(arguments)
 
-    app = create_app(chosen.folder, _say)
+    app = create_app(chosen.folder, _say, schemes)
     with socket.create_server((chosen.host, chosen.port)) as listener:
         _say(f"listening on http://{chosen.host}:{listener.getsockname()[1]}")
         uvicorn.Server(uvicorn.Config(app, log_level="warning", ws="none", lifespan="off")).run(
@@ -218,10 +269,10 @@ def _say(line: str) -> None:
     sys.stdout.flush()
 
 
-def _load_or_make_key(path: Path) -> X25519PrivateKey:
+def _load_or_make_key(path: Path, scheme: Scheme) -> bytes:
     if not path.exists():
-        write_whole(path, X25519PrivateKey.generate().private_bytes_raw())
-    return X25519PrivateKey.from_private_bytes(path.read_bytes())
+        write_whole(path, scheme.new_private())
+    return path.read_bytes()
 
 
 async def _read_bounded(request: Request) -> bytes:
@@ -237,21 +288,22 @@ def _parse_delivery(body: bytes) -> _Delivery:
     try:
         fields: dict[str, Any] = json.loads(body)
         delivery = _Delivery(
-            draw_id=_parse_draw_id(fields["draw_id"]),
+            suite=_parse_name(fields["suite"], "suite"),
+            draw_id=_parse_name(fields["draw_id"], "draw_id"),
             revision=_parse_revision(fields["revision"]),
             info=base64.b64decode(fields["info"], validate=True),
             sealed=base64.b64decode(fields["sealed"], validate=True),
         )
     except (KeyError, TypeError, ValueError, binascii.Error, RecursionError) as error:
         raise _No(
-            400, "malformed", "needs draw_id, revision, info and sealed as the API describes"
+            400, "malformed", "needs suite, draw_id, revision, info, sealed as the API describes"
         ) from error
     return delivery
 
 
-def _parse_draw_id(value: object) -> str:
+def _parse_name(value: object, field: str) -> str:
     if not isinstance(value, str) or not 0 < len(value) <= ID_CHARS_MAX:
-        raise ValueError(f"draw_id must be a string of 1 to {ID_CHARS_MAX} characters")
+        raise ValueError(f"{field} must be a string of 1 to {ID_CHARS_MAX} characters")
     return value
 
 

@@ -89,9 +89,9 @@ class Nodes:
         self.folder.mkdir(parents=True, exist_ok=True)
         self._add(
             "trading",
-            ["-m", "adapters.trading.stand_in", "--folder", str(self.folder / "trading"),
-             "--port", str(self._trading_port)],
-            f"{self.trading_url}/sealing-key",
+            ["-m", "node.cli", "stand-in", "trading", "--folder", str(self.folder / "trading"),
+             "--listen", f"127.0.0.1:{self._trading_port}"],
+            f"{self.trading_url}/health",
         )  # fmt: skip
         for center in CENTERS:
             config = self._configure(center)

@@ -16,7 +16,7 @@ from federation.protocol.draw import (
     Response,
     Result,
 )
-from federation.trust.suite import seal
+from federation.trust.suite import Suite, suite
 from node.domain.workday import local_time
 from node.services.draw_files import DrawFiles
 from node.services.draw_moves import CALL, CONFIRM, PUSH, SEAL, DrawMoves
@@ -99,7 +99,8 @@ class DrawErrands:
     async def _seal(self, key: str, argument: dict[str, Any]) -> Any:
         del key
         draw = bytes.fromhex(argument["draw"])
-        sealing_key = await self._trading.sealing_key()
+        chosen = await self._negotiator.transact(lambda desk: self._suite(desk, draw))
+        sealing_key = await self._trading.sealing_key(chosen.suite_id)
 
         def took(desk: Desk) -> None:
             row = self._files.row(desk, draw)
@@ -109,20 +110,24 @@ class DrawErrands:
 
         return took
 
+    def _suite(self, desk: Desk, draw: bytes) -> Suite:
+        row = self._files.row(desk, draw)
+        return suite(self._files.terms(desk, row.agreement).suite)
+
     def _seal_list(self, desk: Desk, row: DrawRow, seen: DrawView, sealing_key: bytes) -> None:
         assert seen.walk is not None, "checked by the caller"
         connection = desk.ledger.connection
-        digests = seen.digests
+        chosen = self._suite(desk, row.id)
         salt = desk.new_secret()
-        chosen = seen.walk.chosen
-        info = audit.result_info(digests, seen.open_hash, seen.walk.head)
-        plain = self._plain_list(desk, row, chosen)
+        drawn = seen.walk.chosen
+        info = audit.result_info(chosen, seen.open_hash, seen.walk.head)
+        plain = self._plain_list(desk, row, drawn)
         sealed = SealedList(
             draw=row.id,
             revision=seen.walk.revision + 1,
-            sealed=seal(sealing_key, info, plain),
+            sealed=chosen.seal(sealing_key, info, plain),
             info=info,
-            members=len(chosen),
+            members=len(drawn),
             salt=salt,
             receipt=None,
         )
@@ -130,8 +135,8 @@ class DrawErrands:
         desk.say(
             ConversationId(row.id),
             Result(
-                list_commitment=audit.list_commitment(digests, seen.open_hash, salt, chosen),
-                sealed_digest=digests.hash(sealed.sealed),
+                list_commitment=audit.list_commitment(chosen, seen.open_hash, salt, drawn),
+                sealed_digest=chosen.hash(sealed.sealed),
                 revision=sealed.revision,
                 members=sealed.members,
             ),
@@ -161,15 +166,16 @@ class DrawErrands:
     async def _push(self, key: str, argument: dict[str, Any]) -> Any:
         del key
         draw, revision = bytes.fromhex(argument["draw"]), int(argument["revision"])
-        sealed = await self._negotiator.transact(
-            lambda desk: next(
-                item
-                for item in draws.lists(desk.ledger.connection, draw)
-                if item.revision == revision
+
+        def kept(desk: Desk) -> tuple[Suite, SealedList]:
+            lists = draws.lists(desk.ledger.connection, draw)
+            return self._suite(desk, draw), next(
+                item for item in lists if item.revision == revision
             )
-        )
+
+        chosen, sealed = await self._negotiator.transact(kept)
         receipt = await self._trading.deliver_roster(
-            draw.hex(), revision, sealed.info, sealed.sealed
+            chosen.suite_id, draw.hex(), revision, sealed.info, sealed.sealed
         )
         text = json.dumps({
             "id": receipt.receipt_id,

@@ -139,11 +139,11 @@ async def test_the_trading_server_keeps_key_and_receipts_over_a_kill(tmp_path: P
     for _ in range(2):
         with trading_process(tmp_path) as (loud, url):
             assert "模拟系统 STAND-IN" in loud
-            pin = RosterStore(tmp_path).public_key()
-            system = RestTradingSystem(http=connect(url), pinned_key=pin, stand_in=True)
-            keys.append(await system.sealing_key())
+            pins = {"intl-1": RosterStore(tmp_path).public_key("intl-1")}
+            system = RestTradingSystem(http=connect(url), pinned_keys=pins, stand_in=True)
+            keys.append(await system.sealing_key("intl-1"))
             sealed = sealed or suite.seal(keys[0], b"info", ROSTER)
-            receipts.append(await system.deliver_roster("d", 0, b"info", sealed))
+            receipts.append(await system.deliver_roster("intl-1", "d", 0, b"info", sealed))
             await system.aclose()
 
     assert keys[0] == keys[1]
@@ -155,12 +155,14 @@ async def test_the_trading_server_keeps_key_and_receipts_over_a_kill(tmp_path: P
     [
         (b"", 400),
         (b"[]", 400),
-        (b'{"draw_id": "", "revision": 0, "info": "", "sealed": ""}', 400),
-        (b'{"draw_id": "d", "revision": true, "info": "", "sealed": ""}', 400),
-        (b'{"draw_id": "d", "revision": -1, "info": "", "sealed": ""}', 400),
-        (b'{"draw_id": "d", "revision": 0, "info": "?", "sealed": ""}', 400),
-        (b'{"draw_id": "d", "revision": 0, "info": 1, "sealed": ""}', 400),
-        (b'{"draw_id": "d", "revision": 0, "info": "", "sealed": ""}', 422),
+        (b'{"suite": "intl-1", "draw_id": "", "revision": 0, "info": "", "sealed": ""}', 400),
+        (b'{"suite": "intl-1", "draw_id": "d", "revision": true, "info": "", "sealed": ""}', 400),
+        (b'{"suite": "intl-1", "draw_id": "d", "revision": -1, "info": "", "sealed": ""}', 400),
+        (b'{"suite": "intl-1", "draw_id": "d", "revision": 0, "info": "?", "sealed": ""}', 400),
+        (b'{"suite": "intl-1", "draw_id": "d", "revision": 0, "info": 1, "sealed": ""}', 400),
+        (b'{"suite": "intl-1", "draw_id": "d", "revision": 0, "info": "", "sealed": ""}', 422),
+        (b'{"suite": 1, "draw_id": "d", "revision": 0, "info": "", "sealed": ""}', 400),
+        (b'{"suite": "intl-2", "draw_id": "d", "revision": 0, "info": "", "sealed": ""}', 404),
         (bytes(2 * 1024 * 1024), 413),
     ],
 )

@@ -1,6 +1,5 @@
 """The e-trading system's contract, by the REST client against the stand-in server."""
 
-import hashlib
 import json
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -8,13 +7,13 @@ from typing import Any
 
 import httpx
 import pytest
-from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
 from adapters.errors import Rejected, Unreachable
-from adapters.trading.port import INFO_BYTES_MAX, SEALED_BYTES_MAX, TradingSystem
+from adapters.trading.port import INFO_BYTES_MAX, SEALED_BYTES_MAX, RosterReceipt, TradingSystem
 from adapters.trading.rest import RestTradingSystem
 from adapters.trading.stand_in import RosterStore, create_app
-from federation.trust import suite
+from federation.trust.suite import SUITES, Suite
+from node.outside import stand_in_schemes
 from tests.support.outside import connect, free_address, serving
 
 DRAW = "draw:福州/2026 001"
@@ -29,30 +28,43 @@ def roster(draw: str = DRAW, **changes: Any) -> bytes:
     return json.dumps({"draw": draw, "owner": "吉安", "members": MEMBERS, **changes}).encode()
 
 
+async def deliver(
+    trading: TradingSystem, suite: Suite, draw: str, revision: int, info: bytes, sealed: bytes
+) -> RosterReceipt:
+    return await trading.deliver_roster(suite.suite_id, draw, revision, info, sealed)
+
+
 @pytest.fixture
 def base_url(tmp_path: Path) -> Iterator[str]:
-    with serving(create_app(tmp_path)) as url:
+    with serving(create_app(tmp_path, schemes=stand_in_schemes())) as url:
         yield url
 
 
 @pytest.fixture
-def public_key(tmp_path: Path) -> bytes:
-    return RosterStore(tmp_path).public_key()
+def public_keys(tmp_path: Path) -> dict[str, bytes]:
+    store = RosterStore(tmp_path, stand_in_schemes())
+    return {suite: store.public_key(suite) for suite in SUITES}
 
 
 @pytest.fixture
-async def trading(base_url: str, public_key: bytes) -> AsyncIterator[TradingSystem]:
-    system = RestTradingSystem(http=connect(base_url), pinned_key=public_key, stand_in=True)
+async def trading(base_url: str, public_keys: dict[str, bytes]) -> AsyncIterator[TradingSystem]:
+    system = RestTradingSystem(http=connect(base_url), pinned_keys=public_keys, stand_in=True)
     yield system
     await system.aclose()
 
 
-async def test_a_roster_sealed_to_its_key_is_opened_there(
-    trading: TradingSystem, base_url: str
-) -> None:
-    sealed = suite.seal(await trading.sealing_key(), INFO, roster())
+@pytest.fixture(params=list(SUITES.values()), ids=list(SUITES))
+def suite(request: pytest.FixtureRequest) -> Suite:
+    chosen: Suite = request.param
+    return chosen
 
-    receipt = await trading.deliver_roster(DRAW, 0, INFO, sealed)
+
+async def test_a_roster_sealed_to_its_key_is_opened_there(
+    trading: TradingSystem, base_url: str, suite: Suite
+) -> None:
+    sealed = suite.seal(await trading.sealing_key(suite.suite_id), INFO, roster())
+
+    receipt = await deliver(trading, suite, DRAW, 0, INFO, sealed)
 
     assert receipt.opened
     assert receipt.members == 2
@@ -65,32 +77,36 @@ async def test_a_roster_sealed_to_its_key_is_opened_there(
     assert opened["members"] == MEMBERS
 
 
-async def test_a_second_delivery_gets_the_same_receipt(trading: TradingSystem) -> None:
-    sealed = suite.seal(await trading.sealing_key(), INFO, roster())
+async def test_a_second_delivery_gets_the_same_receipt(
+    trading: TradingSystem, suite: Suite
+) -> None:
+    sealed = suite.seal(await trading.sealing_key(suite.suite_id), INFO, roster())
 
-    first = await trading.deliver_roster(DRAW, 0, INFO, sealed)
+    first = await deliver(trading, suite, DRAW, 0, INFO, sealed)
 
-    assert await trading.deliver_roster(DRAW, 0, INFO, sealed) == first
+    assert await deliver(trading, suite, DRAW, 0, INFO, sealed) == first
 
 
 async def test_other_bytes_for_the_same_revision_are_rejected_and_the_next_revision_is_not(
-    trading: TradingSystem,
+    trading: TradingSystem, suite: Suite
 ) -> None:
-    key = await trading.sealing_key()
-    first = await trading.deliver_roster(DRAW, 0, INFO, suite.seal(key, INFO, roster()))
+    key = await trading.sealing_key(suite.suite_id)
+    first = await trading.deliver_roster(
+        suite.suite_id, DRAW, 0, INFO, suite.seal(key, INFO, roster())
+    )
     other = suite.seal(key, INFO, roster(members=MEMBERS[:1]))
 
     with pytest.raises(Rejected, match=r"409 \(other_roster\)"):
-        await trading.deliver_roster(DRAW, 0, INFO, other)
+        await deliver(trading, suite, DRAW, 0, INFO, other)
 
-    second = await trading.deliver_roster(DRAW, 1, INFO, other)
+    second = await deliver(trading, suite, DRAW, 1, INFO, other)
     assert second.members == 1
     assert second.receipt_id != first.receipt_id
 
 
-async def test_what_does_not_open_is_rejected(trading: TradingSystem) -> None:
-    key = await trading.sealing_key()
-    stranger = X25519PrivateKey.generate().public_key().public_bytes_raw()
+async def test_what_does_not_open_is_rejected(trading: TradingSystem, suite: Suite) -> None:
+    key = await trading.sealing_key(suite.suite_id)
+    stranger = suite.public_sealing(bytes(range(1, 33)))
     sealed = suite.seal(key, INFO, roster())
 
     for info, bad in (
@@ -100,7 +116,7 @@ async def test_what_does_not_open_is_rejected(trading: TradingSystem) -> None:
         (INFO, sealed[:10]),
     ):
         with pytest.raises(Rejected, match=r"422 \(does_not_open\)"):
-            await trading.deliver_roster(DRAW, 0, info, bad)
+            await deliver(trading, suite, DRAW, 0, info, bad)
 
 
 @pytest.mark.parametrize(
@@ -117,35 +133,84 @@ async def test_what_does_not_open_is_rejected(trading: TradingSystem) -> None:
     ],
 )
 async def test_what_opens_but_is_no_roster_of_this_draw_is_rejected(
-    trading: TradingSystem, plaintext: bytes, code: str
+    trading: TradingSystem, suite: Suite, plaintext: bytes, code: str
 ) -> None:
-    sealed = suite.seal(await trading.sealing_key(), INFO, plaintext)
+    sealed = suite.seal(await trading.sealing_key(suite.suite_id), INFO, plaintext)
 
     with pytest.raises(Rejected, match=rf"422 \({code}\)"):
-        await trading.deliver_roster(DRAW, 0, INFO, sealed)
+        await deliver(trading, suite, DRAW, 0, INFO, sealed)
 
 
-async def test_the_self_test_passes_when_the_key_is_the_pinned_one(trading: TradingSystem) -> None:
+async def test_the_self_test_passes_when_the_keys_are_the_pinned_ones(
+    trading: TradingSystem,
+) -> None:
     await trading.self_test()
 
     assert trading.stand_in
 
 
-async def test_a_changed_key_is_rejected(base_url: str) -> None:
-    pinned = X25519PrivateKey.generate().public_key().public_bytes_raw()
-    system = RestTradingSystem(http=connect(base_url), pinned_key=pinned, stand_in=True)
+async def test_a_changed_key_is_rejected(
+    base_url: str, public_keys: dict[str, bytes], suite: Suite
+) -> None:
+    pins = {**public_keys, suite.suite_id: suite.public_sealing(bytes(range(1, 33)))}
+    system = RestTradingSystem(http=connect(base_url), pinned_keys=pins, stand_in=True)
 
-    with pytest.raises(Rejected, match="not the pinned"):
-        await system.sealing_key()
-    with pytest.raises(Rejected, match="not the pinned"):
+    with pytest.raises(Rejected, match="not the one pinned"):
+        await system.sealing_key(suite.suite_id)
+    with pytest.raises(Rejected, match="not the one pinned"):
         await system.self_test()
+    for other in set(SUITES) - {suite.suite_id}:
+        assert await system.sealing_key(other) == public_keys[other]
     await system.aclose()
 
 
-async def test_a_stand_in_is_refused_where_the_real_system_is_expected(
-    base_url: str, public_key: bytes
+async def test_nothing_is_sealed_for_a_suite_without_a_pin(
+    base_url: str, public_keys: dict[str, bytes]
 ) -> None:
-    system = RestTradingSystem(http=connect(base_url), pinned_key=public_key)
+    pins = {"intl-1": public_keys["intl-1"]}
+    system = RestTradingSystem(http=connect(base_url), pinned_keys=pins, stand_in=True)
+
+    with pytest.raises(Rejected, match="no sealing key is pinned for the suite gm-1"):
+        await system.sealing_key("gm-1")
+    await system.aclose()
+
+
+async def test_a_system_without_the_suite_says_so(tmp_path: Path) -> None:
+    pins = {"gm-1": SUITES["gm-1"].public_sealing(bytes(range(1, 33)))}
+    with serving(create_app(tmp_path)) as url:
+        system = RestTradingSystem(http=connect(url), pinned_keys=pins, stand_in=True)
+        with pytest.raises(Rejected, match=r"404 \(unknown_suite\)"):
+            await system.sealing_key("gm-1")
+        await system.aclose()
+
+
+async def test_a_list_sealed_under_one_suite_does_not_open_under_the_other(
+    trading: TradingSystem, suite: Suite
+) -> None:
+    sealed = suite.seal(await trading.sealing_key(suite.suite_id), INFO, roster())
+    for other in set(SUITES) - {suite.suite_id}:
+        with pytest.raises(Rejected, match=r"422 \(does_not_open\)"):
+            await trading.deliver_roster(other, DRAW, 0, INFO, sealed)
+    assert (await deliver(trading, suite, DRAW, 0, INFO, sealed)).opened
+
+
+async def test_the_pins_are_checked_at_once() -> None:
+    http = connect(free_address())
+    for pins, words in (
+        ({}, "no sealing key"),
+        ({"intl-1": bytes(64)}, "must have 32 bytes, not 64"),
+        ({"gm-1": bytes(32)}, "must have 65 bytes, not 32"),
+        ({"intl-2": bytes(32)}, "for intl-2 must have None"),
+    ):
+        with pytest.raises(ValueError, match=words):
+            RestTradingSystem(http=http, pinned_keys=pins)
+    await http.aclose()
+
+
+async def test_a_stand_in_is_refused_where_the_real_system_is_expected(
+    base_url: str, public_keys: dict[str, bytes]
+) -> None:
+    system = RestTradingSystem(http=connect(base_url), pinned_keys=public_keys)
 
     assert not system.stand_in
     with pytest.raises(Rejected, match="stand-in"):
@@ -153,17 +218,19 @@ async def test_a_stand_in_is_refused_where_the_real_system_is_expected(
     await system.aclose()
 
 
-async def test_a_system_that_is_down_is_unreachable(public_key: bytes) -> None:
-    system = RestTradingSystem(http=connect(free_address()), pinned_key=public_key)
+async def test_a_system_that_is_down_is_unreachable(public_keys: dict[str, bytes]) -> None:
+    system = RestTradingSystem(http=connect(free_address()), pinned_keys=public_keys)
 
     with pytest.raises(Unreachable):
-        await system.sealing_key()
+        await system.sealing_key("intl-1")
     with pytest.raises(Unreachable):
-        await system.deliver_roster(DRAW, 0, INFO, b"sealed")
+        await system.deliver_roster("intl-1", DRAW, 0, INFO, b"sealed")
     await system.aclose()
 
 
-async def test_sizes_out_of_bounds_are_our_own_mistake(trading: TradingSystem) -> None:
+async def test_sizes_out_of_bounds_are_our_own_mistake(
+    trading: TradingSystem, suite: Suite
+) -> None:
     for revision, info, sealed in (
         (-1, INFO, b"x"),
         (0, bytes(INFO_BYTES_MAX + 1), b"x"),
@@ -171,21 +238,13 @@ async def test_sizes_out_of_bounds_are_our_own_mistake(trading: TradingSystem) -
         (0, INFO, bytes(SEALED_BYTES_MAX + 1)),
     ):
         with pytest.raises(ValueError, match=r"revision|bytes"):
-            await trading.deliver_roster(DRAW, revision, info, sealed)
+            await deliver(trading, suite, DRAW, revision, info, sealed)
 
 
-async def test_a_pin_of_another_length_is_refused_at_once() -> None:
-    http = connect(free_address())
-
-    with pytest.raises(ValueError, match="32 bytes"):
-        RestTradingSystem(http=http, pinned_key=hashlib.sha512(b"").digest())
-    await http.aclose()
-
-
-def test_the_key_of_the_stand_in_is_its_own_and_readable_by_its_owner_alone(
-    tmp_path: Path, public_key: bytes
+def test_the_keys_of_the_stand_in_are_its_own_and_readable_by_its_owner_alone(
+    tmp_path: Path, public_keys: dict[str, bytes]
 ) -> None:
-    key_file = tmp_path / "sealing-key"
-
-    assert key_file.stat().st_mode & 0o777 == 0o600
-    assert RosterStore(tmp_path).public_key() == public_key
+    for suite, key in public_keys.items():
+        key_file = tmp_path / f"sealing-key.{suite}"
+        assert key_file.stat().st_mode & 0o777 == 0o600
+        assert RosterStore(tmp_path, stand_in_schemes()).public_key(suite) == key

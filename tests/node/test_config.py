@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from node.config import BadConfig, load, read_secret, split_address
+from node.config import BadConfig, RestTrading, load, read_secret, split_address
 
 GOOD = """
 [center]
@@ -139,6 +139,44 @@ def test_a_pinned_key_must_be_32_bytes(tmp_path: Path) -> None:
         'kind = "rest"\nurl = "https://t.example.cn"\npinned_key = "AAAA"',
     )
     assert "32" in problems(tmp_path, text)[0]
+
+
+POINT = (  # the public key of GB/T 32918.5 A.2
+    "BAn53zEeVCGhUN19Fh5LxcZyF5+tGDP8B2uwj/NW81AgzOpJDOJndaUtxupxjMGqYArtBfvzXghKZjL2By2prRM="
+)
+
+
+@pytest.mark.parametrize(
+    ("key", "words"),
+    [
+        ("AAAA", "65字节"),
+        (POINT[:-4] + "rRQ=", "not a point"),
+        ("JRdxlYeZcRMmBUP3bJgiaW/EZX0NBtuKlbq4M6VfLAM=", "65字节"),
+        ("?", "Base64"),
+    ],
+)
+def test_a_pinned_key_of_gm_1_must_be_a_point_of_sm2(tmp_path: Path, key: str, words: str) -> None:
+    assert words in problems(tmp_path, trading(f'pinned_key_gm = "{key}"'))[0]
+
+
+def trading(pins: str) -> str:
+    return GOOD.replace(
+        'kind = "stand_in"\nurl = "http://127.0.0.1:8090"',
+        f'kind = "rest"\nurl = "https://t.example.cn"\n{pins}',
+    )
+
+
+def test_lists_are_sealed_to_one_key_for_each_suite_in_use(tmp_path: Path) -> None:
+    key = "JRdxlYeZcRMmBUP3bJgiaW/EZX0NBtuKlbq4M6VfLAM="
+    for pins, suites in (
+        (f'pinned_key = "{key}"', ["intl-1"]),
+        (f'pinned_key_gm = "{POINT}"', ["gm-1"]),
+        (f'pinned_key = "{key}"\npinned_key_gm = "{POINT}"', ["intl-1", "gm-1"]),
+    ):
+        chosen = load(write(tmp_path, trading(pins))).adapters.trading
+        assert isinstance(chosen, RestTrading)
+        assert list(chosen.pinned_keys) == suites
+    assert "至少配置一个" in problems(tmp_path, trading(""))[0]
 
 
 def test_a_configuration_cannot_be_changed(tmp_path: Path) -> None:

@@ -70,12 +70,14 @@ class Exchange:
         self._key = X25519PrivateKey.generate()
         self.lists: dict[tuple[str, int], dict[str, Any]] = {}
 
-    async def sealing_key(self) -> bytes:
+    async def sealing_key(self, suite: str) -> bytes:
+        assert suite == "intl-1"
         return self._key.public_key().public_bytes_raw()
 
     async def deliver_roster(
-        self, draw_id: str, revision: int, info: bytes, sealed: bytes
+        self, suite: str, draw_id: str, revision: int, info: bytes, sealed: bytes
     ) -> RosterReceipt:
+        assert suite == "intl-1"
         opened = json.loads(unseal(self._key.private_bytes_raw(), info, sealed))
         self.lists[draw_id, revision] = opened
         return RosterReceipt("receipt", True, len(opened["members"]), "test exchange")
@@ -106,8 +108,8 @@ class Announcing(Mute):
         self._pools.heard(desk, spoken, spoken.word)
 
     @override
-    def cosigned(self, desk: Desk, peer: CenterId, suite_id: str, size: int) -> None:
-        self._pools.cosigned(desk, peer, suite_id, size)
+    def cosigned(self, desk: Desk, peer: CenterId, size: int) -> None:
+        self._pools.cosigned(desk, peer, size)
 
 
 @dataclass
