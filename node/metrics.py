@@ -102,6 +102,9 @@ class Metrics:
             "lianping_bookings", "Bookings by phase.", ["state"], registry=registry
         )
         self.draws = Gauge("lianping_draws", "Draws by phase.", ["state"], registry=registry)
+        self.disputes = Gauge(
+            "lianping_usage_disputes", "Disputes over usage not settled.", registry=registry
+        )
         self.log_size = Gauge(
             "lianping_log_size",
             "Entries of the evidence log of a suite.",
@@ -229,6 +232,7 @@ class Metrics:
             self.log_size.labels(suite_id).set(size)
         _replace(self.bookings, figures.bookings)
         _replace(self.draws, figures.draws)
+        self.disputes.set(figures.disputes)
         return generate_latest(self.registry)
 
 

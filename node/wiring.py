@@ -60,6 +60,7 @@ from node.services.projects import Projects
 from node.services.session_archive import SessionArchive
 from node.services.sessions import Sessions
 from node.services.todos import Todos
+from node.services.usage import UsageStatements
 from node.services.venues import Venues
 from node.store import migrations
 from node.store.cipher import NONCE_BYTES, ColumnCipher
@@ -187,6 +188,7 @@ async def _assemble(config: Config, keys: Keys, outsides: Outsides, stack: Async
         transact=transact,
     )
     venues = Venues()
+    usage = UsageStatements(peering)
     notice = Notice(outsides.messaging, config.center.duty_phones)
     bookings = Bookings(
         venues=venues,
@@ -210,7 +212,7 @@ async def _assemble(config: Config, keys: Keys, outsides: Outsides, stack: Async
         inside=House(
             {
                 Kind.AGREEMENT: rooms.agreements,
-                Kind.PEERING: peering,
+                Kind.PEERING: usage,
                 Kind.BOOKING: bookings,
                 Kind.DRAW: rooms.draws,
                 Kind.SESSION: sessions,
@@ -239,6 +241,7 @@ async def _assemble(config: Config, keys: Keys, outsides: Outsides, stack: Async
             rooms.draws.errands.handlers(),
             sessions.handlers(),
             peering.handlers(),
+            usage.handlers(),
         ),
         observe=metrics.ran,
     )
@@ -284,6 +287,7 @@ async def _assemble(config: Config, keys: Keys, outsides: Outsides, stack: Async
         draws=rooms.draws,
         experts=Experts(cipher),
         peering=peering,
+        usage=usage,
         peers=peers,
         joining=Joining(peers=peers, cipher=cipher, random=random.bytes),
         projects=Projects(cipher),

@@ -12,7 +12,18 @@ from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from node.api import agency, door, evaluation, expert, faults, operator, peers, staff, supervisor
+from node.api import (
+    agency,
+    door,
+    evaluation,
+    expert,
+    faults,
+    operator,
+    peers,
+    staff,
+    supervisor,
+    usage,
+)
 from node.api.caller import LOCAL
 from node.api.commands import HEADER, KEY, Key
 from node.api.parts import Parts
@@ -52,7 +63,7 @@ def routes(parts: Parts) -> FastAPI:
         generate_unique_id_function=_operation_id,
     )
     app.state.parts = parts
-    for module in (door, operator, peers, staff, evaluation, agency, expert, supervisor):
+    for module in (door, operator, peers, staff, evaluation, agency, expert, supervisor, usage):
         app.include_router(module.router, prefix="/api")
     faults.install(app)
     return app

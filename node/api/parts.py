@@ -25,6 +25,7 @@ from node.services.peers import Peers
 from node.services.projects import Projects
 from node.services.sessions import Sessions
 from node.services.todos import Todos
+from node.services.usage import UsageStatements
 from node.services.venues import Venues
 from node.store.cipher import ColumnCipher
 from node.store.ledger import SqlLedger
@@ -60,6 +61,7 @@ class Parts:
     projects: Projects
     sessions: Sessions
     todos: Todos
+    usage: UsageStatements
     venues: Venues
     links: Links
     pinned: Callable[[], None]

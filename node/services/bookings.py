@@ -21,6 +21,7 @@ from node.domain.project import BookingRequest
 from node.domain.refusal import Inadmissible
 from node.domain.venue import MAX_SEATS
 from node.domain.workday import local_time, shanghai_date
+from node.services import usage
 from node.services.booking_terms import (
     InForce,
     Tested,
@@ -194,7 +195,9 @@ class Bookings:
             _keep(desk, conversation, word, bundle.project)
         elif isinstance(word, Vote):
             self._settle(desk, conversation)
-        elif isinstance(word, Complete):
+        if isinstance(word, Hold | Decide | Complete):
+            usage.has_said(desk, conversation)
+        if isinstance(word, Complete):
             row = bookings.get(connection, conversation.id)
             assert row is not None, "a booking is stored with its Hold"
             self._bundling.finish(desk, row.bundle)
@@ -202,6 +205,8 @@ class Bookings:
     def heard(self, desk: Desk, spoken: Said) -> None:
         """Keep a peer's word, and say what follows from it."""
         word, conversation = spoken.word, spoken.conversation
+        if isinstance(word, Hold | Decide | Complete):
+            usage.has_accepted(desk, conversation)
         if isinstance(word, Hold):
             _keep(desk, conversation, word, None)
             if conversation.phase == booking.HELD:

@@ -21,7 +21,10 @@ RULE_PROJECT: Final = "rule_project"
 VOTE_BOOKING: Final = "vote_booking"
 """Asks the sub's staff to answer a Hold."""
 
-BY_DOING: Final = frozenset({RULE_PROJECT, VOTE_BOOKING})
+SETTLE_USAGE: Final = ("usage_dispute", "usage_dispute_operator")
+"""Ask the staff, and the operators, to settle a dispute over usage."""
+
+BY_DOING: Final = frozenset({RULE_PROJECT, VOTE_BOOKING, *SETTLE_USAGE})
 """To-dos that only the deed itself closes: ticking them off would hide a question unanswered."""
 
 

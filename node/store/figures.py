@@ -4,6 +4,8 @@ import sqlite3
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from node.store import usage
+
 
 @dataclass(frozen=True, slots=True)
 class Figures:
@@ -15,6 +17,7 @@ class Figures:
         cosigned: How much of each each peer has cosigned, by peer and suite.
         bookings: How many bookings are in each phase.
         draws: How many draws are in each phase.
+        disputes: How many disputes over usage are not settled.
     """
 
     outbox: Mapping[str, tuple[int, int]]
@@ -22,6 +25,7 @@ class Figures:
     cosigned: Mapping[tuple[str, str], int]
     bookings: Mapping[str, int]
     draws: Mapping[str, int]
+    disputes: int = 0
 
 
 def count(conn: sqlite3.Connection) -> Figures:
@@ -48,6 +52,7 @@ def count(conn: sqlite3.Connection) -> Figures:
         },
         bookings=_phases(conn, "booking"),
         draws=_phases(conn, "draw"),
+        disputes=usage.open_disputes(conn),
     )
 
 

@@ -474,6 +474,23 @@ CREATE TABLE booking (
 CREATE INDEX booking_bundle ON booking (bundle);
 CREATE INDEX booking_project ON booking (project);
 
+-- Statements of usage, ours (as the sub) and peers'. Both words' bodies are as they were said.
+CREATE TABLE usage_statement (
+    conversation BLOB PRIMARY KEY,
+    agreement BLOB NOT NULL,
+    peer TEXT NOT NULL,
+    day TEXT NOT NULL,
+    stated_by TEXT NOT NULL,
+    stated BLOB NOT NULL,
+    answer_type TEXT,
+    answered BLOB,
+    at_ms INTEGER NOT NULL,
+    resolved_by TEXT,
+    resolved_at_ms INTEGER,
+    resolution TEXT,
+    UNIQUE (agreement, stated_by, day)
+) STRICT, WITHOUT ROWID;
+
 -- Draws -----------------------------------------------------------------------------------
 
 -- Our share of a draw. sealed_value is our random value; reveal_after the size of our log that

@@ -9,7 +9,7 @@ import pytest
 from adapters.messaging.stand_in import SpoolMessaging, read_spool
 from federation.ids import CenterId
 from federation.protocol import booking
-from federation.protocol.booking import Decide, Decision, Hold
+from federation.protocol.booking import Decide, Decision
 from federation.protocol.bundle import DECIDE_MARGIN_MS, BundlePhase
 from federation.protocol.conversation import Role
 from federation.protocol.quota import OPEN
@@ -36,6 +36,7 @@ from tests.support.pair import (
     TwoCenters,
     two_centers,
 )
+from tests.support.plain import hold, plain_bundle
 from tests.support.planning import (
     AGENCY,
     STAFF,
@@ -300,22 +301,6 @@ async def test_taken_seats_are_refused_with_the_next_free_day() -> None:
         assert await pair.sub.sql("SELECT count(*) FROM booking") == [(0,)]
 
 
-def hold(pair: TwoCenters, **changes: Any) -> Hold:
-    usual: dict[str, Any] = {
-        "bundle_id": ID,
-        "participants": (pair.sub.id,),
-        "start_ms": WINDOW.start_ms,
-        "end_ms": WINDOW.end_ms,
-        "seats": 3,
-        "equipment": (),
-        "overnight": False,
-        "project_kind": "A",
-        "experts": (booking.ExpertNeed("A08", 3),),
-        "selection": booking.SelectionMode.CHOSEN,
-    }
-    return Hold(**{**usual, **changes})
-
-
 @pytest.mark.parametrize(
     ("changes", "reason", "clause"),
     [
@@ -340,7 +325,7 @@ async def test_the_sub_checks_what_a_host_should_have_checked(
         await seated(offices)
 
         def say_it(desk: Desk) -> bytes:
-            _plain_bundle(desk, ID)
+            plain_bundle(desk, ID)
             said = desk.open(pair.sub.id, agreement, hold(pair, **changes))
             return said.conversation.id
 
@@ -350,23 +335,6 @@ async def test_the_sub_checks_what_a_host_should_have_checked(
         ((_, receipt),) = pair.sub.listener.receipts
         assert (receipt.reason, receipt.clause) == (reason, clause)
         assert await pair.sub.sql("SELECT count(*) FROM seat_slot") == [(0,)]
-
-
-def _plain_bundle(desk: Desk, bundle_id: bytes) -> None:
-    """A bundle row without the checks of a plan, for hosts that do not make any."""
-    connection = desk.ledger.connection
-    connection.execute(
-        "INSERT INTO project (id, code, name, lots, kind, region_code, tenderee, tenderee_uscc,"
-        " bid_deadline_ms, start_ms, end_ms, state, created_by, created_at_ms)"
-        " SELECT ?, 'X', 'X', '[[\"X\", \"X\"]]', 'works', '360800', 'X', 'X', 1, 1, 2,"
-        " 'ACCEPTED', 'a', 0 WHERE NOT EXISTS (SELECT 1 FROM project WHERE id = ?)",
-        (ID, ID),
-    )
-    connection.execute(
-        "INSERT INTO bundle (id, project, phase, reason, decide_by_ms, planned_by, created_at_ms)"
-        " VALUES (?, ?, 'HOLDING', '', 9999999999999, 'a', 0)",
-        (bundle_id, ID),
-    )
 
 
 async def test_the_quota_is_counted_at_the_sub() -> None:
@@ -379,7 +347,7 @@ async def test_the_quota_is_counted_at_the_sub() -> None:
             ids: list[bytes] = []
             for number in (1, 2):
                 bundle_id = bytes([number]) * 16
-                _plain_bundle(desk, bundle_id)
+                plain_bundle(desk, bundle_id)
                 word = hold(pair, bundle_id=bundle_id)
                 ids.append(desk.open(pair.sub.id, agreement, word).conversation.id)
             return ids
@@ -613,7 +581,7 @@ async def test_two_hosts_cannot_hold_the_same_seats() -> None:
             ids: list[bytes] = []
             for number in (1, 2):
                 bundle_id = bytes([number]) * 16
-                _plain_bundle(desk, bundle_id)
+                plain_bundle(desk, bundle_id)
                 ids.append(
                     desk.open(
                         pair.sub.id, agreement, hold(pair, bundle_id=bundle_id)
