@@ -58,6 +58,8 @@ MINUTE_MS: Final = 60_000
 HOUR_MS: Final = 60 * MINUTE_MS
 DAY_MS: Final = 24 * HOUR_MS
 FOLLOW_PAGE: Final = 64
+SPOKEN: Final = [INTL_1.suite_id]
+"""The suites of centers that a test does not choose any for; see tests/conftest.py."""
 MAX_ROUNDS: Final = 2_000  # a pair that is not quiet by then talks for ever
 
 
@@ -412,7 +414,7 @@ class TwoCenters:
             pool_min_age_ms=0,
             joint_test_valid_days=0,
             handover_working_days=5,
-            suite="intl-1",
+            suite=self.host.suite.suite_id,
             sealed_disclosure=True,
         )  # fmt: skip
         return replace(usual, **changes)
@@ -463,7 +465,7 @@ async def two_centers(
     *,
     folder: Path | None = None,
     seed: str = "1",
-    suites: Sequence[str] = (INTL_1.suite_id,),
+    suites: Sequence[str] = (),
 ) -> AsyncIterator[TwoCenters]:
     """Two nodes, host and sub, that have pinned each other.
 
@@ -471,7 +473,8 @@ async def two_centers(
         furnish: Called for each center, host first.
         folder: Where to keep the databases; in memory if None.
         seed: Of all keys, ids and jitter.
-        suites: That both centers speak, the preferred one first.
+        suites: That both centers speak, the preferred one first; by default the one that
+            the tests are run under (``pytest --suite gm-1``).
     """
     watch, wire = Watch(), Wire()
     async with AsyncExitStack() as stack:
@@ -482,7 +485,7 @@ async def two_centers(
             await database.alone(
                 lambda connection: migrations.migrate(connection, migrations.load(), watch.now_ms)
             )
-            centers.append(Center(name, watch, database, region_code, seed, suites))
+            centers.append(Center(name, watch, database, region_code, seed, suites or SPOKEN))
         host, sub = centers
         for ours, theirs in ((host, sub), (sub, host)):
             ours.keyring.pin(theirs.identity.descriptor)
