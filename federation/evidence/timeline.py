@@ -104,7 +104,7 @@ def _peering(word: Word) -> tuple[str, str] | None:
         case peering.RehearseHold() | peering.RehearseVote() | peering.RehearseDecide():
             return "演练场地预约", "rehearses a booking"
         case peering.RehearseCommit() | peering.RehearseReveal():
-            return "演练专家抽取", "rehearses a draw"
+            return "演练抽取", "rehearses a draw"
         case peering.ConcludeTest():
             passed = ("通过", "passed") if word.passed else ("未通过", "failed")
             return f"联调联试{passed[0]}", f"concludes the joint test: {passed[1]}"

@@ -39,23 +39,14 @@ class FirstAct(Setting):
             )
 
     def meet(self) -> None:
-        """An invitation, a reply, and both fingerprints read aloud in one phone call."""
-        self._step("邀请与回执, 电话核对指纹", "an invitation, a reply, fingerprints by phone")
-        host, sub = self._host["operator"], self._sub["operator"]
-        invitation = host.post("/api/invitations", {"to": CHANGLE.name})
-        read_aloud = sub.post("/api/invitations/read", {"file": invitation["file"]})
-        self._demand(
-            read_aloud["theirs"] == invitation["fingerprint"], "the invitation was swapped"
-        )
-        joined = sub.post(
-            "/api/peers", {"file": invitation["file"], "fingerprint": invitation["fingerprint"]}
-        )
-        host.post("/api/peers", {"file": joined["reply"], "fingerprint": read_aloud["ours"]})
-        for zh, en, digits in (
-            ("主场", "host's", invitation["fingerprint"]),
-            ("副场", "sub's", joined["ours"]),
-        ):
-            self._tell(f"{zh}指纹 {digits}", f"the {en} fingerprint {digits}")
+        """Each pins the other's descriptor, as after a phone call about fingerprints."""
+        self._step("互相登记节点身份", "the nodes pin each other's identity")
+        for mine, theirs in ((self._host, self._sub), (self._sub, self._host)):
+            invitation = theirs["operator"].get("/api/descriptor")
+            mine["operator"].post("/api/peers", {"descriptor": invitation["descriptor"]})
+            self._tell(
+                f"指纹 {invitation['fingerprint']}", f"fingerprint {invitation['fingerprint']}"
+            )
         self._centers = [
             caller["operator"].get("/api/node")["center"] for caller in (self._host, self._sub)
         ]
@@ -100,13 +91,14 @@ class FirstAct(Setting):
         started = self._host["operator"].post(f"/api/peers/{self._centers[1]}/test")
         done = self._host["operator"].until(
             lambda caller: when(
-                caller.get(f"/api/tests/{started['id']}"), lambda test: test["passed"] is not None
+                caller.get(f"/api/joint-tests/{started['id']}"),
+                lambda test: test["passed"] is not None,
             ),
             "the joint test to end",
         )
         self._demand(done["passed"], f"the joint test failed: {json.dumps(done)}")
         self.told.joint_test = {"id": started["id"], "passed": True}
-        checks = [*done["our_checks"], *done["their_checks"]]
+        checks = [*done["our_checks"], *done["their_checks"], *done["findings"]]
         self._tell(f"{len(checks)} 项检查全部通过", f"all {len(checks)} checks passed")
 
     def announce_pools(self) -> None:

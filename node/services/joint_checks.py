@@ -160,7 +160,7 @@ class JointChecks:
         trips = [peek.round_trip_ms for peek in peeks]
         middle = round(median(trips))
         return [
-            _descriptor(pinned, peeks[-1].greeting.descriptor),
+            _descriptor(pinned, peeks[-1].greeting.descriptors),
             _clock(round(median(peek.skew_ms for peek in peeks))),
             Check(
                 ROUND_TRIP,
@@ -261,9 +261,11 @@ def _clock(skew_ms: int) -> Check:
     )
 
 
-def _descriptor(pinned: Descriptor, shown: bytes) -> Check:
+def _descriptor(pinned: Descriptor, shown: Sequence[bytes]) -> Check:
+    if not shown:
+        return Check(DESCRIPTOR, passed=False, measured="the peer shows none")
     try:
-        current = read_signed_descriptor(shown)
+        current = read_signed_descriptor(shown[-1])
     except (Malformed, BadDescriptor) as error:
         return Check(DESCRIPTOR, passed=False, measured=_one_line(f"unreadable: {error}"))
     numbers = f"sequence {current.sequence}, pinned {pinned.sequence}"

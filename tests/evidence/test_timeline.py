@@ -11,7 +11,7 @@ from tests.protocol import samples
 WORDS = (
     *samples.AGREEMENT, *samples.PEERING, *samples.BOOKING, *samples.DRAW, *samples.SESSION,
 )  # fmt: skip
-NOT_IN_A_DOSSIER = {"Decline", "Withdraw"}
+NOT_IN_A_DOSSIER = {"Decline", "Withdraw", "StateUsage", "AgreeUsage", "DisputeUsage"}
 
 
 def test_the_samples_are_the_whole_vocabulary() -> None:

@@ -1,10 +1,21 @@
 """The harness itself: what it promises to the tests that use it."""
 
-from federation.protocol.peering import Check, ConcludeTest, ReportTest, StartTest
+from collections.abc import Callable
+
+from federation.engine.floor import Said
+from federation.ids import ConversationId
+from federation.protocol.conversation import Word
+from federation.protocol.peering import FIRST, Check, StartTest
+from node.services.house import Desk
 from tests.support.pair import two_centers
+from tests.support.rehearsed import words_after
 
 DIGEST = bytes(32)
 CHECKS = (Check("clock_skew", passed=True, measured="0 ms"),)
+
+
+def _saying(test: ConversationId, word: Word) -> Callable[[Desk], Said]:
+    return lambda desk: desk.say(test, word)
 
 
 async def test_words_cross_in_order_and_both_ends_agree() -> None:
@@ -14,10 +25,10 @@ async def test_words_cross_in_order_and_both_ends_agree() -> None:
         )
         test = spoken.conversation.id
         await pair.settle()
-        await pair.sub.do(lambda desk: desk.say(test, ReportTest(DIGEST, CHECKS)))
-        await pair.settle()
-        await pair.host.do(lambda desk: desk.say(test, ConcludeTest(passed=True)))
-        await pair.settle()
+        for role, word in words_after(StartTest(DIGEST, CHECKS)):
+            speaker = pair.host if role == FIRST else pair.sub
+            await speaker.do(_saying(test, word))
+            await pair.settle()
         assert [await at.phase(test) for at in pair.centers] == ["TESTED", "TESTED"]
 
 

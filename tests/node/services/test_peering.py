@@ -262,7 +262,7 @@ async def test_a_new_partner_is_told_of_pools_that_are_valid_already(office: Off
     assert await office.latest(office.pair.host) is None
     terms = office.pair.terms()
     agreement = await office.pair.host.do(
-        lambda desk: office.host.agreements.propose(desk, office.pair.sub.id, terms)
+        lambda desk: office.host.agreements.propose(desk, office.pair.sub.id, terms, "wang")
     )
     await office.pair.settle()
     await office.pair.sub.do(lambda desk: office.sub.agreements.sign(desk, agreement, "chen"))
