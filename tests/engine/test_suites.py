@@ -18,6 +18,7 @@ from federation.wire.envelopes import (
     decode_statement,
     encode_delivery,
 )
+from federation.wire.words import PAYLOAD_TYPES
 from node.services.house import Desk
 from tests.support.liar import Liar
 from tests.support.pair import HOUR_MS, NOON, Center, TwoCenters, two_centers
@@ -121,15 +122,8 @@ async def test_a_word_under_another_suite_than_its_agreement_is_refused() -> Non
 
 async def told(pair: TwoCenters, agreement: AgreementId, spoken: str) -> Receipt:
     """A hold under an agreement, signed in a suite of the liar's choice."""
-
-    def say(desk: Desk) -> tuple[str, bytes]:
-        said = desk.open(pair.sub.id, agreement, hold(pair))
-        (word,) = [
-            word for word in desk.ledger.pending(pair.sub.id, 64, 1 << 20) if word.hash == said.hash
-        ]
-        return word.payload_type, word.payload
-
-    item = await pair.host.do(say)
+    said = await opened(pair, hold(pair), under=agreement)
+    item = (PAYLOAD_TYPES[Hold], said.payload)
     envelopes = pair.host.identity.face(spoken).sign([item], NOON)
     reply = await pair.sub.negotiator.deliver(
         encode_delivery(envelopes, Witnessing()), pair.host.certificate
@@ -154,7 +148,7 @@ async def test_one_call_is_of_one_suite() -> None:
         for each in BOTH:
             said = await opened(pair, START, suite_id=each)
             envelopes += pair.host.identity.face(each).sign(
-                [("application/vnd.lianping.v1.peering.StartTest+protobuf", said.payload)], NOON
+                [(PAYLOAD_TYPES[StartTest], said.payload)], NOON
             )
         with pytest.raises(Unauthenticated) as caught:
             await pair.sub.negotiator.deliver(
