@@ -14,16 +14,17 @@ from typing_extensions import override
 
 from node import logs, serving, wiring
 from node.commands import config as config_commands
+from node.commands import init as init_command
 from node.commands import peer as peer_commands
 from node.commands.options import COMMAND_SETTINGS, config_option, examples
-from node.config import BadConfig, Config, load, password_from_environment, split_address
+from node.config import BadConfig, load, split_address
 from node.keystore.errors import BadKeys
 from node.outside import StandInRefused
 from node.services.errors import UseCaseError
 from node.store.database import ForeignFile, StoreUnavailable
 from node.store.migrations import MigrationError
 from node.verify_command import verify
-from node.wiring import HalfAFolder, open_keys
+from node.wiring import HalfAFolder
 
 NOT_SO: Final = 1
 CANNOT: Final = 2
@@ -73,41 +74,7 @@ def serve(config_path: Path, verbose: bool) -> None:
     uvloop.run(serving.serve(load(config_path)))
 
 
-@main.command(
-    epilog=examples(
-        "lianping init --config node.toml --operator-password-file password.txt",
-        "lianping init            # 之后再设账号 · the account comes later",
-    )
-)
-@config_option
-@click.option(
-    "--operator-password-file",
-    type=click.Path(path_type=Path, exists=True, dir_okay=False),
-    help="首个运维账号的密码(一行)· the first operator's password, one line",
-)
-def init(config_path: Path, operator_password_file: Path | None) -> None:
-    """生成密钥、数据库和首个运维账号。· Make keys, database and the first operator's account."""
-    logs.configure()
-    config = load(config_path)
-    if operator_password_file is None:
-        password = password_from_environment()
-    else:
-        password = operator_password_file.read_text(encoding="utf-8").strip()
-    keys = open_keys(config.storage.folder)
-    made = uvloop.run(_init(config, password))
-    click.echo(f"中心编号 · center id: {keys.center}")
-    if made:
-        click.echo(f"运维账号 · operator's account: {serving.OPERATOR}")
-
-
-async def _init(config: Config, password: str | None) -> bool:
-    node = await wiring.assemble(config, open_keys(config.storage.folder))
-    try:
-        return await serving.make_operator(node, password)
-    finally:
-        await node.close()
-
-
+main.add_command(init_command.init)
 main.add_command(config_commands.group)
 main.add_command(config_commands.check, "check-config")
 main.add_command(peer_commands.peer)

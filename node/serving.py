@@ -18,16 +18,14 @@ import uvicorn
 from starlette.types import ASGIApp
 from typing_extensions import override
 
-from node import local_socket, logs, wiring
+from node import local_socket, logs, outside, wiring
 from node.api.app import create_doors
-from node.config import Config, password_from_environment, split_address
+from node.config import Config, split_address
 from node.services.accounts import Role
 from node.services.house import Desk
 from node.store import accounts
 from node.wiring import Node, open_keys
 
-OPERATOR: Final = "operator"
-"""The name of the first account."""
 HTTP_GRACE_SECONDS: Final = 10  # as gRPC's
 KEEP_ALIVE_SECONDS: Final = 75  # above a usual proxy's 60, so that the proxy closes first
 BACKLOG: Final = 512
@@ -65,40 +63,33 @@ async def serve(config: Config, started: Callable[[Node, int], None] | None = No
 
     Raises:
         OSError, RuntimeError: A port is taken.
+        StandInRefused: One is configured in production.
         SocketUnavailable: Another node serves this folder.
         Exception: What ``open_keys`` and ``assemble`` raise.
     """
+    outside.check_production(config)
     keys = open_keys(config.storage.folder)
     node = await wiring.assemble(config, keys)
     spare_the_collector()
     try:
-        await make_operator(node, password_from_environment())
+        await _look_for_an_operator(node)
         await _run(config, node, started)
     finally:
         await node.close()
 
 
-async def make_operator(node: Node, password: str | None) -> bool:
-    """Make the first operator's account, unless there is one; answers whether it was made."""
-    parts = node.parts
+async def _look_for_an_operator(node: Node) -> None:
+    """Say so if nobody can log in: ``lianping init`` was cut short."""
 
     def operators(desk: Desk) -> int:
         every = accounts.every(desk.ledger.connection)
         return sum(account.role == Role.OPERATOR.value for account in every)
 
-    if await parts.negotiator.transact(operators):
-        return False
-    if password is None:
+    if not await node.parts.negotiator.transact(operators):
         LOG.warning(
-            "没有运维账号,无法登录:执行 lianping init --operator-password-file FILE"
-            " · there is no operator's account yet: run lianping init"
+            "没有运维账号,无法登录:先停止节点,再执行 lianping init"
+            " · there is no operator's account: stop the node and run lianping init"
         )
-        return False
-    await parts.accounts.create(
-        parts.negotiator.transact, OPERATOR, Role.OPERATOR, OPERATOR, password
-    )
-    LOG.info("the first operator's account was made", account=OPERATOR)
-    return True
 
 
 async def _run(config: Config, node: Node, started: Callable[[Node, int], None] | None) -> None:

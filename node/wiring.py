@@ -32,8 +32,9 @@ from node.api.commands import Commands
 from node.api.parts import Parts
 from node.clock import SystemClock, SystemRandom
 from node.config import Config
-from node.keystore import folder as keystore
-from node.keystore.folder import Keys
+from node.keystore import chain
+from node.keystore import keys as keystore
+from node.keystore.keys import Keys
 from node.links import Bells, Links
 from node.metrics import Metrics
 from node.outside import Outsides
@@ -89,25 +90,25 @@ def version() -> str:
 
 
 def open_keys(folder: Path) -> Keys:
-    """The node's keys, made at the first start.
+    """The node's keys, as ``lianping init`` made them.
 
     Raises:
         HalfAFolder: There is a database whose keys are missing.
-        BadKeys: They are damaged, or open to others.
+        BadKeys: There are none, they are damaged, or open to others.
+        SuiteUnavailable: This machine lacks the algorithms of one of our suites.
     """
     keys = folder / KEYS_FOLDER
-    if keystore.exists(keys):
-        return keystore.load(keys)
-    if (folder / DATABASE_FILE).exists():
-        raise HalfAFolder(
-            f"{folder} 有数据库而没有密钥,请恢复备份 · has a database but no keys: restore a "
-            "backup "
-            "of the whole folder; new keys would be another center"
-        )
-    folder.mkdir(parents=True, exist_ok=True)
-    made = keystore.create(keys, SystemRandom().bytes, SystemClock().now_ms())
-    LOG.info("keys were made; back the folder up now", folder=str(folder), center=made.center)
-    return made
+    if not chain.exists(keys) and (folder / DATABASE_FILE).exists():
+        raise half_a_folder(folder)
+    return keystore.load(keys)
+
+
+def half_a_folder(folder: Path) -> HalfAFolder:
+    """A database without its keys, said so that nobody makes new ones."""
+    return HalfAFolder(
+        f"{folder} 有数据库而没有密钥,请恢复备份 · has a database but no keys: restore a backup "
+        "of the whole folder; new keys would be another center"
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -146,7 +147,13 @@ async def assemble(config: Config, keys: Keys) -> Node:
 
 async def _assemble(config: Config, keys: Keys, outsides: Outsides, stack: AsyncExitStack) -> Node:
     clock, random = SystemClock(), SystemRandom()
-    identity = keystore.identity(config, keys)
+    identity = keys.identity()
+    if chain.published(keys.descriptor) != chain.named(config):
+        LOG.warning(
+            "配置与已公布的名片不同,伙伴看到的仍是旧的:接上根密钥,执行 lianping init"
+            " · the configuration differs from the published descriptor, and partners see the "
+            "latter: attach the root key and run lianping init"
+        )
     keyring = Keyring()
     metrics = Metrics(keyring, version())
     bells = Bells()

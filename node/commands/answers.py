@@ -53,7 +53,8 @@ def check(key: str, value: Any) -> None:
     section, _, name = key.partition(".")
     field = _SECTIONS[section].model_fields[name]
     metadata = field.metadata or (None,)  # Annotated wants one at least
-    adapter: TypeAdapter[Any] = TypeAdapter(Annotated[(field.annotation, *metadata)])
+    shape: Any = Annotated[(field.annotation, *metadata)]
+    adapter: TypeAdapter[Any] = TypeAdapter(shape)
     try:
         adapter.validate_python(value)
     except ValidationError as error:

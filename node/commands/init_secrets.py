@@ -10,7 +10,6 @@ from typing import Final
 import click
 import uvloop
 
-from node import config as configuration
 from node.clock import SystemClock, SystemRandom
 from node.commands import founding
 from node.commands.asking import Run
@@ -21,6 +20,7 @@ from node.config import (
     password_from_environment,
     read_secret,
 )
+from node.config_guesses import OPERATOR_PASSWORD, ROOT_PASSPHRASE
 from node.keystore import chain, passphrase, root_file
 from node.keystore.errors import WrongPassphrase
 from node.keystore.passphrase import WeakPassphrase
@@ -196,18 +196,17 @@ def _check_strength(text: str) -> None:
 
 def _no_password() -> CannotDo:
     return CannotDo(
-        "缺少运维账号的密码:用 --operator-password-file 或环境变量 "
-        f"{configuration.OPERATOR_PASSWORD} 给出",
+        f"缺少运维账号的密码:用 --operator-password-file 或环境变量 {OPERATOR_PASSWORD} 给出",
         "the operator's password is missing: give it with --operator-password-file or in the "
-        f"environment variable {configuration.OPERATOR_PASSWORD}",
+        f"environment variable {OPERATOR_PASSWORD}",
     )
 
 
 def _no_passphrase() -> CannotDo:
     return CannotDo(
-        f"缺少根密钥口令:用 --root-passphrase-file 或环境变量 {configuration.ROOT_PASSPHRASE} 给出",
+        f"缺少根密钥口令:用 --root-passphrase-file 或环境变量 {ROOT_PASSPHRASE} 给出",
         "the root key's passphrase is missing: give it with --root-passphrase-file or in the "
-        f"environment variable {configuration.ROOT_PASSPHRASE}",
+        f"environment variable {ROOT_PASSPHRASE}",
     )
 
 

@@ -65,19 +65,24 @@ class Caller:
         """Fetch one file. Raises CallFailed."""
         return self._send("GET", path, {}).content
 
-    def until(self, read: Callable[["Caller"], T | None], what: str) -> T:
+    def until(
+        self,
+        read: Callable[["Caller"], T | None],
+        what: str,
+        patience_seconds: float = PATIENCE_SECONDS,
+    ) -> T:
         """Read again and again until there is an answer.
 
         Raises:
             TimeoutError: Patience ended; ``what`` says what did not come.
         """
-        ends = time.monotonic() + PATIENCE_SECONDS
+        ends = time.monotonic() + patience_seconds
         while True:
             found = read(self)
             if found is not None:
                 return found
             if time.monotonic() > ends:
-                raise TimeoutError(f"waited {PATIENCE_SECONDS:.0f} s in vain for {what}")
+                raise TimeoutError(f"waited {patience_seconds:.0f} s in vain for {what}")
             time.sleep(PAUSE_SECONDS)
 
     def _call(self, method: str, path: str, **request: Any) -> Any:

@@ -18,7 +18,7 @@ class FirstAct(Setting):
         )
         for center, callers in ((JIAN, self._host), (CHANGLE, self._sub)):
             door = self._door(self._nodes.url(center))
-            operator = door.log_in("/api/login", {"name": "operator", "password": PASSWORD})
+            operator = self._operator(door, center)
             callers["operator"] = operator
             for role in ("staff", "agency", "supervisor"):
                 operator.post(

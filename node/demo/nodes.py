@@ -5,10 +5,13 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
-from node.demo.processes import Process, free_ports
+from node.clock import SystemClock
+from node.demo.processes import Process, free_ports, run_all
 from node.demo.world import CHANGLE, JIAN, CenterWorld
+from node.services import totp
 
 PASSWORD: Final = "demo-password-not-for-use"  # noqa: S105 (synthetic people only)
+PASSPHRASE: Final = "demo passphrase, not for use"  # noqa: S105 (synthetic centers only)
 CENTERS: Final = (JIAN, CHANGLE)
 
 _CONFIG: Final = """\
@@ -62,6 +65,7 @@ class Nodes:
             if not name.startswith("LIANPING_")
         }
         self.environment["LIANPING_OPERATOR_PASSWORD"] = PASSWORD
+        self.environment["LIANPING_ROOT_PASSPHRASE"] = PASSPHRASE
         ports = free_ports(1 + 3 * len(CENTERS))
         self._trading_port = ports.pop()
         self._ports = {center.key: (ports.pop(), ports.pop(), ports.pop()) for center in CENTERS}
@@ -76,6 +80,13 @@ class Nodes:
         """A node's API address."""
         return f"http://127.0.0.1:{self._ports[center.key][1]}"
 
+    def code(self, center: CenterWorld) -> str:
+        """What the operator's phone shows now: the set-up wrote its secret into a file."""
+        address = (self.folder / center.key / "operator.totp").read_text(encoding="utf-8").strip()
+        secret = totp.secret_of(address)
+        assert secret is not None, "lianping init wrote it"
+        return totp.code_at(secret, SystemClock().now_ms())
+
     def messaging_folder(self, center: CenterWorld) -> Path:
         """Where the stand-in telephones of a center keep what they got."""
         return self.folder / center.key / "data" / "stand-in" / "messaging"
@@ -85,7 +96,7 @@ class Nodes:
         return self._processes[key]
 
     def start(self) -> None:
-        """Start all processes and wait until each answers. Raises DidNotStart."""
+        """Set both nodes up, start everything, wait until each answers. Raises DidNotStart."""
         self.folder.mkdir(parents=True, exist_ok=True)
         self._add(
             "trading",
@@ -93,8 +104,14 @@ class Nodes:
              "--listen", f"127.0.0.1:{self._trading_port}"],
             f"{self.trading_url}/health",
         )  # fmt: skip
+        configs = {center.key: self._configure(center) for center in CENTERS}
+        init = ["-m", "node.cli", "init", "--non-interactive", "--config"]
+        run_all(
+            {f"{key} init": [*init, str(path)] for key, path in configs.items()},
+            self.environment,
+        )
         for center in CENTERS:
-            config = self._configure(center)
+            config = configs[center.key]
             metrics = self._ports[center.key][2]
             self._add(
                 center.key,

@@ -95,6 +95,29 @@ class Process:
             self._child.wait()
 
 
+def run_all(commands: Mapping[str, Sequence[str]], environment: Mapping[str, str]) -> None:
+    """Run our own commands side by side, each to its end.
+
+    Raises:
+        DidNotStart: One failed; with what it said.
+    """
+    children = {
+        name: subprocess.Popen(  # noqa: S603 (our own interpreter and modules)
+            [sys.executable, *arguments],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            env=dict(environment),
+            preexec_fn=_die_with_parent,  # noqa: PLW1509 (one thread at this point)
+        )
+        for name, arguments in commands.items()
+    }
+    said = {name: child.communicate()[0] for name, child in children.items()}
+    for name, child in children.items():
+        if child.returncode:
+            raise DidNotStart(f"{name} failed:\n{said[name].decode(errors='replace')[-2_000:]}")
+
+
 def free_ports(count: int) -> list[int]:
     """Ports on loopback that nobody listens on now."""
     sockets = [socket.socket() for _ in range(count)]

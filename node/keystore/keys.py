@@ -19,7 +19,6 @@ from typing import Final
 
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
-from federation.trust.secrets import Face, Opener, public_half
 from typing_extensions import override
 
 from federation.engine.identity import Identity
@@ -27,6 +26,7 @@ from federation.ids import CenterId
 from federation.transport.tls import TlsKeys, new_key, self_signed
 from federation.trust.envelope import Signer, key_id
 from federation.trust.keys import Descriptor, PublicKey, Purpose
+from federation.trust.secrets import Face, Opener, public_half
 from federation.trust.suite import SUITES, BadKey, Suite, suite
 from node.keystore import chain, files
 from node.keystore.errors import BadKeys

@@ -5,8 +5,10 @@ does. Who is not root gets a user namespace with it.
 """
 
 import os
+import shlex
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +18,9 @@ import httpx
 import pytest
 
 from node.demo.world import JIAN
+from node.services.totp import code_at, secret_of
 from tests.node.test_serving import ROOT, answer, configured
+from tests.support.founded import PASSPHRASE
 
 VOLUME: Final = "8m"  # the keys, an empty database and one import fit well
 BLOCK: Final = 4096
@@ -59,7 +63,10 @@ class Cramped:
         return next((float(x[len(name) :]) for x in page.splitlines() if x.startswith(name)), 0.0)
 
     def logged_in(self, name: str) -> dict[str, str]:
-        done = self.api.post("/api/login", json={"name": name, "password": PASSWORD})
+        address = (self.log.parent / "operator.totp").read_text(encoding="utf-8").strip()
+        code = code_at(secret_of(address) or "", time.time_ns() // 1_000_000)
+        body = {"name": name, "password": PASSWORD, "totp": code if name == "operator" else ""}
+        done = self.api.post("/api/login", json=body)
         assert done.status_code == 200, done.text
         return {"Authorization": f"Bearer {done.json()['token']}"}
 
@@ -76,14 +83,18 @@ def node(tmp_path: Path) -> Iterator[Cramped]:
     }
     environment["PYTHONPATH"] = f"{ROOT}:{ROOT / 'proto' / 'gen'}"
     environment["LIANPING_OPERATOR_PASSWORD"] = PASSWORD
+    environment["LIANPING_ROOT_PASSPHRASE"] = PASSPHRASE
+    run = [sys.executable, "-m", "node.cli"]
+    init = shlex.join([*run, "init", "--non-interactive", "--config", str(config)])
+    mount = f'mount -t tmpfs -o size={VOLUME} tmpfs "$0" && {init} && exec "$@"'
     own_users = [] if os.geteuid() == 0 else ["--user", "--map-root-user"]
     log = tmp_path / "log"
     with log.open("wb") as output:
         child = subprocess.Popen(
             [
                 "unshare", *own_users, "--mount",
-                "sh", "-c", f'mount -t tmpfs -o size={VOLUME} tmpfs "$0" && exec "$@"', str(data),
-                sys.executable, "-m", "node.cli", "serve", "--config", str(config),
+                "sh", "-c", mount, str(data),
+                *run, "serve", "--config", str(config),
             ],
             stdout=output,
             stderr=subprocess.STDOUT,

@@ -6,15 +6,7 @@ import pytest
 from click.testing import CliRunner
 
 from node.cli import main
-from node.keystore import folder as keystore
 from tests.node.test_config import GOOD, write
-
-PASSWORD = "correct horse battery"
-
-
-@pytest.fixture(autouse=True)
-def _no_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("LIANPING_OPERATOR_PASSWORD", raising=False)
 
 
 def configured(folder: Path, text: str = GOOD) -> str:
@@ -40,28 +32,10 @@ def test_a_missing_configuration_is_one_line_and_not_a_traceback(tmp_path: Path)
     assert "Traceback" not in done.output
 
 
-def test_init_makes_keys_once_and_says_the_center_id(tmp_path: Path) -> None:
-    password = tmp_path / "password"
-    password.write_text(PASSWORD + "\n")
-    command = ["init", "--config", configured(tmp_path), "--operator-password-file", str(password)]
-    first = CliRunner().invoke(main, command)
-    again = CliRunner().invoke(main, command)
-    center = keystore.load(tmp_path / "data" / "keys").center
-    assert (first.exit_code, again.exit_code) == (0, 0), first.output + again.output
-    assert center in first.output
-    assert center in again.output
-    assert ("operator's account: operator" in first.output) is True
-    assert ("operator's account: operator" in again.output) is False
-
-
-def test_a_database_without_its_keys_is_never_given_new_ones(tmp_path: Path) -> None:
-    config = configured(tmp_path)
-    assert CliRunner().invoke(main, ["init", "--config", config]).exit_code == 0
-    for file in (tmp_path / "data" / "keys").iterdir():
-        file.unlink()
-    done = CliRunner().invoke(main, ["serve", "--config", config])
-    assert (done.exit_code, "restore a" in done.output) == (2, True)
-    assert list((tmp_path / "data" / "keys").iterdir()) == []
+def test_a_node_that_was_not_set_up_says_what_to_run(tmp_path: Path) -> None:
+    done = CliRunner().invoke(main, ["serve", "--config", configured(tmp_path)])
+    assert (done.exit_code, "`lianping init`" in done.output) == (2, True)
+    assert not (tmp_path / "data").exists()
 
 
 def test_what_is_no_dossier_does_not_hold(tmp_path: Path) -> None:

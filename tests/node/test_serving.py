@@ -1,5 +1,6 @@
 """A node as a process: it comes up, says that it is ready, and goes down in order."""
 
+import asyncio
 import os
 import signal
 import stat
@@ -13,9 +14,11 @@ import pytest
 
 from node.commands.link import Refused, open_link
 from node.commands.link import configured as configured_by
+from node.config import load
 from node.demo.processes import free_ports
 from node.local_socket import SOCKET_FILE
 from tests.node.test_config import GOOD, write
+from tests.support.founded import found
 
 ROOT = Path(__file__).resolve().parents[2]
 PATIENCE_SECONDS = 30.0
@@ -46,6 +49,7 @@ def answer(url: str) -> httpx.Response:
 
 def test_a_node_comes_up_serves_and_goes_down_on_sigterm(tmp_path: Path) -> None:
     config, api, probes = configured(tmp_path)
+    asyncio.run(found(load(config), tmp_path / "root.pem", "operator password"))
     environment = {
         key: value
         for key, value in os.environ.items()  # noqa: TID251 - the child inherits it
