@@ -17,7 +17,7 @@ from federation.engine.witness import Sighting
 from federation.ids import CenterId
 from federation.ports import SaidWord, Unreachable
 from federation.transport.pumps import PumpListener
-from federation.transport.server import CallListener
+from federation.transport.server import TOO_OFTEN, CallListener
 from federation.wire.envelopes import Outcome, Receipt
 from node import logs
 from node.metrics import Metrics
@@ -111,7 +111,8 @@ class Links(Listener, CallListener, PumpListener):
     @override
     def turned_away(self, method: str, cause: str) -> None:
         self._metrics.turned_away(cause)
-        LOG.info("a call was turned away", method=method, cause=cause)
+        if cause != TOO_OFTEN:  # a flood fills the counter, not the log
+            LOG.info("a call was turned away", method=method, cause=cause)
 
     @override
     def failed(self, method: str, error: Exception) -> None:

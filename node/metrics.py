@@ -56,6 +56,11 @@ class Metrics:
             ["peer"],
             registry=registry,
         )
+        self.handshakes = Counter(
+            "lianping_tls_handshakes",
+            "Handshakes that somebody began with this node, strangers included.",
+            registry=registry,
+        )
         self.peer_paused = Gauge(
             "lianping_peer_paused",
             "1 if our operator has paused the peer.",

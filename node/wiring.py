@@ -269,6 +269,7 @@ async def _assemble(config: Config, keys: Keys, outsides: Outsides, stack: Async
         keys=keys.tls,
         listener=links,
         store_away=(StoreUnavailable,),
+        shook=metrics.handshakes.inc,
     )
     parts = Parts(
         config=config,

@@ -5,10 +5,20 @@ who asks "what can a hostile peer cost us" read one page. What is a rule between
 (64 envelopes, a call of 1 MiB, a skew of 120 s) lives with the protocol and is only used here.
 """
 
+from dataclasses import dataclass
 from typing import Final
 
 from federation.trust.envelope import MAX_BATCH
 from federation.wire.envelopes import MAX_CALL_BYTES
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """So many at once, and so many a second in the long run."""
+
+    burst: float
+    per_second: float
+
 
 # Sizes
 
@@ -45,6 +55,21 @@ MAX_CONCURRENT_STREAMS: Final = 256
 one is to reset streams, which looks like an outage."""
 MAX_CALLS_TO_ONE_PEER: Final = 32
 """Our own calls at the same time to one peer: half of what it lets us have."""
+
+# Strangers
+
+ONE_NETWORK: Final = Rate(burst=20, per_second=1.0)
+"""Refusals that a network of strangers may cost us: a certificate that was replaced and a node
+that was not told yet make some; whoever makes more is not read any longer."""
+ALL_STRANGERS: Final = Rate(burst=200, per_second=20.0)
+"""Of all networks together: below a hundredth of a processor."""
+ONE_PEER: Final = Rate(burst=64, per_second=4.0)
+"""Refusals that a pinned certificate may cost us: a peer with new keys that we do not know yet
+fails with each call, and is read again as soon as it fails less."""
+MAX_BUCKETS: Final = 4_096
+"""Networks and peers that are remembered; about 1 MiB."""
+MAX_CONNECTIONS: Final = 1_024
+"""Open connections, strangers' handshakes among them: about 100 MiB. Peers need a few each."""
 
 # Connections, milliseconds as gRPC wants them
 

@@ -20,6 +20,7 @@ from lianping.federation.v1 import federation_pb2
 from federation.errors import FederationError, Unauthenticated, Unavailable
 from federation.ids import CenterId
 from federation.transport import limits
+from federation.transport.strangers import Strangers
 from federation.transport.tls import TlsKeys, certificate_of, server_credentials
 from federation.trust.envelope import Envelope
 from federation.trust.keyring import Keyring
@@ -35,6 +36,8 @@ TOO_MANY: Final = "too many calls at the same time; try again later"
 STORE_AWAY: Final = "not available at the moment; try again later"
 PAUSED: Final = "paused by this center's operator; try again later"
 OWN_FAULT: Final = "internal error"
+TOO_OFTEN: Final = "too_often"
+"""The cause of a refusal of what was not read: for metrics only, the words are the same."""
 
 Context = grpc.aio.ServicerContext[bytes, bytes]
 T = TypeVar("T")
@@ -84,6 +87,7 @@ class Server:
         keys: Our TLS keys.
         listener: Watches.
         store_away: Exceptions that mean that the store cannot be asked right now.
+        shook: Called, from any thread, whenever somebody begins a handshake.
     """
 
     def __init__(
@@ -94,6 +98,7 @@ class Server:
         keys: TlsKeys,
         listener: CallListener,
         store_away: tuple[type[Exception], ...] = (),
+        shook: Callable[[], None] = lambda: None,
     ) -> None:
         self._negotiator = negotiator
         self._keyring = keyring
@@ -103,6 +108,8 @@ class Server:
         self._health = health.aio.HealthServicer()
         self._running: set[asyncio.Task[Any]] = set()
         self._calls: Counter[bytes] = Counter()
+        self._strangers = Strangers(perf_counter)
+        self._shook = shook
         self._server: grpc.aio.Server | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
 
@@ -135,6 +142,7 @@ class Server:
             await asyncio.wait(self._running, timeout=limits.STOP_GRACE_SECONDS)
 
     def _pinned(self) -> list[bytes]:
+        self._shook()
         return [
             certificate
             for peer in list(self._keyring.peers.values())
@@ -191,9 +199,10 @@ class Server:
             )
         began = perf_counter()
         try:
-            certificate = certificate_of(context)
+            certificate = self._shown(context)
             result = await self._sheltered(self._placed(certificate, call))
         except Unauthenticated as error:
+            self._charge(context, error.cause)
             status, text, cause = (
                 grpc.StatusCode.UNAUTHENTICATED,
                 NOT_AUTHENTICATED,
@@ -222,6 +231,33 @@ class Server:
                 self._listener.called(peer)
             return result
         return await self._turn_away(method, context, cause, status, text)
+
+    def _shown(self, context: Context) -> bytes:
+        """The caller's certificate, if its call is to be read at all.
+
+        Raises:
+            Unauthenticated: It is pinned no more, or its owner was turned away too often.
+        """
+        certificate = certificate_of(context)
+        pinned = self._is_pinned(certificate)
+        if not self._strangers.may_be_read(context.peer(), certificate, pinned=pinned):
+            raise Unauthenticated(TOO_OFTEN)
+        if not pinned:
+            raise Unauthenticated("wrong_certificate")
+        return certificate
+
+    def _charge(self, context: Context, cause: str) -> None:
+        if cause == TOO_OFTEN:
+            return  # what was not read cost nothing
+        try:
+            certificate = certificate_of(context)
+        except Unauthenticated:
+            certificate = b""
+        pinned = self._is_pinned(certificate)
+        self._strangers.turned_away(context.peer(), certificate, pinned=pinned)
+
+    def _is_pinned(self, certificate: bytes) -> bool:
+        return self._peer_with(certificate) is not None
 
     async def _placed(
         self, certificate: bytes, call: Callable[[bytes], Coroutine[Any, Any, T]]
@@ -279,6 +315,7 @@ _OPTIONS: Final = (
     ("grpc.max_send_message_length", limits.MAX_MESSAGE_BYTES),
     ("grpc.max_metadata_size", limits.MAX_METADATA_BYTES),
     ("grpc.absolute_max_metadata_size", 2 * limits.MAX_METADATA_BYTES),
+    ("grpc.max_allowed_incoming_connections", limits.MAX_CONNECTIONS),
     ("grpc.max_concurrent_streams", limits.MAX_CONCURRENT_STREAMS),
     ("grpc.server_handshake_timeout_ms", limits.HANDSHAKE_MS),
     ("grpc.max_connection_idle_ms", limits.MAX_CONNECTION_IDLE_MS),
