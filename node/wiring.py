@@ -24,6 +24,7 @@ from federation.engine.witness import Witness
 from federation.ids import CenterId
 from federation.protocol.conversation import Kind
 from federation.transport.client import GrpcTransport
+from federation.transport.line import Line
 from federation.transport.pumps import Pumps
 from federation.transport.server import Server
 from federation.trust.keyring import Keyring
@@ -50,14 +51,17 @@ from node.services.draw_rules import OwnWindow
 from node.services.draws import Draws
 from node.services.errands import Errands, Handler
 from node.services.experts import Experts
-from node.services.house import Desk, House
+from node.services.house import House
 from node.services.joining import Joining
 from node.services.joint_checks import JointChecks
+from node.services.joint_signing import ReportSigners
+from node.services.joint_tests import JointTests
 from node.services.notices import Notice
 from node.services.peering import Peering
 from node.services.peers import Peers
 from node.services.pool_announcements import PoolAnnouncements
 from node.services.projects import Projects
+from node.services.rehearsal_calendar import RehearsalCalendar
 from node.services.session_archive import SessionArchive
 from node.services.sessions import Sessions
 from node.services.todos import Todos
@@ -180,21 +184,22 @@ async def _assemble(config: Config, keys: Keys, outsides: Outsides, stack: Async
     async def greet(peer: CenterId) -> Peek:
         return await outbox.greet(peer)
 
-    async def transact(function: Callable[[Desk], bytes]) -> bytes:
-        return await negotiator.transact(function)
-
-    peering = Peering(
+    venues = Venues()
+    tests = JointTests(
         agreements=rooms.agreements,
         checks=JointChecks(
             identity=identity,
             keyring=keyring,
             greet=greet,
+            line=Line(),
+            clock=clock,
+            random=random.bytes,
             self_tests=[(name, each.self_test) for name, each in outsides.named().items()],
         ),
-        pools=rooms.pools,
-        transact=transact,
+        calendar=RehearsalCalendar(venues),
+        fits=ReportSigners(keyring).fits,
     )
-    venues = Venues()
+    peering = Peering(tests=tests, pools=rooms.pools)
     usage = UsageStatements(peering)
     notice = Notice(outsides.messaging, config.center.duty_phones)
     bookings = Bookings(
@@ -333,7 +338,7 @@ class _Rooms:
     def __init__(
         self, config: Config, cipher: ColumnCipher, keyring: Keyring, outsides: Outsides
     ) -> None:
-        self.agreements = Agreements(keyring)
+        self.agreements = Agreements(keyring, config.policy.agreement_signers)
         self.pools = PoolAnnouncements(
             cipher=cipher,
             agreements=self.agreements,

@@ -18,6 +18,7 @@ from node.api import (
     evaluation,
     expert,
     faults,
+    joint_tests,
     operator,
     peers,
     staff,
@@ -63,7 +64,18 @@ def routes(parts: Parts) -> FastAPI:
         generate_unique_id_function=_operation_id,
     )
     app.state.parts = parts
-    for module in (door, operator, peers, staff, evaluation, agency, expert, supervisor, usage):
+    for module in (
+        door,
+        operator,
+        peers,
+        joint_tests,
+        staff,
+        evaluation,
+        agency,
+        expert,
+        supervisor,
+        usage,
+    ):
         app.include_router(module.router, prefix="/api")
     faults.install(app)
     return app

@@ -39,14 +39,23 @@ class FirstAct(Setting):
             )
 
     def meet(self) -> None:
-        """Each pins the other's descriptor, as after a phone call about fingerprints."""
-        self._step("互相登记节点身份", "the nodes pin each other's identity")
-        for mine, theirs in ((self._host, self._sub), (self._sub, self._host)):
-            invitation = theirs["operator"].get("/api/descriptor")
-            mine["operator"].post("/api/peers", {"descriptor": invitation["descriptor"]})
-            self._tell(
-                f"指纹 {invitation['fingerprint']}", f"fingerprint {invitation['fingerprint']}"
-            )
+        """An invitation, a reply, and both fingerprints read aloud in one phone call."""
+        self._step("邀请与回执, 电话核对指纹", "an invitation, a reply, fingerprints by phone")
+        host, sub = self._host["operator"], self._sub["operator"]
+        invitation = host.post("/api/invitations", {"to": CHANGLE.name})
+        read_aloud = sub.post("/api/invitations/read", {"file": invitation["file"]})
+        self._demand(
+            read_aloud["theirs"] == invitation["fingerprint"], "the invitation was swapped"
+        )
+        joined = sub.post(
+            "/api/peers", {"file": invitation["file"], "fingerprint": invitation["fingerprint"]}
+        )
+        host.post("/api/peers", {"file": joined["reply"], "fingerprint": read_aloud["ours"]})
+        for zh, en, digits in (
+            ("主场", "host's", invitation["fingerprint"]),
+            ("副场", "sub's", joined["ours"]),
+        ):
+            self._tell(f"{zh}指纹 {digits}", f"the {en} fingerprint {digits}")
         self._centers = [
             caller["operator"].get("/api/node")["center"] for caller in (self._host, self._sub)
         ]

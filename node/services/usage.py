@@ -304,9 +304,9 @@ class UsageStatements(Reaction):
             )
 
     @override
-    def cosigned(self, desk: Desk, peer: CenterId, size: int) -> None:
+    def cosigned(self, desk: Desk, peer: CenterId, suite_id: str, size: int) -> None:
         """Statements do not wait for cosignatures."""
-        self._peering.cosigned(desk, peer, size)
+        self._peering.cosigned(desk, peer, suite_id, size)
 
     def _answer(self, desk: Desk, conversation: Conversation, word: StateUsage) -> None:
         ours = _usage(_counted_as_host(desk, conversation.peer, word))

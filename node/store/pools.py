@@ -208,14 +208,6 @@ def add(connection: sqlite3.Connection, row: AnnouncementRow) -> None:
     )
 
 
-def of_conversation(connection: sqlite3.Connection, conversation: bytes) -> bool:
-    """Whether a conversation is an announcement that we keep."""
-    row = connection.execute(
-        "SELECT 1 FROM pool_announcement WHERE conversation = ?", (conversation,)
-    ).fetchone()
-    return row is not None
-
-
 def remove(connection: sqlite3.Connection, conversation: bytes) -> None:
     """Forget an announcement that the peer refused; the words stay in the log."""
     connection.execute("DELETE FROM pool_announcement WHERE conversation = ?", (conversation,))
