@@ -43,8 +43,8 @@ _SAY_ALL: Final = frozenset({"SEATS_TAKEN", "QUOTA_SPENT", "NOT_FRESH", "WRONG_R
 CLAUSES_ZH: Final[Mapping[str, str]] = MappingProxyType(
     {
         "parties": "该协议不是双方中心之间的协议",
-        "supersedes": "该协议版本已被新版取代,请按现行版本办理",
-        "suspension": "该协议已暂停,不能办理新业务,恢复后再试",
+        "version": "该协议版本已被新版取代,请按现行版本办理",
+        "state": "该协议已暂停,不能办理新业务,恢复后再试",
         "notice_days": "该协议已按约定通知终止,不能办理新业务",
         "directions": "协议未约定由该中心作主场、对方作副场",
         "effective_from_ms": "协议尚未生效",

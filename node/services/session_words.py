@@ -94,7 +94,7 @@ class SessionWords(Reaction):
         if (word.start_ms, word.end_ms) != (leg.start_ms, leg.end_ms):
             raise OutOfScope(
                 "the session's window is not the booked one",
-                alternative=f"start_ms={leg.start_ms},end_ms={leg.end_ms}",
+                alternative=f"start_ms={leg.start_ms};end_ms={leg.end_ms}",
             )
         earlier = sessions.live_of_booking(connection, word.booking_id)
         if earlier is not None and earlier.phase not in view.NOT_STARTED:

@@ -381,7 +381,6 @@ CASES: Final = (
         agreed(version=2, supersedes=b""),
         "INTERNAL",
     ),
-    Case("notice_days", agreed(notice_days=0), agreed(notice_days=-1), "INTERNAL"),
     Case("suite", agreed(suite="gm-1"), agreed(suite="rot-13"), "INTERNAL"),
     Case(
         "sealed_disclosure",
@@ -484,6 +483,11 @@ ELSEWHERE: Final = {
         "tests/node/services/test_session_archive.py",
         "test_a_hand_over_in_time_is_never_called_overdue",
         "test_an_overdue_hand_over_is_told_to_both_sides",
+    ),
+    "notice_days": (
+        "tests/node/services/test_agreement_life.py",
+        "test_a_notice_ends_new_work_when_the_agreed_days_are_over",
+        "test_a_notice_shorter_than_agreed_is_neither_said_nor_heard",
     ),
 }
 """Terms whose two cases are elsewhere: file, what is allowed, what is refused."""

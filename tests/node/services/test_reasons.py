@@ -7,7 +7,7 @@ import pytest
 
 from federation import errors
 from federation.errors import FederationError
-from federation.protocol import enforcement, execution, quota
+from federation.protocol import enforcement, execution, quota, standing
 from federation.protocol.booking import BOOKING
 from federation.protocol.conversation import Phase
 from federation.wire.envelopes import Outcome, Receipt
@@ -62,7 +62,7 @@ def test_every_term_has_its_phrase_where_it_may_be_refused() -> None:
     """Each clause that a pure check names; found in its source, so that none is forgotten."""
     named = {
         clause
-        for module in (enforcement, execution, quota)
+        for module in (enforcement, execution, quota, standing)
         for clause in re.findall(r'clause="(\w+)"', inspect.getsource(module))
     }
     assert named <= set(CLAUSES_ZH)
