@@ -47,6 +47,7 @@ from node.domain.refusal import Inadmissible
 MAX_CONFIG_BYTES: Final = 256 * 1024  # a few dozen keys; more is not a configuration
 MAX_PORT: Final = 65_535
 MAX_NAME_CHARS: Final = 128  # fits a page's head line and an SMS
+MAX_SIGNERS: Final = 2  # 双人签署; more people than that sign on paper
 MAX_POOL_HOURS: Final = 24 * 366  # a snapshot older than a year is no register of experts
 
 
@@ -282,6 +283,7 @@ class Policy(Section):
     draw_unit: Unit = Unit.HALF_DAY
     members_at_least: Annotated[int, Field(ge=LAW_MINIMUM)] = LAW_MINIMUM
     representatives_at_most: Annotated[int, Field(ge=0)] | None = None
+    agreement_signers: Annotated[int, Field(ge=1, le=MAX_SIGNERS)] = 1
     holidays: frozenset[date] = frozenset()
     workdays: frozenset[date] = frozenset()
 

@@ -54,14 +54,14 @@ def code(member: bytes) -> str:
 
 def sentence(word: Word) -> tuple[str, str]:
     """What a word means, in Chinese and English."""
-    for part in (_before, _peering, _drawing, _evaluating):
+    for part in (_agreeing, _before, _peering, _drawing, _evaluating):
         found = part(word)
         if found is not None:
             return found
     return f"发出 {word.case}", f"says {word.case}"
 
 
-def _before(word: Word) -> tuple[str, str] | None:
+def _agreeing(word: Word) -> tuple[str, str] | None:
     match word:
         case agreement.Propose():
             return "提出合作协议并签署", "proposes and signs the agreement"
@@ -78,6 +78,12 @@ def _before(word: Word) -> tuple[str, str] | None:
                 f"通知终止合作协议({local(word.effective_ms)}起)",
                 f"gives notice of termination for {local(word.effective_ms)}",
             )
+        case _:
+            return None
+
+
+def _before(word: Word) -> tuple[str, str] | None:
+    match word:
         case booking.Hold():
             return (
                 f"请求预留{word.seats}个席位({local(word.start_ms)}至{local(word.end_ms)})",

@@ -38,7 +38,7 @@ from federation.evidence.replay import Replay
 from federation.evidence.shape import Misshapen
 from federation.evidence.timeline import Event, timeline
 from federation.evidence.verdict import DrawSummary, Party, Verdict
-from federation.protocol.agreement import AgreementTerms, Propose, contradictions
+from federation.protocol.agreement import AgreementTerms, Counter, Propose, contradictions
 from federation.protocol.conversation import Kind, Phase
 from federation.protocol.draw import Open
 from federation.protocol.tables import TABLES, VOCABULARY
@@ -273,7 +273,11 @@ def _conversations(
                 refute(
                     Step.CONVERSATIONS, told.where, "引用了另一协议", "is under another agreement"
                 )
-            if isinstance(told.word, Propose) and told.word.document != dossier.document:
+        # A negotiation may go through several documents: what was signed is the last one.
+        papers = [told for told in words if isinstance(told.word, Propose | Counter)]
+        for told in papers[-1:]:
+            assert isinstance(told.word, Propose | Counter), "chosen by it"
+            if told.word.document != dossier.document:
                 refute(Step.CONVERSATIONS, told.where, "提出的是另一协议", "proposes another one")
         order = [told.index(dossier.maker) for told in words]
         if order != sorted(set(order)):

@@ -34,6 +34,7 @@ DEFAULT_FAULT_REPAIR_MS: Final = 4 * HOUR_MS  # domain.md §1.7, S9 art. 21
 DEFAULT_AV_RETENTION_DAYS: Final = 15 * 365  # 政府采购法 art. 42
 DEFAULT_DATA_RETENTION_DAYS: Final = 3 * 365  # 网络数据安全管理条例 art. 12
 DEFAULT_NOTICE_DAYS: Final = 30
+DISPUTE_PATH: Final = ("双方协商", "报请双方监督部门协调", "依法向有管辖权的人民法院起诉")
 
 
 class DrawAnchor(IntEnum):
@@ -169,7 +170,7 @@ class DataProtection:
     """What of personal data goes to the other side (网络数据安全管理条例 art. 12)."""
 
     purpose: str = "远程异地评标的组织、见证与归档"
-    categories: tuple[str, ...] = ("专家编号与专业", "签到与签署结果", "招标人代表编号")
+    categories: tuple[str, ...] = ("评标专家编号与专业", "签到与签署结果", "招标人代表编号")
     retention_days: int = DEFAULT_DATA_RETENTION_DAYS
 
 
@@ -224,11 +225,7 @@ class AgreementTerms:
     fault_repair_ms: int = DEFAULT_FAULT_REPAIR_MS
     av_retention_days: int = DEFAULT_AV_RETENTION_DAYS
     data_protection: DataProtection = DataProtection()
-    dispute_path: tuple[str, ...] = (
-        "双方协商",
-        "报请双方监督部门协调",
-        "依法向有管辖权的人民法院起诉",
-    )
+    dispute_path: tuple[str, ...] = DISPUTE_PATH
     notice_days: int = DEFAULT_NOTICE_DAYS
 
     def party(self, center: str) -> Party:

@@ -14,6 +14,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from node.api import (
     agency,
+    agreements,
     door,
     evaluation,
     expert,
@@ -68,6 +69,7 @@ def routes(parts: Parts) -> FastAPI:
         door,
         operator,
         peers,
+        agreements,
         joint_tests,
         staff,
         evaluation,

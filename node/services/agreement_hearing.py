@@ -160,12 +160,23 @@ class Hearing(Reaction):
         for found in papers.outside(desk, self._keyring, peer, paper.terms):
             kind = TooLate if found.clause == "effective_until_ms" else Refused
             raise kind(found.en, clause=found.clause)
+        if paper.terms.suite != conversation.suite:
+            raise Refused(
+                f"the document is under {paper.terms.suite}, the negotiation under "
+                f"{conversation.suite}; begin anew to change it",
+                clause="suite",
+            )
         base = self._base(desk, paper.terms.supersedes)
         why = papers.not_replaceable(paper.terms, peer, base, desk.now_ms)
         if why:
             raise Conflict(why, clause="supersedes")
         papers.check_signatures(
-            self._keyring, peer, document, signatures, papers.suites(paper.terms, base)
+            self._keyring,
+            peer,
+            document,
+            signatures,
+            papers.suites(paper.terms, base),
+            desk.now_ms,
         )
         if agreements.get(desk.ledger.connection, paper.id) is not None:
             raise Conflict("this very document was proposed before; change it")
@@ -191,7 +202,12 @@ class Hearing(Reaction):
             raise TooLate("the agreement's term is over", clause="effective_until_ms")
         base = self._base(desk, row.terms.supersedes)
         papers.check_signatures(
-            self._keyring, row.peer, row.document, signatures, papers.suites(row.terms, base)
+            self._keyring,
+            row.peer,
+            row.document,
+            signatures,
+            papers.suites(row.terms, base),
+            desk.now_ms,
         )
 
     # What is kept

@@ -7,7 +7,7 @@ active never contradicts itself and is never between others than the two that si
 from dataclasses import dataclass
 from typing import Final
 
-from federation.errors import FederationError, Malformed
+from federation.errors import FederationError, Malformed, Unauthenticated
 from federation.ids import AgreementId, CenterId
 from federation.protocol.agreement import (
     MAX_DOCUMENT_BYTES,
@@ -166,8 +166,9 @@ def check_signatures(
     document: bytes,
     signatures: tuple[DocumentSignature, ...],
     under: tuple[str, ...],
+    now_ms: int,
 ) -> None:
-    """Check a peer's signatures: exactly one under each suite.
+    """Check a peer's signatures: exactly one under each suite, by keys that are good now.
 
     Raises:
         Malformed: One is missing, is too many, or does not fit.
@@ -178,9 +179,10 @@ def check_signatures(
             f"{', '.join(each.suite[:16] for each in signatures) or 'none'}"
         )
     for each in signatures:
-        if not _fits(keyring.peers[peer], document, each):
+        if not _fits(keyring, peer, document, each, now_ms):
             raise Malformed(
-                f"the signature under {each.suite} is not by your message key over the document"
+                f"the signature under {each.suite} is not by a message key of yours that is good "
+                "now, over the document"
             )
 
 
@@ -208,13 +210,15 @@ def _sign(desk: Desk, document: bytes, suite_id: str) -> DocumentSignature:
     )
 
 
-def _fits(descriptor: Descriptor, document: bytes, signed: DocumentSignature) -> bool:
-    return any(
-        key.id == signed.key_id
-        and verify_alone(
-            suite(signed.suite), agreement_type(signed.suite), document, key.key, signed.signature
-        )
-        for key in descriptor.keys_for(Purpose.MESSAGE, signed.suite)
+def _fits(
+    keyring: Keyring, peer: CenterId, document: bytes, signed: DocumentSignature, now_ms: int
+) -> bool:
+    try:
+        key = keyring.message_key(peer, signed.key_id, now_ms)
+    except Unauthenticated:  # unknown, revoked, or out of its time
+        return False
+    return key.suite == signed.suite and verify_alone(
+        suite(signed.suite), agreement_type(signed.suite), document, key.key, signed.signature
     )
 
 

@@ -97,6 +97,11 @@ class Agreements(Hearing):
                 f"已还价{MAX_ROUNDS}次,只能签署或拒绝;如仍有分歧,请当面协商后重新提议",
                 f"{MAX_ROUNDS} counters were made; sign or decline, meet, and propose anew",
             )
+        if terms.suite != row.terms.suite:
+            raise Conflicting(
+                "还价不能改变密码套件,请拒绝后重新提议",
+                "a counter cannot change the suite; decline, and propose anew",
+            )
         changed = replace(terms, version=row.terms.version, supersedes=row.terms.supersedes)
         paper = self._fit(desk, row.peer, changed)
         draft = Draft(paper.id, row.conversation, row.peer, paper.document, desk.now_ms)
@@ -302,7 +307,8 @@ class Agreements(Hearing):
         _check_replaceable(desk, draft.peer, terms, base)
         signatures = papers.sign(desk, draft.document, papers.suites(terms, base))
         if draft.conversation is None:
-            desk.open(draft.peer, None, Propose(draft.document, signatures))
+            word = Propose(draft.document, signatures)
+            desk.open(draft.peer, None, word, suite_id=terms.suite)
             return
         row = agreements.on_the_table(desk.ledger.connection, draft.conversation)
         assert row is not None, "a counter answers a document"
