@@ -12,6 +12,7 @@ import click
 import uvloop
 from typing_extensions import override
 
+from federation.trust.suite import SUITES
 from node import logs, serving, wiring
 from node.commands import config as config_commands
 from node.commands import init as init_command
@@ -113,6 +114,7 @@ def trading(listen: str, folder: Path) -> None:
     epilog=examples(
         "lianping demo",
         "lianping demo --lang en --keep ./demo",
+        "lianping demo --suite gm-1",
         "lianping demo --json > result.json",
     )
 )
@@ -127,11 +129,20 @@ def trading(listen: str, folder: Path) -> None:
     metavar="[zh|en]",
     help="语言,默认依环境 LANG · language, by LANG unless given",
 )
-def demo(as_json: bool, keep: Path | None, lang: str) -> None:
+@click.option(
+    "--suite",
+    type=click.Choice(tuple(SUITES)),
+    default="intl-1",
+    show_default=True,
+    help="密码套件:gm-1 为国密 SM2/SM3/SM4 · cryptographic suite of nodes and agreement",
+)
+def demo(as_json: bool, keep: Path | None, lang: str, suite: str) -> None:
     """演示:两个中心完成一次远程异地评标。· Two centers evaluate one project, on this machine."""
     from node.demo import command  # noqa: PLC0415 - a node that serves needs no demonstration
 
-    sys.exit(command.run(as_json=as_json, keep=keep, chinese=not lang.startswith("en")))
+    sys.exit(
+        command.run(as_json=as_json, keep=keep, chinese=not lang.startswith("en"), suite=suite)
+    )
 
 
 def _complain(message: str) -> NoReturn:

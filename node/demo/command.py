@@ -21,25 +21,27 @@ FAILED: Final = 1
 INTERRUPTED: Final = 130
 
 
-def run(*, as_json: bool, keep: Path | None, chinese: bool) -> int:
+def run(*, as_json: bool, keep: Path | None, chinese: bool, suite: str) -> int:
     """Run the demonstration; answers the exit code: 0 only if all of it holds.
 
     Args:
         as_json: One JSON object on standard output, the talk on standard error.
         keep: A folder to keep everything in; it must be empty or not exist.
         chinese: The language of the talk.
+        suite: Of both nodes and their agreement.
     """
     narrator = Narrator(sys.stderr if as_json else sys.stdout, chinese=chinese)
     if keep is not None and keep.exists() and any(keep.iterdir()):
         narrator.tell(f"文件夹 {keep} 不是空的", f"the folder {keep} is not empty")
         return 2
     folder = keep.resolve() if keep else Path(tempfile.mkdtemp(prefix="lianping-demo-"))
-    nodes = Nodes(folder)
+    nodes = Nodes(folder, suite)
     # Whoever ends it otherwise than by Ctrl-C must not find keys and processes left, either.
     before = signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         narrator.step(
-            "启动两个节点和模拟交易系统", "start two nodes and the stand-in e-trading system"
+            f"启动两个节点和模拟交易系统 (密码套件 {suite})",
+            f"start two nodes and the stand-in e-trading system (suite {suite})",
         )
         nodes.start()
         told = Story(nodes, narrator).run()
@@ -66,6 +68,7 @@ def _report(narrator: Narrator, told: Told, kept: Path | None) -> None:
     narrator.table(
         ("结果", "What happened"),
         [
+            (("密码套件", "Suite"), told.agreement["suite"]),
             (("协议签名", "Agreement signatures"), str(told.agreement["signatures"])),
             (("副场预约", "Bookings"), ", ".join(leg["state"] for leg in told.bookings)),
             (

@@ -73,6 +73,7 @@ class FirstAct(Setting):
                     "effective_from_ms": now_ms - 1_000,
                     "effective_until_ms": now_ms + YEAR_MS,
                     "sealed_disclosure": True,
+                    "suite": self._nodes.suite,
                 },
             },
         )
@@ -91,6 +92,7 @@ class FirstAct(Setting):
             "id": agreement,
             "signatures": min(each["signatures"] for each in held),
             "title": held[0]["title"],
+            "suite": held[0]["suite"],
         }
         self._tell("双方各持两个签名的同一份文本", "both hold the same bytes with two signatures")
 

@@ -29,6 +29,9 @@ metrics = "127.0.0.1:{metrics}"
 [storage]
 folder = "{folder}"
 
+[trust]
+suites = ["{suite}"]
+
 [mode]
 production = false
 
@@ -55,10 +58,16 @@ kind = "stand_in"
 
 
 class Nodes:
-    """Starts everything in a folder, and ends everything."""
+    """Starts everything in a folder, and ends everything.
 
-    def __init__(self, folder: Path) -> None:
+    Args:
+        folder: Where everything is kept.
+        suite: The one that both centers speak.
+    """
+
+    def __init__(self, folder: Path, suite: str = "intl-1") -> None:
         self.folder = folder
+        self.suite = suite
         self.environment = {
             name: value
             for name, value in os.environ.items()  # noqa: TID251 (children inherit it)
@@ -154,6 +163,7 @@ class Nodes:
                 api=api,
                 metrics=metrics,
                 folder=folder / "data",
+                suite=self.suite,
                 trading=self.trading_url,
                 answers=", ".join(f'"{answer}"' for answer in center.answers),
             ),
