@@ -25,6 +25,7 @@ class Greeting:
     words_said: int
     words_heard: int
     descriptors: tuple[bytes, ...]
+    knows_sequence: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -265,6 +265,7 @@ _RULES: Final[Mapping[str, Rule]] = MappingProxyType(
         "joint_test_valid_days": Rule(_SMALL),
         "handover_working_days": Rule(_SMALL),
         "sequence": Rule(_number(1, 1_000_000)),
+        "knows_sequence": Rule(_COUNT),
         "step": Rule(_number(0, draw.MAX_STEPS)),
         "slot": Rule(_number(0, draw.MAX_SLOTS - 1)),
         "rank": Rule(_SMALL),

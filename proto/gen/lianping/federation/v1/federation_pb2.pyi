@@ -428,6 +428,7 @@ class Greeting(_message.Message):
     WORDS_SAID_FIELD_NUMBER: _builtins.int
     WORDS_HEARD_FIELD_NUMBER: _builtins.int
     DESCRIPTORS_FIELD_NUMBER: _builtins.int
+    KNOWS_SEQUENCE_FIELD_NUMBER: _builtins.int
     protocol: _builtins.int
     """Required. Version of this protocol, 1."""
     name: _builtins.str
@@ -440,9 +441,13 @@ class Greeting(_message.Message):
     """How many words the speaker has said to the other side, ever."""
     words_heard: _builtins.int
     """How many words the speaker has heard from the other side, ever."""
+    knows_sequence: _builtins.int
+    """The number of the other side's newest descriptor that the speaker has taken; 0: unknown."""
     @_builtins.property
     def descriptors(self) -> _containers.RepeatedScalarFieldContainer[_builtins.bytes]:
-        """The speaker's newest descriptors, at most 8, oldest first: serialised SignedDescriptors."""
+        """The speaker's newest descriptors, at most 8, oldest first: serialised SignedDescriptors. If
+        the other side is further behind, the 8 from the one on that it has.
+        """
 
     def __init__(
         self,
@@ -454,10 +459,11 @@ class Greeting(_message.Message):
         words_said: _builtins.int = ...,
         words_heard: _builtins.int = ...,
         descriptors: _abc.Iterable[_builtins.bytes] | None = ...,
+        knows_sequence: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["clock_ms", b"clock_ms", "descriptors", b"descriptors", "name", b"name", "protocol", b"protocol", "software", b"software", "words_heard", b"words_heard", "words_said", b"words_said"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["clock_ms", b"clock_ms", "descriptors", b"descriptors", "knows_sequence", b"knows_sequence", "name", b"name", "protocol", b"protocol", "software", b"software", "words_heard", b"words_heard", "words_said", b"words_said"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
