@@ -1,5 +1,6 @@
 """``lianping peer`` between two real nodes: joined by two files, up by themselves."""
 
+import asyncio
 import json
 import os
 import signal
@@ -15,9 +16,11 @@ import pytest
 from click.testing import CliRunner, Result
 
 from node.cli import main
+from node.config import load
 from node.demo.processes import free_ports
 from tests.node.test_config import GOOD, write
 from tests.node.test_serving import PATIENCE_SECONDS, ROOT, answer
+from tests.support.founded import found
 
 
 @contextmanager
@@ -31,8 +34,8 @@ def serving(folder: Path, name: str) -> Iterator[Path]:
     )
     head, _, tail = GOOD.replace("/var/lib/lianping", str(folder / "data")).partition("[listen]\n")
     rest = "\n".join(line for line in tail.split("\n") if not line.startswith("advertise"))
-    text = (head + listen + rest).replace("吉安市公共资源交易中心", name)
-    config = write(folder, text)
+    config = write(folder, (head + listen + rest).replace("吉安市公共资源交易中心", name))
+    asyncio.run(found(load(config), folder / "root.pem", "correct horse battery"))
     environment = {
         key: value
         for key, value in os.environ.items()  # noqa: TID251 - the child inherits it
