@@ -342,7 +342,7 @@ class _Rooms:
         self.pools = PoolAnnouncements(
             cipher=cipher,
             agreements=self.agreements,
-            regulator_key=config.pool.regulator_keys.get("intl-1"),
+            regulator_keys=config.pool.regulator_keys,
         )
         self.draws = Draws(
             cipher=cipher,

@@ -1,6 +1,7 @@
 """Routes of the operator: this node, pools, accounts. Partners and agreements have their own."""
 
 import base64
+import json
 from typing import Annotated
 
 from fastapi import APIRouter, status
@@ -16,6 +17,7 @@ from node.api.shapes import (
     Shape,
 )
 from node.services.accounts import Role
+from node.services.house import Desk
 
 router = APIRouter(tags=["运维 · Operator"], responses=RESPONSES)
 
@@ -71,11 +73,11 @@ class Announcement(Shape):
 
 
 class Announced(Shape):
-    """The pool's commitment, as every partner has it now."""
+    """The pool's commitment, as every partner has it now: a root for each suite in use."""
 
     pool: str
     epoch: str
-    root: HexText
+    roots: dict[str, HexText]
 
 
 @router.get("/node", summary="本节点 · This node")
@@ -128,11 +130,11 @@ async def announce(parts: NodeParts, who: Operator, body: Announcement) -> Annou
     """把专家库快照的承诺告知每个伙伴。· Tells every partner the snapshot's commitment."""
     pool = parts.config.pool
     epoch = body.epoch or f"e{parts.negotiator.clock.now_ms() // 1000}"
-    named, root = await parts.commands.run(
-        who,
-        lambda desk: [
-            epoch.encode(),
-            parts.peering.announce(desk, pool.name, epoch, pool.epoch_hours),
-        ],
-    )
-    return Announced(pool=pool.name, epoch=named.decode(), root=root.hex())
+
+    def announce(desk: Desk) -> list[bytes]:
+        roots = parts.peering.announce(desk, pool.name, epoch, pool.epoch_hours)
+        named = {suite: root.hex() for suite, root in roots.items()}
+        return [epoch.encode(), json.dumps(named).encode()]
+
+    named, roots = await parts.commands.run(who, announce)
+    return Announced(pool=pool.name, epoch=named.decode(), roots=json.loads(roots))

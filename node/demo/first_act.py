@@ -116,7 +116,7 @@ class FirstAct(Setting):
         """Both pools are committed before there is any project to tailor them to."""
         self._step("双方公布专家库承诺", "both centers commit to their expert pools")
         for callers, center in ((self._host, JIAN), (self._sub, CHANGLE)):
-            root = callers["operator"].post("/api/pools", {})["root"]
+            (root,) = callers["operator"].post("/api/pools", {})["roots"].values()
             self._tell(f"{center.name}: {root[:16]}…", f"{center.english}: {root[:16]}…")
 
     def enter_project(self) -> None:

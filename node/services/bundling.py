@@ -37,6 +37,7 @@ from node.services.projects import found_project
 from node.services.venues import Venues
 from node.store import bookings, bundles, errands, pools, projects, todos
 from node.store.bundles import BundleRow
+from node.store.pools import Between
 from node.store.projects import ProjectRow
 
 DEADLINE: Final = "bundle_deadline"
@@ -320,7 +321,8 @@ def _check_pool(
     Raises:
         Invalid: Names every specialty with too few experts.
     """
-    announced = pools.latest(desk.ledger.connection, owner, other, desk.now_ms)
+    between = Between(owner, other, terms.suite)
+    announced = pools.latest(desk.ledger.connection, between, desk.now_ms)
     if announced is None:
         return
     known = {stratum.specialty: stratum.size for stratum in announced.strata}

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from federation.evidence.dossier import Opened
-from federation.ids import CenterId
+from federation.ids import CenterId, ConversationId
 from federation.protocol import draw as words
 from federation.protocol.conversation import REFUSED, Kind
 from federation.protocol.session import ARCHIVED
@@ -20,6 +20,7 @@ from node.services.house import Desk
 from node.store import dossiers, draws, projects, sessions
 from node.store.dossiers import Kept, Signed
 from node.store.draws import DrawRow
+from node.store.pools import Between
 from node.store.sessions import SessionRow
 
 NAMED: Final = 3  # so many missing words are named; the others are counted
@@ -171,7 +172,8 @@ def _talks(desk: Desk, row: SessionRow) -> list[Talk]:
     }
     for draw in _draws(desk, row):
         owner, other = (me, draw.peer) if draw.role == words.OWNER else (draw.peer, me)
-        pool = dossiers.announcement(connection, owner, other, draw.pool, draw.epoch)
+        between = Between(owner, other, desk.suite_of(ConversationId(draw.id)).suite_id)
+        pool = dossiers.announcement(connection, between, draw.pool, draw.epoch)
         wanted[Kind.PEERING] |= {pool} if pool else set()
         wanted[Kind.DRAW].add(draw.id)
     found = [

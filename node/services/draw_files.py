@@ -23,6 +23,7 @@ from node.services.house import Desk
 from node.store import draws, pools, projects, transcripts
 from node.store.cipher import ColumnCipher
 from node.store.draws import DrawRow
+from node.store.pools import Between
 from node.store.projects import ProjectRow
 
 
@@ -60,13 +61,15 @@ class DrawFiles:
         """The announcement of the pool that is drawn from."""
         owner = self.owner(desk, row)
         other = row.peer if row.role == OWNER else desk.identity.center
-        found = pools.announcement(desk.ledger.connection, owner, other, row.pool, row.epoch)
+        between = Between(owner, other, desk.suite_of(ConversationId(row.id)).suite_id)
+        found = pools.announcement(desk.ledger.connection, between, row.pool, row.epoch)
         assert found is not None, "a draw is opened only on an announced pool"
         return found
 
     def own_pool(self, desk: Desk, row: DrawRow) -> Pool:
         """Our own pool, with its secrets, as it was committed."""
-        return self._shelf.pool(desk.ledger.connection, row.pool, row.epoch)
+        chosen = desk.suite_of(ConversationId(row.id))
+        return self._shelf.pool(desk.ledger.connection, chosen, row.pool, row.epoch)
 
     def value(self, row: DrawRow) -> bytes:
         """Our random value; 32 bytes."""

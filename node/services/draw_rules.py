@@ -47,6 +47,7 @@ from node.services.errors import Conflicting
 from node.services.house import Desk
 from node.store import bookings, draws, pools, transcripts
 from node.store.draws import DrawRow
+from node.store.pools import Between
 
 CLOSE_GRACE_MS: Final = 2 * SKEW_MS
 """A host whose clock is ahead may start so much early by the clock of the sub that closes."""
@@ -90,8 +91,7 @@ class DrawRules:
         self._check_first(desk, word.booking_id, conversation.peer)
         announced = pools.announcement(
             desk.ledger.connection,
-            conversation.peer,
-            desk.identity.center,
+            Between(conversation.peer, desk.identity.center, conversation.suite),
             word.pool,
             word.epoch,
         )
@@ -118,8 +118,7 @@ class DrawRules:
             raise Malformed("contributors must be the owner and the sealer", clause="V6")
         announced = pools.announcement(
             desk.ledger.connection,
-            desk.identity.center,
-            conversation.peer,
+            Between(desk.identity.center, conversation.peer, conversation.suite),
             word.pool,
             word.epoch,
         )

@@ -49,6 +49,7 @@ from node.store import bookings, draws, pools, projects, todos
 from node.store.bookings import BookingRow
 from node.store.cipher import ColumnCipher
 from node.store.draws import DrawRow
+from node.store.pools import Between
 from node.store.projects import ProjectRow
 
 DRAW_REFUSED: Final = "draw_refused"
@@ -142,9 +143,9 @@ class Draws(Reaction):
         return ids
 
     def _open(self, desk: Desk, leg: BookingRow, bid_deadline_ms: int) -> bytes:
-        announced = pools.latest(
-            desk.ledger.connection, leg.peer, desk.identity.center, desk.now_ms
-        )
+        chosen = self._files.terms(desk, leg.agreement).suite
+        between = Between(leg.peer, desk.identity.center, chosen)
+        announced = pools.latest(desk.ledger.connection, between, desk.now_ms)
         if announced is None:
             raise Conflicting("副场尚未公布专家库承诺", "the sub has not announced its pool yet")
         spoken = desk.open(
@@ -164,16 +165,15 @@ class Draws(Reaction):
     def _request(
         self, desk: Desk, leg: BookingRow, project: ProjectRow, slots: tuple[Slot, ...]
     ) -> bytes:
-        announced = pools.latest(
-            desk.ledger.connection, desk.identity.center, leg.peer, desk.now_ms
-        )
+        terms = self._files.terms(desk, leg.agreement)
+        between = Between(desk.identity.center, leg.peer, terms.suite)
+        announced = pools.latest(desk.ledger.connection, between, desk.now_ms)
         if announced is None:
             raise Conflicting(
                 "本中心尚未公布专家库承诺", "this center has not announced its pool yet"
             )
         salt = desk.new_secret()
         excluded = excluded_employers(project)
-        terms = self._files.terms(desk, leg.agreement)
         spoken = desk.open(
             CenterId(leg.peer),
             AgreementId(leg.agreement),

@@ -55,7 +55,7 @@ class Peering(Reaction):
         """Whether the joint test that an agreement demands was passed in time."""
         return self._tests.passed_recently(desk, peer, agreement_id, terms)
 
-    def announce(self, desk: Desk, pool: str, epoch: str, valid_hours: int) -> bytes:
+    def announce(self, desk: Desk, pool: str, epoch: str, valid_hours: int) -> Mapping[str, bytes]:
         """Commit to the expert register and tell every partner; see ``PoolAnnouncements``."""
         return self._pools.announce(desk, pool, epoch, valid_hours)
 

@@ -1,14 +1,16 @@
 """Our expert pool, committed to for an epoch and announced; and the peers' announcements.
 
-A pool is bound before any draw knows of it: the members are snapshotted, the commitment is
-said to every partner, and the partner's cosignature of our log dates it. The full opening is
-kept sealed to the regulator, so that stuffing, ghosts and omissions can be found out later
-without anybody holding the register meanwhile (draw-and-evidence.md §1.4).
+A pool is bound before any draw knows of it: the members are snapshotted, the commitment (under
+the suite of the agreement) is said to every partner, and the partner's cosignature of our log
+dates it. The full opening is kept sealed to the regulator, so that stuffing, ghosts and
+omissions can be found out later without anybody holding the register meanwhile
+(draw-and-evidence.md §1.4).
 """
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from itertools import pairwise
+from types import MappingProxyType
 from typing import Final
 
 from federation.engine.floor import Said
@@ -28,7 +30,7 @@ from node.services.house import Desk
 from node.services.reasons import refusal
 from node.store import experts, pools, todos
 from node.store.cipher import ColumnCipher
-from node.store.pools import AnnouncementRow, Epoch
+from node.store.pools import AnnouncementRow, Between, Epoch
 
 HOUR_MS: Final = 3_600_000
 MAX_VALID_HOURS: Final = 24 * 366  # a register older than a year is not the register
@@ -43,19 +45,24 @@ class PoolAnnouncements:
     Args:
         cipher: For the epoch key and the members' names.
         agreements: Who our partners are.
-        regulator_key: Raw X25519 key that full openings are sealed to; our own if None.
+        regulator_keys: Raw keys that full openings are sealed to, by suite; our own sealing key
+            where there is none.
     """
 
     def __init__(
-        self, *, cipher: ColumnCipher, agreements: Agreements, regulator_key: bytes | None = None
+        self,
+        *,
+        cipher: ColumnCipher,
+        agreements: Agreements,
+        regulator_keys: Mapping[str, bytes] = MappingProxyType({}),
     ) -> None:
         self._cipher = cipher
         self._agreements = agreements
-        self._regulator_key = regulator_key
+        self._regulator_keys = regulator_keys
         agreements.when_active(self.introduce)
 
-    def announce(self, desk: Desk, pool: str, epoch: str, valid_hours: int) -> bytes:
-        """Commit to the register as it is now, and tell every partner.
+    def announce(self, desk: Desk, pool: str, epoch: str, valid_hours: int) -> Mapping[str, bytes]:
+        """Commit to the register as it is now, and tell every partner under its suite.
 
         Takes seconds for the largest registers; nothing else is written meanwhile.
 
@@ -66,7 +73,8 @@ class PoolAnnouncements:
             valid_hours: From now on.
 
         Returns:
-            The pool's root, 32 bytes.
+            The pool's roots by suite, 32 bytes each: one for every suite of an agreement in
+            force, or for the suite that we prefer while there is none.
 
         Raises:
             Conflicting: The epoch was committed to before, or the register is empty.
@@ -94,19 +102,64 @@ class PoolAnnouncements:
         )
         if not members:
             raise Conflicting("专家库为空,请先导入专家", "the register is empty; import experts")
+        pools.add_members(connection, self._cipher, pool, epoch, members)
+        until_ms = desk.now_ms + valid_hours * HOUR_MS
+        spoken = {peer: self._spoken_with(desk, peer) for peer in self._agreements.partners(desk)}
+        words = {
+            suite_id: self._commit(desk, suite(suite_id), pool, epoch, members, until_ms)
+            for suite_id in sorted(set(spoken.values()) or desk.identity.suites[:1])
+        }
+        for peer, suite_id in spoken.items():
+            desk.open(peer, None, words[suite_id], suite_id=suite_id)
+        return {suite_id: word.root for suite_id, word in words.items()}
+
+    def introduce(self, desk: Desk, peer: CenterId) -> None:
+        """Tell a peer of our valid pools that it has not been told of: a new partner.
+
+        What was not committed to under the suite of its agreement is now, from the snapshot.
+        """
+        connection = desk.ledger.connection
+        if peer not in self._agreements.partners(desk):
+            return  # signed, but not in force yet: the next epoch will be announced to it
+        chosen = suite(self._spoken_with(desk, peer))
+        between = Between(desk.identity.center, peer, chosen.suite_id)
+        for words in pools.own(connection, desk.now_ms):
+            one = next(iter(words.values()))
+            if pools.announcement(connection, between, one.pool, one.epoch) is not None:
+                continue
+            word = words.get(chosen.suite_id)
+            if word is None:
+                members = pools.members(connection, self._cipher, one.pool, one.epoch)
+                word = self._commit(desk, chosen, one.pool, one.epoch, members, one.valid_until_ms)
+            desk.open(peer, None, word, suite_id=chosen.suite_id)
+
+    def _spoken_with(self, desk: Desk, peer: CenterId) -> str:
+        """The suite of the agreement in force with a partner."""
+        _, terms = self._agreements.in_force(desk, peer)
+        return terms.suite
+
+    def _commit(
+        self,
+        desk: Desk,
+        chosen: Suite,
+        pool: str,
+        epoch: str,
+        members: tuple[PoolMember, ...],
+        until_ms: int,
+    ) -> AnnouncePool:
+        """Commit to a snapshot under a suite, with a key of its own. Raises Invalid."""
         key = desk.new_secret()
-        home = suite(desk.identity.suites[0])
-        built = build_pool(home, key, pool, epoch, members)
-        to = self._regulator_key or _own_key(desk, home)
-        sealed = home.seal(to, audit_info(built), _opening(key, built, members))
+        built = build_pool(chosen, key, pool, epoch, members)
+        to = self._regulator_keys.get(chosen.suite_id) or _own_key(desk, chosen)
+        sealed = chosen.seal(to, audit_info(built), _opening(key, built, members))
         word = AnnouncePool(
             pool=pool,
             epoch=epoch,
             strata=built.strata,
             root=built.root,
-            audit_digest=home.tagged("audit", sealed),
+            audit_digest=chosen.tagged("audit", sealed),
             valid_from_ms=desk.now_ms,
-            valid_until_ms=desk.now_ms + valid_hours * HOUR_MS,
+            valid_until_ms=until_ms,
         )
         try:
             decode_word(PAYLOAD_TYPES[AnnouncePool], encode_word(word))
@@ -115,19 +168,9 @@ class PoolAnnouncements:
                 "专家库名称、期号或专业数量不符合协议格式",
                 f"no peer would take this announcement: {error.detail}",
             ) from error
-        pools.add_epoch(connection, self._cipher, Epoch(key, word, members, sealed, desk.now_ms))
-        for peer in self._agreements.partners(desk):
-            desk.open(peer, None, word)
-        return built.root
-
-    def introduce(self, desk: Desk, peer: CenterId) -> None:
-        """Tell a peer of our valid pools that it has not been told of: a new partner."""
-        connection, us = desk.ledger.connection, desk.identity.center
-        if peer not in self._agreements.partners(desk):
-            return  # signed, but not in force yet: the next epoch will be announced to it
-        for word in pools.own(connection, desk.now_ms):
-            if pools.announcement(connection, us, peer, word.pool, word.epoch) is None:
-                desk.open(peer, None, word)
+        kept = Epoch(chosen.suite_id, key, word, sealed, desk.now_ms)
+        pools.add_epoch(desk.ledger.connection, self._cipher, kept)
+        return word
 
     def admit(self, desk: Desk, conversation: Conversation, word: AnnouncePool) -> None:
         """Refuse what no draw could be checked against."""
@@ -144,8 +187,8 @@ class PoolAnnouncements:
             raise Malformed("the epoch ends before it begins")
         if word.valid_until_ms <= desk.now_ms:
             raise TooLate("the epoch is over", clause="valid_until_ms")
-        us = desk.identity.center
-        if pools.announcement(connection, peer, us, word.pool, word.epoch) is not None:
+        between = Between(peer, desk.identity.center, conversation.suite)
+        if pools.announcement(connection, between, word.pool, word.epoch) is not None:
             raise Conflict("this epoch was announced before, and a pool does not change within it")
 
     def said(self, desk: Desk, spoken: Said, word: AnnouncePool) -> None:
@@ -188,6 +231,7 @@ class PoolAnnouncements:
             desk.ledger.connection,
             AnnouncementRow(
                 conversation=spoken.conversation.id,
+                suite=spoken.conversation.suite,
                 owner=owner,
                 peer=peer,
                 announced=word,
@@ -222,8 +266,8 @@ def audit_info(pool: Pool) -> bytes:
     return digests.prefix("audit") + enc(pool.name.encode(), pool.epoch.encode())
 
 
-def _own_key(desk: Desk, home: Suite) -> bytes:
-    key = desk.identity.descriptor.key_for(Purpose.SEALING, home.suite_id, desk.now_ms)
+def _own_key(desk: Desk, chosen: Suite) -> bytes:
+    key = desk.identity.descriptor.key_for(Purpose.SEALING, chosen.suite_id, desk.now_ms)
     assert key is not None, "check_descriptor sees to a sealing key of each suite"
     return key.key
 

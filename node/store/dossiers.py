@@ -3,6 +3,8 @@
 import sqlite3
 from dataclasses import dataclass
 
+from node.store.pools import Between
+
 
 @dataclass(frozen=True, slots=True)
 class Kept:
@@ -84,13 +86,13 @@ def agreement(connection: sqlite3.Connection, agreement_id: bytes) -> Signed | N
 
 
 def announcement(
-    connection: sqlite3.Connection, owner: str, peer: str, pool: str, epoch: str
+    connection: sqlite3.Connection, between: Between, pool: str, epoch: str
 ) -> bytes | None:
     """The conversation in which a pool was announced."""
     row = connection.execute(
         "SELECT conversation FROM pool_announcement"
-        " WHERE owner = ? AND peer = ? AND pool = ? AND epoch = ?",
-        (owner, peer, pool, epoch),
+        " WHERE owner = ? AND peer = ? AND suite = ? AND pool = ? AND epoch = ?",
+        (between.owner, between.peer, between.suite, pool, epoch),
     ).fetchone()
     return None if row is None else bytes(row[0])
 

@@ -1,20 +1,22 @@
 """Expert pools: our epochs with their members as committed, and who announced what to whom.
 
-A pool is rebuilt from its snapshot and its epoch key, never from the register, which may
-have changed since. Rebuilding takes seconds for the largest registers, so ``Shelf`` keeps
-the last ones. The members' names and the key are sealed; see ``cipher``.
+An epoch is one snapshot of the register, committed to once for each suite of our agreements,
+each time with a key of its own. A pool is rebuilt from its snapshot and its epoch key, never
+from the register, which may have changed since. Rebuilding takes seconds for the largest
+registers, so ``Shelf`` keeps the last ones. The members' names and the key are sealed; see
+``cipher``.
 """
 
 import json
 import sqlite3
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 from federation.lottery.pool import Pool, PoolMember, build_pool
 from federation.protocol.peering import AnnouncePool
-from federation.trust.suite import INTL_1
+from federation.trust.suite import Suite
 from federation.wire.words import PAYLOAD_TYPES, decode_word, encode_word
 from node.store.cipher import ColumnCipher
 
@@ -28,21 +30,30 @@ class SnapshotBroken(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Epoch:
-    """One epoch of our own pool.
+    """One epoch of our own pool, as committed under one suite.
 
     Args:
+        suite: The suite's id.
         key: The epoch key, 32 bytes.
         announced: What is said of it to peers.
-        members: As committed.
         sealed_audit: The full opening, sealed to the regulator (or to ourselves).
         made_at_ms: Unix milliseconds.
     """
 
+    suite: str
     key: bytes = field(repr=False)
     announced: AnnouncePool
-    members: tuple[PoolMember, ...] = field(repr=False)
     sealed_audit: bytes = field(repr=False)
     made_at_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Between:
+    """Whose pool was announced to whom, under which suite."""
+
+    owner: str
+    peer: str
+    suite: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +62,7 @@ class AnnouncementRow:
 
     Args:
         conversation: In which it was said.
+        suite: Of that conversation.
         owner: Whose pool it is.
         peer: Whom it was announced to.
         announced: The word.
@@ -60,6 +72,7 @@ class AnnouncementRow:
     """
 
     conversation: bytes
+    suite: str
     owner: str
     peer: str
     announced: AnnouncePool
@@ -72,88 +85,110 @@ class AnnouncementRow:
 
 
 def add_epoch(connection: sqlite3.Connection, cipher: ColumnCipher, epoch: Epoch) -> None:
-    """Store an epoch with its members. Raises sqlite3.IntegrityError if it exists."""
+    """Store what an epoch is under a suite. Raises sqlite3.IntegrityError if it exists."""
     pool, name = epoch.announced.pool, epoch.announced.epoch
     connection.execute(
-        "INSERT INTO pool_epoch (pool, epoch, sealed_key, root, body, sealed_audit, made_at_ms)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO pool_epoch (pool, epoch, suite, sealed_key, root, body, sealed_audit,"
+        " made_at_ms) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
         (
             pool,
             name,
-            cipher.seal("pool_epoch.key", f"{pool}/{name}", epoch.key.hex()),
+            epoch.suite,
+            cipher.seal("pool_epoch.key", f"{epoch.suite}/{pool}/{name}", epoch.key.hex()),
             epoch.announced.root,
             encode_word(epoch.announced),
             epoch.sealed_audit,
             epoch.made_at_ms,
         ),
     )
+
+
+def add_members(
+    connection: sqlite3.Connection,
+    cipher: ColumnCipher,
+    pool: str,
+    epoch: str,
+    members: Iterable[PoolMember],
+) -> None:
+    """Store the snapshot of an epoch. Raises sqlite3.IntegrityError if there is one."""
     connection.executemany(
         "INSERT INTO pool_member (pool, epoch, uid, sealed_name, uscc, specialties, status)"
         " VALUES (?, ?, ?, ?, ?, ?, ?)",
         [
             (
                 pool,
-                name,
+                epoch,
                 member.uid,
-                cipher.seal("pool_member.name", f"{pool}/{name}/{member.uid}", member.name),
+                cipher.seal("pool_member.name", f"{pool}/{epoch}/{member.uid}", member.name),
                 member.uscc,
                 json.dumps(member.specialties),
                 member.status,
             )
-            for member in epoch.members
+            for member in members
         ],
     )
 
 
 def has_epoch(connection: sqlite3.Connection, pool: str, epoch: str) -> bool:
-    """Whether we committed to this epoch before."""
+    """Whether we committed to this epoch before, under any suite."""
     row = connection.execute(
         "SELECT 1 FROM pool_epoch WHERE pool = ? AND epoch = ?", (pool, epoch)
     ).fetchone()
     return row is not None
 
 
-def own(connection: sqlite3.Connection, now_ms: int) -> list[AnnouncePool]:
-    """What we committed to and is valid now, the oldest first."""
-    rows = connection.execute("SELECT body FROM pool_epoch ORDER BY made_at_ms, epoch").fetchall()
-    words = [_word(body) for (body,) in rows]
-    return [word for word in words if word.valid_from_ms <= now_ms < word.valid_until_ms]
+def own(connection: sqlite3.Connection, now_ms: int) -> list[Mapping[str, AnnouncePool]]:
+    """The epochs that we committed to and are valid now, the oldest first: words by suite."""
+    rows = connection.execute(
+        "SELECT suite, body FROM pool_epoch ORDER BY made_at_ms, epoch, suite"
+    ).fetchall()
+    found: dict[tuple[str, str], dict[str, AnnouncePool]] = {}
+    for suite_id, body in rows:
+        word = _word(body)
+        if word.valid_from_ms <= now_ms < word.valid_until_ms:
+            found.setdefault((word.pool, word.epoch), {})[suite_id] = word
+    return list(found.values())
 
 
-def load_pool(connection: sqlite3.Connection, cipher: ColumnCipher, pool: str, epoch: str) -> Pool:
-    """Rebuild one of our pools from its snapshot.
-
-    Raises:
-        LookupError: We never committed to it, or it was shredded.
-        SnapshotBroken: The members were changed outside the program.
-    """
-    row = connection.execute(
-        "SELECT sealed_key, root FROM pool_epoch WHERE pool = ? AND epoch = ?", (pool, epoch)
-    ).fetchone()
-    if row is None:
-        raise LookupError(f"no epoch {epoch} of pool {pool} is kept here")
-    key = bytes.fromhex(cipher.open("pool_epoch.key", f"{pool}/{epoch}", row[0]))
-    members = connection.execute(
+def members(
+    connection: sqlite3.Connection, cipher: ColumnCipher, pool: str, epoch: str
+) -> tuple[PoolMember, ...]:
+    """The snapshot of one of our epochs."""
+    rows = connection.execute(
         "SELECT uid, sealed_name, uscc, specialties, status FROM pool_member"
         " WHERE pool = ? AND epoch = ? ORDER BY uid",
         (pool, epoch),
     ).fetchall()
-    built = build_pool(
-        INTL_1,
-        key,
-        pool,
-        epoch,
-        (
-            PoolMember(
-                uid,
-                cipher.open("pool_member.name", f"{pool}/{epoch}/{uid}", name),
-                uscc,
-                tuple(json.loads(specialties)),
-                status,
-            )
-            for uid, name, uscc, specialties, status in members
-        ),
+    return tuple(
+        PoolMember(
+            uid,
+            cipher.open("pool_member.name", f"{pool}/{epoch}/{uid}", name),
+            uscc,
+            tuple(json.loads(specialties)),
+            status,
+        )
+        for uid, name, uscc, specialties, status in rows
     )
+
+
+def load_pool(
+    connection: sqlite3.Connection, cipher: ColumnCipher, chosen: Suite, pool: str, epoch: str
+) -> Pool:
+    """Rebuild one of our pools from its snapshot, as it was committed under a suite.
+
+    Raises:
+        LookupError: We never committed to it under this suite, or it was shredded.
+        SnapshotBroken: The members were changed outside the program.
+    """
+    row = connection.execute(
+        "SELECT sealed_key, root FROM pool_epoch WHERE pool = ? AND epoch = ? AND suite = ?",
+        (pool, epoch, chosen.suite_id),
+    ).fetchone()
+    if row is None:
+        raise LookupError(f"no epoch {epoch} of pool {pool} under {chosen.suite_id} is kept here")
+    secret = cipher.open("pool_epoch.key", f"{chosen.suite_id}/{pool}/{epoch}", row[0])
+    snapshot = members(connection, cipher, pool, epoch)
+    built = build_pool(chosen, bytes.fromhex(secret), pool, epoch, snapshot)
     if built.root != row[1]:
         raise SnapshotBroken(
             f"the members of pool {pool}, epoch {epoch} are not those that were announced: "
@@ -167,17 +202,18 @@ class Shelf:
 
     def __init__(self, cipher: ColumnCipher) -> None:
         self._cipher = cipher
-        self._pools: OrderedDict[tuple[str, str], Pool] = OrderedDict()
+        self._pools: OrderedDict[tuple[str, str, str], Pool] = OrderedDict()
 
-    def pool(self, connection: sqlite3.Connection, pool: str, epoch: str) -> Pool:
-        """One of our pools. Raises as ``load_pool``."""
-        known = self._pools.get((pool, epoch))
+    def pool(self, connection: sqlite3.Connection, chosen: Suite, pool: str, epoch: str) -> Pool:
+        """One of our pools, as committed under a suite. Raises as ``load_pool``."""
+        place = chosen.suite_id, pool, epoch
+        known = self._pools.get(place)
         if known is None:
-            known = load_pool(connection, self._cipher, pool, epoch)
-            self._pools[pool, epoch] = known
+            known = load_pool(connection, self._cipher, chosen, pool, epoch)
+            self._pools[place] = known
             if len(self._pools) > MAX_SHELVED:
                 self._pools.popitem(last=False)
-        self._pools.move_to_end((pool, epoch))
+        self._pools.move_to_end(place)
         return known
 
 
@@ -188,15 +224,16 @@ def add(connection: sqlite3.Connection, row: AnnouncementRow) -> None:
     """Store an announcement. Raises sqlite3.IntegrityError if the epoch was announced."""
     word = row.announced
     connection.execute(
-        "INSERT INTO pool_announcement (conversation, owner, peer, pool, epoch, root, body,"
+        "INSERT INTO pool_announcement (conversation, owner, peer, pool, epoch, suite, root, body,"
         " log_index, valid_from_ms, valid_until_ms, at_ms, cosigned_at_ms)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (
             row.conversation,
             row.owner,
             row.peer,
             word.pool,
             word.epoch,
+            row.suite,
             word.root,
             encode_word(word),
             row.log_index,
@@ -225,33 +262,31 @@ def set_cosigned(
     """A peer has cosigned our log of a suite up to ``size`` entries."""
     connection.execute(
         "UPDATE pool_announcement SET cosigned_at_ms = ?"
-        " WHERE owner = ? AND peer = ? AND log_index < ? AND cosigned_at_ms IS NULL"
-        " AND conversation IN (SELECT id FROM conversation WHERE suite = ?)",
-        (now_ms, owner, peer, size, suite_id),
+        " WHERE owner = ? AND peer = ? AND suite = ? AND log_index < ?"
+        " AND cosigned_at_ms IS NULL",
+        (now_ms, owner, peer, suite_id, size),
     )
 
 
 def announcement(
-    connection: sqlite3.Connection, owner: str, peer: str, pool: str, epoch: str
+    connection: sqlite3.Connection, between: Between, pool: str, epoch: str
 ) -> AnnouncePool | None:
-    """What ``owner`` announced to ``peer`` for an epoch."""
+    """What was announced for an epoch."""
     row = connection.execute(
         "SELECT body FROM pool_announcement"
-        " WHERE owner = ? AND peer = ? AND pool = ? AND epoch = ?",
-        (owner, peer, pool, epoch),
+        " WHERE owner = ? AND peer = ? AND suite = ? AND pool = ? AND epoch = ?",
+        (between.owner, between.peer, between.suite, pool, epoch),
     ).fetchone()
     return None if row is None else _word(row[0])
 
 
-def latest(
-    connection: sqlite3.Connection, owner: str, peer: str, now_ms: int
-) -> AnnouncePool | None:
-    """The newest announcement of ``owner`` to ``peer`` that is valid now."""
+def latest(connection: sqlite3.Connection, between: Between, now_ms: int) -> AnnouncePool | None:
+    """The newest announcement that is valid now."""
     row = connection.execute(
-        "SELECT body FROM pool_announcement WHERE owner = ? AND peer = ?"
+        "SELECT body FROM pool_announcement WHERE owner = ? AND peer = ? AND suite = ?"
         " AND valid_from_ms <= ? AND valid_until_ms > ?"
         " ORDER BY valid_from_ms DESC, at_ms DESC, epoch DESC LIMIT 1",
-        (owner, peer, now_ms, now_ms),
+        (between.owner, between.peer, between.suite, now_ms, now_ms),
     ).fetchone()
     return None if row is None else _word(row[0])
 
@@ -274,15 +309,15 @@ def announced_at_ms(
 def every(connection: sqlite3.Connection) -> list[AnnouncementRow]:
     """All announcements, the newest first."""
     rows = connection.execute(
-        "SELECT conversation, owner, peer, body, log_index, at_ms, cosigned_at_ms"
+        "SELECT conversation, suite, owner, peer, body, log_index, at_ms, cosigned_at_ms"
         " FROM pool_announcement ORDER BY at_ms DESC, conversation"
     ).fetchall()
     return [_announcement(row) for row in rows]
 
 
 def _announcement(row: Sequence[Any]) -> AnnouncementRow:
-    conversation, owner, peer, body, *rest = row
-    return AnnouncementRow(conversation, owner, peer, _word(body), *rest)
+    conversation, suite_id, owner, peer, body, *rest = row
+    return AnnouncementRow(conversation, suite_id, owner, peer, _word(body), *rest)
 
 
 def _word(body: bytes) -> AnnouncePool:

@@ -13,8 +13,6 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Final
 
-from tests.support.rehearsed import words_after
-
 from federation.engine.floor import Said
 from federation.ids import AgreementId, CenterId, ConversationId
 from federation.lottery import audit, ranking, walk
@@ -54,6 +52,7 @@ from tests.lottery.honest_draw import experts, verdict_on, whimsical
 from tests.node.services.session_stage import in_force, project
 from tests.support.agreed import put_signed
 from tests.support.pair import DAY_MS, HOUR_MS, Center, Furniture, TwoCenters, two_centers
+from tests.support.rehearsed import words_after
 
 SUB_SLOTS: Final = (Slot("A01", 2), Slot("B05", 1))
 HOST_SLOTS: Final = (Slot("B05", 1),)
@@ -168,11 +167,12 @@ class Evaluation:
         )
         talk = (await self.open(owner, word)).conversation.id
         await self.both(
-            "INSERT INTO pool_announcement (conversation, owner, peer, pool, epoch, root, body,"
-            " log_index, valid_from_ms, valid_until_ms, at_ms)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?, 0, ?, ?, ?)",
-            talk, owner.id, self.pair.other(owner).id, word.pool, word.epoch, word.root,
-            encode_word(word), word.valid_from_ms, word.valid_until_ms, now,
+            "INSERT INTO pool_announcement (conversation, owner, peer, pool, epoch, suite, root,"
+            " body, log_index, valid_from_ms, valid_until_ms, at_ms)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, 0, ?, ?, ?)",
+            talk, owner.id, self.pair.other(owner).id, word.pool, word.epoch,
+            owner.suite.suite_id, word.root, encode_word(word), word.valid_from_ms,
+            word.valid_until_ms, now,
         )  # fmt: skip
         return pool, word
 

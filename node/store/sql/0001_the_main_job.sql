@@ -329,6 +329,7 @@ CREATE TABLE pool_announcement (
     peer TEXT NOT NULL,
     pool TEXT NOT NULL,
     epoch TEXT NOT NULL,
+    suite TEXT NOT NULL,
     root BLOB NOT NULL,
     body BLOB NOT NULL,
     log_index INTEGER NOT NULL,
@@ -336,22 +337,25 @@ CREATE TABLE pool_announcement (
     valid_until_ms INTEGER NOT NULL,
     at_ms INTEGER NOT NULL,
     cosigned_at_ms INTEGER, -- of ours: when the peer's cosignature came to cover it
-    UNIQUE (owner, peer, pool, epoch)
+    UNIQUE (owner, peer, pool, epoch, suite)
 ) STRICT, WITHOUT ROWID;
 
--- The secret of one of our epochs; deleting it shreds whatever was not opened.
+-- The secret of one of our epochs, one for each suite that it is committed under; deleting it
+-- shreds whatever was not opened.
 CREATE TABLE pool_epoch (
     pool TEXT NOT NULL,
     epoch TEXT NOT NULL,
+    suite TEXT NOT NULL,
     sealed_key BLOB NOT NULL,
     root BLOB NOT NULL,
     body BLOB NOT NULL,
     sealed_audit BLOB NOT NULL,
     made_at_ms INTEGER NOT NULL,
-    PRIMARY KEY (pool, epoch)
+    PRIMARY KEY (pool, epoch, suite)
 ) STRICT, WITHOUT ROWID;
 
--- The members as they were committed, whatever happens to the expert table afterwards.
+-- The members as they were committed, whatever happens to the expert table afterwards; the same
+-- under every suite.
 CREATE TABLE pool_member (
     pool TEXT NOT NULL,
     epoch TEXT NOT NULL,

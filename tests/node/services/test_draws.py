@@ -9,7 +9,6 @@ from functools import partial
 from typing import Any
 
 import pytest
-from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from typing_extensions import override
 
 from adapters.messaging.port import Answer, CallResult
@@ -17,7 +16,7 @@ from adapters.trading.port import RosterReceipt
 from federation.ids import CenterId
 from federation.protocol import draw as words
 from federation.protocol.conversation import REFUSED, Kind
-from federation.trust.suite import unseal
+from federation.trust.suite import SUITES
 from node.domain import codes
 from node.domain.calendar import Anchor, DrawWindow, Unit
 from node.domain.project import BookingRequest, ExpertSlots, Lot
@@ -67,18 +66,16 @@ class Exchange:
     stand_in = True
 
     def __init__(self) -> None:
-        self._key = X25519PrivateKey.generate()
+        self._key = bytes(range(1, 33))
         self.lists: dict[tuple[str, int], dict[str, Any]] = {}
 
     async def sealing_key(self, suite: str) -> bytes:
-        assert suite == "intl-1"
-        return self._key.public_key().public_bytes_raw()
+        return SUITES[suite].public_sealing(self._key)
 
     async def deliver_roster(
         self, suite: str, draw_id: str, revision: int, info: bytes, sealed: bytes
     ) -> RosterReceipt:
-        assert suite == "intl-1"
-        opened = json.loads(unseal(self._key.private_bytes_raw(), info, sealed))
+        opened = json.loads(SUITES[suite].unseal(self._key, info, sealed))
         self.lists[draw_id, revision] = opened
         return RosterReceipt("receipt", True, len(opened["members"]), "test exchange")
 
@@ -108,8 +105,8 @@ class Announcing(Mute):
         self._pools.heard(desk, spoken, spoken.word)
 
     @override
-    def cosigned(self, desk: Desk, peer: CenterId, size: int) -> None:
-        self._pools.cosigned(desk, peer, size)
+    def cosigned(self, desk: Desk, peer: CenterId, suite_id: str, size: int) -> None:
+        self._pools.cosigned(desk, peer, suite_id, size)
 
 
 @dataclass

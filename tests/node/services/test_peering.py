@@ -1,7 +1,8 @@
 """Pool announcements, with two whole nodes. Joint tests are ``test_joint_tests``."""
 
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 
 import pytest
@@ -9,7 +10,7 @@ import pytest
 from federation.lottery.pool import PoolMember, build_pool, strata_root
 from federation.protocol.conversation import Kind
 from federation.protocol.peering import AnnouncePool, Stratum
-from federation.trust.suite import INTL_1, unseal
+from federation.trust.suite import GM_1
 from node.domain.codes import ResidentId, Specialty, Uscc
 from node.domain.expert import Expert, ExpertStatus
 from node.services.agreements import Agreements
@@ -23,7 +24,7 @@ from node.services.pool_announcements import (
     strata_of,
 )
 from node.store import experts, pools, todos
-from node.store.pools import Shelf, SnapshotBroken
+from node.store.pools import Between, Shelf, SnapshotBroken
 from tests.support.joint_line import joint_tests
 from tests.support.pair import DAY_MS, HOUR_MS, Center, Furniture, TwoCenters, two_centers
 
@@ -75,17 +76,20 @@ class Office:
         await center.do(put)
 
     async def announce(self, epoch: str = "2026-05-06", hours: int = 24) -> bytes:
-        root = await self.pair.sub.do(
+        roots = await self.pair.sub.do(
             lambda desk: self.sub.peering.announce(desk, "changle", epoch, hours)
         )
         await self.pair.settle()
+        (root,) = roots.values()
         return root
 
     async def latest(self, center: Center) -> AnnouncePool | None:
         """The sub's newest pool, as ``center`` knows it."""
         return await center.do(
             lambda desk: pools.latest(
-                desk.ledger.connection, self.pair.sub.id, self.pair.host.id, desk.now_ms
+                desk.ledger.connection,
+                Between(self.pair.sub.id, self.pair.host.id, self.pair.sub.suite.suite_id),
+                desk.now_ms,
             )
         )
 
@@ -94,8 +98,8 @@ class Office:
         return [todo.kind for todo in found]
 
 
-@pytest.fixture
-async def office() -> AsyncIterator[Office]:
+@asynccontextmanager
+async def opened(suites: Sequence[str] = ()) -> AsyncIterator[Office]:
     nodes: dict[str, Node] = {}
 
     def furnish(center: Center) -> Furniture:
@@ -109,8 +113,20 @@ async def office() -> AsyncIterator[Office]:
             {Kind.AGREEMENT: agreements, Kind.PEERING: peering}, handlers=peering.handlers()
         )
 
-    async with two_centers(furnish) as pair:
+    async with two_centers(furnish, suites=suites) as pair:
         yield Office(pair, nodes)
+
+
+@pytest.fixture
+async def office() -> AsyncIterator[Office]:
+    async with opened() as office:
+        yield office
+
+
+@pytest.fixture
+async def office_of_both() -> AsyncIterator[Office]:
+    async with opened(("intl-1", "gm-1")) as office:
+        yield office
 
 
 # Pools
@@ -132,11 +148,15 @@ async def test_an_announced_pool_is_the_same_on_both_sides_and_rebuilds(office: 
     ]
     shelf = Shelf(office.pair.sub.cipher)
     pool = await office.pair.sub.do(
-        lambda desk: shelf.pool(desk.ledger.connection, "changle", "2026-05-06")
+        lambda desk: shelf.pool(
+            desk.ledger.connection, office.pair.sub.suite, "changle", "2026-05-06"
+        )
     )
     assert pool.root == root
     again = await office.pair.sub.do(
-        lambda desk: shelf.pool(desk.ledger.connection, "changle", "2026-05-06")
+        lambda desk: shelf.pool(
+            desk.ledger.connection, office.pair.sub.suite, "changle", "2026-05-06"
+        )
     )
     assert again is pool
 
@@ -148,7 +168,11 @@ async def test_a_pool_does_not_change_with_the_register(office: Office) -> None:
     await office.register(office.pair.sub, replace(LI, status=ExpertStatus.SUSPENDED))
     pool = await office.pair.sub.do(
         lambda desk: pools.load_pool(
-            desk.ledger.connection, office.pair.sub.cipher, "changle", "2026-05-06"
+            desk.ledger.connection,
+            office.pair.sub.cipher,
+            office.pair.sub.suite,
+            "changle",
+            "2026-05-06",
         )
     )
     assert pool.root == root
@@ -167,12 +191,14 @@ async def test_a_snapshot_that_was_tampered_with_is_noticed(office: Office) -> N
     with pytest.raises(SnapshotBroken):
         await sub.do(
             lambda desk: pools.load_pool(
-                desk.ledger.connection, sub.cipher, "changle", "2026-05-06"
+                desk.ledger.connection, sub.cipher, office.pair.sub.suite, "changle", "2026-05-06"
             )
         )
     with pytest.raises(LookupError):
         await sub.do(
-            lambda desk: pools.load_pool(desk.ledger.connection, sub.cipher, "changle", "other")
+            lambda desk: pools.load_pool(
+                desk.ledger.connection, sub.cipher, office.pair.sub.suite, "changle", "other"
+            )
         )
 
 
@@ -185,20 +211,25 @@ async def test_whoever_holds_the_audit_key_rebuilds_the_pool_from_the_opening(
     word = await office.latest(office.pair.host)
     assert word is not None
     ((sealed,),) = await office.pair.sub.sql("SELECT sealed_audit FROM pool_epoch")
-    assert INTL_1.tagged("audit", sealed) == word.audit_digest
+    assert office.pair.sub.suite.tagged("audit", sealed) == word.audit_digest
     pool = await office.pair.sub.do(
         lambda desk: pools.load_pool(
-            desk.ledger.connection, office.pair.sub.cipher, "changle", "2026-05-06"
+            desk.ledger.connection,
+            office.pair.sub.cipher,
+            office.pair.sub.suite,
+            "changle",
+            "2026-05-06",
         )
     )
-    secret = office.pair.sub.secrets["intl-1"].sealing
-    opened = json.loads(unseal(secret, audit_info(pool), sealed))
+    chosen = office.pair.sub.suite
+    secret = office.pair.sub.secrets[chosen.suite_id].sealing
+    opened = json.loads(chosen.unseal(secret, audit_info(pool), sealed))
     members = [
         PoolMember(uid, name, uscc, tuple(specialties), status)
         for uid, name, uscc, specialties, status in opened["members"]
     ]
     rebuilt = build_pool(
-        INTL_1, bytes.fromhex(opened["key"]), opened["pool"], opened["epoch"], members
+        chosen, bytes.fromhex(opened["key"]), opened["pool"], opened["epoch"], members
     )
     assert rebuilt.root == word.root
     assert {member.name for member in members} == {"李明", "王芳"}
@@ -272,6 +303,39 @@ async def test_a_new_partner_is_told_of_pools_that_are_valid_already(office: Off
     assert known.root == root
 
 
+async def test_a_partner_of_another_suite_gets_the_same_snapshot_under_its_own(
+    office_of_both: Office,
+) -> None:
+    office = office_of_both
+    pair, sub = office.pair, office.pair.sub
+    await office.register(sub, LI, WANG)
+    root = await office.announce()
+    await office.register(sub, replace(LI, status=ExpertStatus.SUSPENDED))
+    terms = pair.terms(suite="gm-1")
+    agreement = await pair.host.do(
+        lambda desk: office.host.agreements.propose(desk, pair.sub.id, terms, "wang")
+    )
+    await pair.settle()
+    await sub.do(lambda desk: office.sub.agreements.sign(desk, agreement, "chen"))
+    await pair.settle()
+    pool = await sub.do(
+        lambda desk: pools.load_pool(
+            desk.ledger.connection, sub.cipher, GM_1, "changle", "2026-05-06"
+        )
+    )
+    assert pool.root != root
+    assert {pool.attributes(entry).status for entry in pool.entries("B03")} == {"active"}
+    between = Between(sub.id, pair.host.id, "gm-1")
+    for center in pair.centers:
+        known = await center.do(
+            lambda desk: pools.latest(desk.ledger.connection, between, desk.now_ms)
+        )
+        assert known is not None
+        assert (known.root, known.epoch) == (pool.root, "2026-05-06")
+    roots = await sub.do(lambda desk: office.sub.peering.announce(desk, "changle", "next", 24))
+    assert list(roots) == ["gm-1"]
+
+
 async def test_a_pool_is_dated_by_hearing_it_and_by_the_peers_cosignature(office: Office) -> None:
     await office.pair.agree()
     await office.register(office.pair.sub, LI)
@@ -310,7 +374,7 @@ def _announcement(office: Office) -> AnnouncePool:
         pool="changle",
         epoch="forged",
         strata=strata,
-        root=strata_root(INTL_1, strata),
+        root=strata_root(office.pair.sub.suite, strata),
         audit_digest=bytes(32),
         valid_from_ms=now_ms,
         valid_until_ms=now_ms + HOUR_MS,
@@ -331,9 +395,12 @@ async def test_pools_that_no_draw_could_be_checked_against_are_refused(office: O
     empty = (Stratum("A08", 0, bytes(32)),)
     for bad, reason in (
         (replace(good, root=bytes(32)), "MALFORMED"),
-        (replace(good, strata=backwards, root=strata_root(INTL_1, backwards)), "MALFORMED"),
-        (replace(good, strata=twice, root=strata_root(INTL_1, twice)), "MALFORMED"),
-        (replace(good, strata=empty, root=strata_root(INTL_1, empty)), "MALFORMED"),
+        (
+            replace(good, strata=backwards, root=strata_root(office.pair.sub.suite, backwards)),
+            "MALFORMED",
+        ),
+        (replace(good, strata=twice, root=strata_root(office.pair.sub.suite, twice)), "MALFORMED"),
+        (replace(good, strata=empty, root=strata_root(office.pair.sub.suite, empty)), "MALFORMED"),
         (replace(good, valid_from_ms=good.valid_until_ms), "MALFORMED"),
         (replace(good, valid_from_ms=1, valid_until_ms=office.pair.watch.now_ms), "TOO_LATE"),
     ):
@@ -359,7 +426,7 @@ async def test_an_epoch_cannot_be_announced_to_a_peer_again_with_another_root(
         lambda desk: desk.ledger.connection.execute("DELETE FROM pool_announcement").rowcount
     )
     strata = (Stratum("C01", 5, bytes(32)),)
-    second = replace(first, strata=strata, root=strata_root(INTL_1, strata))
+    second = replace(first, strata=strata, root=strata_root(office.pair.sub.suite, strata))
     assert await _say(office, second) == "CONFLICT"
     kept = await office.latest(office.pair.host)
     assert kept is not None
