@@ -71,7 +71,7 @@ def test_a_node_comes_up_serves_and_goes_down_on_sigterm(tmp_path: Path) -> None
             "[+]serving ok", "[+]database ok", "[+]certificate ok", "[+]disk ok",
         ]  # fmt: skip
         assert answer(f"{probes}/livez").status_code == 200
-        assert "lianping_log_size 0.0" in answer(f"{probes}/metrics").text
+        assert "lianping_usage_disputes 0.0" in answer(f"{probes}/metrics").text
         assert answer(f"{api}/api/openapi.json").json()["info"]["title"] == "联评 Lianping"
         assert answer(f"{api}/metrics").status_code == 404
         own = tmp_path / "data" / SOCKET_FILE
