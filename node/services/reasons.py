@@ -78,7 +78,10 @@ CLAUSES_ZH: Final[Mapping[str, str]] = MappingProxyType(
         "evaluation_start_ms": "评标开始时间不符或未到",
     }
 )
-"""One phrase for each clause that a refusal may name; the terms' names are the clauses."""
+"""One phrase for each clause that a refusal may name; the terms' names are the clauses.
+
+They tell why something was not allowed; a document with a term that cannot be is another matter.
+"""
 
 PHASES_ZH: Final[Mapping[Phase, str]] = MappingProxyType(
     {
@@ -179,7 +182,7 @@ def refusal(receipt: Receipt) -> tuple[str, str]:
     if receipt.alternative:
         said = f"{said} ({_MOMENT.sub(_in_beijing, receipt.alternative)})"
     zh, more = reason_zh(receipt.reason), []
-    if receipt.clause in CLAUSES_ZH:
+    if receipt.clause in CLAUSES_ZH and receipt.reason != "MALFORMED":
         zh = f"{zh}:{CLAUSES_ZH[receipt.clause]}"
     elif receipt.reason not in _SAY_ALL:
         more.append(f"对方说明:{receipt.detail}")

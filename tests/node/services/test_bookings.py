@@ -13,8 +13,6 @@ from federation.protocol.booking import Decide, Decision
 from federation.protocol.bundle import DECIDE_MARGIN_MS, BundlePhase
 from federation.protocol.conversation import Role
 from federation.protocol.quota import OPEN
-from federation.trust.envelope import sign_alone
-from federation.trust.keys import agreement_type
 from federation.wire.words import TERMS
 from node.domain.calendar import Window
 from node.domain.project import ProjectState, SelectionMode
@@ -26,6 +24,7 @@ from node.services.notices import Notice
 from node.store import bookings as store
 from node.store import projects, todos, venues
 from node.store.bundles import BundleRow
+from tests.support.agreed import put_signed
 from tests.support.identities import stranger
 from tests.support.pair import (
     DAY_MS,
@@ -227,24 +226,19 @@ async def third(pair: TwoCenters) -> CenterId:
             directions=(type(line)(pair.host.id, silent.center),),
         )
     )
-    key = pair.host.signer
-    values: tuple[Any, ...] = (
-        pair.host.suite.tagged("agreement", document),
-        pair.host.random.bytes(16),
-        silent.center,
-        document,
-        sign_alone(agreement_type("intl-1"), document, key),
-    )
 
     def store_agreement(desk: Desk) -> None:
-        desk.ledger.connection.execute(
-            "INSERT INTO agreement (id, conversation, peer, document, proposer_signature,"
-            " we_proposed, state, changed_at_ms) VALUES (?, ?, ?, ?, ?, 1, 'ACTIVE', 0)",
-            values,
+        put_signed(
+            desk.ledger.connection,
+            agreement=pair.host.suite.tagged("agreement", document),
+            peer=silent.center,
+            document=document,
+            we_proposed=True,
+            at_ms=pair.watch.now_ms,
         )
 
     await pair.host.do(store_agreement)
-    return silent.center
+    return CenterId(silent.center)
 
 
 async def test_one_silent_sub_leaves_no_sub_booked() -> None:
