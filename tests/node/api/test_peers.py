@@ -7,6 +7,7 @@ from typing import Any
 
 import httpx
 
+from node import wiring
 from node.wiring import Node
 from tests.node.api.test_app import assembled, client, error, log_in, person
 
@@ -23,6 +24,16 @@ async def two(folder: Path) -> AsyncIterator[tuple[httpx.AsyncClient, httpx.Asyn
         client(two_, await log_in(two_)) as second,
     ):
         yield first, second, one
+
+
+@asynccontextmanager
+async def started_again(stopped: Node) -> AsyncIterator[Node]:
+    config = stopped.parts.config
+    node = await wiring.assemble(config, wiring.open_keys(config.storage.folder))
+    try:
+        yield node
+    finally:
+        await node.close()
 
 
 async def join(first: httpx.AsyncClient, second: httpx.AsyncClient) -> tuple[Any, Any]:
@@ -98,7 +109,7 @@ async def test_a_pause_is_shown_counted_and_lasts_over_a_restart(tmp_path: Path)
         assert "paused" in tried["error"]
         again = await first.post(f"{path}/pause", json={})
         assert (again.status_code, error(again)["code"]) == (409, "CONFLICT")
-    async with assembled(tmp_path / "one") as node, client(node, await log_in(node)) as http:
+    async with started_again(one) as node, client(node, await log_in(node)) as http:
         (state,) = (await http.get("/api/peers")).json()
         assert state["state"] == "PAUSED"
         assert (await http.post(f"{path}/resume")).status_code == 200
