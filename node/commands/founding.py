@@ -83,6 +83,7 @@ def needs_root(config: Config) -> bool:
     Raises:
         HalfAFolder: There is a database whose keys are missing.
         BadKeys: What is published is damaged.
+        CannotDo: The configuration names other suites than were published.
     """
     folder = config.storage.folder / KEYS_FOLDER
     if not chain.exists(folder):
@@ -90,6 +91,13 @@ def needs_root(config: Config) -> bool:
             raise half_a_folder(config.storage.folder)
         return True
     current = chain.current(folder, chain.read(folder))
+    if current.suites != config.trust.suites:
+        raise CannotDo(
+            f"已公布的密码套件为 {'、'.join(current.suites)},与配置 trust.suites 不同;"
+            "套件在设立时确定,请改回配置",
+            f"the published suites are {', '.join(current.suites)}, and trust.suites says "
+            "otherwise; they are chosen when a center is set up: change the configuration back",
+        )
     return chain.published(current) != chain.named(config)
 
 

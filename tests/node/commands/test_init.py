@@ -338,6 +338,14 @@ def test_a_changed_configuration_without_the_root_key_says_what_to_attach(place:
     assert not place.root.exists()
 
 
+def test_suites_are_not_changed_afterwards(place: Place) -> None:
+    assert run(place.command).exit_code == 0
+    text = place.config.read_text(encoding="utf-8")
+    place.config.write_text(text.replace('["intl-1"]', '["intl-1", "gm-1"]'), encoding="utf-8")
+    done = run(["init", "--non-interactive", "--config", str(place.config), *place.secrets])
+    assert (done.exit_code, "trust.suites" in done.output) == (2, True)
+
+
 def test_a_root_key_that_has_published_begins_no_second_chain(place: Place) -> None:
     assert run(place.command).exit_code == 0
     place.data.rename(place.folder / "lost")
