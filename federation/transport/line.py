@@ -85,7 +85,7 @@ class Line:
             return replace(seen, shaken_ms=_since(loop, began), certificate=shown)
         except TimeoutError:
             return replace(seen, failed_at=layer, error=f"nothing within {LOOK_SECONDS:g} s")
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, OverflowError) as error:
             return replace(seen, failed_at=layer, error=_told(error))
 
     def validity(self, certificate: bytes) -> Validity | None:

@@ -66,6 +66,7 @@ class JointTest(Shape):
     their_checks: list[Check]
     findings: list[Check]
     report: Report | None
+    text: str = Field(description="一页报告 · the report as one page of text")
 
 
 @router.post(
@@ -84,13 +85,14 @@ async def start_test(parts: NodeParts, who: Operator, peer: CenterPath) -> Made:
 async def joint_tests(parts: NodeParts, _: Operator) -> list[JointTest]:
     """最近的在前。· The newest first."""
     rows = await parts.negotiator.transact(parts.peering.tests)
-    return [_shown(row) for row in rows]
+    return [_shown(row, parts.negotiator.identity.center) for row in rows]
 
 
 @router.get("/joint-tests/{test}", summary="联调联试及其报告 · A joint test and its report")
 async def joint_test(parts: NodeParts, _: Operator, test: IdPath) -> JointTest:
     """结果 passed 为空表示尚未结束。· ``passed`` is null until it is over."""
-    return _shown(await parts.negotiator.transact(lambda desk: parts.peering.test(desk, raw(test))))
+    row = await parts.negotiator.transact(lambda desk: parts.peering.test(desk, raw(test)))
+    return _shown(row, parts.negotiator.identity.center)
 
 
 @router.get(
@@ -104,7 +106,7 @@ async def joint_test_text(parts: NodeParts, _: Operator, test: IdPath) -> str:
     return page(row, parts.negotiator.identity.center)
 
 
-def _shown(row: JointTestRow) -> JointTest:
+def _shown(row: JointTestRow, us: str) -> JointTest:
     return JointTest(
         id=row.id.hex(),
         peer=row.peer,
@@ -119,6 +121,7 @@ def _shown(row: JointTestRow) -> JointTest:
         their_checks=[_check(each) for each in row.theirs],
         findings=[_check(each) for each in row.findings],
         report=None if row.report is None else _report(row, row.report),
+        text=page(row, us),
     )
 
 

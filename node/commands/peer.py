@@ -10,6 +10,7 @@ from typing import Any, Final
 
 import click
 
+from node.commands import joint_test
 from node.commands.link import CannotDo, Link, configured, open_link
 from node.commands.options import COMMAND_SETTINGS, config_option, examples, json_option
 
@@ -20,7 +21,10 @@ MAX_FILE_BYTES: Final = 2 * 1024 * 1024  # the node itself takes far less; read 
 
 @click.group(context_settings=COMMAND_SETTINGS)
 def peer() -> None:
-    """伙伴中心:邀请、登记、查看、暂停。· Partners: invite, accept, look, pause."""
+    """伙伴中心:邀请、登记、联调、查看、暂停。· Partners: invite, accept, test, look, pause."""
+
+
+peer.add_command(joint_test.test)
 
 
 @peer.command(

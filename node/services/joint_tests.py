@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
 from federation.engine.floor import Said
-from federation.errors import Conflict, Malformed, OutOfTurn
+from federation.errors import Conflict, OutOfTurn
 from federation.ids import DIGEST_BYTES, AgreementId, CenterId, ConversationId
 from federation.lottery.ranking import VALUE_BYTES, commitment
 from federation.lottery.rehearsal import rehearsal_pool
@@ -35,16 +35,23 @@ from federation.protocol.peering import (
     StartTest,
 )
 from federation.trust.suite import Suite
-from federation.wire.envelopes import Receipt, decode_envelope, decode_statement
+from federation.wire.envelopes import Receipt
 from federation.wire.reports import REPORT
-from federation.wire.words import decode_word
-from node.domain.joint_test import Spoken, Transcript, differences
 from node.services import joint_signing
 from node.services.agreements import Agreements
 from node.services.errands import Handler, Result
 from node.services.errors import Conflicting, NotFound
 from node.services.house import Desk
 from node.services.joint_checks import AGREEMENT, JointChecks, ordered
+from node.services.joint_words import (
+    MAX_REASON,
+    TestWord,
+    compare,
+    ended,
+    said_at_ms,
+    talk,
+    transcript,
+)
 from node.services.rehearsal_calendar import RehearsalCalendar, wish
 from node.store import errands, joint_tests, todos
 from node.store.joint_tests import JointTestRow, State
@@ -54,17 +61,9 @@ REPORT_BACK: Final = "joint_test_report"
 TEST_FAILED: Final = "joint_test_failed"
 NO_AGREEMENT: Final = bytes(DIGEST_BYTES)
 DAY_MS: Final = 86_400_000
-MAX_REASON: Final = 900  # of what differs in a report; a note in a word has 1,000 characters
 
 SIGNED_REPORT: Final = "report"
 """The finding that the report is signed by both, or why it is not."""
-ENDED: Final = "ended"
-"""The finding that a test broke off, and where."""
-
-TestWord = (
-    StartTest | ReportTest | RehearseHold | RehearseVote | RehearseDecide | RehearseCommit
-    | RehearseReveal | ConcludeTest | CountersignTest | ContestTest
-)  # fmt: skip
 Fits = Callable[[CenterId, Suite, bytes, bytes, int], bool]
 
 
@@ -241,12 +240,12 @@ class JointTests:
         if row is None:
             return False
         if receipt.reason == Conflict.reason and row.state is State.RUNNING:
-            found = _ended("another test of the two is under way")
+            found = ended("another test of the two is under way")
             self._finish(desk, row, State.SUPERSEDED, [found])
         elif row.state is not State.SUPERSEDED:
             # Whatever we had found: a report that the peer refuses is not signed by both.
             why = f"the peer refused: {receipt.reason}: {receipt.detail}"
-            self._finish(desk, row, State.FAILED, [*row.findings, _ended(why)])
+            self._finish(desk, row, State.FAILED, [*row.findings, ended(why)])
         return True
 
     def lapsed(self, desk: Desk, before: Conversation) -> None:
@@ -266,7 +265,7 @@ class JointTests:
                 self._commit(desk, row)
             case RehearseCommit():
                 assert row.secret is not None, "we committed before the tester could"
-                desk.say(_talk(row), RehearseReveal(row.secret))
+                desk.say(talk(row), RehearseReveal(row.secret))
             case ConcludeTest():
                 self._countersign(desk, row, spoken, word)
             case _:
@@ -276,7 +275,7 @@ class JointTests:
         connection, peer = desk.ledger.connection, conversation.peer
         ours = joint_tests.running(connection, peer)
         if ours is not None:
-            self._finish(desk, ours, State.SUPERSEDED, [_ended("the peer's own test came first")])
+            self._finish(desk, ours, State.SUPERSEDED, [ended("the peer's own test came first")])
         held = self._held(desk, peer)
         joint_tests.add(
             connection,
@@ -298,16 +297,16 @@ class JointTests:
             (direction.host, direction.sub) == (row.peer, us) for direction in terms.directions
         )
         vote = self._calendar.reserve(desk, row.id, word, sub_venue=sub_venue)
-        desk.say(_talk(row), vote)
+        desk.say(talk(row), vote)
 
     def _commit(self, desk: Desk, row: JointTestRow) -> None:
         """Show our root of the rehearsal pool, and commit to a value of ours."""
         secret = desk.new_secret()[:VALUE_BYTES]
         joint_tests.set_secret(desk.ledger.connection, row.id, secret)
-        digests = desk.suite_of(_talk(row))
-        opened = self._transcript(desk, row).open_hash(digests)
+        digests = desk.suite_of(talk(row))
+        opened = transcript(desk, row).open_hash(digests)
         desk.say(
-            _talk(row),
+            talk(row),
             RehearseCommit(
                 rehearsal_pool(digests, opened).root,
                 commitment(digests, opened, desk.identity.center, secret),
@@ -316,17 +315,17 @@ class JointTests:
 
     def _countersign(self, desk: Desk, row: JointTestRow, spoken: Said, word: ConcludeTest) -> None:
         """Make the report ourselves; sign it if it is the tester's, contest it if not."""
-        connection, talk = desk.ledger.connection, _talk(row)
-        ended_at_ms = decode_statement(spoken.payload).sent_at_ms
-        used = desk.suite_of(_talk(row))
-        report = self._transcript(desk, row).report(used, word.value, ended_at_ms)
+        connection = desk.ledger.connection
+        ended_at_ms = said_at_ms(spoken)
+        used = desk.suite_of(talk(row))
+        report = transcript(desk, row).report(used, word.value, ended_at_ms)
         ours = REPORT.encode(report)
         signature = joint_signing.sign(desk.identity, used, ours, desk.now_ms)
         wrong = []
         if not self._signed(desk, row, word.document, word.signature):
             wrong.append("the signature is not by the tester's message key")
         if word.document != ours:
-            wrong += _compare(word.document, ours)
+            wrong += compare(word.document, ours)
         if word.passed != report.passed:
             wrong.append(f"passed is {word.passed}, not {report.passed}")
         joint_tests.set_report(
@@ -341,12 +340,12 @@ class JointTests:
             reason = "; ".join(wrong)[:MAX_REASON]
             found = Check(SIGNED_REPORT, passed=False, measured=f"contested by us: {reason}")
             self._finish(desk, row, State.FAILED, [*report.rehearsals, found])
-            desk.say(talk, ContestTest(reason, ours, signature))
+            desk.say(talk(row), ContestTest(reason, ours, signature))
             return
         found = Check(SIGNED_REPORT, passed=True, measured="signed by both")
         state = State.PASSED if report.passed else State.FAILED
         self._finish(desk, row, state, [*report.rehearsals, found])
-        desk.say(talk, CountersignTest(signature))
+        desk.say(talk(row), CountersignTest(signature))
 
     # The tester
 
@@ -354,10 +353,10 @@ class JointTests:
         match word:
             case ReportTest(agreement, checks):
                 joint_tests.set_theirs(desk.ledger.connection, row.id, agreement, checks)
-                desk.say(_talk(row), wish(desk.now_ms))
+                desk.say(talk(row), wish(desk.now_ms))
             case RehearseVote(answer):
                 yes = answer is Answer.YES
-                desk.say(_talk(row), RehearseDecide(Decision.CONFIRM if yes else Decision.ABORT))
+                desk.say(talk(row), RehearseDecide(Decision.CONFIRM if yes else Decision.ABORT))
             case RehearseCommit():
                 self._commit(desk, row)
             case RehearseReveal():
@@ -371,12 +370,12 @@ class JointTests:
 
     def _conclude(self, desk: Desk, row: JointTestRow) -> None:
         assert row.secret is not None, "we committed before the tested side could reveal"
-        used = desk.suite_of(_talk(row))
-        report = self._transcript(desk, row).report(used, row.secret, desk.now_ms)
+        used = desk.suite_of(talk(row))
+        report = transcript(desk, row).report(used, row.secret, desk.now_ms)
         document = REPORT.encode(report)
         signature = joint_signing.sign(desk.identity, used, document, desk.now_ms)
         joint_tests.set_report(desk.ledger.connection, row.id, report=document, ours=signature)
-        desk.say(_talk(row), ConcludeTest(report.passed, row.secret, document, signature))
+        desk.say(talk(row), ConcludeTest(report.passed, row.secret, document, signature))
 
     def _countersigned(self, desk: Desk, row: JointTestRow, signature: bytes) -> None:
         """The last word stands, also when we had stopped waiting for it."""
@@ -412,21 +411,8 @@ class JointTests:
 
     # Both
 
-    def _transcript(self, desk: Desk, row: JointTestRow) -> Transcript:
-        connection, talk = desk.ledger.connection, _talk(row)
-        us, them = desk.identity.center, row.peer
-        ours = [
-            _spoken(us, kind, payload) for kind, payload in joint_tests.words_said(connection, talk)
-        ]
-        theirs = [
-            _spoken(them, kind, decode_envelope(raw).payload)
-            for kind, raw in joint_tests.words_heard(connection, talk)
-        ]
-        tester, tested = (us, them) if row.tester else (them, us)
-        return Transcript(talk, tester, tested, (*ours, *theirs))
-
     def _signed(self, desk: Desk, row: JointTestRow, document: bytes, signature: bytes) -> bool:
-        used = desk.suite_of(_talk(row))
+        used = desk.suite_of(talk(row))
         return self._fits(CenterId(row.peer), used, document, signature, desk.now_ms)
 
     def _held(self, desk: Desk, peer: CenterId) -> bytes:
@@ -451,7 +437,7 @@ class JointTests:
     def _break_off(self, desk: Desk, row: JointTestRow, why: str) -> None:
         if row.state is not State.RUNNING:
             return  # what we found stands
-        self._finish(desk, row, State.FAILED, [_ended(why)])
+        self._finish(desk, row, State.FAILED, [ended(why)])
 
     def _finish(
         self, desk: Desk, row: JointTestRow, state: State, findings: Iterable[Check]
@@ -477,25 +463,3 @@ class JointTests:
             en=f"the joint test with {row.peer} failed: {what}; see to it and test again",
             now_ms=desk.now_ms,
         )
-
-
-def _ended(why: str) -> Check:
-    return Check(ENDED, passed=False, measured=" ".join(why.split())[:MAX_REASON])
-
-
-def _talk(row: JointTestRow) -> ConversationId:
-    assert row.conversation is not None, "a test that talks has its conversation"
-    return ConversationId(row.conversation)
-
-
-def _spoken(sender: str, kind: str, payload: bytes) -> Spoken:
-    statement = decode_statement(payload)
-    return Spoken(sender, statement.sent_at_ms, decode_word(kind, statement.body), payload)
-
-
-def _compare(theirs: bytes, ours: bytes) -> list[str]:
-    try:
-        found = differences(REPORT.decode(theirs), REPORT.decode(ours))
-    except Malformed as error:
-        return [f"the report cannot be read: {error.detail}"]
-    return found or ["the report is not in the bytes that its contents give"]

@@ -18,7 +18,8 @@ from federation.protocol.peering import AnnouncePool
 from federation.wire.envelopes import Receipt, Statement
 from node.services.errands import Handler
 from node.services.house import Desk, Reaction
-from node.services.joint_tests import JointTests, TestWord
+from node.services.joint_tests import JointTests
+from node.services.joint_words import TestWord
 from node.services.pool_announcements import PoolAnnouncements
 from node.store.joint_tests import JointTestRow
 

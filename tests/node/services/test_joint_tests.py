@@ -41,6 +41,7 @@ from node.services.house import Desk
 from node.services.joint_checks import GIVE_UP_AFTER, GREETINGS, MAX_SKEW_MS
 from node.services.joint_page import page
 from node.services.joint_tests import NO_AGREEMENT, TEST_FAILED, JointTests
+from node.services.joint_words import transcript
 from node.services.peering import Peering
 from node.services.pool_announcements import PoolAnnouncements
 from node.services.rehearsal_calendar import wish
@@ -628,13 +629,11 @@ class LyingSub:
         await host.errands.run_due()
         talk = (await self.office.row(test)).conversation
         assert talk is not None
-        transcript = await host.do(
-            lambda desk: self.office.host.tests._transcript(
-                desk, self.office.host.tests.test(desk, test)
-            )
+        spoken = await host.do(
+            lambda desk: transcript(desk, self.office.host.tests.test(desk, test))
         )
         digests = host.suite
-        opened = transcript.open_hash(digests)
+        opened = spoken.open_hash(digests)
         honest: dict[str, Word] = {
             "report": ReportTest(agreement, (Check("loss", passed=True, measured="0"),)),
             "vote": RehearseVote(Answer.YES),
@@ -709,10 +708,10 @@ async def _play_tester(
     await office.pair.agree()
     test = await office.begin()
     talk = await office.until("CONCLUDED", office.pair.host)
-    transcript = await office.pair.host.do(
-        lambda desk: office.host.tests._transcript(desk, office.host.tests.test(desk, test))
+    spoken = await office.pair.host.do(
+        lambda desk: transcript(desk, office.host.tests.test(desk, test))
     )
-    (said,) = [each.word for each in transcript.words if isinstance(each.word, ConcludeTest)]
+    (said,) = [each.word for each in spoken.words if isinstance(each.word, ConcludeTest)]
     lie = change(said, REPORT.decode(said.document))
     receipt = await Liar(office.pair.host, office.pair.sub).tell(talk, lie)
     assert not receipt.reason, receipt
