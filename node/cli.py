@@ -14,6 +14,7 @@ from typing_extensions import override
 
 from federation.trust.suite import SUITES
 from node import logs, serving, wiring
+from node.commands import agreement as agreement_commands
 from node.commands import config as config_commands
 from node.commands import init as init_command
 from node.commands import peer as peer_commands
@@ -79,6 +80,7 @@ main.add_command(init_command.init)
 main.add_command(config_commands.group)
 main.add_command(config_commands.check, "check-config")
 main.add_command(peer_commands.peer)
+main.add_command(agreement_commands.agreement)
 main.add_command(verify)
 
 

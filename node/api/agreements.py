@@ -7,7 +7,7 @@ without a log-in is refused.
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Response, status
-from fastapi.responses import HTMLResponse, PlainTextResponse
+from fastapi.responses import HTMLResponse, JSONResponse, PlainTextResponse
 
 from federation.ids import CenterId
 from federation.protocol.agreement import AgreementTerms
@@ -37,7 +37,7 @@ from node.store.agreements import AgreementRow
 
 router = APIRouter(prefix="/agreements", tags=["协议 · Agreements"], responses=RESPONSES)
 
-PageKind = Annotated[str, Query(pattern="^(html|text)$", examples=["html"])]
+PageKind = Annotated[str, Query(pattern="^(html|text|json)$", examples=["html"])]
 _SAFE = {
     # The page has titles and names of the other side in it, and needs nothing from anywhere.
     "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'",
@@ -100,6 +100,8 @@ async def page(
         return pages.page_of(found, desk.identity.center, desk.now_ms)
 
     made = await parts.negotiator.transact(look)
+    if kind == "json":
+        return JSONResponse({"text": pages.as_text(made), "html": pages.as_html(made)})
     if kind == "text":
         return PlainTextResponse(pages.as_text(made))
     return HTMLResponse(pages.as_html(made), headers=_SAFE)

@@ -18,6 +18,7 @@ from node.services.errors import Invalid
 from node.services.terms_keys import KEYS, SECTIONS
 
 MAX_FILE_CHARS: Final = MAX_DOCUMENT_BYTES
+YEAR: Final = timedelta(days=364)  # with its first and its last day
 MAX_PROBLEMS: Final = 50  # whoever sends another kind of file need not read all of it
 _BY_PATH: Final = {key.path: key for key in KEYS}
 _USUAL: Final = {
@@ -68,13 +69,11 @@ def read(source: str, ours: Party, theirs: Party) -> AgreementTerms:
 
 
 def template(today: date) -> str:
-    """A file with every key at its usual value, explained; dates begin with the next month."""
-    begins = (today.replace(day=1) + timedelta(days=32)).replace(day=1)
-    ends = begins.replace(year=begins.year + 1) - timedelta(days=1)
+    """A file with every key at its usual value, explained; for a year from today."""
     given = {
         "title": '"工程建设项目招投标远程异地评标合作协议"',
-        "from": begins.isoformat(),
-        "until": ends.isoformat(),
+        "from": today.isoformat(),
+        "until": (today + YEAR).isoformat(),
     }
     lines = ["# 远程异地评标合作协议 · lianping agreement propose FILE", ""]
     for section, (zh, en) in SECTIONS.items():
