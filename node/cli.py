@@ -21,6 +21,7 @@ from node.commands import peer as peer_commands
 from node.commands.options import COMMAND_SETTINGS, config_option, examples
 from node.config import BadConfig, load, split_address
 from node.keystore.errors import BadKeys
+from node.local_socket import SocketUnavailable
 from node.outside import StandInRefused
 from node.services.errors import UseCaseError
 from node.store.database import ForeignFile, StoreUnavailable
@@ -47,6 +48,7 @@ class Complaining(click.Group):
             ForeignFile,
             HalfAFolder,
             MigrationError,
+            SocketUnavailable,
             StandInRefused,
             StoreUnavailable,
         ) as error:

@@ -44,8 +44,10 @@ def check_places(config: Config, root_key: Path) -> None:
 
     Raises:
         CannotDo: Says which, and why.
+        SocketUnavailable: The storage folder's path is too long for the node's socket.
     """
     storage = config.storage.folder.resolve()
+    path_in(storage)
     if root_key.resolve().is_relative_to(storage):
         raise CannotDo(
             f"根密钥不能放在数据目录 {storage} 里,否则每份备份都带着它:请用 --root-key 另选位置",

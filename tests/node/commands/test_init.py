@@ -247,6 +247,7 @@ def test_an_unknown_key_of_the_answers_is_named(place: Place) -> None:
         ("--name", "", "center.name"),
         ("--name", "吉安\x7f", "visible characters"),
         ("--storage", "/proc/nothing", "/proc/nothing"),
+        ("--storage", "/tmp/" + "x" * 108, "shorter storage.folder"),
         ("--root-passphrase-file", "weak", "too weak"),
         ("--root-passphrase-file", "open", "is open to everybody"),
         ("--root-passphrase-file", "missing", "cannot be read"),
