@@ -110,8 +110,10 @@ proto-release: $(VENV)/.dev ## Write proto/released.binpb: what peers of this re
 .PHONY: lock
 lock: $(VENV)/.dev ## Resolve pyproject.toml into the locks (UPGRADE=1 takes newer versions)
 	$(COMPILE) pyproject.toml --group build --output-file requirements.lock >/dev/null
-	$(COMPILE) pyproject.toml --group build --group lock --group proto --group test --group lint \
-		--constraint requirements.lock --output-file requirements-dev.lock >/dev/null
+	$(COMPILE) pyproject.toml --extra pkcs11 --group build --constraint requirements.lock \
+		--output-file requirements-pkcs11.lock >/dev/null
+	$(COMPILE) pyproject.toml --extra pkcs11 --group build --group lock --group proto --group test \
+		--group lint --constraint requirements-pkcs11.lock --output-file requirements-dev.lock >/dev/null
 
 .PHONY: clean
 clean: ## Remove caches, build results and the demo's data; keep .venv
@@ -171,8 +173,9 @@ $(VENV)/.editable: pyproject.toml | $(BIN)/python
 	@$(PIP_INSTALL) --no-deps --no-build-isolation --editable .
 	@touch $@
 
-# promtool is taken out of Debian's package without installing it: the package would
-# start a Prometheus on the developer's machine.
+# promtool and SoftHSM2 are taken out of Debian's packages without installing them: the one
+# would start a Prometheus on the developer's machine, the other would set up a token store.
+SOFTHSM := $(VENV)/softhsm
 .PHONY: test-tools
 test-tools: | $(BIN)/python
 	@if ! command -v systemd-analyze >/dev/null; then \
@@ -186,4 +189,18 @@ test-tools: | $(BIN)/python
 			{ $(SUDO) apt-get update -q && $(APT_DOWNLOAD) prometheus; }; }); \
 		dpkg-deb --fsys-tarfile "$$scratch"/prometheus_*.deb | tar -xO ./usr/bin/promtool > "$$scratch/promtool"; \
 		install -m 755 "$$scratch/promtool" $(BIN)/promtool; \
+	fi
+	@if [[ ! -e $(SOFTHSM)/libsofthsm2.so || ! -x $(SOFTHSM)/softhsm2-util ]]; then \
+		echo "fetching SoftHSM2"; \
+		scratch="$$(mktemp -d)"; trap 'rm -rf "$$scratch"' EXIT; chmod 755 "$$scratch"; \
+		(cd "$$scratch" && { $(APT_DOWNLOAD) libsofthsm2 softhsm2 || \
+			{ $(SUDO) apt-get update -q && $(APT_DOWNLOAD) libsofthsm2 softhsm2; }; }); \
+		for package in "$$scratch"/*.deb; do dpkg-deb -x "$$package" "$$scratch/root"; done; \
+		mkdir -p $(SOFTHSM); \
+		install -m 644 "$$scratch"/root/usr/lib/*/softhsm/libsofthsm2.so $(SOFTHSM)/libsofthsm2.so; \
+		install -m 755 "$$scratch"/root/usr/bin/softhsm2-util $(SOFTHSM)/softhsm2-util; \
+	fi
+	@if ldd $(SOFTHSM)/libsofthsm2.so $(SOFTHSM)/softhsm2-util | grep 'not found'; then \
+		echo "installing what SoftHSM2 needs"; \
+		$(SUDO) apt-get update -q; $(APT_INSTALL) libssl3 libsqlite3-0 libstdc++6; \
 	fi

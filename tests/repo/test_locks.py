@@ -12,9 +12,11 @@ ROOT = Path(__file__).resolve().parents[2]
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 GROUPS: dict[str, list[str]] = PYPROJECT["dependency-groups"]
 RUNTIME: list[str] = [*PYPROJECT["project"]["dependencies"], *GROUPS["build"]]
+TOKENS: list[str] = [*RUNTIME, *PYPROJECT["project"]["optional-dependencies"]["pkcs11"]]
 WANTED = {
     "requirements.lock": RUNTIME,
-    "requirements-dev.lock": [*RUNTIME, *(line for group in GROUPS.values() for line in group)],
+    "requirements-pkcs11.lock": TOKENS,
+    "requirements-dev.lock": [*TOKENS, *(line for group in GROUPS.values() for line in group)],
 }
 PIN = re.compile(r"^([A-Za-z0-9._-]+)==([^\s;]+)", re.MULTILINE)
 
@@ -48,6 +50,7 @@ def test_no_lock_names_an_index_or_a_path(lock: str) -> None:
     assert [line for line in lines if "://" in line or "--index" in line or "--find" in line] == []
 
 
-def test_what_runs_in_production_is_what_was_tested() -> None:
-    runtime, tested = pins("requirements.lock"), pins("requirements-dev.lock")
+@pytest.mark.parametrize("lock", ["requirements.lock", "requirements-pkcs11.lock"])
+def test_what_runs_in_production_is_what_was_tested(lock: str) -> None:
+    runtime, tested = pins(lock), pins("requirements-dev.lock")
     assert {name: tested.get(name) for name in runtime} == runtime
