@@ -15,7 +15,7 @@ from typing_extensions import override
 
 from federation.engine.floor import Said
 from federation.engine.identity import SKEW_MS
-from federation.errors import Conflict, Malformed, NoAgreement, TooEarly
+from federation.errors import Conflict, Malformed, NoAgreement, TooEarly, TooLate
 from federation.ids import AgreementId, CenterId
 from federation.protocol import booking
 from federation.protocol.conversation import Conversation, Word
@@ -55,7 +55,6 @@ EXPECTED_MS: Final = DAY_MS
 FORGOTTEN_MS: Final = 40 * DAY_MS  # older words have expired; so has what could be said of them
 MAX_ROWS: Final = 1_000
 MAX_NOTE_CHARS: Final = 1_000
-_USAGE_WORDS: Final = (StateUsage, AgreeUsage, DisputeUsage)
 
 
 @dataclass(frozen=True, slots=True)
@@ -376,11 +375,14 @@ def _admit_statement(
     desk: Desk, conversation: Conversation, word: StateUsage, statement: Statement
 ) -> None:
     row = agreements.get(desk.ledger.connection, word.agreement_digest)
-    if row is None or row.peer != conversation.peer:
-        raise NoAgreement("this is no agreement between the two of us", clause="parties")
+    signed = desk.ledger.agreement(AgreementId(word.agreement_digest)) is not None
+    if row is None or row.peer != conversation.peer or not signed:
+        raise NoAgreement("this is no agreement that the two of us signed", clause="parties")
     _, until_ms = _bounds(date.fromisoformat(word.day))
     if statement.sent_at_ms < until_ms - SKEW_MS:
         raise TooEarly("the day is not over", alternative=f"at_ms>={until_ms}")
+    if statement.sent_at_ms > until_ms + FORGOTTEN_MS:
+        raise TooLate("nobody can count a day so long ago; let people settle it")
     if store.of_day(desk.ledger.connection, word.agreement_digest, conversation.peer, word.day):
         raise Conflict("you have stated that day before")
     _check_sound(word.usage)

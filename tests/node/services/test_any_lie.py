@@ -38,12 +38,25 @@ from node.services.agreements import Agreements
 from node.services.house import Desk
 from node.services.peering import Peering
 from node.services.pool_announcements import PoolAnnouncements
+from node.services.usage import UsageStatements
 from tests.node.services import test_dossier_of_services as honest
 from tests.support.pair import DAY_MS, Center, Furniture, TwoCenters, two_centers
 
 LIES_AT_ONCE: Final = 4
 ENDS: Final = (0, 1, 2, 3, 5, 40, 1_000, 2**31, 2**53 - 1)
-TEXTS: Final = ("A08", "A0803", "experts", "2026-05", "link", "status", "15y", "A", "WALKING", "x")
+TEXTS: Final = (
+    "A08",
+    "A0803",
+    "experts",
+    "2026-05",
+    "2026-05-05",
+    "link",
+    "status",
+    "15y",
+    "A",
+    "WALKING",
+    "x",
+)
 REASONS: Final = ("NOT_ALLOWED", "CONFLICT", "UNAVAILABLE", "MALFORMED", "")
 Agreed = tuple[Agreements, Peering]
 
@@ -69,7 +82,7 @@ class Hall(honest.Hall):
         )
         self.agreed[center.name] = agreements, peering
         return Furniture(
-            {**usual.reactions, Kind.AGREEMENT: agreements, Kind.PEERING: peering},
+            {**usual.reactions, Kind.AGREEMENT: agreements, Kind.PEERING: UsageStatements(peering)},
             {**usual.handlers, **peering.handlers()},
             usual.questions,
         )
@@ -81,6 +94,9 @@ class Hall(honest.Hall):
         side = next(side for side in self.sides if side.center is center)
         agreements.all(desk)
         peering.tests(desk)
+        usage = UsageStatements(peering)
+        usage.statements(desk)
+        usage.disputes(desk)
         office.bookings.all(desk)
         self.boards[center.name].draws.everything(desk)
         side.sessions.overview(desk)

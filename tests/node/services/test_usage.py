@@ -263,6 +263,9 @@ async def test_a_sub_that_does_not_state_is_called() -> None:
     [
         (StateUsage(bytes(32), TODAY.isoformat(), LIE), "NO_AGREEMENT"),
         (StateUsage(b"", "2026-05-07", LIE), "TOO_EARLY"),
+        (StateUsage(b"", "2026-03-01", LIE), "TOO_LATE"),
+        (StateUsage(b"", "0001-01-01", LIE), "TOO_LATE"),
+        (StateUsage(b"", "9999-12-31", LIE), "TOO_EARLY"),
         (StateUsage(b"", "2026-05-05", replace(LIE, bookings_held=2)), "MALFORMED"),
         (StateUsage(b"", "2026-05-05", replace(LIE, words=(WORD, WORD))), "MALFORMED"),
         (StateUsage(b"", TODAY.isoformat(), LIE), "CONFLICT"),
