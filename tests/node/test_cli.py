@@ -74,7 +74,7 @@ def every_command(command: click.Command, words: tuple[str, ...] = ()) -> Iterat
             yield from every_command(inner, (*words, name))
 
 
-@pytest.mark.parametrize("words", every_command(main), ids=" ".join)
+@pytest.mark.parametrize("words", list(every_command(main)), ids=" ".join)
 def test_every_command_shows_what_to_type(words: tuple[str, ...]) -> None:
     typed = ("config", "check") if words == ("check-config",) else words  # its older name
     done = CliRunner().invoke(main, [*words, "--help"])
