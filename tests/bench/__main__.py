@@ -22,6 +22,7 @@ import grpc
 import uvloop
 from lianping.federation.v1.federation_pb2 import SignedEnvelope as Echo
 
+from federation.trust.suite import GM_1, INTL_1, Suite
 from federation.wire.words import DESCRIPTOR, TERMS
 from tests.bench import disk, hashing, words
 from tests.bench.figures import Figure, table, write_json
@@ -46,13 +47,22 @@ class Size:
     slow_calls: int
     batches: int
     entries: int
+    signatures: int
     seconds: float
 
 
 FULL: Final = Size(
-    rounds=3, calls=4_000, slow_calls=600, batches=128, entries=1_000_000, seconds=8.0
+    rounds=3,
+    calls=4_000,
+    slow_calls=600,
+    batches=128,
+    entries=1_000_000,
+    signatures=2_000,
+    seconds=8.0,
 )
-QUICK: Final = Size(rounds=1, calls=80, slow_calls=10, batches=4, entries=5_000, seconds=2.0)
+QUICK: Final = Size(
+    rounds=1, calls=80, slow_calls=10, batches=4, entries=5_000, signatures=50, seconds=2.0
+)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -229,32 +239,55 @@ async def measure_disk(folder: Path, size: Size) -> list[Figure]:
 
 
 def measure_hashing(size: Size) -> list[Figure]:
-    """Ranking and roots, each in turns with its floor."""
+    """Ranking and roots of both suites, each in turns with its floor; then SM2 with Ed25519."""
     listed = hashing.entries(size.entries)
 
     def figure(
-        name: str, zh: str, en: str, work: Callable[[list[bytes]], None],
-        floor: Callable[[list[bytes]], None],
+        name: str, zh: str, en: str, suite: Suite, work: Callable[[Suite, list[bytes]], None],
+        floor: Callable[[Suite, list[bytes]], None],
     ) -> Figure:  # fmt: skip
+        suite.ready()
         pairs = [
-            (hashing.timed(lambda: work(listed)), hashing.timed(lambda: floor(listed)))
+            (
+                hashing.timed(lambda: work(suite, listed)),
+                hashing.timed(lambda: floor(suite, listed)),
+            )
             for _ in range(size.rounds)
         ]
         return Figure(
             name, zh, en, "s", [value for value, _ in pairs], [value for _, value in pairs]
         )
 
+    def against(name: str, zh: str, en: str, rate: Callable[[Suite, int], float]) -> Figure:
+        pairs = [
+            (rate(GM_1, size.signatures), rate(INTL_1, size.signatures)) for _ in range(size.rounds)
+        ]
+        return Figure(
+            name, zh, en, "/s", [value for value, _ in pairs], [value for _, value in pairs]
+        )
+
     count, first = f"{size.entries:,}", hashing.LIMIT
+    figures = []
+    for suite, suffix, hashed in ((INTL_1, "", ""), (GM_1, "_sm3", " (SM3)")):
+        figures += [
+            figure(
+                f"ranking{suffix}", f"{count} 人排序取前 {first}{hashed}",
+                f"rank {count}, first {first}{hashed}", suite,
+                hashing.ranking, hashing.ranking_floor,
+            ),
+            figure(
+                f"merkle{suffix}", f"{count} 叶默克尔根{hashed}",
+                f"Merkle root of {count}{hashed}", suite,
+                hashing.merkle_root, hashing.merkle_floor,
+            ),
+        ]  # fmt: skip
     return [
-        figure(
-            "ranking", f"{count} 人排序取前 {first}", f"rank {count}, first {first}",
-            hashing.ranking, hashing.ranking_floor,
+        *figures,
+        against("sm2_sign", "SM2 签名, 比 Ed25519", "SM2 signs, to Ed25519", hashing.signing),
+        against(
+            "sm2_verify", "SM2 验签, 比 Ed25519", "SM2 verifies, to Ed25519", hashing.verifying
         ),
-        figure(
-            "merkle", f"{count} 叶默克尔根", f"Merkle root of {count}",
-            hashing.merkle_root, hashing.merkle_floor,
-        ),
-    ]  # fmt: skip
+    ]
 
 
 if __name__ == "__main__":

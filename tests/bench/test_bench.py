@@ -21,6 +21,10 @@ EXPECTED = {
     "group_commit",
     "ranking",
     "merkle",
+    "ranking_sm3",
+    "merkle_sm3",
+    "sm2_sign",
+    "sm2_verify",
 }
 
 

@@ -59,7 +59,9 @@ def test_what_is_written_is_what_is_read() -> None:
 
 def test_a_whole_evaluation_is_read_and_written_to_the_same_bytes() -> None:
     honest = made()
-    assert write(read(honest.file)[0], honest.sign) == honest.file
+    again = write(read(honest.file)[0], honest.sign)
+    # Under gm-1 no two signatures are alike; all above the seal is.
+    assert again.rpartition(b"\nseal ")[0] == honest.file.rpartition(b"\nseal ")[0]
 
 
 def test_every_single_changed_byte_of_a_file_breaks_its_shape_or_its_seal() -> None:

@@ -16,6 +16,7 @@ from federation.evidence.verdict import Verdict
 from federation.evidence.verify import verify
 from federation.trust import gm, sm2
 from federation.trust.errors import SuiteUnavailable
+from federation.trust.suite import SUITES
 from federation.wire.evidence import DECODE
 from federation.wire.words import TERMS
 from tests.evidence.evaluated import made
@@ -55,6 +56,16 @@ def test_an_honest_dossier_of_either_center_holds(by: str) -> None:
     assert verdict.draws[0].supplements > 0
     assert verdict.outside_contributors == 0
     assert verdict.started_ms < verdict.finished_ms < verdict.received_ms
+
+
+@pytest.mark.parametrize("suite_id", SUITES)
+def test_an_honest_dossier_of_either_suite_holds_under_its_own_suite_only(suite_id: str) -> None:
+    found = made("host", suite_id)
+    assert examine(found.file).members == 5
+    (other,) = set(SUITES) - {suite_id}
+    with pytest.raises(Refuted) as caught:
+        examine(write(under(read(found.file)[0], other), found.sign))
+    assert caught.value.step is Step.AGREEMENT
 
 
 def test_who_knows_the_excluded_employers_opens_them() -> None:
@@ -173,13 +184,13 @@ def _no_libcrypto(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 @pytest.mark.usefixtures("_no_libcrypto")
 def test_only_a_dossier_of_gm_1_needs_libcrypto() -> None:
-    assert examine(made().file).maker == made().maker
+    found = made("host", "intl-1")
+    assert examine(found.file).maker == found.maker
     with pytest.raises(SuiteUnavailable, match="needs the system's OpenSSL"):
-        examine(forged(under(honest(), "gm-1")))
+        examine(write(under(read(found.file)[0], "gm-1"), found.sign))
 
 
 FORGERIES: list[tuple[Step, str, Callable[[Dossier], Dossier]]] = [
-    (Step.AGREEMENT, "a suite that was not agreed", lambda d: under(d, "gm-1")),
     (Step.DESCRIPTORS, "swapped keys", lambda d: replace(d, descriptors=swapped(d.descriptors))),
     (Step.DESCRIPTORS, "another maker", lambda d: replace(d, maker="lp1" + "a" * 32)),
     (Step.AGREEMENT, "swapped signatures", lambda d: replace(d, signatures=swapped(d.signatures))),
