@@ -10,13 +10,15 @@ from federation.engine.witness import Sighting, log_keys, witness_keys
 from federation.evidence.checkpoint import MAX_SIZE, Checkpoint, cosign, sign_log
 from federation.protocol.peering import Check, StartTest
 from federation.trust import merkle
-from federation.trust.suite import INTL_1
+from federation.trust.suite import suite
 from federation.wire.envelopes import Witnessing
-from tests.support.pair import Center, TwoCenters, two_centers
+from tests.support.pair import SPOKEN, Center, TwoCenters, two_centers
 
+SUITE = suite(SPOKEN[0])
+NAME = SUITE.suite_id
 CHECKS: Final = (Check("clock_skew", passed=True, measured="0 ms"),)
-LEAVES: Final = [INTL_1.hash(bytes([number])) for number in range(8)]
-OTHERS: Final = [INTL_1.hash(bytes([number, number])) for number in range(8)]
+LEAVES: Final = [SUITE.hash(bytes([number])) for number in range(8)]
+OTHERS: Final = [SUITE.hash(bytes([number, number])) for number in range(8)]
 
 
 @dataclass(frozen=True)
@@ -28,27 +30,27 @@ class Storyteller:
     def note(self, leaves: list[bytes], size: int | None = None) -> str:
         host = self.pair.host
         head = Checkpoint(
-            host.identity.descriptor.log_name("intl-1"),
+            host.identity.descriptor.log_name(NAME),
             len(leaves) if size is None else size,
-            merkle.root(INTL_1, leaves),
+            merkle.root(SUITE, leaves),
         )
         return sign_log(
             head,
-            log_keys(host.identity.descriptor, "intl-1")[0],
-            INTL_1.signer(host.secrets["intl-1"].log),
+            log_keys(host.identity.descriptor, NAME)[0],
+            SUITE.signer(host.secrets[NAME].log),
         )
 
     def proof(self, leaves: list[bytes], old: int) -> tuple[bytes, ...]:
-        frontier = merkle.Frontier(INTL_1)
+        frontier = merkle.Frontier(SUITE)
         nodes = {}
         for leaf in leaves:
             nodes.update({(level, at): digest for level, at, digest in frontier.append(leaf)})
-        return tuple(merkle.consistency_proof(INTL_1, old, len(leaves), lambda *node: nodes[node]))
+        return tuple(merkle.consistency_proof(SUITE, old, len(leaves), lambda *node: nodes[node]))
 
     async def show(self, witnessing: Witnessing) -> Sighting:
         sub, host = self.pair.sub, self.pair.host
         return await sub.do(
-            lambda desk: sub.negotiator.witness.look(desk, host.id, "intl-1", witnessing)
+            lambda desk: sub.negotiator.witness.look(desk, host.id, NAME, witnessing)
         )
 
     async def grow(self, leaves: list[bytes], old: int) -> Sighting:
@@ -94,7 +96,7 @@ async def test_a_log_that_was_rolled_back_is_not_cosigned() -> None:
 
 
 def full(teller: Storyteller) -> Witnessing:
-    line = teller.note(LEAVES).splitlines()[-1].replace("/log/intl-1", "/log/gm-1")
+    line = teller.note(LEAVES).splitlines()[-1].replace(f"/log/{NAME}", "/log/other")
     return Witnessing(teller.note(LEAVES) + f"{line}\n" * 15)
 
 
@@ -103,8 +105,8 @@ def signed_for_us(teller: Storyteller) -> Witnessing:
     sub = teller.pair.sub.identity
     other = cosign(
         teller.note(LEAVES[:3]),
-        witness_keys(sub.descriptor, "intl-1")[0],
-        INTL_1.signer(teller.pair.sub.secrets["intl-1"].witness),
+        witness_keys(sub.descriptor, NAME)[0],
+        SUITE.signer(teller.pair.sub.secrets[NAME].witness),
         1,
     )
     return Witnessing(teller.note(LEAVES) + other.splitlines()[-1] + "\n")
@@ -132,11 +134,11 @@ def huge(teller: Storyteller) -> Witnessing:
 
 def of_another_log(teller: Storyteller) -> Witnessing:
     sub = teller.pair.sub.identity
-    head = Checkpoint(sub.descriptor.log_name("intl-1"), 1, bytes(32))
+    head = Checkpoint(sub.descriptor.log_name(NAME), 1, bytes(32))
     note = sign_log(
         head,
-        log_keys(sub.descriptor, "intl-1")[0],
-        INTL_1.signer(teller.pair.sub.secrets["intl-1"].log),
+        log_keys(sub.descriptor, NAME)[0],
+        SUITE.signer(teller.pair.sub.secrets[NAME].log),
     )
     return Witnessing(note, 0, (), note)
 

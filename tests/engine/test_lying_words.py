@@ -106,7 +106,9 @@ async def test_a_greeting_that_is_none_gets_a_signed_refusal() -> None:
             (PAYLOAD_TYPES[StartTest], encode_word(START)),
             ("", b""),
         ):
-            envelope = host.identity.stated("intl-1", sub.id, bytes(16), kind, body, now_ms)
+            envelope = host.identity.stated(
+                pair.host.suite.suite_id, sub.id, bytes(16), kind, body, now_ms
+            )
             reply = await sub.negotiator.hello(
                 encode_hello(envelope, Witnessing()), host.certificate
             )

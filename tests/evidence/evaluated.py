@@ -412,11 +412,11 @@ class Made:
 
 
 @cache
-def made(by: str = "host", suite_id: str = "") -> Made:
-    """One honest dossier, made once for all tests; ``suite_id`` as for ``two_centers``."""
+def made(by: str = "host") -> Made:
+    """One honest dossier, made once for all tests."""
 
     async def run() -> Made:
-        async with two_centers(furnish, suites=(suite_id,) if suite_id else ()) as pair:
+        async with two_centers(furnish) as pair:
             played = Evaluation(pair)
             await played.play()
             maker = pair.host if by == "host" else pair.sub
@@ -436,6 +436,5 @@ def _value(center: Center) -> bytes:
 
 
 def _by(center: Center, signature: bytes) -> DocumentSignature:
-    name = center.suite.suite_id
-    key = center.identity.descriptor.keys_for(Purpose.MESSAGE, name)[0]
-    return DocumentSignature(name, key.id, signature)
+    key = center.identity.descriptor.keys_for(Purpose.MESSAGE, center.suite.suite_id)[0]
+    return DocumentSignature(center.suite.suite_id, key.id, signature)

@@ -8,7 +8,7 @@ from federation.engine.outbox import AnswerRefused
 from federation.engine.witness import log_keys, witness_keys
 from federation.evidence.checkpoint import cosigned_at, verify_note
 from federation.trust import merkle
-from federation.trust.suite import INTL_1
+from federation.trust.suite import suite
 from federation.wire.questions import (
     AvailabilityAnswer,
     AvailabilityQuestion,
@@ -17,8 +17,11 @@ from federation.wire.questions import (
     InclusionQuestion,
 )
 from node.services.answers import MAX_PROOFS
-from tests.support.pair import TwoCenters, two_centers
+from tests.support.pair import SPOKEN, TwoCenters, two_centers
 from tests.support.planning import WINDOW, Offices, held, seated, vote
+
+SUITE = suite(SPOKEN[0])
+NAME = SUITE.suite_id
 
 QUESTION = AvailabilityQuestion(WINDOW.start_ms, WINDOW.end_ms, 1, (), overnight=False)
 
@@ -79,20 +82,18 @@ async def test_the_proofs_of_our_envelopes_hold_under_the_cosigned_checkpoint() 
     async with two_centers(offices) as pair:
         hashes, size = await exchanged(pair, offices)
         answer = await pair.host.outbox.ask(
-            pair.sub.id, InclusionQuestion(tuple(hashes), size, "intl-1")
+            pair.sub.id, InclusionQuestion(tuple(hashes), size, NAME)
         )
         assert isinstance(answer, InclusionAnswer)
-        checkpoint, _ = verify_note(
-            answer.checkpoint, log_keys(pair.sub.identity.descriptor, "intl-1")
-        )
+        checkpoint, _ = verify_note(answer.checkpoint, log_keys(pair.sub.identity.descriptor, NAME))
         assert checkpoint.size == size
-        assert cosigned_at(answer.checkpoint, witness_keys(pair.host.identity.descriptor, "intl-1"))
+        assert cosigned_at(answer.checkpoint, witness_keys(pair.host.identity.descriptor, NAME))
         assert [item.envelope_hash for item in answer.items] == hashes
         for item in answer.items:
             assert json.loads(item.entry)["word"] == item.envelope_hash.hex()
             assert merkle.verify_inclusion(
-                INTL_1,
-                merkle.leaf_hash(INTL_1, item.entry),
+                SUITE,
+                merkle.leaf_hash(SUITE, item.entry),
                 item.index,
                 checkpoint.size,
                 item.path,
@@ -106,7 +107,7 @@ async def test_a_size_that_the_asker_never_cosigned_is_refused() -> None:
         hashes, size = await exchanged(pair, offices)
         with pytest.raises(AnswerRefused, match="not cosigned"):
             await pair.host.outbox.ask(
-                pair.sub.id, InclusionQuestion(tuple(hashes), size + 1, "intl-1")
+                pair.sub.id, InclusionQuestion(tuple(hashes), size + 1, NAME)
             )
 
 
@@ -116,7 +117,7 @@ async def test_words_with_a_third_center_are_not_shown() -> None:
         other = b"\x07" * 32
         await pair.sub.do(
             lambda desk: desk.ledger.append_log(
-                "intl-1",
+                NAME,
                 json.dumps({"peer": "lp1" + "a" * 32, "word": other.hex()}).encode(),
                 other,
             )
@@ -124,7 +125,7 @@ async def test_words_with_a_third_center_are_not_shown() -> None:
         _, size = await exchanged(pair, offices)
         assert size > 1
         with pytest.raises(AnswerRefused, match="none of these envelopes is yours"):
-            await pair.host.outbox.ask(pair.sub.id, InclusionQuestion((other,), size, "intl-1"))
+            await pair.host.outbox.ask(pair.sub.id, InclusionQuestion((other,), size, NAME))
 
 
 async def test_more_proofs_than_an_answer_holds_are_refused() -> None:
@@ -133,10 +134,8 @@ async def test_more_proofs_than_an_answer_holds_are_refused() -> None:
         hashes, size = await exchanged(pair, offices)
         many = tuple(hashes[:1]) * (MAX_PROOFS + 1)
         with pytest.raises(AnswerRefused, match="ask for fewer"):
-            await pair.host.outbox.ask(pair.sub.id, InclusionQuestion(many, size, "intl-1"))
-        answer = await pair.host.outbox.ask(
-            pair.sub.id, InclusionQuestion(many[1:], size, "intl-1")
-        )
+            await pair.host.outbox.ask(pair.sub.id, InclusionQuestion(many, size, NAME))
+        answer = await pair.host.outbox.ask(pair.sub.id, InclusionQuestion(many[1:], size, NAME))
         assert isinstance(answer, InclusionAnswer)
         assert len(answer.items) == MAX_PROOFS
 
@@ -149,4 +148,4 @@ async def test_what_came_after_the_checkpoint_is_not_proven_under_it() -> None:
         await vote(offices, booking_id, yes=True)
         ((later,),) = await pair.sub.sql("SELECT hash FROM said")
         with pytest.raises(AnswerRefused, match=f"among the first {size} entries"):
-            await pair.host.outbox.ask(pair.sub.id, InclusionQuestion((later,), size, "intl-1"))
+            await pair.host.outbox.ask(pair.sub.id, InclusionQuestion((later,), size, NAME))
