@@ -56,6 +56,7 @@ def complete(
     files.make_folder(keys)
     if chain.exists(keys):
         return _follow(keys, config, root, now_ms)
+    files.clear_drafts(keys)
     made = ["data"] if key_folder.make_data_key(keys, random) else []
     own = key_folder.own_keys(keys)
     public = []

@@ -51,6 +51,12 @@ def _taken(path: Path) -> BadKeys:
     return BadKeys(f"{path} 已存在,不会覆盖任何密钥 · exists, and no key is ever overwritten")
 
 
+def clear_drafts(folder: Path) -> None:
+    """Remove drafts that a kill left: they hold keys that nobody has ever used."""
+    for draft in folder.glob(".*.new"):
+        draft.unlink(missing_ok=True)
+
+
 def sync_folder(folder: Path) -> None:
     """Make the names in a folder last."""
     opened = os.open(folder, os.O_RDONLY)

@@ -136,6 +136,14 @@ def test_what_a_killed_run_left_is_taken_and_completed(tmp_path: Path, left: int
     assert len([p for p in keys.iterdir() if p.is_file()]) == 6, "four keys, data, TLS"
 
 
+def test_drafts_of_a_killed_run_are_removed(tmp_path: Path) -> None:
+    keys = tmp_path / "keys"
+    keys.mkdir()
+    (keys / ".intl-1.message.00.key.new").write_bytes(bytes(32))
+    create(tmp_path)
+    assert list(keys.glob(".*")) == []
+
+
 def test_a_certificate_of_an_abandoned_root_is_not_taken(tmp_path: Path) -> None:
     create(tmp_path)
     keys = tmp_path / "keys"

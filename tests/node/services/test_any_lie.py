@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Any, Final, cast, get_args, get_origin, get_type_hints
 
 import pytest
-from tests.support.joint_line import joint_tests
 from typing_extensions import override
 
 from federation.engine.floor import Floor
@@ -40,6 +39,7 @@ from node.services.peering import Peering
 from node.services.pool_announcements import PoolAnnouncements
 from node.services.usage import UsageStatements
 from tests.node.services import test_dossier_of_services as honest
+from tests.support.joint_line import joint_tests
 from tests.support.pair import DAY_MS, Center, Furniture, TwoCenters, two_centers
 
 LIES_AT_ONCE: Final = 4
