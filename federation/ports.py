@@ -162,6 +162,23 @@ class Ledger(Protocol):
     ) -> None:
         """Store a peer's checkpoint together with our cosignature."""
 
+    def put_descriptor(
+        self, peer: CenterId, sequence: int, digest: bytes, signed: bytes, revoked: Sequence[bytes]
+    ) -> bool:
+        """Store a peer's descriptor and the keys that it revokes; False if it was stored before."""
+
+    def revoked(self, peer: CenterId, key_id: bytes) -> bool:
+        """Whether a stored descriptor of a peer revokes a key, by the key's id."""
+
+    def put_knows(self, peer: CenterId, sequence: int) -> None:
+        """Remember which descriptor of ours a peer has taken."""
+
+    def put_twin(self, peer: CenterId, held: bytes, shown: bytes, now_ms: int) -> None:
+        """Keep two descriptors of a peer that cannot both be its only one."""
+
+    def doubtful(self, peer: CenterId) -> bool:
+        """Whether a peer's logs or descriptors contradict each other: it may be two nodes."""
+
     def put_fork(self, peer: CenterId, held: str, shown: str, now_ms: int) -> None:
         """Keep two checkpoints that cannot both be true."""
 

@@ -11,6 +11,7 @@ from typing import Final
 
 from typing_extensions import override
 
+from federation.engine.acquaintance import News, Turn
 from federation.engine.negotiator import Listener
 from federation.engine.outbox import Peek
 from federation.engine.witness import Sighting
@@ -67,6 +68,23 @@ class Links(Listener, CallListener, PumpListener):
     def greeted(self, peer: CenterId, skew_ms: int) -> None:
         self._states[peer] = replace(self.of(peer), skew_ms=skew_ms)
         self._metrics.greeted(peer, skew_ms)
+
+    @override
+    def introduced(self, peer: CenterId, news: News) -> None:
+        self._metrics.introduced(peer, news.turn)
+        if news.turn is Turn.NEWER:
+            LOG.info(
+                "a partner's next descriptor was taken",
+                peer=peer,
+                sequence=news.links[-1].descriptor.sequence,
+            )
+        else:
+            LOG.error(
+                "a partner's descriptors do not go on from the pinned one",
+                peer=peer,
+                turn=news.turn.value,
+                detail=news.detail,
+            )
 
     @override
     def heard(

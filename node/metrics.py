@@ -22,6 +22,7 @@ from prometheus_client import (
     generate_latest,
 )
 
+from federation.engine.acquaintance import Turn
 from federation.engine.witness import Sighting
 from federation.ids import CenterId
 from federation.ports import SaidWord
@@ -128,6 +129,12 @@ class Metrics:
             ["peer", "sighting"],
             registry=registry,
         )
+        self.introductions = Counter(
+            "lianping_descriptors_seen_total",
+            "Peers' descriptors by what they turned out to be; twin is grave.",
+            ["peer", "turn"],
+            registry=registry,
+        )
         self.rpc_seconds = Histogram(
             "lianping_rpc_seconds",
             "Calls between centers.",
@@ -190,6 +197,10 @@ class Metrics:
         """A checkpoint was looked at."""
         if sighting is not Sighting.NONE:
             self.sightings.labels(self.peer(peer), sighting.value).inc()
+
+    def introduced(self, peer: CenterId, turn: Turn) -> None:
+        """A peer showed other descriptors than the pinned one."""
+        self.introductions.labels(self.peer(peer), turn.value).inc()
 
     def greeted(self, peer: CenterId, skew_ms: int) -> None:
         """A peer's clock was compared with ours."""

@@ -40,6 +40,7 @@ from node.links import Bells, Links
 from node.metrics import Metrics
 from node.outside import Outsides
 from node.probes import Probes
+from node.services import descriptors
 from node.services.accounts import Accounts
 from node.services.agreements import Agreements
 from node.services.answers import Answers
@@ -72,6 +73,7 @@ from node.store.cipher import NONCE_BYTES, ColumnCipher
 from node.store.database import Database, StoreUnavailable
 from node.store.ledger import SqlLedger
 from node.store.ledger_store import LedgerStore
+from node.store.peers import known_to
 
 DISTRIBUTION: Final = "lianping-node"
 KEYS_FOLDER: Final = "keys"
@@ -177,6 +179,8 @@ async def _assemble(config: Config, keys: Keys, outsides: Outsides, stack: Async
     pauses = Pauses()
     peers = Peers(keyring, pauses, metrics.paused)
     await database.read(peers.load)
+    for peer, sequence in await database.read(known_to):
+        identity.learned(CenterId(peer), sequence)
 
     cipher = ColumnCipher(keys.data, lambda: random.bytes(NONCE_BYTES))
     rooms = _Rooms(config, cipher, keyring, outsides)
@@ -228,7 +232,8 @@ async def _assemble(config: Config, keys: Keys, outsides: Outsides, stack: Async
                 Kind.BOOKING: bookings,
                 Kind.DRAW: rooms.draws,
                 Kind.SESSION: sessions,
-            }
+            },
+            introduced=descriptors.note,
         ),
         questions=Answers(venues=venues, in_force=rooms.agreements.in_force),
         listener=links,

@@ -11,6 +11,7 @@ Up to (5), and for a foreign certificate, the caller hears one constant sentence
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from federation.engine.acquaintance import NOTHING_NEW, Acquaintance, News, Turn
 from federation.engine.identity import SKEW_MS, Identity
 from federation.errors import FederationError, Malformed, NotFresh, Unauthenticated, WrongRecipient
 from federation.ids import CenterId
@@ -24,6 +25,7 @@ from federation.trust.envelope import (
 from federation.trust.keyring import Keyring
 from federation.trust.suite import Suite, suite
 from federation.wire.envelopes import MAX_CALL_BYTES, Statement, decode_statement
+from federation.wire.questions import TYPES, Greeting, decode
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +54,7 @@ class Doorkeeper:
     def __init__(self, identity: Identity, keyring: Keyring) -> None:
         self._identity = identity
         self._keyring = keyring
+        self._acquaintance = Acquaintance(keyring)
         self._verifier = Verifier()
 
     def check_size(self, raw: bytes) -> None:
@@ -86,7 +89,40 @@ class Doorkeeper:
         Raises:
             Unauthenticated: It cannot be tied to a known center, or not to the caller.
         """
-        statement, spoken, leaf = self._authenticate(envelope, now_ms)
+        statement = _statement(envelope)
+        return self._visitor(envelope, statement, self._keyring, certificate, now_ms)
+
+    def admit_greeting(
+        self, envelope: Envelope, certificate: bytes, now_ms: int
+    ) -> tuple[Visitor, News]:
+        """Check a greeting, under the newest descriptor that it brings. Raises as ``admit``."""
+        statement = _statement(envelope)
+        news, ring = self._brought(envelope, statement)
+        return self._visitor(envelope, statement, ring, certificate, now_ms), news
+
+    def _brought(self, envelope: Envelope, statement: Statement) -> tuple[News, Keyring]:
+        """What a greeting's descriptors mean, and the ring that it is verified with."""
+        peer = CenterId(statement.sender)
+        if envelope.payload_type != TYPES[Greeting] or peer not in self._keyring.peers:
+            return NOTHING_NEW, self._keyring
+        try:
+            greeting = decode(envelope.payload_type, statement.body)
+        except Malformed:  # told later, in a signed refusal, if it was signed at all
+            return NOTHING_NEW, self._keyring
+        news = self._acquaintance.compare(peer, greeting.descriptors)
+        if news.turn is not Turn.NEWER:
+            return news, self._keyring
+        return news, Keyring([news.links[-1].descriptor])
+
+    def _visitor(
+        self,
+        envelope: Envelope,
+        statement: Statement,
+        ring: Keyring,
+        certificate: bytes | None,
+        now_ms: int,
+    ) -> Visitor:
+        spoken, leaf = self._authenticate(envelope, statement, ring, now_ms)
         problem: FederationError | None = None
         if statement.recipient != self._identity.center:  # (6)
             problem = WrongRecipient(
@@ -107,6 +143,7 @@ class Doorkeeper:
         suite_id: str,
         hashes: Sequence[bytes],
         now_ms: int,
+        ring: Keyring | None = None,
     ) -> list[Statement]:
         """Check the receipts of one of our own calls.
 
@@ -118,7 +155,8 @@ class Doorkeeper:
             raise Unauthenticated("unparsable")
         checked = []
         for envelope, word_hash in zip(envelopes, hashes, strict=True):
-            statement, spoken, _ = self._authenticate(envelope, now_ms)
+            statement = _statement(envelope)
+            spoken, _ = self._authenticate(envelope, statement, ring or self._keyring, now_ms)
             if (
                 statement.sender != peer
                 or spoken.suite_id != suite_id
@@ -137,18 +175,32 @@ class Doorkeeper:
         (statement,) = self.receipts([envelope], peer, suite_id, [wanted], now_ms)
         return statement
 
-    def _authenticate(self, envelope: Envelope, now_ms: int) -> tuple[Statement, Suite, bytes]:
-        try:
-            statement = decode_statement(envelope.payload)  # (2)
-        except Malformed as error:
-            raise Unauthenticated("unparsable") from error
-        key = self._keyring.message_key(statement.sender, envelope.key_id, now_ms)  # (3), (4)
+    def greeting(
+        self, envelope: Envelope, peer: CenterId, suite_id: str, asked: Envelope, now_ms: int
+    ) -> tuple[Statement, News]:
+        """Check the answer to our greeting, under what it brings. Raises Unauthenticated."""
+        wanted = envelope_hash(suite(suite_id), asked.payload_type, asked.payload)
+        news, ring = self._brought(envelope, _statement(envelope))
+        (statement,) = self.receipts([envelope], peer, suite_id, [wanted], now_ms, ring)
+        return statement, news
+
+    def _authenticate(
+        self, envelope: Envelope, statement: Statement, ring: Keyring, now_ms: int
+    ) -> tuple[Suite, bytes]:
+        key = ring.message_key(statement.sender, envelope.key_id, now_ms)  # (3), (4)
         spoken = suite(key.suite)
         try:
             leaf = self._verifier.check(spoken, envelope, key.key)  # (5)
         except BadEnvelope as error:
             raise Unauthenticated("bad_signature") from error
-        return statement, spoken, leaf
+        return spoken, leaf
+
+
+def _statement(envelope: Envelope) -> Statement:
+    try:
+        return decode_statement(envelope.payload)  # (2)
+    except Malformed as error:
+        raise Unauthenticated("unparsable") from error
 
 
 def _stale(statement: Statement, now_ms: int) -> NotFresh | None:

@@ -6,11 +6,12 @@ reactions come from ``Inside``; whatever it says goes through the same floor.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Generic, Protocol, TypeVar
 
+from federation.engine.acquaintance import Link, News
 from federation.engine.doorkeeper import Visitor
 from federation.engine.identity import WORD_LASTS_MS, Identity
 from federation.errors import (
@@ -19,6 +20,8 @@ from federation.errors import (
     NoAgreement,
     OutOfTurn,
     Refused,
+    Unauthenticated,
+    Unavailable,
 )
 from federation.evidence.entry import log_entry
 from federation.ids import (
@@ -90,6 +93,11 @@ class Inside(Protocol[L]):
 
     def lapsed(self, floor: "Floor[L]", before: Conversation, after: Conversation) -> None:
         """A deadline of ours has passed. Same phase: we must say a word."""
+
+    def introduced(
+        self, floor: "Floor[L]", peer: CenterId, news: News, taken: Sequence[Link]
+    ) -> None:
+        """A peer greeted and showed its descriptors; ``taken`` is what was new to us."""
 
     def cosigned(self, floor: "Floor[L]", peer: CenterId, suite_id: str, size: int) -> None:
         """A peer cosigned our log of a suite up to ``size`` entries.
@@ -164,7 +172,10 @@ class Floor(Generic[L]):
         Raises:
             UnknownSuite: We and the peer have no suite in common, or not the one named.
             NoAgreement: The agreement is not active here.
+            Unavailable: It is new work, and the peer may be two nodes.
         """
+        if word.kind in NEW_WORK:
+            self._check_one(peer)
         if agreement is not None:
             terms = self.ledger.agreement(agreement)
             if terms is None:
@@ -253,9 +264,15 @@ class Floor(Generic[L]):
         """Hear one word; answers the receipt's payload, and the receipt.
 
         The steps go on from the doorkeeper's (1) to (8).
+
+        Raises:
+            Unauthenticated: Its key was revoked since the doorkeeper looked. By the order of
+                our log a word under a revoked key stands before the revocation, or nowhere.
         """
         statement = visitor.statement
         sender = CenterId(statement.sender)
+        if self.ledger.revoked(sender, visitor.envelope.key_id):
+            raise Unauthenticated("revoked_key")
         stored = self.ledger.receipt(sender, statement.message_id)  # (9)
         if stored is not None:
             if stored.word_hash == visitor.hash:
@@ -377,9 +394,20 @@ class Floor(Generic[L]):
             )
         if conversation.heard == 0 and conversation.said == 0:
             if conversation.kind in NEW_WORK:
+                self._check_one(conversation.peer)
                 check_open(terms, self.ledger.standing(conversation.agreement), self.now_ms)
             else:
                 enforcement.check_in_force(terms, self.now_ms)
+
+    def _check_one(self, peer: CenterId) -> None:
+        """No new work with whoever may be two. Raises Unavailable."""
+        if self.ledger.doubtful(peer):
+            raise Unavailable(
+                "two nodes seem to use one identity here: its logs or descriptors contradict each "
+                "other; both centers' operators must find out why",
+                clause="identity",
+                alternative="run=lianping peer show",
+            )
 
     def _agreed_waits(self, conversation: Conversation) -> Mapping[Phase, int]:
         if conversation.agreement is None or conversation.kind not in enforcement.KINDS_THAT_WAIT:

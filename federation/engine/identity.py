@@ -2,6 +2,10 @@
 
 An identity has one face for each suite that the center speaks. It is the one thing in the
 engine that changes while a node runs: ``renew`` puts new keys in place between two calls.
+
+A peer knows a new key only once it has taken the descriptor that publishes it, which its
+greeting tells (``learned``). Until then we sign for that peer with the newest key that it
+knows, so that a rotation costs no word and no alarm.
 """
 
 from collections.abc import Mapping, Sequence
@@ -12,10 +16,12 @@ from typing_extensions import override
 from federation.ids import CenterId
 from federation.trust.envelope import Envelope
 from federation.trust.keys import Descriptor, Purpose, common_suite
-from federation.trust.secrets import Face
+from federation.trust.secrets import Face, SigningKey
 from federation.trust.suite import UnknownSuite
 from federation.wire.envelopes import Statement, encode_statement
 from federation.wire.questions import encode
+from federation.wire.rules import MAX_SHOWN_DESCRIPTORS
+from federation.wire.words import read_signed_descriptor
 
 WORD_LASTS_MS: Final = 30 * 86_400_000  # a peer may be away for a month; replay is stopped by ids
 ASK_LASTS_MS: Final = 60_000  # greetings and questions are about now
@@ -37,6 +43,7 @@ class Identity:
         self._chain = tuple(chain)
         self._descriptor = descriptor
         self._faces = dict(faces)
+        self._taken: dict[CenterId, Descriptor] = {}
 
     @override
     def __repr__(self) -> str:
@@ -53,6 +60,55 @@ class Identity:
         if descriptor.center_id != self.center or descriptor.sequence <= self._descriptor.sequence:
             raise ValueError("only a newer descriptor of the same center can renew an identity")
         self._chain, self._descriptor, self._faces = tuple(chain), descriptor, dict(faces)
+
+    def learned(self, peer: CenterId, sequence: int) -> bool:
+        """A peer says which descriptor of ours it has taken; answers whether that is news.
+
+        A number that we never published says nothing, and what was known before stands.
+        """
+        if not 1 <= sequence <= len(self._chain) or self.knows(peer) == sequence:
+            return False
+        self._taken[peer] = read_signed_descriptor(self._chain[sequence - 1])
+        return True
+
+    def knows(self, peer: CenterId) -> int:
+        """The number of the descriptor of ours that a peer has taken; 0 if we never heard."""
+        taken = self._taken.get(peer)
+        return 0 if taken is None else taken.sequence
+
+    def taken_by(self, peer: CenterId) -> Descriptor | None:
+        """The descriptor of ours that a peer has taken; None if we never heard."""
+        return self._taken.get(peer)
+
+    def shown_to(self, peer: CenterId) -> tuple[bytes, ...]:
+        """The descriptors of a greeting: the newest, or those that a peer far behind needs next."""
+        known = self.knows(peer)
+        newest = max(0, len(self._chain) - MAX_SHOWN_DESCRIPTORS)
+        at = newest if not known else min(newest, known - 1)
+        return self._chain[at : at + MAX_SHOWN_DESCRIPTORS]
+
+    def key_for(self, peer: CenterId, suite_id: str, purpose: Purpose, now_ms: int) -> SigningKey:
+        """The newest valid key of ours that a peer knows.
+
+        Of a peer that never told, the oldest is taken: most probably it has that one. Where
+        a peer knows none, the newest: its greeting brings what verifies it.
+
+        Raises:
+            UnknownSuite, NoKey: There is none.
+        """
+        keys = self.face(suite_id).all_signing(purpose, now_ms)
+        taken = self._taken.get(peer)
+        if taken is None:
+            return keys[-1]
+        known = {key.id for key in taken.keys}
+        return next((key for key in keys if key.id in known), keys[0])
+
+    def sign(
+        self, peer: CenterId, suite_id: str, items: Sequence[tuple[str, bytes]], now_ms: int
+    ) -> list[Envelope]:
+        """Sign (payload type, payload) pairs for a peer. Raises UnknownSuite, NoKey."""
+        key = self.key_for(peer, suite_id, Purpose.MESSAGE, now_ms)
+        return self.face(suite_id).sign(items, now_ms, key)
 
     @property
     def center(self) -> CenterId:
@@ -146,5 +202,5 @@ class Identity:
                 body=body,
             )
         )
-        (envelope,) = self.face(suite_id).sign([(kind, payload)], now_ms)
+        (envelope,) = self.sign(CenterId(peer), suite_id, [(kind, payload)], now_ms)
         return envelope

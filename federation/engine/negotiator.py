@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from itertools import groupby
 from typing import Generic, Protocol, TypeVar
 
+from federation.engine.acquaintance import NOTHING_NEW, Acquaintance, News, Turn
 from federation.engine.doorkeeper import Doorkeeper, Visitor
 from federation.engine.floor import Floor, Inside
 from federation.engine.identity import Identity
@@ -41,7 +42,6 @@ from federation.wire.questions import (
     Greeting,
     decode,
 )
-from federation.wire.rules import MAX_SHOWN_DESCRIPTORS
 
 L = TypeVar("L", bound=Ledger)
 T = TypeVar("T")
@@ -63,6 +63,9 @@ class Listener(Protocol):
 
     def greeted(self, peer: CenterId, skew_ms: int) -> None:
         """A verified greeting came in; ``skew_ms`` is the peer's clock minus ours."""
+
+    def introduced(self, peer: CenterId, news: News) -> None:
+        """A peer showed descriptors that are not those that were pinned. After the commit."""
 
     def heard(
         self, peer: CenterId, conversation: bytes, payload_type: str, receipt: Receipt
@@ -90,9 +93,11 @@ class Negotiator(Generic[L]):
     doorkeeper: Doorkeeper
     witness: Witness = field(repr=False)
     _receipts: Receipts = field(init=False, repr=False)
+    _acquaintance: Acquaintance = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "_receipts", Receipts(self.identity, self.clock))
+        object.__setattr__(self, "_acquaintance", Acquaintance(self.keyring))
 
     def floor(self, ledger: L) -> Floor[L]:
         """The floor of one transaction, at this moment."""
@@ -153,7 +158,7 @@ class Negotiator(Generic[L]):
         """A peer greets. Raises Unauthenticated."""
         self.doorkeeper.check_size(raw)
         envelope, witnessing = decode_hello(raw)
-        visitor = self.doorkeeper.admit(envelope, certificate, self.clock.now_ms())
+        visitor, news = self.doorkeeper.admit_greeting(envelope, certificate, self.clock.now_ms())
         peer = CenterId(visitor.statement.sender)
         suite_id = visitor.suite.suite_id
         greeting: object = None
@@ -172,15 +177,33 @@ class Negotiator(Generic[L]):
                     self.witness.show(floor, peer, suite_id),
                 )
             self.witness.look(floor, peer, suite_id, witnessing)
+            assert isinstance(greeting, Greeting), "anything else is a problem"
+            self.meet(floor, peer, greeting, news)
             return encode_hello(
-                self._greeting(floor, peer, suite_id, answers=visitor.hash),
+                self._greeting(floor, peer, suite_id, news, answers=visitor.hash),
                 self.witness.show(floor, peer, suite_id),
             )
 
         reply = await self.transact(run)
         if problem is None and isinstance(greeting, Greeting):
+            self.settle(peer, news)
             self.listener.greeted(peer, greeting.clock_ms - self.clock.now_ms())
         return reply
+
+    def meet(self, floor: Floor[L], peer: CenterId, greeting: Greeting, news: News) -> None:
+        """Take what a verified greeting says of keys: of the peer's, and of ours that it knows."""
+        taken = self._acquaintance.take(
+            floor.ledger, self.identity.suites, peer, news, floor.now_ms
+        )
+        self.inside.introduced(floor, peer, news, taken)
+        if self.identity.learned(peer, greeting.knows_sequence):
+            floor.ledger.put_knows(peer, greeting.knows_sequence)
+
+    def settle(self, peer: CenterId, news: News) -> None:
+        """After the commit of ``meet``: what was taken is in force."""
+        self._acquaintance.settle(peer, news)
+        if news.turn is not Turn.SAME:
+            self.listener.introduced(peer, news)
 
     async def query(self, raw: bytes, certificate: bytes) -> bytes:
         """A peer asks. Raises Unauthenticated."""
@@ -235,7 +258,7 @@ class Negotiator(Generic[L]):
         for suite_id, run_of in groupby(await self.transact(run), key=lambda row: row[3]):
             rows = list(run_of)
             items = [(kind, payload) for _, kind, payload, _ in rows]
-            envelopes = self.identity.face(suite_id).sign(items, now_ms)
+            envelopes = self.identity.sign(peer, suite_id, items, now_ms)
             found += [(row[0], each) for row, each in zip(rows, envelopes, strict=True)]
         return found
 
@@ -249,11 +272,13 @@ class Negotiator(Generic[L]):
 
     def greeting(self, floor: Floor[L], peer: CenterId, suite_id: str) -> Envelope:
         """Our greeting for a peer."""
-        return self._greeting(floor, peer, suite_id, answers=b"")
+        return self._greeting(floor, peer, suite_id, NOTHING_NEW, answers=b"")
 
     def _greeting(
-        self, floor: Floor[L], peer: CenterId, suite_id: str, *, answers: bytes
+        self, floor: Floor[L], peer: CenterId, suite_id: str, news: News, *, answers: bytes
     ) -> Envelope:
+        pinned = self.keyring.peers[peer].sequence
+        known = news.links[-1].descriptor.sequence if news.links else pinned
         said, heard = floor.ledger.counts(peer)
         return self.identity.statement(
             suite_id,
@@ -266,7 +291,8 @@ class Negotiator(Generic[L]):
                 clock_ms=floor.now_ms,
                 words_said=said,
                 words_heard=heard,
-                descriptors=self.identity.chain[-MAX_SHOWN_DESCRIPTORS:],
+                descriptors=self.identity.shown_to(peer),
+                knows_sequence=max(pinned, known),
             ),
             floor.now_ms,
             answers=answers,

@@ -131,8 +131,11 @@ class Outbox(Generic[L]):
         if not words:
             return False
         suite_id = words[0].suite
-        envelopes = self._negotiator.identity.face(suite_id).sign(
-            [(word.payload_type, word.payload) for word in words], self._negotiator.clock.now_ms()
+        envelopes = self._negotiator.identity.sign(
+            peer,
+            suite_id,
+            [(word.payload_type, word.payload) for word in words],
+            self._negotiator.clock.now_ms(),
         )
         try:
             reply = await self._transport.deliver(peer, encode_delivery(envelopes, shown))
@@ -195,11 +198,11 @@ class Outbox(Generic[L]):
         middle = (asked_ms + answered_ms) // 2
         try:
             envelope, witnessing = decode_hello(reply)
-            statement = self._negotiator.doorkeeper.answer(
+            statement, news = self._negotiator.doorkeeper.greeting(
                 envelope, peer, suite_id, greeting, answered_ms
             )
         except Unauthenticated as error:
-            raise Unreachable(f"no greeting from {peer}: {error}") from error
+            raise Unreachable(f"no greeting from {peer}: {error} ({error.cause})") from error
         try:
             said = _answer_in(envelope, statement)
         except AnswerRefused as error:
@@ -211,12 +214,14 @@ class Outbox(Generic[L]):
             raise Unreachable(f"{peer} answered a greeting with something else")
         self.link(peer).failures = 0
         self.link(peer).not_before_ms = 0
-        _, heard = await self._negotiator.transact(
-            lambda floor: (
-                self._negotiator.witness.look(floor, peer, suite_id, witnessing),
-                floor.ledger.counts(peer)[1],
-            )
-        )
+
+        def take(floor: Floor[L]) -> int:
+            self._negotiator.witness.look(floor, peer, suite_id, witnessing)
+            self._negotiator.meet(floor, peer, said, news)
+            return floor.ledger.counts(peer)[1]
+
+        heard = await self._negotiator.transact(take)
+        self._negotiator.settle(peer, news)
         if said.words_said > heard:
             await self.catch_up(peer, heard)
         return Peek(said, said.clock_ms - middle, answered_ms - asked_ms)

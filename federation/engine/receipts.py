@@ -55,9 +55,8 @@ class Receipts:
         batch = [unsigned for unsigned in mine if unsigned.envelope is None]
         if batch:
             self._fill(batch, self._waiting.get((peer, suite_id), deque()))
-            envelopes = self._identity.face(suite_id).sign(
-                [(RECEIPT_TYPE, item.payload) for item in batch], self._clock.now_ms()
-            )
+            payloads = [(RECEIPT_TYPE, item.payload) for item in batch]
+            envelopes = self._identity.sign(peer, suite_id, payloads, self._clock.now_ms())
             for item, envelope in zip(batch, envelopes, strict=True):
                 item.envelope = envelope
         return [item.envelope for item in mine if item.envelope is not None]

@@ -75,6 +75,7 @@ class Witness:
         self._identity = identity
         self._keyring = keyring
         self._observe = observe
+        self._signed_with: dict[str, int] = {}
 
     def show(self, floor: Floor[L], peer: CenterId, suite_id: str) -> Witnessing:
         """Our newest checkpoint of a suite for a peer, and the peer's that we cosigned last.
@@ -90,9 +91,15 @@ class Witness:
         if size in {0, proven_from}:
             return Witnessing(cosigned=cosigned)
         signed = ledger.checkpoint(suite_id)
-        if signed is not None and signed[0] == size:
+        number = self._identity.descriptor.sequence
+        if (
+            signed is not None
+            and signed[0] == size
+            and self._signed_with.get(suite_id) == number  # after a rotation it lacks a signature
+        ):
             note = signed[1]
         else:
+            self._signed_with[suite_id] = number
             note = self._signed(suite_id, size, root, floor.now_ms)
             ledger.put_checkpoint(suite_id, size, note)
         proof = ledger.consistency(suite_id, proven_from, size)
@@ -150,7 +157,7 @@ class Witness:
             digests, size, root, shown.size, shown.root, witnessing.proof
         ):
             return self._contradicted(floor, peer, suite_id, witnessing.checkpoint)
-        own = face.signing(Purpose.WITNESS, floor.now_ms)
+        own = self._identity.key_for(peer, suite_id, Purpose.WITNESS, floor.now_ms)
         (ours,) = [key for key in self._identity.descriptor.keys if key.id == own.id]
         named = self._identity.descriptor.witness_name(suite_id)
         try:

@@ -23,3 +23,20 @@ def log_entry(
         f'{{"at":{at_ms:d},"dir":"{direction}","peer":"{peer}","receipt":"{receipt.hex()}",'
         f'"type":"{kind}","v":1,"word":"{word.hex()}"}}'
     ).encode()
+
+
+def descriptor_entry(center: str, sequence: int, digest: bytes, at_ms: int) -> bytes:
+    """The data of the leaf that says when a center's descriptor was taken.
+
+    What a key signed counts by its place before or after the descriptor that revokes the key.
+
+    Args:
+        center: Whose descriptor.
+        sequence: Its number.
+        digest: What the next one names it by, 32 bytes.
+        at_ms: When it was taken, unix milliseconds by the log's owner.
+    """
+    return (
+        f'{{"at":{at_ms:d},"descriptor":"{digest.hex()}","peer":"{center}",'
+        f'"sequence":{sequence:d},"v":1}}'
+    ).encode()

@@ -17,6 +17,7 @@ class Keyring:
 
     def __init__(self, descriptors: Iterable[Descriptor] = ()) -> None:
         self._by_center: dict[CenterId, Descriptor] = {}
+        self._signed: dict[CenterId, bytes] = {}
         self._messages: dict[tuple[CenterId, bytes], PublicKey] = {}
         for descriptor in descriptors:
             self.pin(descriptor)
@@ -26,8 +27,16 @@ class Keyring:
         """All pinned peers."""
         return self._by_center
 
-    def pin(self, descriptor: Descriptor) -> None:
+    def signed(self, center: CenterId) -> bytes | None:
+        """A pinned descriptor as its roots signed it; None if only its meaning was pinned."""
+        return self._signed.get(center)
+
+    def pin(self, descriptor: Descriptor, signed: bytes | None = None) -> None:
         """Take a checked descriptor into the ring.
+
+        Args:
+            descriptor: What it says.
+            signed: As its roots signed it: what the next one names as the one before.
 
         Raises:
             BadDescriptor: It is older than the one that is pinned.
@@ -38,15 +47,23 @@ class Keyring:
             raise BadDescriptor(
                 f"descriptor {descriptor.sequence} of {center} is older than {known.sequence}"
             )
-        self.forget(center)
-        self._by_center[center] = descriptor
+        # In place of what was known, never without it in between: the server's threads look on.
+        gone = {at for at in self._messages if at[0] == center}
         for key in descriptor.keys:
             if key.purpose is Purpose.MESSAGE:
                 self._messages[center, key.id] = key
+                gone.discard((center, key.id))
+        self._by_center[center] = descriptor
+        self._signed.pop(center, None)
+        if signed is not None:
+            self._signed[center] = signed
+        for at in gone:
+            del self._messages[at]
 
     def forget(self, center: CenterId) -> None:
         """Take a peer out of the ring."""
         self._by_center.pop(center, None)
+        self._signed.pop(center, None)
         for known in [known for known in self._messages if known[0] == center]:
             del self._messages[known]
 

@@ -148,9 +148,15 @@ class Face:
             )
         return valid
 
-    def sign(self, items: Sequence[tuple[str, bytes]], now_ms: int) -> list[Envelope]:
-        """Sign (payload type, payload) pairs as one batch. Raises NoKey."""
-        key = self.signing(Purpose.MESSAGE, now_ms)
+    def sign(
+        self, items: Sequence[tuple[str, bytes]], now_ms: int, key: SigningKey | None = None
+    ) -> list[Envelope]:
+        """Sign (payload type, payload) pairs as one batch, with the newest key unless given.
+
+        Raises:
+            NoKey: There is none.
+        """
+        key = key or self.signing(Purpose.MESSAGE, now_ms)
         return sign_batch(self.suite, items, key.sign, key.id)
 
     def unseal(self, info: bytes, sealed: bytes) -> bytes:

@@ -151,13 +151,15 @@ def party_of(descriptor: Descriptor) -> Party:
     )
 
 
-def sign(desk: Desk, document: bytes, under: tuple[str, ...]) -> tuple[DocumentSignature, ...]:
+def sign(
+    desk: Desk, peer: CenterId, document: bytes, under: tuple[str, ...]
+) -> tuple[DocumentSignature, ...]:
     """Sign for this center under each suite.
 
     Raises:
         Invalid: This node has no key for one of them.
     """
-    return tuple(_sign(desk, document, suite) for suite in under)
+    return tuple(_sign(desk, peer, document, suite) for suite in under)
 
 
 def check_signatures(
@@ -195,9 +197,9 @@ def usable(row: AgreementRow, now_ms: int) -> bool:
     return True
 
 
-def _sign(desk: Desk, document: bytes, suite_id: str) -> DocumentSignature:
+def _sign(desk: Desk, peer: CenterId, document: bytes, suite_id: str) -> DocumentSignature:
     try:
-        key = desk.identity.face(suite_id).signing(Purpose.MESSAGE, desk.now_ms)
+        key = desk.identity.key_for(peer, suite_id, Purpose.MESSAGE, desk.now_ms)
     except (UnknownSuite, NoKey) as error:
         raise Invalid(
             f"本中心没有可用的 {suite_id} 签名密钥,不能签署使用该套件的协议;"

@@ -132,7 +132,7 @@ class Agreements(Hearing):
         _check_replaceable(desk, row.peer, terms, base)
         if not self._approved(desk, row.id, by, row.peer, terms):
             return False
-        signatures = papers.sign(desk, row.document, papers.suites(terms, base))
+        signatures = papers.sign(desk, row.peer, row.document, papers.suites(terms, base))
         desk.say(row.conversation, Sign(row.id, signatures))
         return True
 
@@ -305,7 +305,7 @@ class Agreements(Hearing):
         base = self._base(desk, terms.supersedes)
         # Things may have changed while the draft lay on the table.
         _check_replaceable(desk, draft.peer, terms, base)
-        signatures = papers.sign(desk, draft.document, papers.suites(terms, base))
+        signatures = papers.sign(desk, draft.peer, draft.document, papers.suites(terms, base))
         if draft.conversation is None:
             word = Propose(draft.document, signatures)
             desk.open(draft.peer, None, word, suite_id=terms.suite)

@@ -5,11 +5,12 @@ node's database. What must be done outside (a call, a delivery) is left as an er
 the same transaction and carried out later; see ``node.services.errands``.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol, TypeAlias
 
 from typing_extensions import override
 
+from federation.engine.acquaintance import Link, News
 from federation.engine.floor import Floor, Inside, Said
 from federation.ids import CenterId
 from federation.protocol.conversation import Conversation, Kind, Word
@@ -17,6 +18,13 @@ from federation.wire.envelopes import Receipt, Statement
 from node.store.ledger import SqlLedger
 
 Desk: TypeAlias = Floor[SqlLedger]
+
+Introduced: TypeAlias = Callable[[Desk, CenterId, News, Sequence[Link]], None]
+"""Told what a peer's greeting showed of its descriptors, and what of it was new."""
+
+
+def _unnoted(_desk: Desk, _peer: CenterId, _news: News, _taken: Sequence[Link]) -> None:
+    """What a peer shows is stored by the engine; nobody here keeps more of it."""
 
 
 class Reaction(Protocol):
@@ -44,12 +52,20 @@ class Reaction(Protocol):
 
 
 class House(Inside[SqlLedger]):
-    """Hands every event to the reaction of its kind."""
+    """Hands every event to the reaction of its kind.
 
-    def __init__(self, reactions: Mapping[Kind, Reaction]) -> None:
+    Args:
+        reactions: One for each kind.
+        introduced: Told of peers' descriptors.
+    """
+
+    def __init__(
+        self, reactions: Mapping[Kind, Reaction], introduced: Introduced = _unnoted
+    ) -> None:
         missing = set(Kind) - set(reactions)
         assert not missing, f"no reaction for {missing}"
         self._reactions = reactions
+        self._introduced = introduced
 
     @override
     def admit(
@@ -72,6 +88,10 @@ class House(Inside[SqlLedger]):
     @override
     def lapsed(self, floor: Desk, before: Conversation, after: Conversation) -> None:
         self._reactions[before.kind].lapsed(floor, before, after)
+
+    @override
+    def introduced(self, floor: Desk, peer: CenterId, news: News, taken: Sequence[Link]) -> None:
+        self._introduced(floor, peer, news, taken)
 
     @override
     def cosigned(self, floor: Desk, peer: CenterId, suite_id: str, size: int) -> None:

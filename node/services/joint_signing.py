@@ -12,9 +12,9 @@ from federation.trust.suite import Suite
 from federation.wire.reports import report_type
 
 
-def sign(identity: Identity, suite: Suite, document: bytes, now_ms: int) -> bytes:
-    """Our signature over a report. Raises NoKey."""
-    own = identity.face(suite.suite_id).signing(Purpose.MESSAGE, now_ms)
+def sign(identity: Identity, peer: CenterId, suite: Suite, document: bytes, now_ms: int) -> bytes:
+    """Our signature over a report, with a key that the peer knows. Raises NoKey."""
+    own = identity.key_for(peer, suite.suite_id, Purpose.MESSAGE, now_ms)
     return sign_alone(report_type(suite.suite_id), document, own.sign)
 
 

@@ -320,7 +320,7 @@ class JointTests:
         used = desk.suite_of(talk(row))
         report = transcript(desk, row).report(used, word.value, ended_at_ms)
         ours = REPORT.encode(report)
-        signature = joint_signing.sign(desk.identity, used, ours, desk.now_ms)
+        signature = joint_signing.sign(desk.identity, CenterId(row.peer), used, ours, desk.now_ms)
         wrong = []
         if not self._signed(desk, row, word.document, word.signature):
             wrong.append("the signature is not by the tester's message key")
@@ -373,7 +373,9 @@ class JointTests:
         used = desk.suite_of(talk(row))
         report = transcript(desk, row).report(used, row.secret, desk.now_ms)
         document = REPORT.encode(report)
-        signature = joint_signing.sign(desk.identity, used, document, desk.now_ms)
+        signature = joint_signing.sign(
+            desk.identity, CenterId(row.peer), used, document, desk.now_ms
+        )
         joint_tests.set_report(desk.ledger.connection, row.id, report=document, ours=signature)
         desk.say(talk(row), ConcludeTest(report.passed, row.secret, document, signature))
 

@@ -13,6 +13,7 @@ import sqlite3
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from typing import Final, TypeVar
 
+from federation.engine.acquaintance import Acquaintance, News, Turn, read_link
 from federation.engine.pauses import Pauses
 from federation.errors import Malformed
 from federation.ids import CenterId
@@ -78,10 +79,29 @@ class Peers:
                 two nodes have one identity.
         """
         descriptor = self.check_fits(desk, chain)
+        connection, center = desk.ledger.connection, CenterId(descriptor.center_id)
+        known = peers.get(connection, center)
+        links = [read_link(signed) for signed in chain]
+        if known is not None:
+            links = [each for each in links if each.descriptor.sequence > known.sequence]
+            Acquaintance(self._keyring).take(
+                desk.ledger,
+                desk.identity.suites,
+                center,
+                News(Turn.NEWER, tuple(links)),
+                desk.now_ms,
+            )
+            return descriptor
         peers.put(
-            desk.ledger.connection,
+            connection,
             PeerRow(descriptor.center_id, chain[-1], descriptor.sequence, desk.now_ms),
         )
+        for link in links:  # not logged: no word of theirs can be older
+            number, gone = (
+                link.descriptor.sequence,
+                [each.key_id for each in link.descriptor.revoked],
+            )
+            desk.ledger.put_descriptor(center, number, link.digest, link.signed, gone)
         return descriptor
 
     def check_fits(self, desk: Desk, chain: Sequence[bytes]) -> Descriptor:
@@ -149,7 +169,10 @@ class Peers:
 
     def _apply(self, rows: Sequence[PeerRow]) -> None:
         for row in rows:
-            self._keyring.pin(read_signed_descriptor(row.signed))
+            known = self._keyring.peers.get(CenterId(row.center))
+            # A greeting may have brought the next one since the rows were read.
+            if known is None or known.sequence < row.sequence:
+                self._keyring.pin(read_signed_descriptor(row.signed), row.signed)
         paused = {CenterId(row.center): row.paused for row in rows if row.paused is not None}
         self._pauses.become(paused)
         self._observe(paused)

@@ -16,7 +16,7 @@ from federation.protocol.standing import UNTOUCHED, Standing
 from federation.trust import merkle
 from federation.trust.suite import suite
 from federation.wire.words import TERMS
-from node.store import agreements
+from node.store import agreements, descriptors
 
 
 class LogTip:
@@ -319,6 +319,44 @@ class SqlLedger:
             " VALUES (?, ?, ?, ?, ?)",
             (peer, suite_id, size, root, note),
         )
+
+    # Peers' descriptors
+
+    def put_descriptor(
+        self, peer: CenterId, sequence: int, digest: bytes, signed: bytes, revoked: Sequence[bytes]
+    ) -> bool:
+        """Store a peer's descriptor and the keys that it revokes; False if it was stored before."""
+        return descriptors.put(
+            self.connection,
+            descriptors.DescriptorRow(peer, sequence, digest, signed),
+            revoked,
+        )
+
+    def revoked(self, peer: CenterId, key_id: bytes) -> bool:
+        """Whether a stored descriptor of a peer revokes a key."""
+        row = self.connection.execute(
+            "SELECT 1 FROM revoked_key WHERE center = ? AND key_id = ?", (peer, key_id)
+        ).fetchone()
+        return row is not None
+
+    def put_knows(self, peer: CenterId, sequence: int) -> None:
+        """Remember which descriptor of ours a peer has taken."""
+        self.connection.execute("UPDATE peer SET knows = ? WHERE center = ?", (sequence, peer))
+
+    def put_twin(self, peer: CenterId, held: bytes, shown: bytes, now_ms: int) -> None:
+        """Keep two descriptors of a peer that cannot both be its only one."""
+        self.connection.execute(
+            "INSERT OR IGNORE INTO twin (center, held, shown, seen_at_ms) VALUES (?, ?, ?, ?)",
+            (peer, held, shown, now_ms),
+        )
+
+    def doubtful(self, peer: CenterId) -> bool:
+        """Whether a peer's logs or descriptors contradict each other."""
+        row = self.connection.execute(
+            "SELECT 1 FROM fork WHERE peer = ? UNION ALL SELECT 1 FROM twin WHERE center = ?",
+            (peer, peer),
+        ).fetchone()
+        return row is not None
 
     def put_fork(self, peer: CenterId, held: str, shown: str, now_ms: int) -> None:
         """Keep two checkpoints that cannot both be true."""

@@ -9,7 +9,8 @@ from typing import Final
 class PeerRow:
     """One pinned peer; ``signed`` is the descriptor with its root key's signature.
 
-    ``paused`` is the operator's reason, or None.
+    ``paused`` is the operator's reason, or None; ``knows`` is the number of the newest descriptor
+    of ours that it has taken, None if it never told.
     """
 
     center: str
@@ -17,9 +18,10 @@ class PeerRow:
     sequence: int
     pinned_at_ms: int
     paused: str | None = None
+    knows: int | None = None
 
 
-_COLUMNS: Final = "center, descriptor, sequence, pinned_at_ms, paused"
+_COLUMNS: Final = "center, descriptor, sequence, pinned_at_ms, paused, knows"
 
 
 def put(connection: sqlite3.Connection, peer: PeerRow) -> None:
@@ -47,6 +49,12 @@ def every(connection: sqlite3.Connection) -> list[PeerRow]:
         f"SELECT {_COLUMNS} FROM peer ORDER BY center"  # noqa: S608 - our own columns
     ).fetchall()
     return [PeerRow(*row) for row in rows]
+
+
+def known_to(connection: sqlite3.Connection) -> list[tuple[str, int]]:
+    """Which descriptor of ours each peer has taken, of those that ever told."""
+    rows = connection.execute("SELECT center, knows FROM peer WHERE knows IS NOT NULL").fetchall()
+    return [(center, knows) for center, knows in rows]
 
 
 def pause(connection: sqlite3.Connection, center: str, *, reason: str, by: str, at_ms: int) -> None:

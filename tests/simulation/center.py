@@ -14,6 +14,7 @@ from typing import TypeVar
 
 from typing_extensions import override
 
+from federation.engine.acquaintance import News
 from federation.engine.alarms import Alarms
 from federation.engine.doorkeeper import Doorkeeper
 from federation.engine.floor import Said
@@ -102,6 +103,10 @@ class SimListener(Listener, PumpListener):
 
     def __init__(self, center: "SimCenter") -> None:
         self._center = center
+
+    @override
+    def introduced(self, peer: CenterId, news: News) -> None:
+        raise AssertionError(f"{peer} shows {news.turn}, and no key here ever changes")
 
     @override
     def greeted(self, peer: CenterId, skew_ms: int) -> None:

@@ -7,7 +7,7 @@
 import datetime as dt
 import random
 import sqlite3
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from typing import Final, TypeVar
@@ -15,6 +15,7 @@ from typing import Final, TypeVar
 import grpc
 from typing_extensions import override
 
+from federation.engine.acquaintance import Link, News, Turn
 from federation.engine.alarms import Alarms
 from federation.engine.doorkeeper import Doorkeeper
 from federation.engine.floor import Floor, Inside, Said
@@ -139,11 +140,16 @@ class Watched(Listener, CallListener, PumpListener):
     peeks: list[CenterId] = field(default_factory=list)
     misses: list[CenterId] = field(default_factory=list)
     breaks: list[tuple[str, Exception]] = field(default_factory=list)
+    introductions: list[tuple[CenterId, Turn]] = field(default_factory=list)
     pumps: Pumps[SqlLedger] | None = None
 
     @override
     def greeted(self, peer: CenterId, skew_ms: int) -> None:
         self.greeted_by.append(peer)
+
+    @override
+    def introduced(self, peer: CenterId, news: News) -> None:
+        self.introductions.append((peer, news.turn))
 
     @override
     def heard(
@@ -224,6 +230,12 @@ class Mute(Inside[SqlLedger]):
     @override
     def lapsed(self, floor: Floor[SqlLedger], before: Conversation, after: Conversation) -> None:
         """Nothing follows."""
+
+    @override
+    def introduced(
+        self, floor: Floor[SqlLedger], peer: CenterId, news: News, taken: Sequence[Link]
+    ) -> None:
+        """Nothing is kept."""
 
     @override
     def cosigned(self, floor: Floor[SqlLedger], peer: CenterId, suite_id: str, size: int) -> None:

@@ -19,6 +19,7 @@ from typing import Any, Final, TypeVar
 
 from typing_extensions import override
 
+from federation.engine.acquaintance import News
 from federation.engine.alarms import Alarms
 from federation.engine.doorkeeper import Doorkeeper
 from federation.engine.floor import Said
@@ -159,6 +160,11 @@ class Refusals(Listener):
     def __init__(self) -> None:
         self.receipts: list[tuple[str, Receipt]] = []
         self.skews: list[int] = []
+        self.introductions: list[News] = []
+
+    @override
+    def introduced(self, peer: CenterId, news: News) -> None:
+        self.introductions.append(news)
 
     @override
     def greeted(self, peer: CenterId, skew_ms: int) -> None:

@@ -10,7 +10,34 @@ CREATE TABLE peer (
     pinned_at_ms INTEGER NOT NULL,
     paused TEXT, -- the operator's reason; NULL: not paused
     paused_by TEXT,
-    paused_at_ms INTEGER
+    paused_at_ms INTEGER,
+    knows INTEGER -- the newest descriptor of ours that it has taken; NULL: it never told
+) STRICT;
+
+-- Peers' descriptors, all that were ever taken, as their roots signed them.
+CREATE TABLE descriptor (
+    center TEXT NOT NULL,
+    sequence INTEGER NOT NULL,
+    digest BLOB NOT NULL,
+    signed BLOB NOT NULL,
+    PRIMARY KEY (center, sequence)
+) STRICT, WITHOUT ROWID;
+
+-- Peers' keys that they have revoked, with the first descriptor that says so.
+CREATE TABLE revoked_key (
+    center TEXT NOT NULL,
+    key_id BLOB NOT NULL,
+    sequence INTEGER NOT NULL,
+    PRIMARY KEY (center, key_id)
+) STRICT, WITHOUT ROWID;
+
+-- Two descriptors of one center that cannot both be its only one: two nodes, one identity.
+CREATE TABLE twin (
+    center TEXT NOT NULL,
+    held BLOB NOT NULL,
+    shown BLOB NOT NULL,
+    seen_at_ms INTEGER NOT NULL,
+    PRIMARY KEY (center, shown)
 ) STRICT;
 
 -- Our invitations to peers. Of the secret only what checks an answer; the file was given once.

@@ -650,7 +650,9 @@ class LyingSub:
         row = await self.office.row(test)
         assert row.report is not None
         last = changed.get("sign") or CountersignTest(
-            joint_signing.sign(sub.identity, sub.suite, row.report, sub.clock.now_ms())
+            joint_signing.sign(
+                sub.identity, self.office.pair.host.id, sub.suite, row.report, sub.clock.now_ms()
+            )
         )
         receipt = await self.liar.tell(talk, last)
         assert not receipt.reason, receipt
@@ -684,7 +686,7 @@ async def test_another_pool_is_found(office: Office) -> None:
 
 async def test_a_report_that_is_contested_fails_and_both_are_kept(office: Office) -> None:
     sub = office.pair.sub
-    signed = joint_signing.sign(sub.identity, sub.suite, b"another", NOON)
+    signed = joint_signing.sign(sub.identity, office.pair.host.id, sub.suite, b"another", NOON)
     word = ContestTest("the order is another", b"another", signed)
     row = await LyingSub(office).play(sign=word)
     assert (row.state, row.phase) == (State.FAILED, "CONTESTED")
@@ -721,7 +723,7 @@ async def _play_tester(
 def _signed(office: Office, said: ConcludeTest, report: JointTestReport) -> ConcludeTest:
     document = REPORT.encode(report)
     host = office.pair.host
-    signature = joint_signing.sign(host.identity, host.suite, document, NOON)
+    signature = joint_signing.sign(host.identity, office.pair.sub.id, host.suite, document, NOON)
     return replace(said, document=document, signature=signature)
 
 
