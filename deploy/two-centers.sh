@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# From two empty folders to two federated nodes: set up, serve, invite, accept, reply, agree.
+# From two empty folders to two federated nodes: set up, serve, invite, accept, reply, agree. What
+# comes next: import seats, connect the e-trading system, `lianping peer test CENTER`.
 #
 #   deploy/two-centers.sh [FOLDER]      FOLDER: new or empty; a temporary one if not given
 #
@@ -100,6 +101,30 @@ up() {
     done
 }
 
+# code KEY: what the operator's authenticator shows now.
+code() {
+    "$python" -c '
+import pathlib, sys, pyotp
+print(pyotp.parse_uri(pathlib.Path(sys.argv[1]).read_text().strip()).now())' "$folder/$1/totp"
+}
+
+# stands KEY STATE: wait until the agreement is in that state at a node.
+stands() {
+    local tries=0
+    until $lianping agreement list --json --config "$folder/$1/node.toml" |
+        "$python" -c '
+import json, sys
+found = [each for each in json.load(sys.stdin) if each["id"] == sys.argv[1]]
+sys.exit(not (found and found[0]["state"] == sys.argv[2]))' "$agreement" "$2"; do
+        tries=$((tries + 1))
+        if [ "$tries" -gt 60 ]; then
+            echo "错误 · error: $1: 协议未达到状态 · the agreement is not $2" >&2
+            exit 1
+        fi
+        sleep 0.5
+    done
+}
+
 read -r -a ports <<<"$(free_ports 6)"
 jian=(--config "$folder/jian/node.toml")
 changle=(--config "$folder/changle/node.toml")
@@ -125,6 +150,20 @@ step "互相问候 · the nodes say Hello"
 up jian
 up changle
 $lianping peer list "${jian[@]}"
+
+step "吉安提议协议 · Ji'an proposes the agreement"
+$lianping agreement template | sed "s/^suite = .*/suite = \"$suite\"/" >"$folder/terms.toml"
+proposed=$($lianping agreement propose "${jian[@]}" "$folder/terms.toml" --account operator \
+    --password-file "$folder/jian/password" --totp "$(code jian)" --json)
+agreement=$(field "$proposed" id)
+stands changle PROPOSED
+
+step "长乐签署 · Changle signs"
+$lianping agreement sign "${changle[@]}" "$agreement" --account operator \
+    --password-file "$folder/changle/password" --totp "$(code changle)" --json >/dev/null
+stands changle ACTIVE
+stands jian ACTIVE
+$lianping agreement list "${jian[@]}"
 
 took=$((SECONDS - began))
 printf '\n完成 · done: %d:%02d (分:秒 · min:s)\n' $((took / 60)) $((took % 60))

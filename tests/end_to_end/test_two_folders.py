@@ -1,4 +1,4 @@
-"""The script of the README: from two empty folders to two federated nodes, in minutes."""
+"""The script of the README: from two empty folders to a signed agreement, in minutes."""
 
 import os
 import re
@@ -45,6 +45,7 @@ def test_two_empty_folders_become_two_federated_nodes(tmp_path: Path, suite: str
     assert measured is not None, done.stdout
     assert int(measured[1]) * 60 + int(measured[2]) < AT_MOST_SECONDS
     assert "UP" in done.stdout
+    assert "ACTIVE" in done.stdout or "生效" in done.stdout
     for center in ("jian", "changle"):
         log = (tmp_path / "two" / center / "log").read_text(encoding="utf-8")
         assert '"the node is down"' in log, "what was started was ended, in order"
