@@ -2,10 +2,11 @@
 
 import hashlib
 import json
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from functools import partial
+from types import MappingProxyType
 from typing import Any
 
 import pytest
@@ -168,8 +169,10 @@ async def table() -> AsyncIterator[Table]:
 
 
 @asynccontextmanager
-async def laid(**windows: OwnWindow) -> AsyncIterator[Table]:
-    """The table, with other rules on how early one may draw for "host" or "sub"."""
+async def laid(
+    terms: Mapping[str, Any] = MappingProxyType({}), **windows: OwnWindow
+) -> AsyncIterator[Table]:
+    """The table, with other terms, or other rules on how early to draw for "host" or "sub"."""
     boards: dict[str, Board] = {}
     exchange = Exchange()
     offices = planning.Offices()
@@ -194,7 +197,7 @@ async def laid(**windows: OwnWindow) -> AsyncIterator[Table]:
         )
 
     async with two_centers(furnish) as pair:
-        await pair.agree(max_open_bookings=9)
+        await pair.agree(**{"max_open_bookings": 9, **terms})
         await planning.seated(offices)
         for name, office in (("host", offices.host), ("sub", offices.sub)):
             board = boards[name]

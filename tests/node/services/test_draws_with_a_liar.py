@@ -23,7 +23,7 @@ from federation.protocol.draw import (
 )
 from federation.wire.envelopes import Outcome, Receipt, decode_statement
 from federation.wire.words import PAYLOAD_TYPES, decode_word
-from tests.node.services.test_draws import Table, table
+from tests.node.services.test_draws import Table, laid, table
 from tests.support import planning
 from tests.support.liar import Liar
 from tests.support.pair import Center
@@ -194,6 +194,26 @@ async def test_one_specialty_in_two_slots_is_refused(table: Table) -> None:
     receipt = await liar.tell(NEW_ID, twice, await agreement_of(table.pair.sub))
 
     assert refused_as(receipt, "MALFORMED")
+
+
+@pytest.mark.parametrize(
+    ("terms", "slots", "clause"),
+    [
+        ({"pool_min_ratio": 2}, (Slot("A0803", 9),), "pool_min_ratio"),
+        ({"pool_min_age_ms": 2 * 86_400_000}, None, "pool_min_age_ms"),
+        ({"specialty_prefixes": ("A",)}, (Slot("B01", 1),), "specialty_prefixes"),
+        ({"draw_earliest_ms": 60_000}, None, "draw_earliest_ms"),
+    ],
+)
+async def test_a_draw_that_the_terms_do_not_allow_is_refused(
+    terms: dict[str, object], slots: tuple[Slot, ...] | None, clause: str
+) -> None:
+    async with laid(terms) as table:
+        liar = Liar(table.pair.host, table.pair.sub)
+        word = a_request(table) if slots is None else a_request(table, slots=slots)
+        receipt = await liar.tell(NEW_ID, word, await agreement_of(table.pair.sub))
+        assert (receipt.outcome, receipt.clause) == (Outcome.REFUSED, clause)
+        assert receipt.alternative
 
 
 async def test_a_hold_that_names_a_specialty_twice_is_refused(table: Table) -> None:
