@@ -412,11 +412,11 @@ class Made:
 
 
 @cache
-def made(by: str = "host") -> Made:
-    """One honest dossier, made once for all tests."""
+def made(by: str = "host", suite_id: str = "") -> Made:
+    """One honest dossier, made once for all tests; ``suite_id`` as for ``two_centers``."""
 
     async def run() -> Made:
-        async with two_centers(furnish) as pair:
+        async with two_centers(furnish, suites=(suite_id,) if suite_id else ()) as pair:
             played = Evaluation(pair)
             await played.play()
             maker = pair.host if by == "host" else pair.sub
