@@ -6,13 +6,23 @@ from pathlib import Path
 
 import pytest
 
-from node.api import agency, door, evaluation, expert, operator, peers, staff, supervisor
+from node.api import (
+    agency,
+    agreements,
+    door,
+    evaluation,
+    expert,
+    operator,
+    peers,
+    staff,
+    supervisor,
+)
 from node.cli import main
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = sorted(ROOT.glob("*.md"))
 READMES = (ROOT / "README.md", ROOT / "README.zh-CN.md")
-ROUTERS = (agency, door, evaluation, expert, operator, peers, staff, supervisor)
+ROUTERS = (agency, agreements, door, evaluation, expert, operator, peers, staff, supervisor)
 OPENAPI = "/api/openapi.json"
 
 
