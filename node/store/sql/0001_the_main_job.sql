@@ -5,23 +5,31 @@
 
 CREATE TABLE peer (
     center TEXT PRIMARY KEY,
-    descriptor BLOB NOT NULL,
-    sequence INTEGER NOT NULL,
+    descriptor BLOB NOT NULL CHECK (length(descriptor) > 0),
+    sequence INTEGER NOT NULL CHECK (sequence >= 1),
     pinned_at_ms INTEGER NOT NULL,
     paused TEXT, -- the operator's reason; NULL: not paused
     paused_by TEXT,
     paused_at_ms INTEGER,
     knows INTEGER -- the newest descriptor of ours that it has taken; NULL: it never told
 ) STRICT;
+CREATE TRIGGER peer_descriptor BEFORE UPDATE OF center, descriptor, sequence ON peer
+WHEN NEW.center <> OLD.center OR NEW.sequence < OLD.sequence
+    OR (NEW.sequence = OLD.sequence AND NEW.descriptor <> OLD.descriptor)
+BEGIN SELECT RAISE(ABORT, 'a descriptor changes only with its sequence'); END;
 
 -- Peers' descriptors, all that were ever taken, as their roots signed them.
 CREATE TABLE descriptor (
     center TEXT NOT NULL,
-    sequence INTEGER NOT NULL,
-    digest BLOB NOT NULL,
-    signed BLOB NOT NULL,
+    sequence INTEGER NOT NULL CHECK (sequence >= 1),
+    digest BLOB NOT NULL CHECK (length(digest) = 32),
+    signed BLOB NOT NULL CHECK (length(signed) > 0),
     PRIMARY KEY (center, sequence)
 ) STRICT, WITHOUT ROWID;
+CREATE TRIGGER descriptor_stays BEFORE UPDATE ON descriptor
+BEGIN SELECT RAISE(ABORT, 'what was signed never changes'); END;
+CREATE TRIGGER descriptor_is_kept BEFORE DELETE ON descriptor
+BEGIN SELECT RAISE(ABORT, 'descriptors are kept'); END;
 
 -- Peers' keys that they have revoked, with the first descriptor that says so.
 CREATE TABLE revoked_key (
@@ -30,6 +38,10 @@ CREATE TABLE revoked_key (
     sequence INTEGER NOT NULL,
     PRIMARY KEY (center, key_id)
 ) STRICT, WITHOUT ROWID;
+CREATE TRIGGER revoked_key_stays BEFORE UPDATE ON revoked_key
+BEGIN SELECT RAISE(ABORT, 'a revocation is for good'); END;
+CREATE TRIGGER revoked_key_is_kept BEFORE DELETE ON revoked_key
+BEGIN SELECT RAISE(ABORT, 'a revocation is for good'); END;
 
 -- Two descriptors of one center that cannot both be its only one: two nodes, one identity.
 CREATE TABLE twin (

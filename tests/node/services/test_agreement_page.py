@@ -6,6 +6,7 @@ from html.parser import HTMLParser
 from typing import Any
 
 import pytest
+from typing_extensions import override
 
 from federation.ids import AgreementId, CenterId, ConversationId
 from federation.protocol.agreement import AgreementTerms, DocumentSignature, Party
@@ -86,7 +87,7 @@ CHANGES: dict[str, Any] = {
     "dispute_path": ("仲裁",),
     "notice_days": 88,
 }
-TOGETHER = {
+TOGETHER: dict[str, dict[str, Any]] = {
     "period_days": {"max_sessions_per_period": 72},
     "draw_period_days": {"max_draws_per_expert": 80},
     "version": {"supersedes": bytes(range(32))},
@@ -162,6 +163,7 @@ class _Tags(HTMLParser):
         self.tags: set[str] = set()
         self.attributes: set[str] = set()
 
+    @override
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.tags.add(tag)
         self.attributes |= {name for name, _ in attrs}

@@ -1,5 +1,6 @@
 """The file that people write an agreement's terms into."""
 
+import itertools
 from dataclasses import fields, replace
 from datetime import date
 from typing import Any
@@ -50,7 +51,7 @@ def test_the_template_explains_every_key_in_both_languages() -> None:
     lines = terms_file.template(TODAY).splitlines()
     explained = [
         (above, line.partition(" = ")[0])
-        for above, line in zip(lines, lines[1:], strict=False)
+        for above, line in itertools.pairwise(lines)
         if " = " in line and not line.startswith("#")
     ]
     assert sorted(explained) == sorted(
