@@ -4,7 +4,6 @@ from dataclasses import replace
 
 import pytest
 
-from federation.trust.errors import CannotOpen
 from federation.trust.keys import (
     BadDescriptor,
     Descriptor,
@@ -21,7 +20,6 @@ from federation.trust.keys import (
     descriptor_type,
     fingerprint,
 )
-from federation.trust.secrets import NoKey, SecretKeys, face_of, generate
 from federation.trust.suite import INTL_1
 from federation.wire.words import DESCRIPTOR, read_chain, read_with_bytes
 from tests.support.identities import describe, follow, make_secrets, signed
@@ -159,24 +157,3 @@ def test_both_sides_choose_the_same_suite() -> None:
 
 def test_a_fingerprint_can_be_read_aloud() -> None:
     assert fingerprint("lp1abcdefgh") == "abcd efgh"
-
-
-@pytest.mark.parametrize("name", BOTH)
-def test_a_face_signs_and_opens(name: str) -> None:
-    face = face_of(FIRST, SECRETS[name])
-    (envelope,) = face.sign([("type", b"payload")], NOON)
-    assert envelope.key_id == FIRST.keys_for(Purpose.MESSAGE, name)[0].id
-    sealing = FIRST.keys_for(Purpose.SEALING, name)[0].key
-    assert face.unseal(b"info", face.suite.seal(sealing, b"info", b"secret")) == b"secret"
-    with pytest.raises(CannotOpen):
-        face.unseal(b"other", face.suite.seal(sealing, b"info", b"secret"))
-    with pytest.raises(NoKey, match="keys rotate"):
-        face.signing(Purpose.MESSAGE, MESSAGE.not_after_ms + 1)
-
-
-def test_secrets_do_not_show() -> None:
-    secrets = generate(INTL_1, SeededRandom("shy").bytes)
-    assert repr(secrets) == "SecretKeys(…)"
-    assert repr(face_of(FIRST, SECRETS["gm-1"])) == "Face(gm-1, …)"
-    assert len({secrets.root, *secrets.private.values()}) == 5
-    assert isinstance(secrets, SecretKeys)
