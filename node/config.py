@@ -48,6 +48,7 @@ MAX_CONFIG_BYTES: Final = 256 * 1024  # a few dozen keys; more is not a configur
 MAX_PORT: Final = 65_535
 MAX_NAME_CHARS: Final = 128  # fits a page's head line and an SMS
 MAX_SIGNERS: Final = 2  # 双人签署; more people than that sign on paper
+MAX_TOKEN_CHARS: Final = 32  # CK_TOKEN_INFO.label, PKCS#11 §3.2
 MAX_POOL_HOURS: Final = 24 * 366  # a snapshot older than a year is no register of experts
 
 
@@ -188,6 +189,41 @@ class Trust(Section):
     ] = ("intl-1",)
 
 
+class KeyHolding(Section):
+    """Where new signing keys are made, and how to reach the token in which some are.
+
+    Root, sealing, TLS and data keys are files in any case (``deploy/README.md``).
+    """
+
+    provider: Literal["file", "pkcs11"] = "file"
+    module: Path | None = None
+    token: Annotated[str, Field(min_length=1, max_length=MAX_TOKEN_CHARS)] | None = None
+    pin_file: Path | None = None
+    file_suites: Annotated[tuple[Literal["intl-1", "gm-1"], ...], AfterValidator(_each_once)] = ()
+
+    @model_validator(mode="after")
+    def _whole(self) -> Self:
+        named = {"module": self.module, "token": self.token, "pin_file": self.pin_file}
+        missing = [key for key, value in named.items() if value is None]
+        if missing and (self.provider == "pkcs11" or len(missing) < len(named)):
+            raise ValueError(
+                f"令牌须配置 module、token、pin_file,缺少 · a token needs all three, and lacks: "
+                f"{', '.join(missing)}"
+            )
+        return self
+
+    @property
+    def reachable(self) -> tuple[Path, str, Path] | None:
+        """Module, label and PIN's file of the token; None if none is configured."""
+        if self.module is None or self.token is None or self.pin_file is None:
+            return None
+        return self.module, self.token, self.pin_file
+
+    def in_token(self, suite_id: str) -> bool:
+        """Whether new signing keys of a suite are made in the token."""
+        return self.provider == "pkcs11" and suite_id not in self.file_suites
+
+
 class RestAdapter(Section):
     """An outside system behind its REST API."""
 
@@ -308,6 +344,7 @@ class Config(BaseSettings):
     storage: Storage
     mode: Mode = Mode()
     trust: Trust = Trust()
+    keys: KeyHolding = KeyHolding()
     adapters: Adapters
     pool: Pool = Pool()
     policy: Policy = Policy()

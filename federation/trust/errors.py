@@ -18,3 +18,10 @@ class UnknownSuite(ValueError):
 
 class SuiteUnavailable(RuntimeError):
     """A suite cannot be used on this machine; the text says what is missing and how to get it."""
+
+
+class SignerAway(Exception):
+    """What holds a private key of ours cannot be asked now; the text is for our operator.
+
+    Nobody's word is at fault and nothing is lost: what was to be signed waits.
+    """

@@ -13,8 +13,8 @@ from node.config import Config
 from node.keystore import chain, files
 from node.keystore import keys as key_folder
 from node.keystore.errors import BadKeys
-from node.keystore.keys import OwnKey
 from node.keystore.root_file import RootKeys
+from node.keystore.signer import OwnKey
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +42,8 @@ def complete(
         now_ms: The time, unix milliseconds.
 
     Raises:
-        BadKeys: The root is another center's or of other suites than configured, or a file in
-            the folder is damaged.
+        BadKeys: The root is another center's or of other suites than configured, a file in the
+            folder is damaged, or the token cannot make keys.
         SuiteUnavailable: This machine lacks a suite's algorithms.
         OSError: Something cannot be written.
     """
@@ -58,13 +58,13 @@ def complete(
         return _follow(keys, config, root, now_ms)
     files.clear_drafts(keys)
     made = ["data"] if key_folder.make_data_key(keys, random) else []
-    own = key_folder.own_keys(keys)
+    own = key_folder.own_keys(keys, config.keys)
     public = []
     for each in config.trust.suites:
         for purpose in Purpose:
             key = _first(own, each, purpose)
             if key is None:
-                key = key_folder.add_key(keys, each, purpose, random)
+                key = key_folder.add_key(keys, each, purpose, random, config.keys)
                 made.append(f"{each} {purpose.name.lower()}")
             public.append(key.published(now_ms))
     home = config.trust.suites[0]
