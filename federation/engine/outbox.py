@@ -5,7 +5,8 @@ the back-off grows with full jitter up to ten minutes, and a verified call from 
 resets it, since then the link is known to work.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final, Generic, TypeVar
 
@@ -16,6 +17,7 @@ from federation.errors import FederationError, Malformed, Unauthenticated
 from federation.ids import CenterId
 from federation.ports import Ledger, SaidWord, Transport, Unreachable
 from federation.trust.envelope import MAX_BATCH, Envelope
+from federation.trust.errors import SignerAway
 from federation.trust.suite import UnknownSuite
 from federation.wire.envelopes import (
     RECEIPT_TYPE,
@@ -114,11 +116,19 @@ class Outbox(Generic[L]):
     async def deliver(self, peer: CenterId) -> bool:
         """Deliver one batch to a peer; answers whether there may be more to do at once.
 
-        Never raises for what the peer or the network does: it is noted in the link.
+        Never raises for what the peer, the network or our keys' holder does: it is noted in the
+        link.
         """
-        link = self.link(peer)
-        if self._negotiator.clock.now_ms() < link.not_before_ms:
+        if self._negotiator.clock.now_ms() < self.link(peer).not_before_ms:
             return False
+        try:
+            return await self._deliver(peer)
+        except SignerAway as error:
+            self._failed(self.link(peer), error)  # also if the peer has answered: it will again
+            return False
+
+    async def _deliver(self, peer: CenterId) -> bool:
+        link = self.link(peer)
 
         def gather(floor: Floor[L]) -> tuple[Sequence[SaidWord], Witnessing]:
             # All of one suite, as a call is; those of another suite go with the next call.
@@ -179,9 +189,10 @@ class Outbox(Generic[L]):
         shared = sorted(set(self._negotiator.identity.suites) & set(pinned.suites))
         if not shared:
             raise Unreachable(f"{peer} speaks none of our suites")
-        first = await self._greet(peer, shared[0])
-        for suite_id in shared[1:]:
-            await self._greet(peer, suite_id)
+        with _signing():
+            first = await self._greet(peer, shared[0])
+            for suite_id in shared[1:]:
+                await self._greet(peer, suite_id)
         return first
 
     async def _greet(self, peer: CenterId, suite_id: str) -> Peek:
@@ -234,11 +245,12 @@ class Outbox(Generic[L]):
         """
         negotiator = self._negotiator
         suite_id = self._suite_with(peer)
-        question = await negotiator.transact(
-            lambda floor: negotiator.identity.statement(
-                suite_id, peer, floor.new_id(), Cursor(after), floor.now_ms
+        with _signing():
+            question = await negotiator.transact(
+                lambda floor: negotiator.identity.statement(
+                    suite_id, peer, floor.new_id(), Cursor(after), floor.now_ms
+                )
             )
-        )
         page = await self._transport.follow(peer, encode_single(question))
         try:
             visitors = [
@@ -262,11 +274,12 @@ class Outbox(Generic[L]):
         """
         negotiator = self._negotiator
         suite_id = self._suite_with(peer)
-        envelope = await negotiator.transact(
-            lambda floor: negotiator.identity.statement(
-                suite_id, peer, floor.new_id(), question, floor.now_ms
+        with _signing():
+            envelope = await negotiator.transact(
+                lambda floor: negotiator.identity.statement(
+                    suite_id, peer, floor.new_id(), question, floor.now_ms
+                )
             )
-        )
         reply = await self._transport.query(peer, encode_single(envelope))
         try:
             answer = decode_single(reply)
@@ -317,6 +330,15 @@ class Outbox(Generic[L]):
         ceiling = min(MAX_BACK_OFF_MS, FIRST_BACK_OFF_MS * 2 ** min(link.failures, 16))
         wait = int(ceiling * self._negotiator.random.fraction())
         link.not_before_ms = self._negotiator.clock.now_ms() + wait
+
+
+@contextmanager
+def _signing() -> Iterator[None]:
+    """Whoever cannot sign reaches nobody; the text is for our own operator."""
+    try:
+        yield
+    except SignerAway as error:
+        raise Unreachable(f"we cannot sign: {error}") from error
 
 
 def _receipt_in(envelope: Envelope, statement: Statement) -> Receipt:

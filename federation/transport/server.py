@@ -23,6 +23,7 @@ from federation.transport import limits
 from federation.transport.strangers import Strangers
 from federation.transport.tls import TlsKeys, certificate_of, server_credentials
 from federation.trust.envelope import Envelope
+from federation.trust.errors import SignerAway
 from federation.trust.keyring import Keyring
 from federation.wire.envelopes import encode_envelope, encode_followed
 
@@ -104,7 +105,8 @@ class Server:
         self._keyring = keyring
         self._keys = keys
         self._listener = listener
-        self._store_away = store_away
+        # What was heard is on disk; the peer sends it again, and is answered then.
+        self._store_away = (*store_away, SignerAway)
         self._health = health.aio.HealthServicer()
         self._running: set[asyncio.Task[Any]] = set()
         self._calls: Counter[bytes] = Counter()
@@ -220,7 +222,8 @@ class Server:
             )
         except self._store_away as error:
             self._listener.failed(method, error)
-            status, text, cause = grpc.StatusCode.UNAVAILABLE, STORE_AWAY, "store_away"
+            cause = "keys_away" if isinstance(error, SignerAway) else "store_away"
+            status, text = grpc.StatusCode.UNAVAILABLE, STORE_AWAY
         except Exception as error:  # noqa: BLE001 (nothing of it may reach the peer)
             self._listener.failed(method, error)
             status, text, cause = grpc.StatusCode.INTERNAL, OWN_FAULT, "own_fault"
