@@ -5,12 +5,11 @@ commit together or not at all. The outbox sends afterwards. The center's own rea
 reactions come from ``Inside``; whatever it says goes through the same floor.
 """
 
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
 from typing import Generic, Protocol, TypeVar
 
+from federation.engine import agreed
 from federation.engine.acquaintance import Link, News
 from federation.engine.doorkeeper import Visitor
 from federation.engine.identity import WORD_LASTS_MS, Identity
@@ -21,7 +20,6 @@ from federation.errors import (
     OutOfTurn,
     Refused,
     Unauthenticated,
-    Unavailable,
 )
 from federation.evidence.entry import log_entry
 from federation.ids import (
@@ -34,9 +32,8 @@ from federation.ids import (
 )
 from federation.ports import HeardWord, Ledger, Random, SaidWord
 from federation.protocol import conversation as machine
-from federation.protocol import enforcement
-from federation.protocol.conversation import EITHER, Conversation, Kind, Phase, Role, Word
-from federation.protocol.standing import NEW_WORK, check_open
+from federation.protocol.conversation import EITHER, Conversation, Role, Word
+from federation.protocol.standing import NEW_WORK
 from federation.protocol.tables import TABLES
 from federation.trust.envelope import envelope_hash
 from federation.trust.keyring import Keyring
@@ -54,8 +51,6 @@ from federation.wire.envelopes import (
 from federation.wire.words import PAYLOAD_TYPES, decode_word, encode_word
 
 L = TypeVar("L", bound=Ledger)
-
-NEEDS_NO_AGREEMENT = frozenset({Kind.AGREEMENT, Kind.PEERING})
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,7 +170,7 @@ class Floor(Generic[L]):
             Unavailable: It is new work, and the peer may be two nodes.
         """
         if word.kind in NEW_WORK:
-            self._check_one(peer)
+            agreed.check_one(self.ledger, peer)
         if agreement is not None:
             terms = self.ledger.agreement(agreement)
             if terms is None:
@@ -211,7 +206,11 @@ class Floor(Generic[L]):
 
     def _say(self, conversation: Conversation, word: Word) -> Said:
         after = machine.say(
-            TABLES[word.kind], conversation, word, self.now_ms, self._agreed_waits(conversation)
+            TABLES[word.kind],
+            conversation,
+            word,
+            self.now_ms,
+            agreed.waits(self.ledger, conversation),
         )
         kind = PAYLOAD_TYPES[type(word)]
         spoken_in = suite(conversation.suite)
@@ -295,8 +294,8 @@ class Floor(Generic[L]):
         if order is not None:
             return self._answer(visitor, order)
         try:
-            self._check_agreement(conversation, statement)  # (10)
-            waits = self._agreed_waits(conversation)
+            agreed.check(self.ledger, self.identity, conversation, statement, self.now_ms)  # (10)
+            waits = agreed.waits(self.ledger, conversation)
             after = machine.hear(  # (11)
                 TABLES[word.kind], conversation, word, self.now_ms, waits
             )
@@ -370,50 +369,6 @@ class Floor(Generic[L]):
         if statement.previous_hash != conversation.heard_hash:
             raise Malformed("previous_hash is not the word that was heard before this one")
         return None
-
-    def _check_agreement(self, conversation: Conversation, statement: Statement) -> None:
-        if (conversation.agreement or b"") != statement.agreement_id:
-            raise NoAgreement("the word names another agreement than its conversation")
-        if conversation.agreement is None:
-            if conversation.kind not in NEEDS_NO_AGREEMENT:
-                raise NoAgreement(f"a {conversation.kind} needs an agreement")
-            return
-        terms = self.ledger.agreement(conversation.agreement)
-        if terms is None:
-            raise NoAgreement("no such agreement is active here")
-        if {party.center_id for party in terms.parties} != {
-            conversation.peer,
-            self.identity.center,
-        }:
-            raise NoAgreement("the agreement is between other centers", clause="parties")
-        if terms.suite != conversation.suite:
-            raise Refused(
-                f"the agreement is under {terms.suite}, the word is signed under "
-                f"{conversation.suite}; nothing falls back",
-                clause="suite",
-            )
-        if conversation.heard == 0 and conversation.said == 0:
-            if conversation.kind in NEW_WORK:
-                self._check_one(conversation.peer)
-                check_open(terms, self.ledger.standing(conversation.agreement), self.now_ms)
-            else:
-                enforcement.check_in_force(terms, self.now_ms)
-
-    def _check_one(self, peer: CenterId) -> None:
-        """No new work with whoever may be two. Raises Unavailable."""
-        if self.ledger.doubtful(peer):
-            raise Unavailable(
-                "two nodes seem to use one identity here: its logs or descriptors contradict each "
-                "other; both centers' operators must find out why",
-                clause="identity",
-                alternative="run=lianping peer show",
-            )
-
-    def _agreed_waits(self, conversation: Conversation) -> Mapping[Phase, int]:
-        if conversation.agreement is None or conversation.kind not in enforcement.KINDS_THAT_WAIT:
-            return machine.NO_WAITS
-        terms = self.ledger.agreement(conversation.agreement)
-        return machine.NO_WAITS if terms is None else enforcement.agreed_waits(terms, conversation)
 
     def _refuse(
         self, visitor: Visitor, conversation: Conversation, error: FederationError
@@ -492,13 +447,3 @@ class Floor(Generic[L]):
             )
         )
         return payload, receipt
-
-
-@lru_cache(maxsize=1_024)  # a few words of a few peers; JSON's escaping is worth doing once
-def _leaf_frame(direction: str, peer: CenterId, kind: str) -> tuple[str, str, str]:
-    """What an entry says around its time and its hashes: one line of JSON with sorted keys."""
-    return (
-        f',"dir":{json.dumps(direction)},"peer":{json.dumps(peer)},"receipt":"',
-        f'","type":{json.dumps(kind)},"v":1,"word":"',
-        '"}',
-    )

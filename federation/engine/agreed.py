@@ -1,0 +1,82 @@
+"""Step (10) of hearing a word: what the agreement in force, its suite and its standing allow.
+
+Here: which agreement a word is under, and whether new work may begin under it. Not here: the
+terms of each kind of work (``federation.protocol.enforcement``), which the center's own reactions
+hold their words against, with their own counts, in the same transaction.
+"""
+
+from collections.abc import Mapping
+from typing import Final
+
+from federation.engine.identity import Identity
+from federation.errors import NoAgreement, Refused, Unavailable
+from federation.ids import CenterId
+from federation.ports import Ledger
+from federation.protocol import conversation as machine
+from federation.protocol import enforcement
+from federation.protocol.conversation import Conversation, Kind, Phase
+from federation.protocol.standing import NEW_WORK, check_open
+from federation.wire.envelopes import Statement
+
+NEEDS_NO_AGREEMENT: Final = frozenset({Kind.AGREEMENT, Kind.PEERING})
+
+
+def check(
+    ledger: Ledger,
+    identity: Identity,
+    conversation: Conversation,
+    statement: Statement,
+    now_ms: int,
+) -> None:
+    """Check that a word's agreement lets it be said at all.
+
+    Raises:
+        NoAgreement: None, not this one, or not active.
+        Refused: Signed under another suite than was agreed on.
+        FederationError: No new work may begin under it now; the clause is named.
+    """
+    if (conversation.agreement or b"") != statement.agreement_id:
+        raise NoAgreement("the word names another agreement than its conversation")
+    if conversation.agreement is None:
+        if conversation.kind not in NEEDS_NO_AGREEMENT:
+            raise NoAgreement(f"a {conversation.kind} needs an agreement")
+        return
+    terms = ledger.agreement(conversation.agreement)
+    if terms is None:
+        raise NoAgreement("no such agreement is active here")
+    if {party.center_id for party in terms.parties} != {
+        conversation.peer,
+        identity.center,
+    }:
+        raise NoAgreement("the agreement is between other centers", clause="parties")
+    if terms.suite != conversation.suite:
+        raise Refused(
+            f"the agreement is under {terms.suite}, the word is signed under "
+            f"{conversation.suite}; nothing falls back",
+            clause="suite",
+        )
+    if conversation.heard == 0 and conversation.said == 0:
+        if conversation.kind in NEW_WORK:
+            check_one(ledger, conversation.peer)
+            check_open(terms, ledger.standing(conversation.agreement), now_ms)
+        else:
+            enforcement.check_in_force(terms, now_ms)
+
+
+def check_one(ledger: Ledger, peer: CenterId) -> None:
+    """No new work with whoever may be two. Raises Unavailable."""
+    if ledger.doubtful(peer):
+        raise Unavailable(
+            "two nodes seem to use one identity here: its logs or descriptors contradict each "
+            "other; both centers' operators must find out why",
+            clause="identity",
+            alternative="run=lianping peer show",
+        )
+
+
+def waits(ledger: Ledger, conversation: Conversation) -> Mapping[Phase, int]:
+    """How long the agreement lets each phase last, where it says so."""
+    if conversation.agreement is None or conversation.kind not in enforcement.KINDS_THAT_WAIT:
+        return machine.NO_WAITS
+    terms = ledger.agreement(conversation.agreement)
+    return machine.NO_WAITS if terms is None else enforcement.agreed_waits(terms, conversation)
