@@ -104,6 +104,11 @@ class Metrics:
             ["cause"],
             registry=registry,
         )
+        self.signer_up = Gauge(
+            "lianping_signer_up",
+            "1 if our signing keys, files or a token, could be used at this scrape.",
+            registry=registry,
+        )
         self.bookings = Gauge(
             "lianping_bookings", "Bookings by phase.", ["state"], registry=registry
         )
@@ -209,6 +214,10 @@ class Metrics:
     def up(self, peer: CenterId, is_up: bool) -> None:
         """A heartbeat was answered, or not."""
         self.peer_up.labels(self.peer(peer)).set(1 if is_up else 0)
+
+    def signing(self, is_up: bool) -> None:
+        """Our keys were asked for, and were there or not."""
+        self.signer_up.set(1 if is_up else 0)
 
     def paused(self, centers: Collection[CenterId]) -> None:
         """Exactly these peers are paused now."""

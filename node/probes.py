@@ -39,6 +39,7 @@ class Probes:
         folder: Whose volume must have room.
         certificate_ends_ms: When our TLS certificate ends.
         draining: Whether the node is going down.
+        keys_problem: Why we cannot sign now; empty if we can.
     """
 
     database: Database
@@ -47,6 +48,7 @@ class Probes:
     folder: Path
     certificate_ends_ms: int
     draining: Callable[[], bool]
+    keys_problem: Callable[[], str] = lambda: ""
 
     def app(self) -> Starlette:
         """The pages as an ASGI application."""
@@ -64,6 +66,7 @@ class Probes:
         except StoreUnavailable as error:
             LOG.warning("the metrics could not be counted", error=str(error))
             return PlainTextResponse("the database is not available\n", status_code=503)
+        self.metrics.signing(not self.keys_problem())
         page = self.metrics.page(counted, self.clock.now_ms())
         return Response(page, media_type=METRICS_TYPE)
 
@@ -74,6 +77,7 @@ class Probes:
         checks: tuple[tuple[str, Callable[[], Awaitable[str]]], ...] = (
             ("serving", self._serving),
             ("database", self._writable),
+            ("keys", self._keys),
             ("certificate", self._certificate),
             ("disk", self._disk),
         )
@@ -92,6 +96,9 @@ class Probes:
         except StoreUnavailable as error:
             return str(error)
         return ""
+
+    async def _keys(self) -> str:
+        return self.keys_problem()
 
     async def _certificate(self) -> str:
         left = self.certificate_ends_ms - self.clock.now_ms()

@@ -68,7 +68,7 @@ async def serve(config: Config, started: Callable[[Node, int], None] | None = No
         Exception: What ``open_keys`` and ``assemble`` raise.
     """
     outside.check_production(config)
-    keys = open_keys(config.storage.folder)
+    keys = open_keys(config.storage.folder, config.keys)
     node = await wiring.assemble(config, keys)
     spare_the_collector()
     try:

@@ -32,7 +32,7 @@ from node import logs, outside
 from node.api.commands import Commands
 from node.api.parts import Parts
 from node.clock import SystemClock, SystemRandom
-from node.config import Config
+from node.config import Config, KeyHolding
 from node.keystore import chain
 from node.keystore import keys as keystore
 from node.keystore.keys import Keys
@@ -95,18 +95,18 @@ def version() -> str:
         return "source"
 
 
-def open_keys(folder: Path) -> Keys:
+def open_keys(folder: Path, holding: KeyHolding = keystore.FILES) -> Keys:
     """The node's keys, as ``lianping init`` made them.
 
     Raises:
         HalfAFolder: There is a database whose keys are missing.
-        BadKeys: There are none, they are damaged, or open to others.
+        BadKeys: There are none, they are damaged, open to others, or in a token that is not there.
         SuiteUnavailable: This machine lacks the algorithms of one of our suites.
     """
     keys = folder / KEYS_FOLDER
     if not chain.exists(keys) and (folder / DATABASE_FILE).exists():
         raise half_a_folder(folder)
-    return keystore.load(keys)
+    return keystore.load(keys, holding)
 
 
 def half_a_folder(folder: Path) -> HalfAFolder:
@@ -324,6 +324,7 @@ async def _assemble(config: Config, keys: Keys, outsides: Outsides, stack: Async
             folder=config.storage.folder,
             certificate_ends_ms=keys.certificate_ends_ms,
             draining=draining,
+            keys_problem=keys.problem,
         )
 
     return Node(

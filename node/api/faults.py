@@ -19,6 +19,7 @@ from adapters import errors as outside
 from federation.engine.outbox import AnswerRefused
 from federation.errors import FederationError
 from federation.ports import Unreachable
+from federation.trust.errors import SignerAway
 from federation.trust.keys import BadDescriptor
 from node import logs
 from node.domain.refusal import Inadmissible
@@ -187,6 +188,16 @@ def _store(_: Request, error: StoreUnavailable) -> JSONResponse:
     )
 
 
+def _keys(_: Request, error: SignerAway) -> JSONResponse:
+    LOG.error("our keys' holder is away", error=str(error))
+    return answer(
+        503,
+        "KEYS_AWAY",
+        "签名密钥暂时不可用,请运维人员检查令牌后重试",
+        "the signing keys are away; have the operator look at the token, then try again",
+    )
+
+
 def _file(request: Request, error: OSError) -> JSONResponse:
     """A file of ours that is no database: a dossier, a stand-in's, an upload's."""
     if error.errno not in {errno.ENOSPC, errno.EDQUOT}:
@@ -232,6 +243,7 @@ def install(app: FastAPI) -> None:
         AnswerRefused: _peer_refused,
         outside.OutsideError: _outside,
         StoreUnavailable: _store,
+        SignerAway: _keys,
         OSError: _file,
         HTTPException: _http,
         Exception: _anything,

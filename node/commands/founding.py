@@ -172,7 +172,7 @@ async def make_operator(config: Config, password: str, secret: str, report: Repo
         Others: See ``has_operator`` and ``keys.load``.
     """
     random = SystemRandom()
-    own = keys.load(config.storage.folder / KEYS_FOLDER)
+    own = keys.load(config.storage.folder / KEYS_FOLDER, config.keys)
     service = Accounts(
         random=random.bytes,
         cipher=ColumnCipher(own.data, lambda: random.bytes(NONCE_BYTES)),

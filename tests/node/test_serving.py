@@ -68,7 +68,7 @@ def test_a_node_comes_up_serves_and_goes_down_on_sigterm(tmp_path: Path) -> None
         ready = answer(f"{probes}/readyz?verbose")
         assert ready.status_code == 200, (tmp_path / "log").read_text()
         assert ready.text.splitlines() == [
-            "[+]serving ok", "[+]database ok", "[+]certificate ok", "[+]disk ok",
+            "[+]serving ok", "[+]database ok", "[+]keys ok", "[+]certificate ok", "[+]disk ok",
         ]  # fmt: skip
         assert answer(f"{probes}/livez").status_code == 200
         assert "lianping_usage_disputes 0.0" in answer(f"{probes}/metrics").text
