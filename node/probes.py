@@ -46,7 +46,7 @@ class Probes:
     metrics: Metrics
     clock: Clock
     folder: Path
-    certificate_ends_ms: int
+    certificate_ends_ms: Callable[[], int]
     draining: Callable[[], bool]
     keys_problem: Callable[[], str] = lambda: ""
 
@@ -101,7 +101,7 @@ class Probes:
         return self.keys_problem()
 
     async def _certificate(self) -> str:
-        left = self.certificate_ends_ms - self.clock.now_ms()
+        left = self.certificate_ends_ms() - self.clock.now_ms()
         return "" if left > CERTIFICATE_LEFT_MS else "the TLS certificate has expired; renew it"
 
     async def _disk(self) -> str:

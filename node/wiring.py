@@ -23,6 +23,7 @@ from federation.engine.pauses import Door, PausableTransport, Pauses
 from federation.engine.witness import Witness
 from federation.ids import CenterId
 from federation.protocol.conversation import Kind
+from federation.transport.certificates import Certificates
 from federation.transport.client import GrpcTransport
 from federation.transport.line import Line
 from federation.transport.pumps import Pumps
@@ -36,6 +37,8 @@ from node.config import Config, KeyHolding
 from node.keystore import chain
 from node.keystore import keys as keystore
 from node.keystore.keys import Keys
+from node.keystore.renewal import Renewal
+from node.keystore.rotation import wardrobe
 from node.links import Bells, Links
 from node.metrics import Metrics
 from node.outside import Outsides
@@ -245,7 +248,15 @@ async def _assemble(config: Config, keys: Keys, outsides: Outsides, stack: Async
         witness=Witness(identity=identity, keyring=keyring, observe=links.seen),
     )
     rooms.draws.errands.bind(negotiator)
-    transport = GrpcTransport(keyring=keyring, keys=keys.tls, observe=links.calling)
+    certificates = Certificates(
+        identity=identity,
+        keyring=keyring,
+        keys=wardrobe(config.storage.folder / KEYS_FOLDER, identity.center),
+        now_ms=clock.now_ms,
+    )
+    transport = GrpcTransport(
+        keyring=keyring, keys=certificates, now_ms=clock.now_ms, observe=links.calling
+    )
     outbox = Outbox(
         negotiator=negotiator,
         transport=PausableTransport(transport, pauses),
@@ -262,6 +273,15 @@ async def _assemble(config: Config, keys: Keys, outsides: Outsides, stack: Async
         ),
         observe=metrics.ran,
     )
+    renewal = Renewal(
+        folder=config.storage.folder / KEYS_FOLDER,
+        holding=config.keys,
+        negotiator=negotiator,
+        certificates=certificates,
+        greet=greet,
+        peers=lambda: keyring.peers,
+    )
+    await renewal.note()
     pumps = Pumps(
         negotiator=negotiator,
         outbox=outbox,
@@ -276,7 +296,7 @@ async def _assemble(config: Config, keys: Keys, outsides: Outsides, stack: Async
     server = Server(
         negotiator=Door(negotiator, pauses),
         keyring=keyring,
-        keys=keys.tls,
+        keys=certificates,
         listener=links,
         store_away=(StoreUnavailable,),
         shook=metrics.handshakes.inc,
@@ -314,6 +334,7 @@ async def _assemble(config: Config, keys: Keys, outsides: Outsides, stack: Async
         venues=venues,
         links=links,
         pinned=pumps.pinned,
+        renewal=renewal,
     )
 
     def probes(draining: Callable[[], bool]) -> Probes:
@@ -322,7 +343,7 @@ async def _assemble(config: Config, keys: Keys, outsides: Outsides, stack: Async
             metrics=metrics,
             clock=clock,
             folder=config.storage.folder,
-            certificate_ends_ms=keys.certificate_ends_ms,
+            certificate_ends_ms=certificates.ends_ms,
             draining=draining,
             keys_problem=keys.problem,
         )

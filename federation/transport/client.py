@@ -7,6 +7,7 @@ channel. Nothing is retried here: the outbox does that.
 """
 
 import asyncio
+import datetime as dt
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Final
@@ -17,8 +18,9 @@ from typing_extensions import override
 from federation.ids import CenterId
 from federation.ports import Transport, Unreachable
 from federation.transport import limits
+from federation.transport.certificates import all_expired
 from federation.transport.server import SERVICE
-from federation.transport.tls import TlsKeys, channel_credentials
+from federation.transport.tls import Shown, TlsKeys, channel_credentials
 from federation.trust.keyring import Keyring
 from federation.trust.keys import Descriptor
 
@@ -32,6 +34,7 @@ class _Line:
     def __init__(self, descriptor: Descriptor, keys: TlsKeys) -> None:
         self.address = descriptor.address
         self.certificates = descriptor.tls_certificates
+        self.keys = keys
         self.places = asyncio.Semaphore(limits.MAX_CALLS_TO_ONE_PEER)
         self.users = 0
         self.retired = False
@@ -48,10 +51,11 @@ class _Line:
             f"/{SERVICE}/Follow", None, None
         )
 
-    def fits(self, descriptor: Descriptor) -> bool:
-        return (self.address, self.certificates) == (
+    def fits(self, descriptor: Descriptor, keys: TlsKeys) -> bool:
+        return (self.address, self.certificates, self.keys) == (
             descriptor.address,
             descriptor.tls_certificates,
+            keys,
         )
 
 
@@ -60,7 +64,8 @@ class GrpcTransport(Transport):
 
     Args:
         keyring: Addresses and certificates of the peers, read at every call.
-        keys: Our TLS keys.
+        keys: Our TLS keys, asked anew at every call.
+        now_ms: Our clock, to name a certificate that has expired.
         observe: Told of every call.
     """
 
@@ -68,11 +73,13 @@ class GrpcTransport(Transport):
         self,
         *,
         keyring: Keyring,
-        keys: TlsKeys,
+        keys: Shown,
+        now_ms: Callable[[], int],
         observe: Observe = lambda _peer, _method, _outcome, _seconds: None,
     ) -> None:
         self._keyring = keyring
         self._keys = keys
+        self._now_ms = now_ms
         self._observe = observe
         self._lines: dict[CenterId, _Line] = {}
         self._closed = False
@@ -179,15 +186,38 @@ class GrpcTransport(Transport):
         descriptor = self._keyring.peers.get(peer)
         if descriptor is None:
             raise Unreachable(f"{peer}: not pinned; pin its descriptor first")
+        keys = self._keys.shown_to(peer)
+        self._check_dates(peer, keys.certificate, descriptor.tls_certificates)
         line = self._lines.get(peer)
-        if line is not None and line.fits(descriptor):
+        if line is not None and line.fits(descriptor, keys):
             return line
-        fresh = self._lines[peer] = _Line(descriptor, self._keys)
+        fresh = self._lines[peer] = _Line(descriptor, keys)
         if line is not None:
             line.retired = True  # whoever still speaks on it closes it
             if not line.users:
                 await line.channel.close()
         return fresh
+
+    def _check_dates(self, peer: CenterId, own: bytes, theirs: Sequence[bytes]) -> None:
+        """Name an expired certificate: of a failed handshake gRPC says only that it failed."""
+        now_ms = self._now_ms()
+        ended_ms = all_expired([own], now_ms)
+        if ended_ms is not None:
+            raise Unreachable(
+                f"{peer}: our own TLS certificate expired on {_day(ended_ms)}; run `lianping keys "
+                "rotate --purpose tls`, then `lianping keys export`, and give the file to partners"
+            )
+        ended_ms = all_expired(theirs, now_ms)
+        if ended_ms is not None:
+            raise Unreachable(
+                f"{peer}: its TLS certificate expired on {_day(ended_ms)}; they must run `lianping "
+                "keys rotate --purpose tls` and `lianping keys export`, and we `lianping peer "
+                "accept FILE`"
+            )
+
+
+def _day(unix_ms: int) -> str:
+    return dt.datetime.fromtimestamp(unix_ms / 1000, dt.UTC).strftime("%Y-%m-%d %H:%M UTC")
 
 
 _OPTIONS: Final = (

@@ -11,7 +11,7 @@ import ssl
 from dataclasses import dataclass, replace
 from typing import Final
 
-from cryptography import x509
+from federation.transport.certificates import Validity, validity
 
 LOOK_SECONDS: Final = 5.0
 """For each layer, as long as the server grants a handshake; slower lines fail at peaks."""
@@ -40,14 +40,6 @@ class Seen:
     certificate: bytes = b""
     failed_at: str = ""
     error: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Validity:
-    """From when to when a certificate is valid, unix milliseconds."""
-
-    not_before_ms: int
-    not_after_ms: int
 
 
 class Line:
@@ -90,14 +82,7 @@ class Line:
 
     def validity(self, certificate: bytes) -> Validity | None:
         """From when to when a certificate (DER) is valid; None if it is no certificate."""
-        try:
-            parsed = x509.load_der_x509_certificate(certificate)
-        except ValueError:
-            return None
-        return Validity(
-            int(parsed.not_valid_before_utc.timestamp() * 1000),
-            int(parsed.not_valid_after_utc.timestamp() * 1000),
-        )
+        return validity(certificate)
 
 
 def _unverified() -> ssl.SSLContext:

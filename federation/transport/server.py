@@ -21,7 +21,7 @@ from federation.errors import FederationError, Unauthenticated, Unavailable
 from federation.ids import CenterId
 from federation.transport import limits
 from federation.transport.strangers import Strangers
-from federation.transport.tls import TlsKeys, certificate_of, server_credentials
+from federation.transport.tls import Shown, certificate_of, server_credentials
 from federation.trust.envelope import Envelope
 from federation.trust.errors import SignerAway
 from federation.trust.keyring import Keyring
@@ -85,7 +85,7 @@ class Server:
     Args:
         negotiator: Answers.
         keyring: Whose certificates are accepted, and whose is whose.
-        keys: Our TLS keys.
+        keys: Our TLS keys, asked anew at every handshake.
         listener: Watches.
         store_away: Exceptions that mean that the store cannot be asked right now.
         shook: Called, from any thread, whenever somebody begins a handshake.
@@ -96,7 +96,7 @@ class Server:
         *,
         negotiator: Answering,
         keyring: Keyring,
-        keys: TlsKeys,
+        keys: Shown,
         listener: CallListener,
         store_away: tuple[type[Exception], ...] = (),
         shook: Callable[[], None] = lambda: None,

@@ -13,6 +13,7 @@ import ssl
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Protocol
 
 import grpc
 from cryptography import x509
@@ -23,11 +24,22 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from typing_extensions import override
 
 from federation.errors import Unauthenticated
+from federation.ids import CenterId
+
+
+class Shown(Protocol):
+    """What we show at a handshake, now: see ``federation.transport.certificates``."""
+
+    def shown(self) -> "TlsKeys":
+        """To whoever calls us. Called from gRPC's threads: it must not block."""
+
+    def shown_to(self, peer: CenterId) -> "TlsKeys":
+        """To a peer whom we call."""
 
 
 @dataclass(frozen=True, slots=True)
-class TlsKeys:
-    """What a node shows at a handshake.
+class TlsKeys(Shown):
+    """What a node shows at a handshake; alone, it is shown to everybody.
 
     Args:
         certificate: DER, the same bytes as in its descriptor.
@@ -40,6 +52,14 @@ class TlsKeys:
     @override
     def __repr__(self) -> str:
         return "TlsKeys(…)"
+
+    @override
+    def shown(self) -> "TlsKeys":
+        return self
+
+    @override
+    def shown_to(self, peer: CenterId) -> "TlsKeys":
+        return self
 
 
 def new_key() -> ec.EllipticCurvePrivateKey:
@@ -107,38 +127,41 @@ def self_signed(
 
 
 def server_credentials(
-    keys: TlsKeys, pinned: Callable[[], Iterable[bytes]]
+    keys: Shown, pinned: Callable[[], Iterable[bytes]]
 ) -> grpc.ServerCredentials:
-    """Credentials that accept whoever is pinned at the moment of the handshake.
+    """Credentials that show and accept what counts at the moment of the handshake.
 
     Args:
-        keys: Our own.
+        keys: Our own, now.
         pinned: The certificates (DER) of the pinned peers, now. Called from gRPC's threads
             at every handshake: it must not block.
 
     Our own certificate is accepted too, so that this node's operator can ask for its health;
     in the protocol it opens nothing, as a node does not pin itself.
     """
-    chain = [(keys.private_key, _pem(keys.certificate))]
-    shown: list[tuple[bytes, ...]] = []
+    last: list[tuple[TlsKeys, tuple[bytes, ...]]] = []
 
-    def configuration(accepted: tuple[bytes, ...]) -> grpc.ServerCertificateConfiguration:
-        shown[:] = [accepted]
+    def configuration(
+        own: TlsKeys, accepted: tuple[bytes, ...]
+    ) -> grpc.ServerCertificateConfiguration:
+        last[:] = [(own, accepted)]
         return grpc.ssl_server_certificate_configuration(
-            chain, b"".join(_pem(der) for der in accepted)
+            [(own.private_key, _pem(own.certificate))],
+            b"".join(_pem(der) for der in accepted),
         )
 
-    def accepted() -> tuple[bytes, ...]:
-        return (keys.certificate, *pinned())
+    def now() -> tuple[TlsKeys, tuple[bytes, ...]]:
+        own = keys.shown()
+        return own, (own.certificate, *pinned())
 
     def fetch() -> grpc.ServerCertificateConfiguration:
         # gRPC takes None as "as before", which saves parsing at every handshake; its stubs
         # do not know that.
-        now = accepted()
-        return None if shown == [now] else configuration(now)  # type: ignore[return-value]
+        current = now()
+        return None if last == [current] else configuration(*current)  # type: ignore[return-value]
 
     return grpc.dynamic_ssl_server_credentials(
-        configuration(accepted()), fetch, require_client_authentication=True
+        configuration(*now()), fetch, require_client_authentication=True
     )
 
 

@@ -11,6 +11,7 @@ from federation.engine.outbox import Outbox
 from federation.trust.keyring import Keyring
 from node.api.commands import Commands
 from node.config import Config
+from node.keystore.renewal import Renewal
 from node.links import Links
 from node.metrics import Metrics
 from node.services.accounts import Accounts
@@ -65,3 +66,4 @@ class Parts:
     venues: Venues
     links: Links
     pinned: Callable[[], None]
+    renewal: Renewal

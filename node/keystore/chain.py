@@ -108,11 +108,7 @@ def publish(keys: Path, descriptor: Descriptor, root: RootKeys) -> bytes:
         OSError: It cannot be written.
     """
     chain = read(keys)
-    public = root.public()
-    if any(public.get(each.suite) != each.key for each in descriptor.roots):
-        raise BadKeys(
-            f"根密钥不属于中心 {descriptor.center_id} · the root key is not that of this center"
-        )
+    check_root(descriptor, root)
     signers = {each: suite(each).signer(raw) for each, raw in root.private.items()}
     signed = sign_descriptor(descriptor, signers)
     try:
@@ -124,6 +120,15 @@ def publish(keys: Path, descriptor: Descriptor, root: RootKeys) -> bytes:
     files.make_folder(keys / FOLDER)
     files.write_new(_file(keys, descriptor.sequence), signed)
     return signed
+
+
+def check_root(descriptor: Descriptor, root: RootKeys) -> None:
+    """The opened root is the one that the descriptor names. Raises BadKeys."""
+    public = root.public()
+    if any(public.get(each.suite) != each.key for each in descriptor.roots):
+        raise BadKeys(
+            f"根密钥不属于中心 {descriptor.center_id} · the root key is not that of this center"
+        )
 
 
 def named(config: Config) -> Named:

@@ -19,7 +19,8 @@ from federation.errors import Malformed
 from federation.ids import CenterId
 from federation.ports import Clock, Unreachable
 from federation.protocol.peering import Check
-from federation.transport.line import NAME, TCP, TLS, Seen, Validity
+from federation.transport.certificates import Validity
+from federation.transport.line import NAME, TCP, TLS, Seen
 from federation.trust.envelope import sign_alone, verify_alone
 from federation.trust.keyring import Keyring
 from federation.trust.keys import BadDescriptor, Descriptor, Purpose

@@ -299,7 +299,7 @@ class GrpcNode:
             doorkeeper=Doorkeeper(identity, self.keyring),
             witness=Witness(identity=identity, keyring=self.keyring),
         )
-        self.transport = GrpcTransport(keyring=self.keyring, keys=party.tls)
+        self.transport = GrpcTransport(keyring=self.keyring, keys=party.tls, now_ms=CLOCK.now_ms)
         self.outbox = Outbox(negotiator=self.negotiator, transport=self.transport)
         self.server = self.new_server()
         self.port = 0

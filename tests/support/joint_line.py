@@ -5,7 +5,8 @@ from dataclasses import dataclass, field, replace
 
 from typing_extensions import override
 
-from federation.transport.line import Seen, Validity
+from federation.transport.certificates import Validity
+from federation.transport.line import Seen
 from node.services.agreements import Agreements
 from node.services.joint_checks import JointChecks, Look, SelfTest
 from node.services.joint_signing import ReportSigners

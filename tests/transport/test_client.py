@@ -14,7 +14,7 @@ from federation.transport.client import GrpcTransport
 from federation.transport.server import SERVICE, Context
 from federation.transport.tls import server_credentials
 from federation.trust.keyring import Keyring
-from tests.support.grpc_pair import Party, running
+from tests.support.grpc_pair import CLOCK, Party, running
 
 OWN = Party.named("own")
 
@@ -66,6 +66,7 @@ async def line_to(peer: Party) -> AsyncIterator[Line]:
     transport = GrpcTransport(
         keyring=keyring,
         keys=OWN.tls,
+        now_ms=CLOCK.now_ms,
         observe=lambda center, method, outcome, _seconds: seen.append((center, method, outcome)),
     )
     line = Line(transport, keyring, peer)
@@ -154,7 +155,7 @@ async def test_silence_ends_at_the_deadline(monkeypatch: pytest.MonkeyPatch) -> 
 
 async def test_nobody_listening_and_nobody_pinned_are_both_unreachable() -> None:
     keyring = Keyring()
-    transport = GrpcTransport(keyring=keyring, keys=OWN.tls)
+    transport = GrpcTransport(keyring=keyring, keys=OWN.tls, now_ms=CLOCK.now_ms)
     peer = Party.named("peer")
     with pytest.raises(Unreachable, match="not pinned"):
         await transport.hello(peer.center, b"request")
@@ -236,7 +237,7 @@ async def test_a_constant_refusal_of_the_peer_is_named_in_the_error() -> None:
     async with running("server") as node:
         node.keyring.pin(OWN.at(1))
         keyring = Keyring([node.descriptor])
-        transport = GrpcTransport(keyring=keyring, keys=OWN.tls)
+        transport = GrpcTransport(keyring=keyring, keys=OWN.tls, now_ms=CLOCK.now_ms)
         with pytest.raises(Unreachable, match="UNAUTHENTICATED: unauthenticated"):
             await transport.deliver(node.center, b"garbage")
         await transport.close()

@@ -28,7 +28,8 @@ from federation.protocol.peering import (
     ReportTest,
     StartTest,
 )
-from federation.transport.line import Seen, Validity
+from federation.transport.certificates import Validity
+from federation.transport.line import Seen
 from federation.trust.envelope import verify_alone
 from federation.trust.keys import Purpose
 from federation.wire.reports import REPORT, report_type
