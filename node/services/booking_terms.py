@@ -14,6 +14,7 @@ from federation.protocol import booking, enforcement
 from federation.protocol.booking import Hold
 from federation.protocol.conversation import Role
 from federation.protocol.enforcement import Wish
+from federation.protocol.standing import check_start
 from federation.protocol.terms import AgreementTerms
 from node.domain.calendar import Window
 from node.domain.project import ProjectKind
@@ -73,6 +74,7 @@ def check_hold(
         (desk.identity.center, peer) if role == booking.HOST else (peer, desk.identity.center)
     )
     versions = _versions(desk, agreement, terms)
+    check_start(desk.ledger.standing(agreement), hold.start_ms)
     enforcement.check_booking(
         terms,
         Wish(

@@ -6,11 +6,23 @@ from dataclasses import replace
 
 import pytest
 
-from federation.ids import AgreementId
+from federation.errors import NoAgreement
+from federation.ids import AgreementId, ConversationId
 from federation.protocol import agreement as words
 from federation.protocol.agreement import MAX_ROUNDS, PROPOSAL_LASTS_MS, Side
+from federation.protocol.booking import (
+    Answer,
+    Decide,
+    Decision,
+    ExpertNeed,
+    Hold,
+    SelectionMode,
+    Vote,
+)
+from federation.protocol.standing import UNTOUCHED, Standing, check_start
 from federation.wire.words import TERMS
 from node.services.agreement_hearing import CHANGED_BY_PEER, REFUSED_BY_PEER, TO_APPROVE, TO_SIGN
+from node.services.agreements import NOTICE_MARGIN_MS
 from node.services.errors import Conflicting, Invalid
 from node.services.house import Desk
 from tests.node.services.agreement_office import Office, negotiating, signature_by
@@ -328,6 +340,99 @@ async def test_what_was_never_signed_or_has_expired_is_not_terminated(office: Of
     office.pair.watch.pass_ms(366 * DAY_MS)
     with pytest.raises(Conflicting, match="expired"):
         await office.pair.host.do(lambda desk: office.host.terminate(desk, proposed, "late"))
+
+
+# What was begun, and what is new
+
+
+def _hold(office: Office, start_ms: int) -> Hold:
+    return Hold(
+        bundle_id=bytes(16),
+        participants=(office.pair.sub.id,),
+        start_ms=start_ms,
+        end_ms=start_ms + HOUR_MS,
+        seats=1,
+        equipment=(),
+        overnight=False,
+        project_kind="A",
+        experts=(ExpertNeed("A08", 1),),
+        selection=SelectionMode.CHOSEN,
+    )
+
+
+async def _begin(office: Office, agreement: AgreementId) -> ConversationId:
+    """The host says a Hold; whether the sub takes it shows when they have settled."""
+    word = _hold(office, office.pair.watch.now_ms + 2 * DAY_MS)
+    said = await office.pair.host.do(lambda desk: desk.open(office.pair.sub.id, agreement, word))
+    return said.conversation.id
+
+
+ENDINGS = ["state", "notice_days", "version"]
+
+
+async def _end(office: Office, agreement: AgreementId, how: str) -> AgreementId | None:
+    """Close an agreement to new work at the sub alone; answers its successor."""
+    if how == "state":
+        await office.pair.sub.do(lambda desk: office.sub.suspend(desk, agreement, "moving"))
+    elif how == "notice_days":
+        await office.pair.sub.do(lambda desk: office.sub.terminate(desk, agreement, "over"))
+        office.pair.watch.pass_ms(2 * NOTICE_MARGIN_MS)  # sooner than anything lapses
+    else:
+        newer = await office.amend(agreement, max_seats_per_session=9)
+        office.pair.cut()
+        await office.sign(newer)
+        return newer
+    return None
+
+
+@pytest.mark.parametrize("how", ENDINGS)
+async def test_new_work_that_crossed_the_end_of_its_agreement_is_refused_with_the_clause(
+    office: Office, how: str
+) -> None:
+    agreement = await office.agreed(notice_days=0)
+    if how != "version":
+        office.pair.cut()
+    newer = await _end(office, agreement, how)
+    talk = await _begin(office, agreement)
+    office.pair.restore()
+    await office.pair.settle()
+    assert await office.pair.host.sql(
+        f"SELECT phase FROM conversation WHERE id = x'{talk.hex()}'"
+    ) == [("REFUSED",)]
+    answers = [each for _, each in office.pair.sub.listener.receipts if each.clause == how]
+    assert len(answers) == 1
+    (refusal,) = answers
+    retryable = how == "state"
+    assert refusal.retryable is retryable
+    assert refusal.reason == ("UNAVAILABLE" if retryable else "NO_AGREEMENT")
+    assert refusal.alternative == (f"agreement_id={newer.hex()}" if newer else "")
+
+
+@pytest.mark.parametrize("how", ENDINGS)
+async def test_what_was_begun_goes_on_under_its_own_version(office: Office, how: str) -> None:
+    agreement = await office.agreed(notice_days=0)
+    talk = await _begin(office, agreement)
+    await office.pair.settle()
+    await _end(office, agreement, how)
+    office.pair.restore()
+    await office.pair.settle()
+    await office.pair.sub.do(lambda desk: desk.say(talk, Vote(Answer.YES, promise_ms=DAY_MS)))
+    await office.pair.settle()
+    await office.pair.host.do(lambda desk: desk.say(talk, Decide(bytes(16), Decision.CONFIRM)))
+    await office.pair.settle()
+    for center in office.pair.centers:
+        assert await center.sql(f"SELECT phase FROM conversation WHERE id = x'{talk.hex()}'") == [
+            ("CONFIRMED",)
+        ]
+
+
+def test_an_evaluation_after_the_end_of_a_notice_is_refused() -> None:
+    standing = Standing(ends_at_ms=1_000)
+    check_start(standing, 999)
+    check_start(UNTOUCHED, 1_000)
+    with pytest.raises(NoAgreement) as refusal:
+        check_start(standing, 1_000)
+    assert (refusal.value.clause, refusal.value.alternative) == ("notice_days", "start_ms<=999")
 
 
 # Amending
