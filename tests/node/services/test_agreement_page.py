@@ -28,8 +28,8 @@ from federation.wire.words import TERMS
 from node.services import agreement_page as pages
 from node.services.agreement_clauses import clauses, duration, yuan
 from node.store.agreements import AgreementRow, By
-from tests.protocol.test_agreement import FROM, HOST, SUB, UNTIL
-from tests.protocol.test_agreement import TERMS as BASE
+from tests.protocol.agreed import FROM, HOST, SUB, UNTIL
+from tests.protocol.agreed import TERMS as BASE
 
 PAY = FeeSchedule(HOST, 40_000, 240, 10_000, 60, 5_000)
 FULL = replace(BASE, fees=Fees(schedules=(PAY, replace(PAY, center_id=SUB, base_fen=60_000))))
