@@ -17,6 +17,7 @@ from node import logs, serving, wiring
 from node.commands import agreement as agreement_commands
 from node.commands import config as config_commands
 from node.commands import init as init_command
+from node.commands import keys as keys_commands
 from node.commands import peer as peer_commands
 from node.commands.options import COMMAND_SETTINGS, config_option, examples
 from node.config import BadConfig, load, split_address
@@ -83,6 +84,7 @@ main.add_command(config_commands.group)
 main.add_command(config_commands.check, "check-config")
 main.add_command(peer_commands.peer)
 main.add_command(agreement_commands.agreement)
+main.add_command(keys_commands.keys)
 main.add_command(verify)
 
 

@@ -107,6 +107,15 @@ class Joined(Shape):
     ours: FingerprintText
 
 
+class Updated(Shape):
+    """A partner whose keys were renewed from a file."""
+
+    center: CenterText
+    name: str
+    sequence: int
+    taken: int = Field(description="新采用的名片份数 · how many descriptors were new")
+
+
 class PeerState(Shape):
     """How the link to a partner stands."""
 
@@ -237,6 +246,22 @@ async def accept(parts: NodeParts, who: Operator, body: Acceptance) -> Joined:
     peer, reply, theirs, ours = await parts.commands.run(who, use_case)
     await _take_effect(parts)
     return Joined(center=peer, reply=reply, theirs=theirs, ours=ours)
+
+
+@router.post("/peers/update", summary="采用伙伴的新名片文件 · Take a partner's descriptors")
+async def update(parts: NodeParts, _: Operator, body: Paper) -> Updated:
+    """已登记伙伴的根密钥签过,不必再核对指纹。· Signed by the root that is pinned already."""
+    updated: list[Updated] = []
+
+    def use_case(desk: Desk) -> None:
+        found, taken = parts.peers.update(desk, body.file)
+        updated[:] = [
+            Updated(center=found.center_id, name=found.name, sequence=found.sequence, taken=taken)
+        ]
+
+    await parts.negotiator.transact(use_case)  # a second time it finds nothing new
+    await _take_effect(parts)
+    return updated[0]
 
 
 @router.get("/peers", summary="伙伴中心 · Partners")

@@ -15,6 +15,7 @@ from node.commands.link import CannotDo, Link, configured, open_link
 from node.commands.options import COMMAND_SETTINGS, config_option, examples, json_option
 
 NOT_SO: Final = 1
+DESCRIPTORS: Final = "BEGIN LIANPING DESCRIPTORS"  # of a file that `lianping keys export` wrote
 FILE_MODE: Final = 0o600  # an invitation's secret is for one center
 MAX_FILE_BYTES: Final = 2 * 1024 * 1024  # the node itself takes far less; read no film into memory
 
@@ -66,6 +67,7 @@ def invite(config_path: Path, as_json: bool, to: str, days: int, out: Path) -> N
         "lianping peer accept jian.invitation --reply jian.reply",
         "lianping peer accept jian.reply",
         'lianping peer accept jian.invitation --fingerprint "4821 0937 5512 7740 1863"',
+        "lianping peer accept jian.keys",
     )
 )
 @config_option
@@ -86,9 +88,15 @@ def accept(
     fingerprint: str | None,
     yes: bool,
 ) -> None:
-    """接受邀请或回执,须电话核对指纹。· Accept an invitation or a reply, after a phone call."""
+    """接受邀请或回执(须电话核对指纹),或伙伴的新名片文件。· Accept what a partner's file says.
+
+    Accept an invitation or a reply, after a phone call; or take a partner's next descriptors.
+    """
     text = _read(file)
     with open_link(configured(config_path)) as link:
+        if DESCRIPTORS in text:
+            _update(link, text, as_json=as_json)
+            return
         found = link.post("/api/invitations/read", {"file": text})
         invited = found["kind"] == "INVITATION"
         target = reply or file.with_name(f"{file.name}.reply")
@@ -230,6 +238,22 @@ def withdraw(config_path: Path, invitation: str) -> None:
     with open_link(configured(config_path)) as link:
         link.post(f"/api/invitations/{invitation}/withdraw")
     click.echo("已撤回 · withdrawn")
+
+
+def _update(link: Link, text: str, *, as_json: bool) -> None:
+    """A pinned partner's next descriptors: signed by its root, so nobody need be called."""
+    found = link.post("/api/peers/update", {"file": text})
+    if as_json:
+        _print_json(found)
+    elif found["taken"]:
+        click.echo(
+            f"已采用 {found['name']} 的新名片(第 {found['sequence']} 份)· taken: descriptor "
+            f"{found['sequence']} of {found['center']}"
+        )
+    else:
+        click.echo(
+            f"已是最新(第 {found['sequence']} 份)· nothing new, {found['sequence']} is known"
+        )
 
 
 def _tell(found: dict[str, Any]) -> None:

@@ -97,6 +97,39 @@ def make(
         OSError: It cannot be written.
     """
     keys = RootKeys({each: suite(each).new_private(random) for each in suites})
+    _write(path, keys, passphrase, random, cost)
+    return keys
+
+
+def extend(
+    path: Path,
+    root: RootKeys,
+    suite_id: str,
+    passphrase: str,
+    random: Callable[[int], bytes],
+    cost: Cost = FLOOR,
+) -> RootKeys:
+    """Write a second file that has a key of one more suite. The first file stays as it is.
+
+    Args:
+        path: The new file; its folder exists.
+        root: The opened root.
+        suite_id: The suite that it lacks.
+        passphrase: Of the new file; usually the old one's.
+        random: Gives that many bytes fit for keys.
+        cost: Less than ``FLOOR`` for tests only.
+
+    Raises:
+        BadKeys, SuiteUnavailable, OSError: As ``make``.
+    """
+    keys = RootKeys({**root.private, suite_id: suite(suite_id).new_private(random)})
+    _write(path, keys, passphrase, random, cost)
+    return keys
+
+
+def _write(
+    path: Path, keys: RootKeys, passphrase: str, random: Callable[[int], bytes], cost: Cost
+) -> None:
     salt = random(SALT_BYTES)
     password = _stretch(passphrase, salt, cost)
     kdf = (
@@ -110,7 +143,6 @@ def make(
         for each, raw in keys.private.items()
     ]
     write_new(path, f"{_HEAD}{kdf}\n{''.join(entries)}".encode())
-    return keys
 
 
 def public_keys(path: Path) -> dict[str, bytes]:

@@ -18,7 +18,7 @@ MAX_FILE_CHARS: Final = 512 * 1024  # 64 descriptors of 4 KiB; the usual file ha
 LINE_CHARS: Final = 64  # RFC 7468
 
 _SHAPE: Final = re.compile(
-    r"-----BEGIN LIANPING (?P<kind>INVITATION|REPLY)-----\n"
+    r"-----BEGIN LIANPING (?P<kind>INVITATION|REPLY|DESCRIPTORS)-----\n"
     r"(?P<head>(?:[^\n-][^\n]*\n)*)\n"
     r"(?P<body>(?:[A-Za-z0-9+/=]{1,64}\n)+)"
     r"-----END LIANPING (?P=kind)-----"
@@ -30,6 +30,7 @@ class Paper(StrEnum):
 
     INVITATION = "INVITATION"
     REPLY = "REPLY"
+    DESCRIPTORS = "DESCRIPTORS"
 
 
 def wrap(kind: Paper, head: Sequence[str], content: bytes) -> str:

@@ -275,6 +275,12 @@ class Joining:
 
     def _open(self, desk: Desk, text: str) -> _Opened:
         paper, content = armour.unwrap(text)
+        if paper is Paper.DESCRIPTORS:
+            raise Invalid(
+                "这是名片文件,不是邀请或回执:伙伴更新密钥时用 lianping peer accept FILE 采用",
+                "this is a file of descriptors, neither invitation nor reply: it renews the keys "
+                "of a partner that is known, with `lianping peer accept FILE`",
+            )
         try:
             signed = decode_signed(content)
             if paper is Paper.INVITATION:

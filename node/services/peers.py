@@ -20,6 +20,7 @@ from federation.ids import CenterId
 from federation.trust.keyring import Keyring
 from federation.trust.keys import BadDescriptor, Descriptor, descriptor_digest
 from federation.wire.words import read_chain, read_signed_descriptor, read_with_bytes
+from node.services import chain_file
 from node.services.errors import Conflicting, Invalid, NotFound
 from node.services.house import Desk
 from node.store import peers
@@ -103,6 +104,21 @@ class Peers:
             )
             desk.ledger.put_descriptor(center, number, link.digest, link.signed, gone)
         return descriptor
+
+    def update(self, desk: Desk, text: str) -> tuple[Descriptor, int]:
+        """Take a pinned peer's descriptors from a file; answers the newest, and how many are new.
+
+        No fingerprint is needed: the root that was pinned has signed them.
+
+        Raises:
+            Invalid: It is no such file, or proves nothing.
+            NotFound: The peer is not pinned.
+            Conflicting: It does not go on from what is pinned.
+        """
+        chain = chain_file.read(text)
+        known = self._row(desk, CenterId(newest(chain).center_id))
+        descriptor = self.pin(desk, chain)
+        return descriptor, descriptor.sequence - known.sequence
 
     def check_fits(self, desk: Desk, chain: Sequence[bytes]) -> Descriptor:
         """Hold a chain against ourselves and against all that are pinned; answers its newest.
