@@ -87,4 +87,5 @@ def test_of_several_agreements_the_same_one_ranks_highest_everywhere() -> None:
     first, later = replace(TERMS, version=1), replace(TERMS, effective_from_ms=FROM + 1)
     second = replace(TERMS, version=2)
     ordered = [(first, b"a"), (first, b"b"), (later, b"a"), (second, b"a")]
-    assert sorted(ordered[::-1], key=lambda each: rank(*each)) == ordered
+    mixed = [ordered[at] for at in (3, 1, 0, 2)]
+    assert sorted(mixed, key=lambda each: rank(*each)) == ordered

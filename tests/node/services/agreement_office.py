@@ -1,6 +1,6 @@
 """A pair of nodes with their agreement services, for the tests of agreements."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -95,7 +95,7 @@ class Office:
 
 
 @asynccontextmanager
-async def negotiating(signers: int = 1) -> AsyncIterator[Office]:
+async def negotiating(signers: int = 1, suites: Sequence[str] = ()) -> AsyncIterator[Office]:
     """Two centers; each asks for so many persons under a document."""
     services: dict[str, Agreements] = {}
 
@@ -103,5 +103,5 @@ async def negotiating(signers: int = 1) -> AsyncIterator[Office]:
         services[center.name] = Agreements(center.keyring, signers)
         return Furniture({Kind.AGREEMENT: services[center.name]})
 
-    async with two_centers(furnish) as pair:
+    async with two_centers(furnish, suites=suites) as pair:
         yield Office(pair, services)

@@ -21,12 +21,15 @@ from federation.protocol.booking import (
 )
 from federation.protocol.standing import UNTOUCHED, Standing, check_start
 from federation.wire.words import TERMS
+from node.services import agreement_papers as papers
 from node.services.agreement_hearing import CHANGED_BY_PEER, REFUSED_BY_PEER, TO_APPROVE, TO_SIGN
 from node.services.agreements import NOTICE_MARGIN_MS
 from node.services.errors import Conflicting, Invalid
 from node.services.house import Desk
 from tests.node.services.agreement_office import Office, negotiating, signature_by
 from tests.support.pair import DAY_MS, HOUR_MS, Center
+
+SUITES = ("intl-1", "gm-1")
 
 
 @pytest.fixture
@@ -586,3 +589,42 @@ async def test_a_signature_over_another_document_is_refused(office: Office) -> N
     assert reason == "MALFORMED"
     assert "another document" in detail
     assert (await office.states(first))[0] == "PROPOSED"
+
+
+async def test_a_change_of_suite_is_signed_under_both() -> None:
+    before, after = SUITES
+    async with negotiating(suites=SUITES) as office:
+        base = await office.agreed(suite=before)
+        newer = await office.amended(base, suite=after)
+        assert await office.in_force() == [newer, newer]
+        for center, service in ((office.pair.host, office.host), (office.pair.sub, office.sub)):
+            row = await center.do(lambda desk, service=service: service.get(desk, newer))  # type: ignore[misc]
+            for signatures in (row.proposed, row.answered):
+                assert tuple(each.suite for each in signatures) == (after, before)
+
+
+async def test_a_change_of_suite_under_the_new_one_alone_is_refused() -> None:
+    before, after = SUITES
+    async with negotiating(suites=SUITES) as office:
+        base = await office.agreed(suite=before)
+
+        def say(desk: Desk) -> None:
+            terms = office.pair.terms(version=2, supersedes=base, suite=after)
+            document = TERMS.encode(terms)
+            word = words.Propose(
+                document, papers.sign(desk, office.pair.sub.id, document, (after,))
+            )
+            desk.open(office.pair.sub.id, None, word, suite_id=after)
+
+        await office.pair.host.do(say)
+        await office.pair.settle()
+        reason, _, _ = await _refusal(office)
+        assert reason == "MALFORMED"
+        assert await office.in_force() == [base, base]
+
+
+async def test_a_counter_cannot_change_the_suite() -> None:
+    async with negotiating(suites=SUITES) as office:
+        first = await office.propose(suite=SUITES[0])
+        with pytest.raises(Conflicting, match="suite"):
+            await office.counter(office.pair.sub, first, suite=SUITES[1])
