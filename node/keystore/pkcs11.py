@@ -61,23 +61,26 @@ class TokenTrouble(BadKeys):
     """A token that cannot be used; the text says which and what to do."""
 
 
-class _Library:
+class Library:
     """One vendor's library, loaded once for the process, with the lock of every call into it."""
 
     def __init__(self, module: Path) -> None:
         self.module = module
         self.lock = RLock()
         self.generation = 0
+        self._was_loaded = False
 
     def loaded(self) -> Any:
         """The initialised library. Raises TokenTrouble."""
         try:
-            return pkcs11.lib(str(self.module))
+            found = pkcs11.lib(str(self.module))
         except RuntimeError as error:  # PKCS11Error is one
             raise TokenTrouble(
                 f"PKCS#11 库 {self.module} 无法加载 · the library cannot be loaded "
                 f"({_named(error)}): 检查 · check keys.module"
             ) from error
+        self._was_loaded = True
+        return found
 
     def refresh(self) -> None:
         """Begin anew: a library sees tokens come and go only then. Ends all sessions."""
@@ -87,8 +90,9 @@ class _Library:
     def release(self) -> None:
         """End all sessions and let the library clean up."""
         with self.lock:
-            self.generation += 1
-            self.loaded().finalize()
+            if self._was_loaded:
+                self.generation += 1
+                self.loaded().finalize()
 
 
 class Token:
@@ -96,7 +100,7 @@ class Token:
 
     def __init__(
         self,
-        library: _Library,
+        library: Library,
         label: str,
         pin_file: Path,
         timer: Callable[[], float] = time.monotonic,
@@ -205,9 +209,9 @@ class Token:
         if self._session is not None and self._generation == self._library.generation:
             return self._session
         self._session, self._found = None, {}
+        self._generation = self._library.generation
         pin = self._pin()
         token = self._library.loaded().get_token(token_label=self._label)
-        self._generation = self._library.generation
         try:
             self._session = token.open(user_pin=pin)
         except pkcs11.UserAlreadyLoggedIn:  # a login is the process', not the session's
@@ -372,7 +376,7 @@ def raw_point(found: bytes) -> bytes:
     raise TokenTrouble(f"{found.hex()[:80]} 不是公钥 · is no Ed25519 public key as tokens write it")
 
 
-_libraries: dict[Path, _Library] = {}
+_libraries: dict[Path, Library] = {}
 _tokens: dict[tuple[Path, str, Path], Token] = {}
 
 
@@ -381,7 +385,7 @@ def open_token(module: Path, label: str, pin_file: Path) -> Token:
 
     One for the process, as its login is.
     """
-    library = _libraries.setdefault(module, _Library(module))
+    library = _libraries.setdefault(module, Library(module))
     return _tokens.setdefault((module, label, pin_file), Token(library, label, pin_file))
 
 
