@@ -1,7 +1,8 @@
 """The command ``lianping``.
 
 Here: words to functions, exceptions to one line and an exit code. 0: done; 1: it is not so
-(a dossier that does not hold, a demonstration that failed); 2: it cannot be done as asked.
+(a dossier that does not hold, a demonstration that failed); 2: it cannot be done as asked;
+3: a token refused its PIN, so nobody should try again before a person has looked.
 """
 
 import sys
@@ -21,7 +22,7 @@ from node.commands import keys as keys_commands
 from node.commands import peer as peer_commands
 from node.commands.options import COMMAND_SETTINGS, config_option, examples
 from node.config import BadConfig, load, split_address
-from node.keystore.errors import BadKeys
+from node.keystore.errors import BadKeys, WrongPin
 from node.local_socket import SocketUnavailable
 from node.outside import StandInRefused
 from node.services.errors import UseCaseError
@@ -32,6 +33,7 @@ from node.wiring import HalfAFolder
 
 NOT_SO: Final = 1
 CANNOT: Final = 2
+WRONG_PIN: Final = 3
 
 
 class Complaining(click.Group):
@@ -43,6 +45,8 @@ class Complaining(click.Group):
             return super().invoke(ctx)
         except (click.ClickException, click.exceptions.Exit, click.Abort):
             raise  # click's own way of ending, though some of these are RuntimeErrors
+        except WrongPin as error:
+            _complain(str(error), WRONG_PIN)
         except (
             BadConfig,
             BadKeys,
@@ -151,9 +155,9 @@ def demo(as_json: bool, keep: Path | None, lang: str, suite: str) -> None:
     )
 
 
-def _complain(message: str) -> NoReturn:
+def _complain(message: str, code: int = CANNOT) -> NoReturn:
     click.echo(f"错误 · error: {message}", err=True)
-    sys.exit(CANNOT)
+    sys.exit(code)
 
 
 if __name__ == "__main__":

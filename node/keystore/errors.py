@@ -7,3 +7,7 @@ class BadKeys(Exception):
 
 class WrongPassphrase(BadKeys):
     """The root key's file does not open with this passphrase."""
+
+
+class WrongPin(BadKeys):
+    """A token refused its PIN. Whoever starts the node again and again would lock the token."""

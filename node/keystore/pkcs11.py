@@ -33,7 +33,7 @@ from federation.trust.errors import SignerAway
 from federation.trust.keys import Purpose
 from federation.trust.secrets import Opener
 from federation.trust.suite import INTL_1, Suite
-from node.keystore.errors import BadKeys
+from node.keystore.errors import BadKeys, WrongPin
 from node.keystore.signer import OwnKey, Private
 
 T = TypeVar("T")
@@ -133,6 +133,7 @@ class Token:
 
         Raises:
             TokenTrouble: The token cannot make such keys, or does not keep what it promises.
+            WrongPin: It refused the PIN.
         """
         if chosen.suite_id != INTL_1.suite_id:
             raise TokenTrouble(
@@ -144,19 +145,18 @@ class Token:
         try:
             return self._ask(lambda session: self._make(session, chosen, purpose))
         except SignerAway as error:
-            raise TokenTrouble(str(error)) from error
+            raise self._trouble(error) from error
 
     def require(self, chosen: Suite, public: bytes) -> None:
-        """Make sure that the token signs with a key. Raises TokenTrouble."""
+        """Make sure that the token signs with a key. Raises TokenTrouble, WrongPin."""
         identifier = key_id(chosen, public)
         try:
             signature = self.sign(identifier, PROBE)
         except SignerAway as error:
-            raise TokenTrouble(str(error)) from error
+            raise self._trouble(error) from error
         if not chosen.verify(public, signature, PROBE):
             raise TokenTrouble(
-                f"令牌 {self._label} 用密钥 {identifier.hex()} 签出的签名无效 · the token signs "
-                "wrongly with that key"
+                f"令牌 {self._label} 用密钥 {identifier.hex()} 签出的签名无效 · it signs wrongly"
             )
 
     def key(self, chosen: Suite, public: bytes) -> "TokenPrivate":
@@ -195,6 +195,9 @@ class Token:
                 return question(self._opened())
             except (TokenTrouble, PKCS11Error) as error:
                 raise self._away(error) from error
+
+    def _trouble(self, error: SignerAway) -> BadKeys:
+        return WrongPin(str(error)) if self._for_good else TokenTrouble(str(error))
 
     def _too_soon(self) -> bool:
         return self._for_good or self._timer() < self._retry_at
@@ -237,10 +240,7 @@ class Token:
     def _key(self, session: Session, identifier: bytes) -> Handle:
         found = self._found.get(identifier)
         if found is None:
-            wanted = {
-                Attribute.CLASS: ObjectClass.PRIVATE_KEY,
-                Attribute.ID: identifier,
-            }
+            wanted = {Attribute.CLASS: ObjectClass.PRIVATE_KEY, Attribute.ID: identifier}
             every: list[Any] = list(session.get_objects(wanted))
             if not every:
                 raise pkcs11.NoSuchKey(identifier.hex())
@@ -390,9 +390,10 @@ def open_token(module: Path, label: str, pin_file: Path) -> Token:
 
 
 def release() -> None:
-    """Log out of all tokens. Whoever signs afterwards logs in again."""
+    """Log out of all tokens and forget what they refused, as a new process begins."""
     for library in _libraries.values():
         library.release()
+    _tokens.clear()
 
 
 def _named(error: Exception) -> str:

@@ -22,6 +22,7 @@ from federation.trust.errors import SignerAway
 from federation.trust.keys import Purpose
 from federation.trust.suite import INTL_1
 from node import config, wiring
+from node.cli import WRONG_PIN
 from node.config import BadConfig
 from node.keystore import center, pkcs11
 from node.keystore import keys as folder
@@ -38,6 +39,7 @@ from tests.node.test_config import GOOD, write
 from tests.support.grpc_pair import CLOCK, HOME, GrpcNode, Party, SeededRandom, running
 from tests.support.softhsm import MODULE, PIN, SoftToken
 
+ROOT = Path(__file__).resolve().parents[3]
 SIGNING = (Purpose.MESSAGE, Purpose.LOG, Purpose.WITNESS)
 PROPOSE = Propose(
     document=b"terms", signatures=(DocumentSignature("intl-1", bytes(16), bytes(64)),)
@@ -502,9 +504,41 @@ def test_init_with_a_wrong_pin_says_so_and_is_completed_later(
 ) -> None:
     token.set_pin("000000")
     refused = run(with_token(place, token))
-    assert refused.exit_code == 2
+    assert refused.exit_code == WRONG_PIN
     assert "PIN 不对" in refused.stderr
     assert not list(place.data.glob("keys/descriptors/*"))
+    unit = (ROOT / "deploy" / "systemd" / "lianping.service").read_text(encoding="utf-8")
+    assert f"RestartPreventExitStatus={WRONG_PIN}\n" in unit  # or systemd locks the token
+    token.set_pin(PIN)
+    pkcs11.release()
+    assert run(with_token(place, token)).exit_code == 0
+    assert len(in_token(token)) == len(SIGNING)
+
+
+def test_rotation_makes_the_new_keys_in_the_token_too(place: Place, token: SoftToken) -> None:
+    assert run(with_token(place, token)).exit_code == 0
+    words = [
+        "keys",
+        "rotate",
+        "--purpose",
+        "all",
+        "--config",
+        str(place.config),
+        "--root-key",
+        str(place.root),
+    ]
+    done = run([*words, "--passphrase-file", str(place.folder / "passphrase")])
+    assert done.exit_code == 0, done.output
+    configured = config.load(place.config)
+    keys = wiring.open_keys(configured.storage.folder, configured.keys)
+    assert keys.descriptor.sequence == 2
+    assert keys.descriptor.revoked == ()
+    for purpose in SIGNING:
+        old_and_new = {key.id for key in keys.descriptor.keys_for(purpose, "intl-1")}
+        assert len(old_and_new) == 2
+        assert old_and_new <= {key[Attribute.ID] for key in in_token(token)}
+        newest = keys.identity().face("intl-1").all_signing(purpose, CLOCK.now_ms())[0]
+        assert newest.sign(b"x")
 
 
 def test_init_refuses_a_label_that_no_token_has(place: Place, token: SoftToken) -> None:
