@@ -119,7 +119,8 @@ class Unauthenticated(Exception):
 
     Args:
         cause: For our own log and metrics only: ``unparsable``, ``unknown_sender``,
-            ``unknown_key``, ``bad_signature``, ``wrong_certificate``, ``oversized``.
+            ``unknown_key``, ``foreign_suite``, ``bad_signature``, ``wrong_certificate``,
+            ``oversized``.
     """
 
     def __init__(self, cause: str) -> None:

@@ -9,7 +9,7 @@ Up to (5), and for a foreign certificate, the caller hears one constant sentence
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from federation.engine.acquaintance import NOTHING_NEW, Acquaintance, News, Turn
 from federation.engine.identity import SKEW_MS, Identity
@@ -23,7 +23,7 @@ from federation.trust.envelope import (
     envelope_hash,
 )
 from federation.trust.keyring import Keyring
-from federation.trust.suite import Suite, suite
+from federation.trust.suite import Suite, UnknownSuite, suite
 from federation.wire.envelopes import MAX_CALL_BYTES, Statement, decode_statement
 from federation.wire.questions import TYPES, Greeting, decode
 
@@ -99,6 +99,21 @@ class Doorkeeper:
         statement = _statement(envelope)
         news, ring = self._brought(envelope, statement)
         return self._visitor(envelope, statement, ring, certificate, now_ms), news
+
+    def proof(self, envelope: Envelope) -> tuple[CenterId, News]:
+        """What the descriptors of a greeting prove that is not verified itself.
+
+        A root's signatures prove by themselves that there are two nodes, or that we are too
+        far behind; whoever brought them.
+
+        Raises:
+            Unauthenticated: They prove neither.
+        """
+        statement = _statement(envelope)
+        news, _ = self._brought(envelope, statement)
+        if news.turn not in {Turn.TWIN, Turn.GAP}:
+            raise Unauthenticated("proves_nothing")
+        return CenterId(statement.sender), replace(news, links=())
 
     def _brought(self, envelope: Envelope, statement: Statement) -> tuple[News, Keyring]:
         """What a greeting's descriptors mean, and the ring that it is verified with."""
@@ -188,7 +203,12 @@ class Doorkeeper:
         self, envelope: Envelope, statement: Statement, ring: Keyring, now_ms: int
     ) -> tuple[Suite, bytes]:
         key = ring.message_key(statement.sender, envelope.key_id, now_ms)  # (3), (4)
-        spoken = suite(key.suite)
+        try:
+            # A peer may speak more suites than we do, and we could verify them. But there is no
+            # log of ours for what is said in them, and no key to answer with.
+            spoken = self._identity.face(key.suite).suite
+        except UnknownSuite as error:
+            raise Unauthenticated("foreign_suite") from error
         try:
             leaf = self._verifier.check(spoken, envelope, key.key)  # (5)
         except BadEnvelope as error:

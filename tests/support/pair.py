@@ -472,6 +472,7 @@ async def two_centers(
     folder: Path | None = None,
     seed: str = "1",
     suites: Sequence[str] = (),
+    sub_suites: Sequence[str] = (),
 ) -> AsyncIterator[TwoCenters]:
     """Two nodes, host and sub, that have pinned each other.
 
@@ -481,17 +482,22 @@ async def two_centers(
         seed: Of all keys, ids and jitter.
         suites: That both centers speak, the preferred one first; by default the one that
             the tests are run under (``pytest --suite gm-1``).
+        sub_suites: Those of the sub, if other than the host's.
     """
     watch, wire = Watch(), Wire()
     async with AsyncExitStack() as stack:
         centers = []
-        for name, region_code in (("host", "360800"), ("sub", "350112")):
+        spoken = suites or SPOKEN
+        for name, region_code, own in (
+            ("host", "360800", spoken),
+            ("sub", "350112", sub_suites or spoken),
+        ):
             database = await Database.open(MEMORY if folder is None else folder / f"{name}.db")
             stack.push_async_callback(database.close)
             await database.alone(
                 lambda connection: migrations.migrate(connection, migrations.load(), watch.now_ms)
             )
-            centers.append(Center(name, watch, database, region_code, seed, suites or SPOKEN))
+            centers.append(Center(name, watch, database, region_code, seed, own))
         host, sub = centers
         for ours, theirs in ((host, sub), (sub, host)):
             ours.keyring.pin(theirs.identity.descriptor)
