@@ -19,7 +19,7 @@ from federation.trust.keys import Descriptor, Purpose, common_suite
 from federation.trust.secrets import Face, SigningKey
 from federation.trust.suite import UnknownSuite
 from federation.wire.envelopes import Statement, encode_statement
-from federation.wire.questions import encode
+from federation.wire.questions import Greeting, encode
 from federation.wire.rules import MAX_SHOWN_DESCRIPTORS
 from federation.wire.words import read_signed_descriptor
 
@@ -103,6 +103,35 @@ class Identity:
         known = {key.id for key in taken.keys}
         return next((key for key in keys if key.id in known), keys[0])
 
+    def greet(
+        self,
+        peer: CenterId,
+        suite_id: str,
+        message_id: bytes,
+        greeting: Greeting,
+        now_ms: int,
+        *,
+        answers: bytes = b"",
+    ) -> Envelope:
+        """A greeting, signed with the key that counts by the newest descriptor that it shows.
+
+        So it can be verified by whoever takes what it shows. A peer far behind is shown
+        descriptors by which a key counts that we have revoked since; nothing but a greeting
+        is signed with such a key, and what it brings is signed by the root.
+
+        Raises:
+            UnknownSuite, NoKey: There is no such key.
+        """
+        face = self.face(suite_id)
+        key = None
+        if greeting.descriptors[-1:] != self._chain[-1:]:
+            last = read_signed_descriptor(greeting.descriptors[-1])
+            key = face.signing_by(last, now_ms)
+        kind, body = encode(greeting)
+        payload = self._payload(peer, message_id, body, now_ms, answers)
+        (envelope,) = face.sign([(kind, payload)], now_ms, key)
+        return envelope
+
     def sign(
         self, peer: CenterId, suite_id: str, items: Sequence[tuple[str, bytes]], now_ms: int
     ) -> list[Envelope]:
@@ -185,7 +214,14 @@ class Identity:
         answers: bytes = b"",
     ) -> Envelope:
         """The same with a body that is bytes already."""
-        payload = encode_statement(
+        payload = self._payload(peer, message_id, body, now_ms, answers)
+        (envelope,) = self.sign(CenterId(peer), suite_id, [(kind, payload)], now_ms)
+        return envelope
+
+    def _payload(
+        self, peer: str, message_id: bytes, body: bytes, now_ms: int, answers: bytes
+    ) -> bytes:
+        return encode_statement(
             Statement(
                 sender=self.center,
                 recipient=peer,
@@ -202,5 +238,3 @@ class Identity:
                 body=body,
             )
         )
-        (envelope,) = self.sign(CenterId(peer), suite_id, [(kind, payload)], now_ms)
-        return envelope

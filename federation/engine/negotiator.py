@@ -16,7 +16,7 @@ from federation.engine.floor import Floor, Inside
 from federation.engine.identity import Identity
 from federation.engine.receipts import Receipts, Unsigned
 from federation.engine.witness import NOTHING, Witness
-from federation.errors import FederationError, Malformed
+from federation.errors import FederationError, Malformed, Unauthenticated
 from federation.ids import CenterId, ConversationId
 from federation.ports import Clock, Ledger, Random, Store
 from federation.trust.envelope import Envelope
@@ -158,7 +158,13 @@ class Negotiator(Generic[L]):
         """A peer greets. Raises Unauthenticated."""
         self.doorkeeper.check_size(raw)
         envelope, witnessing = decode_hello(raw)
-        visitor, news = self.doorkeeper.admit_greeting(envelope, certificate, self.clock.now_ms())
+        try:
+            visitor, news = self.doorkeeper.admit_greeting(
+                envelope, certificate, self.clock.now_ms()
+            )
+        except Unauthenticated:
+            await self.note_proof(envelope)
+            raise
         peer = CenterId(visitor.statement.sender)
         suite_id = visitor.suite.suite_id
         greeting: object = None
@@ -198,6 +204,20 @@ class Negotiator(Generic[L]):
         self.inside.introduced(floor, peer, news, taken)
         if self.identity.learned(peer, greeting.knows_sequence):
             floor.ledger.put_knows(peer, greeting.knows_sequence)
+
+    async def note_proof(self, envelope: Envelope) -> None:
+        """Keep what a greeting proves although it is not verified itself."""
+        try:
+            peer, news = self.doorkeeper.proof(envelope)
+        except Unauthenticated:
+            return
+
+        def keep(floor: Floor[L]) -> None:
+            taken = self._acquaintance.take(floor.ledger, (), peer, news, floor.now_ms)
+            self.inside.introduced(floor, peer, news, taken)
+
+        await self.transact(keep)
+        self.settle(peer, news)
 
     def settle(self, peer: CenterId, news: News) -> None:
         """After the commit of ``meet``: what was taken is in force."""
@@ -280,9 +300,9 @@ class Negotiator(Generic[L]):
         pinned = self.keyring.peers[peer].sequence
         known = news.links[-1].descriptor.sequence if news.links else pinned
         said, heard = floor.ledger.counts(peer)
-        return self.identity.statement(
-            suite_id,
+        return self.identity.greet(
             peer,
+            suite_id,
             floor.new_id(),
             Greeting(
                 protocol=PROTOCOL,

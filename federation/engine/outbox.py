@@ -6,7 +6,7 @@ resets it, since then the link is known to work.
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Final, Generic, TypeVar
 
@@ -213,6 +213,8 @@ class Outbox(Generic[L]):
                 envelope, peer, suite_id, greeting, answered_ms
             )
         except Unauthenticated as error:
+            with suppress(Unauthenticated):
+                await self._negotiator.note_proof(decode_hello(reply)[0])
             raise Unreachable(f"no greeting from {peer}: {error} ({error.cause})") from error
         try:
             said = _answer_in(envelope, statement)

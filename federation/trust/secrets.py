@@ -119,6 +119,7 @@ class Face:
             ]
             for purpose in (Purpose.MESSAGE, Purpose.LOG, Purpose.WITNESS)
         }
+        self._any = dict(signers)
         self._openers = dict(openers)
 
     @override
@@ -147,6 +148,16 @@ class Face:
                 "run `lianping keys rotate`"
             )
         return valid
+
+    def signing_by(self, descriptor: Descriptor, now_ms: int) -> SigningKey:
+        """The message key that counts for whoever knows only an earlier descriptor of ours.
+
+        We may have revoked it since. Raises NoKey.
+        """
+        key = descriptor.key_for(Purpose.MESSAGE, self.suite.suite_id, now_ms)
+        if key is None or key.id not in self._any:
+            raise NoKey(f"no message key of descriptor {descriptor.sequence} is here and valid")
+        return SigningKey(key.id, self._any[key.id])
 
     def sign(
         self, items: Sequence[tuple[str, bytes]], now_ms: int, key: SigningKey | None = None

@@ -30,7 +30,7 @@ from federation.protocol.conversation import Conversation, Word
 from federation.transport.client import GrpcTransport
 from federation.transport.pumps import PumpListener, Pumps
 from federation.transport.server import SERVICE, CallListener, Server
-from federation.transport.tls import TlsKeys, channel_credentials, new_key, self_signed
+from federation.transport.tls import Shown, TlsKeys, channel_credentials, new_key, self_signed
 from federation.trust.envelope import Envelope
 from federation.trust.keyring import Keyring
 from federation.trust.keys import Descriptor, Purpose
@@ -278,9 +278,17 @@ async def never() -> None:
 class GrpcNode:
     """One node: database, engine, server, client and pumps. ``running`` makes one."""
 
-    def __init__(self, party: Party, database: Database) -> None:
+    def __init__(
+        self,
+        party: Party,
+        database: Database,
+        *,
+        keyring: Keyring | None = None,
+        shown: Shown | None = None,
+    ) -> None:
         self.party = party
-        self.keyring = Keyring()
+        self.shown = shown or party.tls
+        self.keyring = Keyring() if keyring is None else keyring
         self.watched = Watched()
         self.inside = Mute()
         self.store = SqlStore(database)
@@ -299,7 +307,7 @@ class GrpcNode:
             doorkeeper=Doorkeeper(identity, self.keyring),
             witness=Witness(identity=identity, keyring=self.keyring),
         )
-        self.transport = GrpcTransport(keyring=self.keyring, keys=party.tls, now_ms=CLOCK.now_ms)
+        self.transport = GrpcTransport(keyring=self.keyring, keys=self.shown, now_ms=CLOCK.now_ms)
         self.outbox = Outbox(negotiator=self.negotiator, transport=self.transport)
         self.server = self.new_server()
         self.port = 0
@@ -309,7 +317,7 @@ class GrpcNode:
         return Server(
             negotiator=self.negotiator,
             keyring=self.keyring,
-            keys=self.party.tls,
+            keys=self.shown,
             listener=self.watched,
             store_away=(StoreUnavailable,),
         )
