@@ -195,10 +195,10 @@ test-tools: | $(BIN)/python
 		scratch="$$(mktemp -d)"; trap 'rm -rf "$$scratch"' EXIT; chmod 755 "$$scratch"; \
 		(cd "$$scratch" && { $(APT_DOWNLOAD) libsofthsm2 softhsm2 || \
 			{ $(SUDO) apt-get update -q && $(APT_DOWNLOAD) libsofthsm2 softhsm2; }; }); \
-		for package in "$$scratch"/*.deb; do dpkg-deb -x "$$package" "$$scratch/root"; done; \
+		for package in "$$scratch"/*.deb; do dpkg-deb -x "$$package" "$$scratch/tree"; done; \
 		mkdir -p $(SOFTHSM); \
-		install -m 644 "$$scratch"/root/usr/lib/*/softhsm/libsofthsm2.so $(SOFTHSM)/libsofthsm2.so; \
-		install -m 755 "$$scratch"/root/usr/bin/softhsm2-util $(SOFTHSM)/softhsm2-util; \
+		install -m 644 "$$scratch"/tree/usr/lib/*/softhsm/libsofthsm2.so $(SOFTHSM)/libsofthsm2.so; \
+		install -m 755 "$$scratch"/tree/usr/bin/softhsm2-util $(SOFTHSM)/softhsm2-util; \
 	fi
 	@if ldd $(SOFTHSM)/libsofthsm2.so $(SOFTHSM)/softhsm2-util | grep 'not found'; then \
 		echo "installing what SoftHSM2 needs"; \

@@ -280,6 +280,7 @@ async def _assemble(config: Config, keys: Keys, outsides: Outsides, stack: Async
         certificates=certificates,
         greet=greet,
         peers=lambda: keyring.peers,
+        problem=keys.problem,
     )
     await renewal.note()
     pumps = Pumps(
@@ -345,7 +346,7 @@ async def _assemble(config: Config, keys: Keys, outsides: Outsides, stack: Async
             folder=config.storage.folder,
             certificate_ends_ms=certificates.ends_ms,
             draining=draining,
-            keys_problem=keys.problem,
+            keys_problem=renewal.problem,
         )
 
     return Node(

@@ -49,6 +49,7 @@ class Renewal:
         certificates: What is shown at handshakes.
         greet: Greets a partner and tells it what is new.
         peers: The partners that are called at all.
+        problem: Why the keys that are in force at the start cannot sign; empty if they can.
     """
 
     def __init__(
@@ -60,6 +61,7 @@ class Renewal:
         certificates: Certificates,
         greet: Callable[[CenterId], Awaitable[object]],
         peers: Callable[[], Iterable[CenterId]],
+        problem: Callable[[], str] = lambda: "",
     ) -> None:
         self._folder = folder
         self._holding = holding
@@ -67,7 +69,12 @@ class Renewal:
         self._certificates = certificates
         self._greet = greet
         self._peers = peers
+        self._problem = problem
         self._busy = asyncio.Lock()
+
+    def problem(self) -> str:
+        """Why the keys that are in force cannot sign now; empty if they can."""
+        return self._problem()
 
     async def note(self) -> None:
         """At the start: log descriptors that were published while the node was down."""
@@ -100,6 +107,7 @@ class Renewal:
     async def _renew(self, keys: Keys) -> None:
         tls = await asyncio.to_thread(wardrobe, self._folder, keys.center)
         await self._negotiator.transact(lambda desk: _log(desk, keys.chain))
+        self._problem = keys.problem
         self._certificates.renew(tls)
         self._negotiator.identity.renew(keys.chain, keys.descriptor, keys.faces)
         LOG.info("new keys are in force", sequence=keys.descriptor.sequence)
