@@ -24,11 +24,12 @@ from federation.trust.suite import INTL_1
 from node import config, wiring
 from node.cli import WRONG_PIN
 from node.config import BadConfig
-from node.keystore import center, pkcs11
+from node.keystore import center, pkcs11, root_file
 from node.keystore import keys as folder
 from node.keystore.errors import BadKeys
 from node.keystore.keys import Keys
 from node.keystore.pkcs11 import Library, Token, TokenPrivate, TokenTrouble, raw_point
+from node.keystore.rotation import Where, revoke
 from node.keystore.signer import RawPrivate
 from node.store import migrations
 from node.store.database import MEMORY, Database
@@ -248,6 +249,25 @@ def test_keys_in_a_token_are_not_looked_for_where_none_is_configured(
     create(tmp_path, token)
     with pytest.raises(BadKeys, match=r"keys\.module"):
         folder.load(tmp_path / "keys")
+
+
+def test_a_token_that_is_lost_for_good_is_left_by_the_root(
+    tmp_path: Path, token: SoftToken
+) -> None:
+    keys = create(tmp_path, token)
+    token.detach()
+    root = root_file.open_file(tmp_path / "root1.pem", "x")
+    chance, now_ms = random.Random(9).randbytes, CLOCK.now_ms() + 1
+    where = Where(tmp_path / "keys", root, folder.FILES, chance, now_ms)
+    for key in keys.signing:
+        with pytest.raises(BadKeys):
+            folder.load(tmp_path / "keys")
+        revoke(where, key.id, reason="lost", since_ms=now_ms)
+    after = folder.load(tmp_path / "keys")
+    assert after.center == keys.center
+    assert after.problem() == ""
+    assert {type(key.private) for key in after.signing} == {RawPrivate}
+    assert after.identity().face("intl-1").signing(Purpose.LOG, now_ms).sign(b"x")
 
 
 def test_a_pin_that_others_can_read_is_refused(tmp_path: Path, token: SoftToken) -> None:
