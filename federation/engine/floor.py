@@ -17,6 +17,7 @@ from federation.errors import (
     FederationError,
     Malformed,
     NoAgreement,
+    NotFresh,
     OutOfTurn,
     Refused,
     Unauthenticated,
@@ -279,9 +280,9 @@ class Floor(Generic[L]):
             return self._answer(
                 visitor, refusal(Malformed("message_id was used for another word"), "")
             )
-        if visitor.problem is not None:
-            return self._answer(visitor, refusal(visitor.problem, ""))
         conversation = self.ledger.conversation(ConversationId(statement.conversation_id))
+        if visitor.problem is not None:
+            return self._turn_away(visitor, conversation, visitor.problem)
         try:
             word = decode_word(visitor.envelope.payload_type, statement.body)
             if conversation is None and statement.revision != 1:
@@ -335,6 +336,23 @@ class Floor(Generic[L]):
     def cosigned(self, peer: CenterId, suite_id: str, size: int) -> None:
         """Tell the inside that a peer's cosignature covers more of our log of a suite."""
         self._inside.cosigned(self, peer, suite_id, size)
+
+    def _turn_away(
+        self, visitor: Visitor, conversation: Conversation | None, problem: FederationError
+    ) -> tuple[bytes, Receipt]:
+        """Refuse a word that did not pass the doorkeeper's last steps.
+
+        One that is only late, or early, and next in a conversation counts as heard: else no
+        word could ever follow it, and a signed agreement could never be terminated.
+        """
+        if conversation is not None and isinstance(problem, NotFresh):
+            try:
+                word = decode_word(visitor.envelope.payload_type, visitor.statement.body)
+                if self._order(conversation, visitor, word) is None:
+                    return self._refuse(visitor, conversation, problem)
+            except FederationError:
+                pass  # it has no place in the conversation either
+        return self._answer(visitor, refusal(problem, ""))
 
     def _introduced(self, visitor: Visitor, word: Word) -> Conversation:
         statement = visitor.statement

@@ -11,7 +11,7 @@ from typing_extensions import override
 
 from federation.engine.floor import Said
 from federation.errors import Conflict, Malformed, Refused, TooLate
-from federation.ids import CenterId, ConversationId
+from federation.ids import AgreementId, CenterId, ConversationId
 from federation.protocol.agreement import (
     ACTIVE,
     COUNTERED,
@@ -201,6 +201,8 @@ class Hearing(Reaction):
         if row.terms.effective_until_ms <= desk.now_ms:
             raise TooLate("the agreement's term is over", clause="effective_until_ms")
         base = self._base(desk, row.terms.supersedes)
+        if base is not None:
+            self._admit_replacement(desk, base)
         papers.check_signatures(
             self._keyring,
             row.peer,
@@ -209,6 +211,17 @@ class Hearing(Reaction):
             papers.suites(row.terms, base),
             desk.now_ms,
         )
+
+    def _admit_replacement(self, desk: Desk, base: AgreementRow) -> None:
+        """Refuse a signature by which a peer would take back what it knew or had signed.
+
+        Two amendments may cross, one of either side; of our own the peer signs one.
+        """
+        if base.ends_at_ms is not None:
+            raise Conflict("the version to be replaced is terminated", clause="supersedes")
+        signed = agreements.amendments(desk.ledger.connection, base.id)
+        if any(each.we_proposed for each in signed):
+            raise Conflict("you have signed another version in its place", clause="supersedes")
 
     # What is kept
 
@@ -284,26 +297,38 @@ class Hearing(Reaction):
         """Work out anew which version replaces which, after a signature came or was refused.
 
         Two amendments of one version may have crossed: then the higher rank counts, on both
-        sides alike, and the other one is replaced, too.
+        sides alike, and the other one is replaced, too. A version whose successor is itself
+        replaced before it takes effect is replaced then, not later.
         """
-        connection, supersedes = desk.ledger.connection, row.terms.supersedes
-        base = self._base(desk, supersedes)
-        if base is None:
-            return
-        signed = sorted(
-            agreements.amendments(connection, supersedes),
-            key=lambda each: rank(each.terms, each.id),
-        )
-        last = signed[-1] if signed else None
-        successor = None if last is None else (last.id, last.terms.effective_from_ms)
-        agreements.set_superseded(connection, base.id, successor, by)
-        for each in signed[:-1]:
-            agreements.set_superseded(connection, each.id, successor, by)
-        if last is None or last.superseded_by is None:
-            return
+        connection = desk.ledger.connection
+        base = self._base(desk, row.terms.supersedes)
+        while base is not None:
+            signed = sorted(
+                agreements.amendments(connection, base.id),
+                key=lambda each: rank(each.terms, each.id),
+            )
+            successor = None if not signed else self._successor(desk, signed[-1], by)
+            for replaced in (base, *signed[:-1]):
+                agreements.set_superseded(connection, replaced.id, successor, by)
+            base = self._base(desk, base.terms.supersedes)
+
+    def _successor(self, desk: Desk, last: AgreementRow, by: By) -> tuple[AgreementId, int]:
+        """What counts after a version, and from when on; ``last`` is its newest amendment."""
+        connection, own = desk.ledger.connection, (last.id, last.terms.effective_from_ms)
+        if last.superseded_by is None:
+            return own
         replaced_by = agreements.get(connection, last.superseded_by)
-        if replaced_by is not None and replaced_by.terms.supersedes == supersedes:
+        if replaced_by is not None and replaced_by.terms.supersedes == last.terms.supersedes:
             agreements.set_superseded(connection, last.id, None, by)  # that one was refused
+            return own
+        return (
+            own
+            if own[1] < last.superseded_from_ms
+            else (
+                last.superseded_by,
+                last.superseded_from_ms,
+            )
+        )
 
     # Small matters
 

@@ -35,6 +35,7 @@ from node.services.agreement_hearing import TO_APPROVE, Hearing
 from node.services.errors import Conflicting, Invalid, NotFound
 from node.services.house import Desk
 from node.services.reasons import CLAUSES_ZH
+from node.services.speech import well_formed
 from node.store import agreement_drafts, agreements, todos
 from node.store.agreement_drafts import Draft
 from node.store.agreements import AgreementRow
@@ -137,8 +138,11 @@ class Agreements(Hearing):
         return True
 
     def decline(self, desk: Desk, agreement: bytes, reason: str) -> None:
-        """Do not sign what a peer proposed. Raises as ``sign``."""
-        desk.say(self._asked(desk, agreement).conversation, Decline(reason))
+        """Do not sign what a peer proposed.
+
+        Raises as ``sign``, and Invalid where a peer could not read the reason; so do all below.
+        """
+        desk.say(self._asked(desk, agreement).conversation, well_formed(Decline(reason.strip())))
 
     def withdraw(self, desk: Desk, agreement: bytes, reason: str) -> None:
         """Take a document of ours back, or a draft. Raises as ``sign``."""
@@ -153,7 +157,7 @@ class Agreements(Hearing):
         row = self.get(desk, agreement)
         if row.state != PROPOSED or not row.we_proposed:
             raise _not_now(row)
-        desk.say(row.conversation, Withdraw(reason))
+        desk.say(row.conversation, well_formed(Withdraw(reason.strip())))
 
     # What was signed
 
@@ -167,7 +171,8 @@ class Agreements(Hearing):
         row = self._signed(desk, agreement)
         if row.suspended_by_us:
             raise Conflicting("本中心已暂停该协议", "we have suspended it already")
-        desk.say(row.conversation, SuspendAgreement(self._side(desk, row), reason))
+        word = SuspendAgreement(self._side(desk, row), reason.strip())
+        desk.say(row.conversation, well_formed(word))
 
     def resume(self, desk: Desk, agreement: bytes, reason: str) -> None:
         """Go on with what we have suspended. Raises as ``suspend``."""
@@ -179,7 +184,8 @@ class Agreements(Hearing):
                 if row.suspended_by_peer
                 else "it is not suspended",
             )
-        desk.say(row.conversation, ResumeAgreement(self._side(desk, row), reason))
+        word = ResumeAgreement(self._side(desk, row), reason.strip())
+        desk.say(row.conversation, well_formed(word))
 
     def terminate(
         self, desk: Desk, agreement: bytes, reason: str, effective_ms: int | None = None
@@ -207,7 +213,7 @@ class Agreements(Hearing):
                 f"终止须提前{row.terms.notice_days}天通知",
                 f"{error.detail}: {error.alternative}",
             ) from error
-        desk.say(row.conversation, Terminate(chosen_ms, reason))
+        desk.say(row.conversation, well_formed(Terminate(chosen_ms, reason.strip())))
         return chosen_ms
 
     # Looking
@@ -286,7 +292,8 @@ class Agreements(Hearing):
         _check_replaceable(desk, peer, terms, self._base(desk, terms.supersedes))
         if agreements.get(desk.ledger.connection, paper.id) is not None:
             raise Conflicting(
-                "条款完全相同的协议已经提议过", "these very terms were proposed before"
+                "条款完全相同的协议已经提议过;如需重新提议,请更改协议编号",
+                "these very terms were proposed before; give the new proposal another number",
             )
         return paper
 
@@ -320,12 +327,13 @@ class Agreements(Hearing):
         self, desk: Desk, agreement: bytes, by: str, peer: CenterId, terms: AgreementTerms
     ) -> bool:
         connection = desk.ledger.connection
-        if not agreement_drafts.approve(connection, agreement, by, desk.now_ms):
+        fresh = agreement_drafts.approve(connection, agreement, by, desk.now_ms)
+        missing = self._signers - len(agreement_drafts.approvals(connection, agreement))
+        if missing > 0 and not fresh:
             raise Conflicting(
                 "您已签过,须由另一位人员签署", "you have signed already; another person must"
             )
-        missing = self._signers - len(agreement_drafts.approvals(connection, agreement))
-        if missing <= 0:
+        if missing <= 0:  # also where the policy asks for fewer persons than it did
             todos.done(connection, kind=TO_APPROVE, subject=agreement, by=by, now_ms=desk.now_ms)
             return True
         todos.add(

@@ -35,6 +35,7 @@ from node.services.errors import Conflicting, Invalid, NotFound
 from node.services.house import Desk
 from node.services.notices import Notice
 from node.services.reasons import clause_zh, phase_zh, refusal
+from node.services.speech import well_formed
 from node.services.todos import BY_SYSTEM, VOTE_BOOKING
 from node.services.venues import Venues
 from node.store import bookings, bundles, errands, todos
@@ -112,7 +113,7 @@ class Bookings:
             hold = row.hold
             start_ms = self._venues.next_free_ms(desk, window_of(hold), requirement_of(hold))
             word = Vote(Answer.NO, reason=reason, alternative_start_ms=start_ms or 0)
-        desk.say(row.conversation, word)
+        desk.say(row.conversation, well_formed(word))
         _done(desk, VOTE_BOOKING, booking_id, by)
 
     def complete(self, desk: Desk, booking_id: bytes, session_id: bytes) -> None:

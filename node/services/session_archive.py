@@ -23,6 +23,7 @@ from node.services.errands import Handler, Result
 from node.services.errors import Invalid
 from node.services.house import Desk
 from node.services.reasons import alternative_zh, clause_zh
+from node.services.speech import well_formed
 from node.store import archives, errands, sessions
 from node.store.cipher import ColumnCipher
 from node.store.sessions import SessionRow
@@ -223,7 +224,7 @@ class SessionArchive:
             raise Invalid(
                 f"{clause_zh(error.clause)}({alternative_zh(error.alternative)})", error.detail
             ) from error
-        spoken = desk.say(row.id, view.well_formed(HandOver(tuple(items))))
+        spoken = desk.say(row.id, well_formed(HandOver(tuple(items))))
         self._keep_manifest(desk, row, desk.identity.center, items, spoken.payload)
         view.tick_off(desk, view.HAND_OVER, [row], by)
         view.tick_off(desk, HANDOVER_OVERDUE, [row], by)

@@ -9,12 +9,12 @@ from collections.abc import Sequence
 from typing import Final, Protocol
 
 from federation.protocol import session as words
-from federation.protocol.conversation import REFUSED, Phase, Word
+from federation.protocol.conversation import REFUSED, Phase
 from federation.protocol.terms import AgreementTerms
-from federation.wire.words import PAYLOAD_TYPES, decode_word, encode_word
+from federation.wire.words import PAYLOAD_TYPES
 from node.domain import committee
 from node.domain.committee import Committee, Site
-from node.services.errors import Conflicting, Invalid, NotAllowed, NotFound
+from node.services.errors import Conflicting, NotAllowed, NotFound
 from node.services.house import Desk
 from node.store import sessions, todos, transcripts
 from node.store.sessions import Capacity, Member, SessionRow
@@ -168,19 +168,6 @@ def supersede(desk: Desk, row: SessionRow, by: str) -> None:
     sessions.supersede(desk.ledger.connection, row.id)
     for kind in (CHECK_IN, START, REFUSAL, OVERDUE):
         tick_off(desk, kind, [row], by)
-
-
-def well_formed(word: Word) -> Word:
-    """The word, if a peer would be able to read it: it carries what a person typed.
-
-    Raises:
-        Invalid: Empty, too long, or with control characters.
-    """
-    try:
-        decode_word(PAYLOAD_TYPES[type(word)], encode_word(word))
-    except Exception as error:  # the codec's complaints are a federation's and a library's
-        raise Invalid(f"填写的内容不符合要求:{error}", f"not well-formed: {error}") from error
-    return word
 
 
 def refresh(desk: Desk, draws: Draws, row: SessionRow) -> None:

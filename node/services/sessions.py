@@ -36,6 +36,7 @@ from node.services.session_archive import SessionArchive
 from node.services.session_look import Overview, Seated
 from node.services.session_start import SessionStart
 from node.services.session_view import Draws
+from node.services.speech import well_formed
 from node.store import archives, experts, sessions
 from node.store.cipher import ColumnCipher
 from node.store.sessions import Member, SessionRow
@@ -130,7 +131,7 @@ class Sessions(SessionStart):
         view.in_phase([row], words.CHAIRED)
         if not reason.strip():
             raise Invalid("请填写暂停原因", "say why the evaluation is suspended")
-        word = view.well_formed(Suspend(reason.strip()))
+        word = well_formed(Suspend(reason.strip()))
         for leg in rows:
             if leg.phase == words.CHAIRED:
                 desk.say(leg.id, word)
@@ -160,7 +161,7 @@ class Sessions(SessionStart):
                 execution.check_resume(view.terms(desk, leg), since_ms or desk.now_ms, desk.now_ms)
             except FederationError as error:
                 raise Conflicting(clause_zh(error.clause), error.detail) from error
-        word = view.well_formed(Resume(note))
+        word = well_formed(Resume(note))
         for leg in stopped:
             desk.say(leg.id, word)
         view.tick_off(desk, view.RESUME, rows, by)
