@@ -106,7 +106,7 @@ class Server:
         self._keys = keys
         self._listener = listener
         # What was heard is on disk; the peer sends it again, and is answered then.
-        self._store_away = (*store_away, SignerAway)
+        self._store_away: tuple[type[Exception], ...] = (*store_away, SignerAway)
         self._health = health.aio.HealthServicer()
         self._running: set[asyncio.Task[Any]] = set()
         self._calls: Counter[bytes] = Counter()
