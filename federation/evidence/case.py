@@ -101,8 +101,11 @@ class ReceiptLike(Protocol):
 class Decode(Protocol):
     """Reads protobuf. Every method raises FederationError for bytes that it cannot read."""
 
-    def descriptor(self, signed: bytes) -> Descriptor:
-        """A signed descriptor, checked. Also raises BadDescriptor."""
+    def chain(self, signed: Sequence[bytes]) -> Sequence[tuple[Descriptor, bytes]]:
+        """Signed descriptors that follow one another, each with its digest; all checked.
+
+        Also raises BadDescriptor.
+        """
 
     def terms(self, document: bytes) -> AgreementTerms:
         """An agreement."""
@@ -137,6 +140,7 @@ class Told:
     payload: bytes
     word: Word
     hash: bytes
+    key_id: bytes
     answer: StatementLike
     answer_hash: bytes
     receipt: ReceiptLike

@@ -44,6 +44,19 @@ class Logged:
 
 
 @dataclass(frozen=True, slots=True)
+class Announced:
+    """One descriptor of a center.
+
+    Args:
+        signed: As its roots signed it.
+        logged: Where the other center's log has it; needed of one that revokes a key in use.
+    """
+
+    signed: bytes
+    logged: Logged | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Line:
     """One word: as signed, the other side's signed receipt, its place in both logs."""
 
@@ -94,7 +107,7 @@ class Dossier:
     Args:
         maker: Center that made the file.
         session: The evaluation's conversation.
-        descriptors: Signed descriptors of both centers, by center id.
+        descriptors: Both centers' descriptors, by center id: each a chain, oldest first.
         document: The agreement, as signed.
         signatures: Both centers' signatures over it.
         checkpoints: Each center's log head, cosigned by the other.
@@ -106,7 +119,7 @@ class Dossier:
 
     maker: str
     session: bytes
-    descriptors: Mapping[str, bytes]
+    descriptors: Mapping[str, tuple[Announced, ...]]
     document: bytes
     signatures: Mapping[str, bytes]
     checkpoints: Mapping[str, str]
@@ -167,7 +180,16 @@ def _document(dossier: Dossier) -> dict[str, Any]:
     return {
         "maker": dossier.maker,
         "session": dossier.session.hex(),
-        "descriptors": {center: b64(raw) for center, raw in dossier.descriptors.items()},
+        "descriptors": {
+            center: [
+                {
+                    "signed": b64(each.signed),
+                    "logged": None if each.logged is None else _place(each.logged),
+                }
+                for each in chain
+            ]
+            for center, chain in dossier.descriptors.items()
+        },
         "agreement": {
             "document": b64(dossier.document),
             "signatures": {center: b64(raw) for center, raw in dossier.signatures.items()},
@@ -205,11 +227,12 @@ def _line(line: Line) -> dict[str, Any]:
     return {
         "envelope": _envelope(line.envelope),
         "receipt": _envelope(line.receipt),
-        "logged": {
-            center: {"index": at.index, "at_ms": at.at_ms, "path": [b64(node) for node in at.path]}
-            for center, at in line.logged.items()
-        },
+        "logged": {center: _place(at) for center, at in line.logged.items()},
     }
+
+
+def _place(at: Logged) -> dict[str, Any]:
+    return {"index": at.index, "at_ms": at.at_ms, "path": [b64(node) for node in at.path]}
 
 
 def _envelope(envelope: Envelope) -> dict[str, Any]:
@@ -240,7 +263,7 @@ def _dossier(reader: Reader, raw: object) -> Dossier:
     return Dossier(
         maker=reader.text(top["maker"]),
         session=reader.at("session").hexed(top["session"]),
-        descriptors=reader.at("descriptors").mapped(top["descriptors"], Reader.data),
+        descriptors=reader.at("descriptors").mapped(top["descriptors"], _chain),
         document=reader.at("agreement").data(agreement["document"]),
         signatures=reader.at("signatures").mapped(agreement["signatures"], Reader.data),
         checkpoints=reader.at("checkpoints").mapped(top["checkpoints"], Reader.text),
@@ -258,6 +281,16 @@ def _dossier(reader: Reader, raw: object) -> Dossier:
             for item in reader.at("timeline").items(top["timeline"], MAX_WORDS)
         ),
     )
+
+
+def _chain(reader: Reader, raw: object) -> tuple[Announced, ...]:
+    found = []
+    for item in reader.items(raw, MAX_ENTRIES):
+        fields = reader.fields(item, "signed logged")
+        logged = fields["logged"]
+        place = None if logged is None else _logged(reader.at("logged"), logged)
+        found.append(Announced(reader.data(fields["signed"]), place))
+    return tuple(found)
 
 
 def _transcript(reader: Reader, raw: object) -> Transcript:

@@ -35,6 +35,7 @@ from federation.evidence.dossier import (
 from federation.evidence.entry import log_entry
 from federation.evidence.evaluation import Findings, examine
 from federation.evidence.replay import Replay
+from federation.evidence.revocation import History, check_documents, check_order, histories
 from federation.evidence.shape import Misshapen
 from federation.evidence.timeline import Event, timeline
 from federation.evidence.verdict import DrawSummary, Party, Verdict
@@ -48,7 +49,6 @@ from federation.trust.errors import UnknownSuite
 from federation.trust.keys import Descriptor, Purpose, agreement_type
 from federation.trust.suite import Suite, suite
 
-PARTIES: Final = 2
 ACCEPTED: Final = "ACCEPTED"
 _NEEDS_NO_AGREEMENT: Final = frozenset({Kind.AGREEMENT, Kind.PEERING})
 _TYPES: Final = {
@@ -71,16 +71,19 @@ def verify(file: bytes, decode: Decode) -> Verdict:
         dossier, sealed = read(file)
     except Misshapen as error:
         raise Refuted(Step.FILE, error.where, error.zh, error.en) from error
-    parties = _descriptors(dossier, decode)
+    known = histories(dossier, decode)
+    parties = {center: each.current for center, each in known.items()}
     terms = _terms(dossier, parties, decode)
     chosen = _suite(terms)
     with examining(Step.AGREEMENT, "descriptors", "缺少协议所选密码套件的密钥"):
-        keys = {center: _keys(descriptor, chosen) for center, descriptor in parties.items()}
-    agreement = _agreement(dossier, terms, parties, chosen, keys)
+        keys = {center: _keys(history, chosen) for center, history in known.items()}
+    agreement, signed_by = _agreement(dossier, terms, parties, chosen, keys)
     talks = _envelopes(dossier, chosen, keys, decode)
     kinds, phases = _conversations(dossier, talks, agreement, tuple(parties), chosen.suite_id)
     _receipts(talks)
     logs = _logs(dossier, chosen, keys, talks)
+    check_order(chosen, talks, known, {center: log.head for center, log in logs.items()})
+    check_documents(talks, known, signed_by)
     case = Case(dossier, parties, terms, chosen, agreement, talks, kinds, phases)
     findings = examine(case)
     told = _timeline(case)
@@ -88,53 +91,40 @@ def verify(file: bytes, decode: Decode) -> Verdict:
     return _verdict(case, findings, logs, len(told))
 
 
-def _descriptors(dossier: Dossier, decode: Decode) -> dict[str, Descriptor]:
-    where = "descriptors"
-    if len(dossier.descriptors) != PARTIES or dossier.maker not in dossier.descriptors:
-        refute(
-            Step.DESCRIPTORS,
-            where,
-            "应有两个中心的密钥说明, 其一为制作者",
-            "must be those of two centers, one of them the maker",
-        )
-    found = {}
-    for center, raw in dossier.descriptors.items():
-        with examining(Step.DESCRIPTORS, where, "密钥说明不能证明中心身份"):
-            descriptor = decode.descriptor(raw)
-        if descriptor.center_id != center:
-            refute(Step.DESCRIPTORS, where, "密钥说明属于另一中心", "is of another center")
-        found[center] = descriptor
-    return found
-
-
 @dataclass(frozen=True, slots=True)
 class _Keys:
     """The public keys of one center that count under the suite of the agreement.
 
     Args:
-        message: Keys of words, receipts and documents, by id.
+        message: Keys of words, receipts and documents, by id, revoked ones too: for those the
+            order of the logs decides.
+        good: The ids of those that are not revoked.
         log: Keys of its checkpoints.
         witness: Keys of its cosignatures.
     """
 
     message: Mapping[bytes, bytes]
+    good: frozenset[bytes]
     log: Sequence[NoteKey]
     witness: Sequence[NoteKey]
 
-    def signed(self, suite: Suite, payload_type: str, payload: bytes, signature: bytes) -> bool:
-        """Whether one of them made a detached signature over a document."""
+    def signed(
+        self, suite: Suite, payload_type: str, payload: bytes, signature: bytes
+    ) -> bytes | None:
+        """The id of the key that made a detached signature over a document; None if none did."""
         message = pae(payload_type, payload)
-        return any(suite.verify(key, signature, message) for key in self.message.values())
+        for key_id, key in self.message.items():
+            if suite.verify(key, signature, message):
+                return key_id
+        return None
 
 
-def _keys(descriptor: Descriptor, suite: Suite) -> _Keys:
-    name = suite.suite_id
+def _keys(history: History, suite: Suite) -> _Keys:
+    name, descriptor = suite.suite_id, history.current
+    message = history.messages(name)
     return _Keys(
-        message={
-            key.id: key.key
-            for key in descriptor.keys
-            if key.purpose is Purpose.MESSAGE and key.suite == name
-        },
+        message=message,
+        good=frozenset(message.keys() - history.revoked.keys()),
         log=[
             NoteKey(suite, descriptor.log_name(name), LOG, key.key)
             for key in descriptor.keys_for(Purpose.LOG, name)
@@ -171,24 +161,28 @@ def _agreement(
     parties: Mapping[str, Descriptor],
     chosen: Suite,
     keys: Mapping[str, _Keys],
-) -> bytes:
+) -> tuple[bytes, dict[str, tuple[bytes, bytes]]]:
+    """The agreement's id; by center the key that signed it, and the signature."""
     where = "agreement"
     wrong = contradictions(terms)
     if wrong:
         refute(Step.AGREEMENT, where, f"协议条款自相矛盾 ({wrong[0]})", wrong[0])
     if set(dossier.signatures) != set(parties):
         refute(Step.AGREEMENT, where, "协议应有双方签名", "needs exactly both signatures")
+    signed_by = {}
     for center, signature in dossier.signatures.items():
-        if not keys[center].signed(
+        key_id = keys[center].signed(
             chosen, agreement_type(chosen.suite_id), dossier.document, signature
-        ):
+        )
+        if key_id is None:
             refute(
                 Step.AGREEMENT,
                 where,
                 f"{parties[center].name}的协议签名无效",
                 f"the signature of {center} does not fit",
             )
-    return chosen.tagged("agreement", dossier.document)
+        signed_by[center] = (key_id, signature)
+    return chosen.tagged("agreement", dossier.document), signed_by
 
 
 def _envelopes(
@@ -249,6 +243,7 @@ class _Reader:
             payload=line.envelope.payload,
             word=word,
             hash=digests[0],
+            key_id=line.envelope.key_id,
             answer=answer,
             answer_hash=digests[1],
             receipt=receipt,
@@ -323,7 +318,7 @@ def _receipts(talks: Mapping[bytes, Sequence[Told]]) -> None:
 
 @dataclass(frozen=True, slots=True)
 class _Log:
-    size: int
+    head: Checkpoint
     cosigned_at_ms: int
 
 
@@ -346,7 +341,7 @@ def _logs(
         for words in talks.values():
             for told in words:
                 _check_logged(chosen, told, center, head)
-        found[center] = _Log(head.size, cosigned * 1000)
+        found[center] = _Log(head, cosigned * 1000)
     return found
 
 
@@ -392,7 +387,7 @@ def _timeline(case: Case) -> list[Told]:
 
 
 def _seal(chosen: Suite, maker: _Keys, sealed: Sealed) -> None:
-    if not maker.signed(chosen, DOSSIER_TYPE, sealed.body, sealed.signature):
+    if maker.signed(chosen, DOSSIER_TYPE, sealed.body, sealed.signature) not in maker.good:
         refute(
             Step.SEAL, "last line", "封签与文件不符", "the seal is not the maker's over this file"
         )
@@ -401,7 +396,11 @@ def _seal(chosen: Suite, maker: _Keys, sealed: Sealed) -> None:
 def _verdict(case: Case, found: Findings, logs: Mapping[str, _Log], words: int) -> Verdict:
     parties = [
         Party(
-            center, case.parties[center].name, role, logs[center].size, logs[center].cosigned_at_ms
+            center,
+            case.parties[center].name,
+            role,
+            logs[center].head.size,
+            logs[center].cosigned_at_ms,
         )
         for center, role in ((found.host, "HOST"), (found.sub, "SUB"))
     ]

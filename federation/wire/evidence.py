@@ -1,5 +1,6 @@
 """Reads the protobuf in a dossier for ``federation.evidence``, which must not know protobuf."""
 
+from collections.abc import Sequence
 from typing import Final
 
 from typing_extensions import override
@@ -8,17 +9,19 @@ from federation.errors import Malformed
 from federation.evidence.case import Decode, ReceiptLike, StatementLike
 from federation.protocol.agreement import AgreementTerms
 from federation.protocol.conversation import Word
-from federation.trust.keys import Descriptor
+from federation.trust.keys import Descriptor, descriptor_digest
 from federation.wire.envelopes import RECEIPT_TYPE, decode_receipt, decode_statement
-from federation.wire.words import TERMS, decode_word, read_signed_descriptor
+from federation.wire.words import TERMS, decode_word, read_chain, read_with_bytes
 
 
 class WireDecode(Decode):
     """The one implementation of ``Decode``."""
 
     @override
-    def descriptor(self, signed: bytes) -> Descriptor:
-        return read_signed_descriptor(signed)
+    def chain(self, signed: Sequence[bytes]) -> Sequence[tuple[Descriptor, bytes]]:
+        read_chain(signed)
+        read = [read_with_bytes(each) for each in signed]
+        return [(found, descriptor_digest(found, exact)) for found, exact in read]
 
     @override
     def terms(self, document: bytes) -> AgreementTerms:

@@ -9,7 +9,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from federation.evidence.dossier import Opened
+from federation.engine.acquaintance import Link, read_link
+from federation.evidence.dossier import Announced, Logged, Opened
 from federation.ids import CenterId, ConversationId
 from federation.protocol import draw as words
 from federation.protocol.conversation import REFUSED, Kind
@@ -17,7 +18,7 @@ from federation.protocol.session import ARCHIVED
 from node.services.draw_files import excluded_employers
 from node.services.errors import Conflicting, NotFound
 from node.services.house import Desk
-from node.store import dossiers, draws, projects, sessions
+from node.store import descriptors, dossiers, draws, projects, sessions
 from node.store.dossiers import Kept, Signed
 from node.store.draws import DrawRow
 from node.store.pools import Between
@@ -56,6 +57,9 @@ class Parts:
         our_checkpoint: What they are under, cosigned by the peer.
         their_size: Size of the peer's checkpoint that we cosigned last.
         openings: What we open of the draws.
+        our_chain: Our descriptors.
+        their_chain: The peer's that we have taken, those that revoke a key with their place in
+            our log.
     """
 
     session: SessionRow
@@ -66,11 +70,18 @@ class Parts:
     our_checkpoint: str
     their_size: int
     openings: Mapping[bytes, Opened]
+    our_chain: tuple[Link, ...]
+    their_chain: tuple[Announced, ...]
 
     @property
     def hashes(self) -> list[bytes]:
         """All envelope hashes."""
         return [word.hash for talk in self.talks for word in talk.words]
+
+    @property
+    def revoking(self) -> list[bytes]:
+        """Digests of those of our descriptors that revoke a key: the peer's log places them."""
+        return [link.digest for link in self.our_chain if link.descriptor.revoked]
 
 
 def ready(desk: Desk, session_id: bytes) -> tuple[CenterId, str, int]:
@@ -129,7 +140,29 @@ def collect(desk: Desk, session_id: bytes) -> Parts:
         our_checkpoint=note,
         their_size=theirs[0],
         openings=_openings(desk, row),
+        our_chain=tuple(read_link(signed) for signed in desk.identity.chain),
+        their_chain=tuple(_taken(desk, each, terms.suite, size) for each in _chain(desk, row)),
     )
+
+
+def _chain(desk: Desk, row: SessionRow) -> list[bytes]:
+    """All descriptors of the peer that we have taken, oldest first."""
+    found = [each.signed for each in descriptors.chain(desk.ledger.connection, row.peer)]
+    pinned = desk.keyring.signed(row.peer)
+    return found or ([] if pinned is None else [pinned])
+
+
+def _taken(desk: Desk, signed: bytes, suite_id: str, size: int) -> Announced:
+    link = read_link(signed)
+    if not link.descriptor.revoked:
+        return Announced(signed)
+    for index, entry in desk.ledger.log_entries(suite_id, link.digest):
+        if index < size:
+            at_ms = int(json.loads(entry)["at"])
+            return Announced(
+                signed, Logged(index, at_ms, desk.ledger.inclusion(suite_id, index, size))
+            )
+    return Announced(signed)
 
 
 def _session(desk: Desk, session_id: bytes) -> SessionRow:

@@ -13,11 +13,12 @@ from collections.abc import Awaitable, Mapping
 from pathlib import Path
 from typing import Final, Protocol, TypeVar
 
+from federation.engine.acquaintance import Link
 from federation.engine.negotiator import Negotiator
 from federation.engine.outbox import AnswerRefused, Peek
 from federation.errors import FederationError
 from federation.evidence.case import Refuted
-from federation.evidence.dossier import Dossier, Line, Logged, Transcript, write
+from federation.evidence.dossier import Announced, Dossier, Line, Logged, Transcript, write
 from federation.evidence.timeline import Event, timeline
 from federation.evidence.verify import verify
 from federation.ids import CenterId
@@ -145,7 +146,7 @@ class Dossiers:
         """The peer's checkpoint and its proofs for all words."""
         note = ""
         found: dict[bytes, Inclusion] = {}
-        hashes = parts.hashes
+        hashes = [*parts.revoking, *parts.hashes]
         for at in range(0, len(hashes), PROOFS_PER_QUESTION):
             page = tuple(hashes[at : at + PROOFS_PER_QUESTION])
             question = InclusionQuestion(page, parts.their_size, parts.suite)
@@ -153,7 +154,7 @@ class Dossiers:
             if isinstance(answer, InclusionAnswer):
                 note = answer.checkpoint
                 found.update({item.envelope_hash: item for item in answer.items})
-        missing = [word for word in hashes if word not in found]
+        missing = [word for word in parts.hashes if word not in found]
         if missing:
             raise Conflicting(
                 f"对方日志未证明{len(missing)}条消息(首条{missing[0].hex()[:16]}), 请联系对方",
@@ -208,7 +209,10 @@ class Dossiers:
         return Dossier(
             maker=me,
             session=parts.session.id,
-            descriptors={me: self._identity.signed_descriptor, peer: theirs},
+            descriptors={
+                me: tuple(_announced(link, proofs.get(link.digest)) for link in parts.our_chain),
+                peer: parts.their_chain or (Announced(theirs),),
+            },
             document=parts.agreement.document,
             signatures=_signatures(parts.agreement, me, peer),
             checkpoints={me: parts.our_checkpoint, peer: note},
@@ -248,6 +252,10 @@ async def _reached(call: Awaitable[T]) -> T:
         raise Conflicting(
             f"对方未提供日志证明: {error}", f"the peer does not prove its log: {error}"
         ) from error
+
+
+def _announced(link: Link, proof: Inclusion | None) -> Announced:
+    return Announced(link.signed, None if proof is None else _theirs(proof))
 
 
 def _ours(parts: Parts, word: Kept) -> Logged:

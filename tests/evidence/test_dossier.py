@@ -10,7 +10,9 @@ from hypothesis import strategies as st
 from federation.evidence.dossier import (
     DOSSIER_TYPE,
     HEADER,
+    Announced,
     Dossier,
+    Logged,
     Moment,
     Opened,
     read,
@@ -27,7 +29,7 @@ SECRET = b"\7" * 32
 SMALL = Dossier(
     maker="lp1a",
     session=b"\1" * 16,
-    descriptors={"lp1a": b"\2" * 5},
+    descriptors={"lp1a": (Announced(b"\2" * 5, Logged(3, 4, (b"\1" * 32,))), Announced(b"\3"))},
     document=b"terms",
     signatures={"lp1a": b"\3" * 64},
     checkpoints={"lp1a": "origin\n1\n"},
@@ -98,6 +100,9 @@ def test_a_missing_or_added_byte_breaks_it_too() -> None:
         (("session",), "0G"),
         (("session",), "AB"),
         (("descriptors", "lp1a"), "AB=="),
+        (("descriptors", "lp1a"), [{"signed": "AB==", "logged": None}]),
+        (("descriptors", "lp1a"), [{"signed": "AAAA"}]),
+        (("descriptors", "lp1a"), [{"signed": "AAAA", "logged": {"index": 1}}]),
         (("descriptors",), []),
         (("archive",), {}),
         (("archive",), [None]),

@@ -30,8 +30,8 @@ def told(
     receipt = Receipt(Outcome.ACCEPTED, phase=phase, heard_revision=revision)
     return Told(
         where=word.case, kind=Kind.BOOKING, statement=statement, payload_type="", payload=b"",
-        word=word, hash=word.case.encode(), answer=statement, answer_hash=b"", receipt=receipt,
-        logged=logged,
+        word=word, hash=word.case.encode(), key_id=b"", answer=statement, answer_hash=b"",
+        receipt=receipt, logged=logged,
     )  # fmt: skip
 
 
