@@ -33,7 +33,12 @@ MAX_ROOT_KEYS: Final = 8  # a root key for each suite, and successors
 MAX_SPECIALTIES: Final = 256
 MAX_CLAUSES: Final = 16  # steps of a dispute, categories of data: what fits one page
 
-_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+_CONTROL: Final = re.compile(
+    r"[\x00-\x1f\x7f-\x9f"  # C0 and C1: a terminal obeys both
+    r"\u2028\u2029"  # ends of lines and paragraphs
+    r"\u202a-\u202e\u2066-\u2069"  # what people read would stand in another order than signed
+    r"\u200b\u2060-\u2064\ufeff]"  # what people cannot see
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +84,7 @@ def _text(limit: int, *, required: bool) -> Callable[[Any], str | None]:
             return "is required"
         if len(value) > limit:
             return f"{len(value)} characters, more than {limit}"
-        return "contains control characters" if _CONTROL.search(value) else None
+        return "contains control or invisible characters" if _CONTROL.search(value) else None
 
     return test
 

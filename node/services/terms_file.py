@@ -45,7 +45,7 @@ def read(source: str, ours: Party, theirs: Party) -> AgreementTerms:
         )
     try:
         table = tomllib.loads(source)
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:  # also of a number with thousands of digits
         raise Invalid("协议文件不是有效的 TOML", f"the file is not TOML: {error}") from error
     found = dict(_leaves(table))
     problems = [_unknown(path) for path in found if path not in _BY_PATH]

@@ -7,15 +7,18 @@ ValueError with one sentence that says how it is written. No key has two ways to
 import re
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date, timedelta
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from enum import IntEnum
 from typing import Any, Final, TypeVar
 
 from federation.protocol.terms import DAY_MINUTES, DAY_MS, HOUR_MS, MAX_FEN, MINUTE_MS, Contact
 from node.domain.workday import midnight_ms
 
-_DURATION: Final = re.compile(r"(?:(\d{1,5})d)?(?:(\d{1,5})h)?(?:(\d{1,5})m)?(?:(\d{1,5})s)?")
-_TIME: Final = re.compile(r"(\d{2}):(\d{2})")
+_DURATION: Final = re.compile(
+    r"(?:(\d{1,5})d)?(?:(\d{1,5})h)?(?:(\d{1,5})m)?(?:(\d{1,5})s)?", re.ASCII
+)
+_TIME: Final = re.compile(r"(\d{2}):(\d{2})", re.ASCII)
+_YUAN: Final = re.compile(r"\d{1,12}(\.\d{1,2})?", re.ASCII)
 _FEN: Final = 100
 _HOUR_MINUTES: Final = 60
 _SECOND_MS: Final = 1_000
@@ -89,15 +92,13 @@ def as_time(value: Any) -> int:
 def as_fen(value: Any) -> int:
     """An amount in yuan, ``400`` or ``"400.50"``, in fen."""
     wrong = '金额单位为元,写作 400 或 "400.50" · an amount is in yuan: 400 or "400.50"'
-    if isinstance(value, bool) or not isinstance(value, int | str):
+    written = isinstance(value, str) and _YUAN.fullmatch(value)
+    if not written and (isinstance(value, bool) or not isinstance(value, int)):
         raise _wrong(wrong)
-    try:
-        fen = Decimal(value) * _FEN
-    except InvalidOperation as error:
-        raise _wrong(wrong) from error
-    if not fen.is_finite() or fen != fen.to_integral_value() or abs(fen) > MAX_FEN:
+    fen = int(Decimal(value) * _FEN)
+    if abs(fen) > MAX_FEN:
         raise _wrong(wrong)
-    return int(fen)
+    return fen
 
 
 def as_day_ms(value: Any) -> int:
@@ -139,9 +140,10 @@ def _day(value: Any) -> date:
     wrong = "日期应写作 2027-01-01 · a date is written 2027-01-01"
     if isinstance(value, str):
         try:
-            value = date.fromisoformat(value)
+            found = date.fromisoformat(value)
         except ValueError as error:
             raise _wrong(wrong) from error
+        value = found if found.isoformat() == value else None  # ISO 8601 has other forms, too
     # A datetime is a date, too; its time of day would be lost.
     if type(value) is not date or value.year > _LAST_YEAR:
         raise _wrong(wrong)

@@ -89,6 +89,15 @@ async def test_a_reason_that_the_peer_could_not_read_is_not_said(
     }
 
 
+@pytest.mark.parametrize("hidden", ["\u202e", "\u2066", "\u2028", "\x9b", "\u200b"])
+async def test_what_people_could_not_read_as_it_is_signed_is_no_term(
+    office: Office, hidden: str
+) -> None:
+    with pytest.raises(Invalid) as refused:
+        await office.propose(title=f"补偿{hidden}元001")
+    assert "title" in refused.value.detail[0]
+
+
 # A liar signs
 
 

@@ -476,6 +476,8 @@ async def test_a_no_needs_a_reason() -> None:
         _, booking_id = await held(pair, offices)
         with pytest.raises(Invalid, match="reason"):
             await vote(offices, booking_id, yes=False, reason="  ")
+        with pytest.raises(Invalid, match="control"):
+            await vote(offices, booking_id, yes=False, reason="停电\n检修")
         assert await pair.sub.phase(booking_id) == "HELD"
 
 
