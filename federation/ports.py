@@ -6,7 +6,7 @@ of its own, and says words in the same transaction. Time, ids and randomness are
 that a whole federation runs in one process on a virtual clock, from one seed.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
@@ -112,8 +112,13 @@ class Ledger(Protocol):
     def put_said(self, word: SaidWord) -> None:
         """Store a word of ours as pending."""
 
-    def pending(self, peer: CenterId, at_most: int, bytes_at_most: int) -> Sequence[SaidWord]:
-        """Words that the peer has not receipted, in order, all of one suite."""
+    def pending(
+        self, peer: CenterId, at_most: int, bytes_at_most: int, without: Collection[str] = ()
+    ) -> Sequence[SaidWord]:
+        """Words that the peer has not receipted, in order, all of one suite.
+
+        None of the suites in ``without``.
+        """
 
     def said_by_hash(self, word_hash: bytes) -> SaidWord | None:
         """A pending word by its envelope hash."""

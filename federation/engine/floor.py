@@ -38,7 +38,7 @@ from federation.protocol.standing import NEW_WORK
 from federation.protocol.tables import TABLES
 from federation.trust.envelope import envelope_hash
 from federation.trust.keyring import Keyring
-from federation.trust.suite import Suite, suite
+from federation.trust.suite import Suite, UnknownSuite, suite
 from federation.wire.envelopes import (
     RECEIPT_TYPE,
     Outcome,
@@ -180,6 +180,9 @@ class Floor(Generic[L]):
         elif suite_id is None:
             suite_id = self.identity.suite_with(self.keyring.peers[peer])
         self.identity.face(suite_id)
+        pinned = self.keyring.peers.get(peer)
+        if pinned is not None and suite_id not in pinned.suites:
+            raise UnknownSuite(f"{peer} does not speak {suite_id}")  # it would be tried for ever
         table = TABLES[word.kind]
         if role is None:
             role = table.roles[0] if word.speaker == EITHER else word.speaker

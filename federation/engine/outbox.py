@@ -3,11 +3,13 @@
 Nothing is tried a number of times: trying ends when the word is receipted. Between tries
 the back-off grows with full jitter up to ten minutes, and a verified call from the peer
 resets it, since then the link is known to work.
+
+Suites do not wait for each other: each has keys of its own, which end or are revoked alone.
 """
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final, Generic, TypeVar
 
 from federation.engine.floor import Floor
@@ -44,12 +46,33 @@ MAX_CALL_PAYLOAD_BYTES: Final = 700 * 1024  # with envelopes and paths still bel
 
 
 @dataclass(slots=True)
+class Stuck:
+    """How the last tries to deliver words of one suite went, while those of another may do well."""
+
+    failures: int = 0
+    not_before_ms: int = 0
+
+
+@dataclass(slots=True)
 class Link:
     """How the last tries to reach one peer went. In memory: after a restart we try at once."""
 
     failures: int = 0
     not_before_ms: int = 0
+    """Nothing is tried before."""
+
     last_error: str = ""
+    stuck: dict[str, Stuck] = field(default_factory=dict)
+    """By suite: what went wrong where we share more than one with the peer."""
+
+    def held_back(self, now_ms: int) -> set[str]:
+        """The suites whose words are not tried now."""
+        return {suite_id for suite_id, at in self.stuck.items() if now_ms < at.not_before_ms}
+
+    def next_try_ms(self, now_ms: int) -> int | None:
+        """When words of a suite that is held back are tried again; None if none is."""
+        later = [at.not_before_ms for at in self.stuck.values() if now_ms < at.not_before_ms]
+        return min(later, default=None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,25 +144,26 @@ class Outbox(Generic[L]):
         """
         if self._negotiator.clock.now_ms() < self.link(peer).not_before_ms:
             return False
-        try:
-            return await self._deliver(peer)
-        except SignerAway as error:
-            self._failed(self.link(peer), error)  # also if the peer has answered: it will again
-            return False
-
-    async def _deliver(self, peer: CenterId) -> bool:
-        link = self.link(peer)
+        tried = ""
+        held_back = self.link(peer).held_back(self._negotiator.clock.now_ms())
 
         def gather(floor: Floor[L]) -> tuple[Sequence[SaidWord], Witnessing]:
+            nonlocal tried
             # All of one suite, as a call is; those of another suite go with the next call.
-            words = floor.ledger.pending(peer, MAX_BATCH, MAX_CALL_PAYLOAD_BYTES)
+            words = floor.ledger.pending(peer, MAX_BATCH, MAX_CALL_PAYLOAD_BYTES, held_back)
             if not words:
                 return words, NOTHING
-            return words, self._negotiator.witness.show(floor, peer, words[0].suite)
+            tried = words[0].suite
+            return words, self._negotiator.witness.show(floor, peer, tried)
 
-        words, shown = await self._negotiator.transact(gather)
-        if not words:
-            return False
+        try:
+            words, shown = await self._negotiator.transact(gather)
+            return await self._deliver(peer, words, shown) if words else False
+        except (Unreachable, Unauthenticated, SignerAway) as error:
+            # Our own signer may fail when the peer has answered already: it will answer again.
+            return self._failed(peer, tried, error)
+
+    async def _deliver(self, peer: CenterId, words: Sequence[SaidWord], shown: Witnessing) -> bool:
         suite_id = words[0].suite
         envelopes = self._negotiator.identity.sign(
             peer,
@@ -147,26 +171,22 @@ class Outbox(Generic[L]):
             [(word.payload_type, word.payload) for word in words],
             self._negotiator.clock.now_ms(),
         )
-        try:
-            reply = await self._transport.deliver(peer, encode_delivery(envelopes, shown))
-            receipts, witnessing = decode_delivery_reply(reply)
-            statements = self._negotiator.doorkeeper.receipts(
-                receipts,
-                peer,
-                suite_id,
-                [word.hash for word in words],
-                self._negotiator.clock.now_ms(),
+        reply = await self._transport.deliver(peer, encode_delivery(envelopes, shown))
+        receipts, witnessing = decode_delivery_reply(reply)
+        statements = self._negotiator.doorkeeper.receipts(
+            receipts,
+            peer,
+            suite_id,
+            [word.hash for word in words],
+            self._negotiator.clock.now_ms(),
+        )
+        answers = [
+            Answered(word, sent, raw, _receipt_in(raw, statement))
+            for word, sent, raw, statement in zip(
+                words, envelopes, receipts, statements, strict=True
             )
-            answers = [
-                Answered(word, sent, raw, _receipt_in(raw, statement))
-                for word, sent, raw, statement in zip(
-                    words, envelopes, receipts, statements, strict=True
-                )
-            ]
-        except (Unreachable, Unauthenticated) as error:
-            self._failed(link, error)
-            return False
-        self.reset(peer)
+        ]
+        self._reached(peer, suite_id)
         done = await self._negotiator.transact(
             lambda floor: self._take(floor, peer, suite_id, answers, witnessing)
         )
@@ -177,7 +197,8 @@ class Outbox(Generic[L]):
     async def greet(self, peer: CenterId) -> Peek:
         """Say Hello in each suite that we share: heartbeat, clock, witnessing of each log.
 
-        What we have not heard is fetched afterwards.
+        What we have not heard is fetched afterwards. The peer is reached if it answers in one
+        suite; trouble with another is noted in the link.
 
         Raises:
             GreetingRefused: The peer is there, but would not answer.
@@ -186,13 +207,24 @@ class Outbox(Generic[L]):
         pinned = self._negotiator.keyring.peers.get(peer)
         if pinned is None:
             raise Unreachable(f"{peer} is not pinned")
-        shared = sorted(set(self._negotiator.identity.suites) & set(pinned.suites))
+        shared = sorted(self._shared(peer))
         if not shared:
             raise Unreachable(f"{peer} speaks none of our suites")
-        with _signing():
-            first = await self._greet(peer, shared[0])
-            for suite_id in shared[1:]:
-                await self._greet(peer, suite_id)
+        first: Peek | None = None
+        trouble: Unreachable | None = None
+        for suite_id in shared:
+            try:
+                with _signing():
+                    peek = await self._greet(peer, suite_id)
+            except Unreachable as error:
+                trouble = trouble or error
+            else:
+                first = first or peek
+        if trouble is not None:
+            if first is None:
+                raise trouble
+            self.link(peer).last_error = str(trouble)
+        assert first is not None, "each suite was answered, or gave trouble"
         return first
 
     async def _greet(self, peer: CenterId, suite_id: str) -> Peek:
@@ -225,8 +257,7 @@ class Outbox(Generic[L]):
             raise Unreachable(f"no greeting from {peer}: {error}") from error
         if not isinstance(said, Greeting):
             raise Unreachable(f"{peer} answered a greeting with something else")
-        self.link(peer).failures = 0
-        self.link(peer).not_before_ms = 0
+        self._reached(peer, suite_id)
 
         def take(floor: Floor[L]) -> int:
             self._negotiator.witness.look(floor, peer, suite_id, witnessing)
@@ -236,21 +267,23 @@ class Outbox(Generic[L]):
         heard = await self._negotiator.transact(take)
         self._negotiator.settle(peer, news)
         if said.words_said > heard:
-            await self.catch_up(peer, heard)
+            await self.catch_up(peer, heard, suite_id)
         return Peek(said, said.clock_ms - middle, answered_ms - asked_ms)
 
-    async def catch_up(self, peer: CenterId, after: int) -> int:
+    async def catch_up(self, peer: CenterId, after: int, suite_id: str | None = None) -> int:
         """Fetch one page of words that the peer has for us; answers how many were heard.
+
+        Asked in ``suite_id``, or the one that both speak; the page may hold words of any.
 
         Raises:
             Unreachable: No answer that counts.
         """
         negotiator = self._negotiator
-        suite_id = self._suite_with(peer)
+        asked_in = suite_id or self._suite_with(peer)
         with _signing():
             question = await negotiator.transact(
                 lambda floor: negotiator.identity.statement(
-                    suite_id, peer, floor.new_id(), Cursor(after), floor.now_ms
+                    asked_in, peer, floor.new_id(), Cursor(after), floor.now_ms
                 )
             )
         page = await self._transport.follow(peer, encode_single(question))
@@ -326,12 +359,36 @@ class Outbox(Generic[L]):
         floor.cosigned(peer, suite_id, 0 if known is None else known[0])
         return done
 
-    def _failed(self, link: Link, error: Exception) -> None:
+    def _reached(self, peer: CenterId, suite_id: str) -> None:
+        """The peer answered in a suite; one that is stuck stays so."""
+        link = self.link(peer)
+        link.stuck.pop(suite_id, None)
+        if not link.stuck:
+            self.reset(peer)
+        else:
+            link.failures = link.not_before_ms = 0
+
+    def _failed(self, peer: CenterId, suite_id: str, error: Exception) -> bool:
+        """Note a try that failed; answers whether words of another suite may be tried at once."""
+        link = self.link(peer)
         link.failures += 1
         link.last_error = str(error)
-        ceiling = min(MAX_BACK_OFF_MS, FIRST_BACK_OFF_MS * 2 ** min(link.failures, 16))
+        spoken = self._shared(peer) | {suite_id}
+        at = link.stuck.setdefault(suite_id, Stuck()) if len(spoken) > 1 else link
+        if at is not link:
+            at.failures += 1
+        ceiling = min(MAX_BACK_OFF_MS, FIRST_BACK_OFF_MS * 2 ** min(at.failures, 16))
         wait = int(ceiling * self._negotiator.random.fraction())
-        link.not_before_ms = self._negotiator.clock.now_ms() + wait
+        now_ms = self._negotiator.clock.now_ms()
+        at.not_before_ms = now_ms + wait
+        if spoken - link.held_back(now_ms):
+            return at is not link
+        link.not_before_ms = min(stuck.not_before_ms for stuck in link.stuck.values())
+        return False
+
+    def _shared(self, peer: CenterId) -> set[str]:
+        pinned = self._negotiator.keyring.peers.get(peer)
+        return set() if pinned is None else {*self._negotiator.identity.suites} & {*pinned.suites}
 
 
 @contextmanager

@@ -205,14 +205,16 @@ class Pumps(Generic[L]):
             more = await self._outbox.deliver(peer)
             if more:
                 continue
-            not_before_ms = self._outbox.link(peer).not_before_ms
-            left = (not_before_ms - self._clock.now_ms()) / 1000
+            link, now_ms = self._outbox.link(peer), self._clock.now_ms()
+            left = (link.not_before_ms - now_ms) / 1000
             if left > 0:
                 # A new word does not shorten the back-off, only the peer's own call does:
                 # ``deliver`` looks at the link again and answers at once if it is too early.
                 await bells.words.wait(left)
             else:
-                await bells.words.wait(limits.OUTBOX_SECONDS)
+                stuck_ms = link.next_try_ms(now_ms)
+                left = limits.OUTBOX_SECONDS if stuck_ms is None else (stuck_ms - now_ms) / 1000
+                await bells.words.wait(min(left, limits.OUTBOX_SECONDS))
 
     async def _greet(self, peer: CenterId, bells: _Bells) -> None:
         async def rest(seconds: float) -> None:
@@ -289,7 +291,9 @@ class Pumps(Generic[L]):
 
 
 def _behind(floor: Floor[L], peer: CenterId) -> bool:
-    for suite_id in floor.identity.suites:
+    pinned = floor.keyring.peers.get(peer)
+    shared = set(floor.identity.suites) & set(pinned.suites if pinned else ())
+    for suite_id in shared:
         cosigned = floor.ledger.cosigned(peer, suite_id)
         size, _ = floor.ledger.log_head(suite_id)
         if size > (0 if cosigned is None else cosigned[0]):

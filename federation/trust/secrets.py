@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing_extensions import override
 
 from federation.trust.envelope import Envelope, Signer, sign_batch
+from federation.trust.errors import SignerAway
 from federation.trust.keys import Descriptor, PublicKey, Purpose
 from federation.trust.suite import CannotOpen, Suite
 
@@ -19,8 +20,8 @@ Opener = Callable[[bytes, bytes], bytes]
 """Opens what was sealed to a key: ``(info, sealed)`` to the plaintext. Raises CannotOpen."""
 
 
-class NoKey(Exception):
-    """We have no key of ours that is published and valid for this now."""
+class NoKey(SignerAway):
+    """We have no key of ours that is published and valid for this now: rotate, and it goes on."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ modules, as functions over ``ledger.connection``.
 """
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from functools import lru_cache, partial
 
 from federation.ids import AgreementId, CenterId, ConversationId
@@ -171,15 +171,18 @@ class SqlLedger:
             ),
         )
 
-    def pending(self, peer: CenterId, at_most: int, bytes_at_most: int) -> Sequence[SaidWord]:
+    def pending(
+        self, peer: CenterId, at_most: int, bytes_at_most: int, without: Collection[str] = ()
+    ) -> Sequence[SaidWord]:
         """Words that the peer has not receipted, in order, up to the first of another suite.
 
-        At least one if there is any.
+        None of the suites in ``without``. At least one if there is any.
         """
+        others = "".join(" AND suite <> ?" for _ in without)
         rows = self.connection.execute(
-            f"SELECT {_SAID} FROM said"  # noqa: S608 (a constant)
-            " WHERE peer = ? AND receipt IS NULL ORDER BY number LIMIT ?",
-            (peer, at_most),
+            f"SELECT {_SAID} FROM said"  # noqa: S608 (constants)
+            f" WHERE peer = ? AND receipt IS NULL{others} ORDER BY number LIMIT ?",
+            (peer, *without, at_most),
         ).fetchall()
         words: list[SaidWord] = []
         total = 0

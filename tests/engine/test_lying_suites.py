@@ -1,9 +1,13 @@
 """A peer that speaks suites that we do not, or mixes them; and one that adds or loses one."""
 
+from dataclasses import replace
+
 import pytest
 
+from federation.engine.outbox import MAX_BACK_OFF_MS
 from federation.errors import Unauthenticated
 from federation.protocol.conversation import Word
+from federation.trust.errors import UnknownSuite
 from federation.wire.envelopes import (
     Statement,
     Witnessing,
@@ -14,8 +18,9 @@ from federation.wire.envelopes import (
 )
 from federation.wire.questions import Cursor
 from federation.wire.words import PAYLOAD_TYPES, encode_word
-from tests.engine.test_suites import START, sizes
-from tests.support.pair import NOON, TwoCenters, two_centers
+from tests.engine.test_suites import START, announcement, opened, sizes
+from tests.support.identities import follow, identify
+from tests.support.pair import HOUR_MS, NOON, TwoCenters, two_centers
 
 OURS = ("intl-1",)
 BOTH = ("intl-1", "gm-1")
@@ -77,3 +82,56 @@ async def test_centers_of_which_one_speaks_less_deal_in_what_both_speak() -> Non
         await pair.sub.greet(pair.host.id)
         assert await pair.sub.phase(said.conversation.id) == "TESTING"
         assert (await sizes(pair, "intl-1"))[0] == (1, 1)
+
+
+async def test_one_suite_whose_keys_have_ended_holds_nothing_of_another_up() -> None:
+    async with two_centers(suites=BOTH) as pair:
+        stuck = await opened(pair, START, suite_id="gm-1")
+        await end_gm_keys(pair, NOON + HOUR_MS)
+        fine = await opened(pair, announcement("p"), suite_id="intl-1")
+        pair.watch.pass_ms(2 * HOUR_MS)
+        await pair.settle()
+        assert await pair.sub.phase(fine.conversation.id) == "ANNOUNCED"
+        assert await pair.sub.phase(stuck.conversation.id) is None
+        assert "keys rotate" in pair.host.outbox.link(pair.sub.id).last_error
+        await pair.host.greet(pair.sub.id)  # both ways, in the suite that goes
+        await pair.sub.greet(pair.host.id)
+        await pair.host.greet(pair.sub.id)
+        assert await sizes(pair, "intl-1") == [(1, 1), (1, 1)]
+
+
+async def test_what_was_held_back_goes_once_its_suite_has_keys_again() -> None:
+    async with two_centers(suites=BOTH) as pair:
+        stuck = await opened(pair, START, suite_id="gm-1")
+        await end_gm_keys(pair, NOON + HOUR_MS)
+        pair.watch.pass_ms(2 * HOUR_MS)
+        await pair.settle()
+        link = pair.host.outbox.link(pair.sub.id)
+        assert link.next_try_ms(pair.watch.now_ms) is not None
+        await end_gm_keys(pair, NOON + 100 * HOUR_MS)
+        await pair.later(MAX_BACK_OFF_MS)
+        assert await pair.sub.phase(stuck.conversation.id) == "TESTING"
+        assert pair.host.outbox.link(pair.sub.id).last_error == ""
+
+
+async def test_a_conversation_in_a_suite_that_the_peer_lacks_is_not_begun() -> None:
+    """Its words could never be heard, and would be tried for ever."""
+    async with two_centers(suites=BOTH, sub_suites=OURS) as pair:
+        with pytest.raises(UnknownSuite, match="does not speak gm-1"):
+            await opened(pair, START, suite_id="gm-1")
+        assert await pair.host.sql("SELECT count(*) FROM said") == [(0,)]
+
+
+async def end_gm_keys(pair: TwoCenters, at_ms: int) -> None:
+    """The host's keys of gm-1 end then; both sides know."""
+    host = pair.host
+    known = host.identity.descriptor
+    keys = tuple(
+        replace(key, not_after_ms=at_ms) if key.suite == "gm-1" else key for key in known.keys
+    )
+    newest = follow(known, keys=keys)
+    renewed = identify(newest, host.secrets)
+    faces = {each: renewed.face(each) for each in BOTH}
+    host.identity.renew([*host.identity.chain, renewed.signed_descriptor], newest, faces)
+    pair.sub.keyring.pin(newest, renewed.signed_descriptor)
+    host.identity.learned(pair.sub.id, newest.sequence)

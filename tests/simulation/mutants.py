@@ -2,7 +2,7 @@
 
 import sqlite3
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from types import MappingProxyType
@@ -85,9 +85,13 @@ def _gives_up() -> Sequence[Patch]:
     tries: Counter[bytes] = Counter()
 
     def pending(
-        self: SqlLedger, peer: CenterId, at_most: int, bytes_at_most: int
+        self: SqlLedger,
+        peer: CenterId,
+        at_most: int,
+        bytes_at_most: int,
+        without: Collection[str] = (),
     ) -> Sequence[SaidWord]:
-        words = usual(self, peer, at_most, bytes_at_most)
+        words = usual(self, peer, at_most, bytes_at_most, without)
         tries.update(word.hash for word in words)
         return [word for word in words if tries[word.hash] <= FORGET_AFTER]
 
