@@ -54,7 +54,7 @@ field() {
 # set_up KEY NAME USCC REGION PEERS API METRICS
 set_up() {
     local home="$folder/$1"
-    mkdir "$home"
+    mkdir "$home" "$home/offline"
     (
         umask 077
         printf '%s' "root passphrase of $1, only for a trial" >"$home/passphrase"

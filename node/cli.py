@@ -43,8 +43,8 @@ class Complaining(click.Group):
     def invoke(self, ctx: click.Context) -> Any:
         try:
             return super().invoke(ctx)
-        except (click.ClickException, click.exceptions.Exit, click.Abort):
-            raise  # click's own way of ending, though some of these are RuntimeErrors
+        except (click.ClickException, click.exceptions.Exit, click.Abort, BrokenPipeError):
+            raise  # click's own ways of ending, though some of these are RuntimeErrors
         except WrongPin as error:
             _complain(str(error), WRONG_PIN)
         except (

@@ -45,6 +45,7 @@ from node.domain.committee import LAW_MINIMUM
 from node.domain.refusal import Inadmissible
 
 MAX_CONFIG_BYTES: Final = 256 * 1024  # a few dozen keys; more is not a configuration
+MAX_SECRET_BYTES: Final = 16 * 1024  # one line: a passphrase, a PIN, a long token
 MAX_PORT: Final = 65_535
 MAX_NAME_CHARS: Final = 128  # fits a page's head line and an SMS
 MAX_SIGNERS: Final = 2  # 双人签署; more people than that sign on paper
@@ -370,15 +371,16 @@ def read(path: Path) -> tuple[str, dict[str, Any]]:
         BadConfig: It cannot be read, or is not TOML.
     """
     try:
-        raw = path.read_bytes()
+        with path.open("rb") as file:
+            raw = file.read(MAX_CONFIG_BYTES + 1)  # a device has no end
     except OSError as error:
         raise BadConfig(path, [f"无法读取 · cannot be read: {error.strerror}"]) from error
     if len(raw) > MAX_CONFIG_BYTES:
         raise BadConfig(path, [f"超过 {MAX_CONFIG_BYTES} 字节 · is larger than that"])
     try:
-        text = raw.decode()
+        text = raw.decode("utf-8-sig")
         return text, tomllib.loads(text)
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise BadConfig(path, [f"不是 TOML(UTF-8)· is not TOML in UTF-8: {error}"]) from error
 
 
@@ -437,9 +439,14 @@ def read_secret(path: Path) -> str:
     try:
         if path.stat().st_mode & 0o007:
             raise BadConfig(path, ["其他用户可读,请执行 chmod o-rwx · is open to everybody"])
-        return path.read_text(encoding="utf-8").strip()
+        with path.open("rb") as file:
+            raw = file.read(MAX_SECRET_BYTES + 1)
     except OSError as error:
         raise BadConfig(path, [f"无法读取 · cannot be read: {error.strerror}"]) from error
+    text = raw.decode("utf-8-sig", errors="replace").strip()
+    if len(raw) > MAX_SECRET_BYTES or "\n" in text or "\ufffd" in text:
+        raise BadConfig(path, ["应为一行 UTF-8 文字 · must be one line of text in UTF-8"])
+    return text
 
 
 def password_from_environment() -> str | None:

@@ -8,6 +8,7 @@ are written down before the account exists.
 Not here: asking (``node.commands.init``).
 """
 
+import os
 import sqlite3
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -43,7 +44,7 @@ def check_places(config: Config, root_key: Path) -> None:
     """The storage folder can be written to, and the root key would not lie in it.
 
     Raises:
-        CannotDo: Says which, and why.
+        CannotDo: Says which, and why; or the storage folder is another user's.
         SocketUnavailable: The storage folder's path is too long for the node's socket.
     """
     storage = config.storage.folder.resolve()
@@ -54,8 +55,30 @@ def check_places(config: Config, root_key: Path) -> None:
             f"the root key must not lie in the storage folder {storage}, or every backup would "
             "carry it: choose another place with --root-key",
         )
-    for folder in (storage, root_key.resolve().parent):
-        _check_writable(folder)
+    keys = storage / KEYS_FOLDER
+    if keys.exists() and keys.stat().st_uid != os.geteuid():
+        raise CannotDo(
+            f"请以节点的用户执行本命令:{keys} 不属于当前用户,新文件节点将无法读取",
+            f"run this as the node's user: {keys} belongs to somebody else, and the node could "
+            "not read what is made now",
+        )
+    _check_writable(storage)
+
+
+def check_new_root(root_key: Path) -> None:
+    """The root key's file can be made. Its folder is not: a medium that is not there has none.
+
+    Raises:
+        CannotDo: Says why not.
+    """
+    folder = root_key.resolve().parent
+    if not folder.is_dir():
+        raise CannotDo(
+            f"没有文件夹 {folder}:请接上根密钥的介质(或先建立该文件夹),或用 --root-key 另选位置",
+            f"there is no folder {folder}: attach the root key's medium, or make the folder, or "
+            "choose another place with --root-key",
+        )
+    _check_writable(folder)
 
 
 def _check_writable(folder: Path) -> None:
@@ -72,9 +95,13 @@ def _check_writable(folder: Path) -> None:
         ) from error
 
 
-def write_config(path: Path, text: str, report: Report) -> None:
-    """Write the configuration file, which does not exist yet. Raises CannotDo."""
+def check_config(path: Path) -> None:
+    """The configuration's file can be made; its folder is, if need be. Raises CannotDo."""
     _check_writable(path.resolve().parent)
+
+
+def write_config(path: Path, text: str, report: Report) -> None:
+    """Write the configuration file, which does not exist yet. Its folder does."""
     files.write_new(path, text.encode(), CONFIG_MODE)
     report.made.append(f"配置 · configuration: {path}")
 
@@ -115,12 +142,22 @@ def make_root(
 def make_keys(config: Config, root: RootKeys, root_path: Path, report: Report) -> None:
     """Make what is missing of the keys, and publish. See ``center.complete`` for the errors."""
     folder = config.storage.folder / KEYS_FOLDER
-    done = center.complete(folder, config, root, SystemRandom().bytes, SystemClock().now_ms())
+    with files.alone(folder):
+        done = center.complete(folder, config, root, SystemRandom().bytes, SystemClock().now_ms())
     if done.made:
         report.made.append(f"密钥 · keys: {', '.join(done.made)}")
+    mark_used(config, root_path)
+
+
+def mark_used(config: Config, root_path: Path) -> None:
+    """Put a copy of the first descriptor beside the root key, if that is there and lacks one."""
     used = _used(root_path)
-    if not used.exists():
-        files.write_new(used, chain.read(folder)[0])
+    if not root_path.exists() or used.exists():
+        return
+    try:
+        files.write_new(used, chain.read(config.storage.folder / KEYS_FOLDER)[0])
+    except OSError as error:  # a medium that is read only; the chain itself is safe
+        LOG.info("the root key's medium was not written to", path=str(used), why=error.strerror)
 
 
 def check_first_use(config: Config, root_path: Path) -> None:

@@ -5,6 +5,7 @@ Here: asking, in a terminal or not at all, and saying what was done. What is don
 """
 
 import json
+import shlex
 import sys
 from pathlib import Path
 from typing import Any, Final
@@ -22,7 +23,7 @@ from node.commands.asking import LISTENING, Run, check_suite, complete, get, put
 from node.commands.link import CannotDo
 from node.commands.options import config_option, examples, json_option
 from node.config import BadConfig, Config
-from node.keystore import chain
+from node.keystore import chain, files
 from node.outside import check_production
 from node.services.accounts import FIRST_OPERATOR
 from node.wiring import KEYS_FOLDER
@@ -140,7 +141,10 @@ def _configure(run: Run, given: Table, trading_url: str | None) -> Config:
     answers.check_ports({key: get(settings.model_dump(mode="json"), key) for key in LISTENING})
     root_path = init_secrets.root_path(run, settings)
     init_secrets.check(run, root_path)
+    founding.check_config(run.config_path)
     founding.check_places(settings, root_path)
+    if founding.needs_root(settings) and not root_path.exists():
+        founding.check_new_root(root_path)
     text = config_text.write(str(run.config_path), table)
     founding.write_config(run.config_path, text, run.report)
     return configuration.load(run.config_path)
@@ -169,6 +173,7 @@ def _found(run: Run, settings: Config) -> dict[str, Any]:
         root = init_secrets.root(run, settings, root_path)
         founding.make_keys(settings, root, root_path, run.report)
     else:
+        founding.mark_used(settings, root_path)
         run.report.found.append(f"密钥 · keys: {keys}")
     descriptor = chain.current(keys, chain.read(keys))
     outcome: dict[str, Any] = {
@@ -182,18 +187,24 @@ def _found(run: Run, settings: Config) -> dict[str, Any]:
     }
     if founding.is_running(settings):
         run.report.found.append("节点正在运行,账号未检查 · the node runs; accounts not looked at")
-    elif uvloop.run(founding.has_operator(settings)):
+    elif _has_operator(settings, keys):
         run.report.found.append("运维账号 · an operator's account")
     else:
         outcome["totp_file"] = init_secrets.operator(run, settings)
     return outcome
 
 
+def _has_operator(settings: Config, keys: Path) -> bool:
+    with files.alone(keys):  # a database has one user at a time
+        return uvloop.run(founding.has_operator(settings))
+
+
 def _report(run: Run, settings: Config, outcome: dict[str, Any]) -> None:
     folder = str(settings.storage.folder)
+    where = shlex.quote(str(run.config_path))
     steps = [
-        f"lianping serve --config {run.config_path}",
-        f"lianping peer invite --config {run.config_path}",
+        f"lianping serve --config {where}",
+        f"lianping peer invite --config {where} --out partner.invitation",
     ]
     if run.as_json:
         body = {

@@ -21,7 +21,7 @@ from node.config import (
     read_secret,
 )
 from node.config_guesses import OPERATOR_PASSWORD, ROOT_PASSPHRASE
-from node.keystore import chain, passphrase, root_file
+from node.keystore import chain, files, passphrase, root_file
 from node.keystore.errors import WrongPassphrase
 from node.keystore.passphrase import WeakPassphrase
 from node.keystore.root_file import RootKeys
@@ -87,6 +87,7 @@ def root(run: Run, settings: Config, path: Path) -> RootKeys:
             "the configuration has changed and the root key must sign the next descriptor, but "
             f"{path} does not exist: attach the offline medium and name the file with --root-key",
         )
+    founding.check_new_root(path)
     text = _passphrase(run)
     if text is None:
         text = _new_passphrase(run)
@@ -150,11 +151,17 @@ def operator(run: Run, settings: Config) -> str | None:
     path = run.file("totp_file")
     if path is None and not run.interactive:
         path = run.config_path.resolve().with_name(TOTP_FILE)
-    secret, address = founding.totp_secret(path, settings.center.name)
-    if run.interactive and path is None:
+    keys = settings.storage.folder / KEYS_FOLDER
+    if path is None:
+        secret, address = founding.totp_secret(None, settings.center.name)
         _confirm_totp(run, secret, address)
-    uvloop.run(founding.make_operator(settings, password, secret, run.report))
-    return None if path is None else str(path)
+        with files.alone(keys):
+            uvloop.run(founding.make_operator(settings, password, secret, run.report))
+        return None
+    with files.alone(keys):
+        secret, _ = founding.totp_secret(path, settings.center.name)
+        uvloop.run(founding.make_operator(settings, password, secret, run.report))
+    return str(path)
 
 
 def _confirm_totp(run: Run, secret: str, address: str) -> None:

@@ -1,7 +1,10 @@
 """Secret files: there whole or not at all, for the node's user only, never overwritten."""
 
 import errno
+import fcntl
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
@@ -15,6 +18,21 @@ def make_folder(folder: Path) -> None:
     """A folder that only its owner can enter."""
     folder.mkdir(parents=True, mode=FOLDER_MODE, exist_ok=True)
     folder.chmod(FOLDER_MODE)
+
+
+@contextmanager
+def alone(folder: Path) -> Iterator[None]:
+    """Nobody else who asks for it changes a folder meanwhile; waits, and makes the folder.
+
+    The kernel gives the lock back however its holder ends.
+    """
+    make_folder(folder)
+    held = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(held)
 
 
 def write_new(path: Path, content: bytes, mode: int = FILE_MODE) -> None:

@@ -1,6 +1,9 @@
 """The command, as an operator meets it: real files, a real folder, exit codes."""
 
 import asyncio
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -37,6 +40,18 @@ def test_a_missing_configuration_is_one_line_and_not_a_traceback(tmp_path: Path)
     done = CliRunner().invoke(main, ["serve", "--config", str(tmp_path / "no.toml")])
     assert (done.exit_code, "cannot be read" in done.output) == (2, True)
     assert "Traceback" not in done.output
+
+
+def test_a_reader_who_has_seen_enough_is_no_error(tmp_path: Path) -> None:
+    """``lianping config show | head -1``: the rest has nowhere to go, and nobody is told."""
+    reads, writes = os.pipe()
+    os.close(reads)
+    child = subprocess.run(
+        [sys.executable, "-m", "node.cli", "config", "show", "--config", configured(tmp_path)],
+        stdout=writes, stderr=subprocess.PIPE, check=False,
+    )  # fmt: skip
+    os.close(writes)
+    assert "错误".encode() not in child.stderr
 
 
 def test_a_node_that_was_not_set_up_says_what_to_run(tmp_path: Path) -> None:

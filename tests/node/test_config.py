@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from node.config import BadConfig, RestTrading, load, read_secret, split_address
+from node.config import MAX_SECRET_BYTES, BadConfig, RestTrading, load, read_secret, split_address
 
 GOOD = """
 [center]
@@ -208,3 +208,30 @@ def test_a_secret_that_everybody_can_read_is_refused(tmp_path: Path) -> None:
 def test_a_file_that_is_not_there_is_one_line(tmp_path: Path) -> None:
     with pytest.raises(BadConfig, match="cannot be read"):
         load(tmp_path / "nothing.toml")
+
+
+@pytest.mark.parametrize(
+    "content", [b"two lines\nof text", "口令".encode("gbk"), b"x" * (MAX_SECRET_BYTES + 1)]
+)
+def test_a_secret_that_is_not_one_line_of_text_is_refused_and_not_shown(
+    tmp_path: Path, content: bytes
+) -> None:
+    path = tmp_path / "secret"
+    path.write_bytes(content)
+    path.chmod(0o600)
+    with pytest.raises(BadConfig, match="must be one line") as caught:
+        read_secret(path)
+    assert "0x" not in str(caught.value)
+    assert "two" not in str(caught.value)
+
+
+def test_a_configuration_from_an_editor_that_adds_a_mark_is_read(tmp_path: Path) -> None:
+    path = write(tmp_path, "\ufeff" + GOOD)
+    assert load(path).center.region_code == "360800"
+
+
+def test_a_configuration_without_end_or_without_bottom_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(BadConfig, match="is larger"):
+        load(Path("/dev/zero"))
+    with pytest.raises(BadConfig, match="is not TOML"):
+        load(write(tmp_path, "x = " + "[" * 20_000))

@@ -5,6 +5,8 @@ import os
 import pty
 import re
 import select
+import shlex
+import shutil
 import signal
 import socket
 import stat
@@ -180,6 +182,7 @@ def test_suites_are_chosen_and_the_first_makes_the_center_id(
 
 
 def test_answers_come_from_a_file_in_the_words_of_the_configuration(place: Place) -> None:
+    (place.folder / "stick").mkdir()
     answers = place.folder / "answers.toml"
     answers.write_text(
         f"""
@@ -498,3 +501,96 @@ def test_a_configuration_text_is_read_as_it_was_meant() -> None:
         "z": {},
     }
     assert tomllib.loads(config_text.write("/x", table)) == table
+
+
+def test_what_to_do_next_can_be_typed_as_it_is_shown(tmp_path: Path) -> None:
+    folder = tmp_path / "甲 中心"
+    folder.mkdir()
+    place = Place(folder)
+    steps = json.loads(run([*place.command, "--json"]).stdout)["next"]
+    assert [shlex.split(step)[-1] for step in steps] == [str(place.config), "partner.invitation"]
+    done = run([*shlex.split(steps[1])[1:-1], str(tmp_path / "out")])
+    assert (done.exit_code, "the node is not running" in done.output) == (2, True)
+
+
+def test_a_second_run_needs_no_medium_and_makes_no_folder_for_one(place: Place) -> None:
+    assert run(place.command).exit_code == 0
+    gone = place.folder / "media" / "usb" / "root.pem"
+    done = run(
+        ["init", "--non-interactive", "--config", str(place.config), "--root-key", str(gone)]
+    )
+    assert done.exit_code == 0, done.output
+    assert not gone.parent.exists()
+
+
+def test_a_root_key_is_not_made_where_its_medium_is_not_there(place: Place) -> None:
+    gone = place.folder / "media" / "usb" / "root.pem"
+    before = place.files()
+    done = run([*place.command, "--root-key", str(gone)])
+    assert (done.exit_code, "attach the root key's medium" in done.output) == (2, True)
+    assert place.files() - before == {"data"}, "nothing but the folder that was named"
+
+
+def as_a_user_who_is_held_to_modes(command: list[str]) -> subprocess.CompletedProcess[str]:
+    """The command in a process of its own, which modes bind also if root runs the tests."""
+    without = ["setpriv", "--bounding-set=-dac_override,-dac_read_search"]
+    return subprocess.run(
+        [*(without if os.geteuid() == 0 else []), sys.executable, "-m", "node.cli", *command],
+        env=environment(), capture_output=True, text=True, check=False,
+    )  # fmt: skip
+
+
+def test_a_second_run_writes_to_neither_configuration_nor_root_key(place: Place) -> None:
+    """A configuration in /etc and a root key on a medium that is read only."""
+    etc = place.folder / "etc"
+    etc.mkdir()
+    place.config, place.root = etc / "node.toml", etc / "root.pem"
+    assert run(place.command).exit_code == 0
+    text = place.config.read_text(encoding="utf-8").replace("吉安市", "新吉安市")
+    place.config.write_text(text, encoding="utf-8")
+    (etc / "root.pem.published").unlink()
+    etc.chmod(0o555)
+    command = ["init", "--non-interactive", "--config", str(place.config), *place.secrets, "--json"]
+    for sequence in (2, 2):
+        done = as_a_user_who_is_held_to_modes(command)
+        assert done.returncode == 0, done.stderr
+        assert json.loads(done.stdout)["descriptor"] == sequence
+    etc.chmod(0o755)
+
+
+def test_nothing_is_made_that_the_nodes_user_could_not_read(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert run(place.command).exit_code == 0
+    mine = os.geteuid()
+    monkeypatch.setattr(os, "geteuid", lambda: mine + 1)
+    done = run(["init", "--non-interactive", "--config", str(place.config)])
+    assert (done.exit_code, "run this as the node's user" in done.output) == (2, True)
+
+
+def test_a_mark_that_a_kill_kept_from_the_root_key_is_made_by_the_next_run(place: Place) -> None:
+    assert run(place.command).exit_code == 0
+    mark = place.folder / "root.pem.published"
+    mark.unlink()
+    assert run(place.command).exit_code == 0
+    assert mark.read_bytes() == (place.data / "keys/descriptors/00000001.bin").read_bytes()
+
+
+def test_two_runs_at_once_make_one_set_of_keys(place: Place) -> None:
+    assert run(place.command).exit_code == 0
+    shutil.rmtree(place.data)
+    (place.folder / "root.pem.published").unlink()
+    place.codes.unlink()
+    children = [
+        subprocess.Popen(
+            [sys.executable, "-m", "node.cli", *place.command],
+            env=environment(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+        )
+        for _ in range(3)
+    ]  # fmt: skip
+    for child in children:
+        said, _ = child.communicate()
+        assert child.returncode == 0, said
+    names = [path.name.split(".")[:-2] for path in (place.data / "keys").glob("*.*.*.key")]
+    assert sorted(names) == [["intl-1", each] for each in ("log", "message", "sealing", "witness")]
+    assert len(list((place.data / "keys").glob("tls.*"))) == 1
