@@ -20,7 +20,9 @@ MAX_EXACT: Final = 2**53 - 1  # exact in every language that reads our JSON
 MAX_TEXT_CHARS: Final = 2_000  # a reason or a note, not a report
 MAX_SUBS: Final = 16  # above what the domain allows, so that its own words are heard
 
-HexText = Annotated[str, StringConstraints(pattern=r"^([0-9a-f]{2}){1,80}$")]  # an SM2 signature: 72
+HexText = Annotated[
+    str, StringConstraints(pattern=r"^([0-9a-f]{2}){1,80}$")
+]  # an SM2 signature: 72
 IdPath = Annotated[str, Path(pattern=r"^[0-9a-f]{32}$", examples=[EXAMPLE_ID])]
 LongIdPath = Annotated[str, Path(pattern=r"^[0-9a-f]{64}$", examples=[EXAMPLE_LONG_ID])]
 CenterText = Annotated[
