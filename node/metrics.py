@@ -140,6 +140,12 @@ class Metrics:
             ["peer", "turn"],
             registry=registry,
         )
+        self.key_expires = Gauge(
+            "lianping_key_expires_timestamp_seconds",
+            "When a center, this one or a peer, has no good key of a purpose any more.",
+            ["center", "purpose", "suite"],
+            registry=registry,
+        )
         self.rpc_seconds = Histogram(
             "lianping_rpc_seconds",
             "Calls between centers.",
@@ -244,6 +250,13 @@ class Metrics:
     def ran(self, kind: str, outcome: str) -> None:
         """An errand was tried."""
         self.errands.labels(kind, outcome).inc()
+
+    def keys_end(self, ends: Mapping[str, Mapping[tuple[str, str], int]]) -> None:
+        """By center, then by purpose and suite: when there is no good key any more, unix ms."""
+        self.key_expires.clear()
+        for center, found in ends.items():
+            for (purpose, suite_id), end_ms in found.items():
+                self.key_expires.labels(center, purpose, suite_id).set(end_ms / 1000)
 
     def page(self, figures: Figures, now_ms: int) -> bytes:
         """The metrics page, with what was just counted in the database."""

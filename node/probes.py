@@ -5,7 +5,7 @@ watches notices. It stops last, so that a draining node can still be seen.
 """
 
 import shutil
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -17,7 +17,9 @@ from starlette.routing import Route
 
 from federation.ports import Clock
 from node import logs
+from node.domain.workday import DAY_MS
 from node.metrics import Metrics
+from node.services.expiry import WARN_MS, Ends
 from node.store import figures
 from node.store.database import Database, StoreUnavailable
 
@@ -40,6 +42,7 @@ class Probes:
         certificate_ends_ms: When our TLS certificate ends.
         draining: Whether the node is going down.
         keys_problem: Why we cannot sign now; empty if we can.
+        keys_end: By center, ours and partners', when each purpose has no good key any more.
     """
 
     database: Database
@@ -49,6 +52,7 @@ class Probes:
     certificate_ends_ms: Callable[[], int]
     draining: Callable[[], bool]
     keys_problem: Callable[[], str] = lambda: ""
+    keys_end: Callable[[], Mapping[str, Ends]] = dict
 
     def app(self) -> Starlette:
         """The pages as an ASGI application."""
@@ -67,6 +71,7 @@ class Probes:
             LOG.warning("the metrics could not be counted", error=str(error))
             return PlainTextResponse("the database is not available\n", status_code=503)
         self.metrics.signing(not self.keys_problem())
+        self.metrics.keys_end(self.keys_end())
         page = self.metrics.page(counted, self.clock.now_ms())
         return Response(page, media_type=METRICS_TYPE)
 
@@ -84,8 +89,20 @@ class Probes:
         found = [(name, await check()) for name, check in checks]
         good = all(not problem for _, problem in found)
         lines = [f"[{'-' if problem else '+'}]{name} {problem or 'ok'}" for name, problem in found]
+        lines += self._warnings()
         text = "\n".join(lines) if not good or "verbose" in request.query_params else "ok"
         return PlainTextResponse(text + "\n", status_code=200 if good else 503)
+
+    def _warnings(self) -> list[str]:
+        """What will be a problem: no reason to take a node out of service, yet to be acted on."""
+        now_ms = self.clock.now_ms()
+        return [
+            f"[!]{purpose} key {suite or 'certificate'} of {center} ends in "
+            f"{(end_ms - now_ms) // DAY_MS} days"
+            for center, found in self.keys_end().items()
+            for (purpose, suite), end_ms in found.items()
+            if end_ms - now_ms <= WARN_MS
+        ]
 
     async def _serving(self) -> str:
         return "the node is going down" if self.draining() else ""

@@ -43,7 +43,7 @@ from node.links import Bells, Links
 from node.metrics import Metrics
 from node.outside import Outsides
 from node.probes import Probes
-from node.services import descriptors
+from node.services import descriptors, expiry
 from node.services.accounts import Accounts
 from node.services.agreements import Agreements
 from node.services.answers import Answers
@@ -270,6 +270,7 @@ async def _assemble(config: Config, keys: Keys, outsides: Outsides, stack: Async
             sessions.handlers(),
             peering.handlers(),
             usage.handlers(),
+            expiry.handlers(),
         ),
         observe=metrics.ran,
     )
@@ -283,6 +284,7 @@ async def _assemble(config: Config, keys: Keys, outsides: Outsides, stack: Async
         problem=keys.problem,
     )
     await renewal.note()
+    await negotiator.transact(expiry.start)
     pumps = Pumps(
         negotiator=negotiator,
         outbox=outbox,
@@ -347,6 +349,10 @@ async def _assemble(config: Config, keys: Keys, outsides: Outsides, stack: Async
             certificate_ends_ms=certificates.ends_ms,
             draining=draining,
             keys_problem=renewal.problem,
+            keys_end=lambda: {
+                each.center_id: expiry.ends(each)
+                for each in (identity.descriptor, *keyring.peers.values())
+            },
         )
 
     return Node(

@@ -24,6 +24,7 @@ from node.keystore import keys as key_folder
 from node.keystore.errors import BadKeys
 from node.keystore.keys import Keys
 from node.keystore.rotation import wardrobe
+from node.services import expiry
 from node.services.house import Desk
 from node.store.ledger import SqlLedger
 
@@ -110,6 +111,7 @@ class Renewal:
         self._problem = keys.problem
         self._certificates.renew(tls)
         self._negotiator.identity.renew(keys.chain, keys.descriptor, keys.faces)
+        await self._negotiator.transact(expiry.check)
         LOG.info("new keys are in force", sequence=keys.descriptor.sequence)
 
     async def _tell(self, descriptor: Descriptor) -> Renewed:

@@ -9,6 +9,7 @@ from typing import Final
 
 from federation.engine.acquaintance import Link, News, Turn
 from federation.ids import CenterId
+from node.services import expiry
 from node.services.accounts import Role
 from node.services.house import Desk
 from node.services.todos import BY_SYSTEM
@@ -56,6 +57,8 @@ def note(desk: Desk, peer: CenterId, news: News, taken: Sequence[Link]) -> None:
             f"{peer} shows an older descriptor than is pinned: a backup was restored, or two nodes "
             "use one identity; call them",
         )
+    for link in taken:
+        expiry.look_again(desk, f"{peer} {link.descriptor.sequence}")
     if taken or news.turn in {Turn.SAME, Turn.NEWER}:
         for kind in (BEHIND, OLDER):
             todos.done(
