@@ -5,19 +5,20 @@ written to files.
 """
 
 import json
+import re
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any, Final
 
 import click
 
-from node.commands import joint_test
+from node.commands import joint_test, paper_files
 from node.commands.link import CannotDo, Link, configured, open_link
 from node.commands.options import COMMAND_SETTINGS, config_option, examples, json_option
 
 NOT_SO: Final = 1
 DESCRIPTORS: Final = "BEGIN LIANPING DESCRIPTORS"  # of a file that `lianping keys export` wrote
-FILE_MODE: Final = 0o600  # an invitation's secret is for one center
-MAX_FILE_BYTES: Final = 2 * 1024 * 1024  # the node itself takes far less; read no film into memory
+_ID: Final = re.compile(r"[0-9a-f]{32}")
 
 
 @click.group(context_settings=COMMAND_SETTINGS)
@@ -46,10 +47,9 @@ peer.add_command(joint_test.test)
 )
 def invite(config_path: Path, as_json: bool, to: str, days: int, out: Path) -> None:
     """生成邀请文件,交给对方中心。· Write an invitation for another center."""
-    with open_link(configured(config_path)) as link:
-        _free(out)
+    with open_link(configured(config_path)) as link, paper_files.reserved(out) as write:
         made = link.post("/api/invitations", {"to": to, "days": days})
-        _write(out, made.pop("file"))
+        write(made.pop("file"))
     if as_json:
         _print_json(made)
         return
@@ -92,25 +92,25 @@ def accept(
 
     Accept an invitation or a reply, after a phone call; or take a partner's next descriptors.
     """
-    text = _read(file)
+    text = paper_files.read(file)
     with open_link(configured(config_path)) as link:
         if DESCRIPTORS in text:
             _update(link, text, as_json=as_json)
             return
         found = link.post("/api/invitations/read", {"file": text})
         invited = found["kind"] == "INVITATION"
+        if invited and reply is None and not file.is_file():  # a pipe has no place beside it
+            raise CannotDo("请用 --reply 指明回执文件", "name the reply's file with --reply")
         target = reply or file.with_name(f"{file.name}.reply")
-        if invited:
-            _free(target)
-        if not as_json:
-            _tell(found)
-        if fingerprint is None:
-            if not yes:
-                _confirm()
-            fingerprint = found["theirs"]
-        joined = link.post("/api/peers", {"file": text, "fingerprint": fingerprint})
-        if invited:
-            _write(target, joined["reply"])
+        with paper_files.reserved(target) if invited else nullcontext(paper_files.nowhere) as write:
+            asks = fingerprint is None and not yes
+            if asks or not as_json:
+                _tell(found, err=as_json)
+            if asks:
+                _confirm(err=as_json)
+            compared = found["theirs"] if fingerprint is None else fingerprint
+            joined = link.post("/api/peers", {"file": text, "fingerprint": compared})
+            write(joined["reply"])
     joined["reply"] = str(target) if invited else ""
     if as_json:
         _print_json(joined)
@@ -169,8 +169,8 @@ def show(config_path: Path, as_json: bool, center: str, reply: Path | None) -> N
                 "该中心接受的是本中心的邀请,没有回执",
                 "that center accepted our invitation; there is no reply",
             )
-        _free(reply)
-        _write(reply, text)
+        with paper_files.reserved(reply) as write:
+            write(text)
     if as_json:
         _print_json(found)
         return
@@ -234,7 +234,13 @@ def resume(config_path: Path, center: str) -> None:
 @config_option
 @click.argument("invitation")
 def withdraw(config_path: Path, invitation: str) -> None:
-    """撤回尚未使用的邀请。· Withdraw an invitation that was not used."""
+    """撤回尚未使用的邀请。· Withdraw an invitation that was not used. INVITATION: its id."""
+    invitation = invitation.strip().lower()
+    if not _ID.fullmatch(invitation):
+        raise CannotDo(
+            "邀请编号应为32位十六进制,见 lianping peer list",
+            "an invitation's id has 32 hex digits: see `lianping peer list`",
+        )
     with open_link(configured(config_path)) as link:
         link.post(f"/api/invitations/{invitation}/withdraw")
     click.echo("已撤回 · withdrawn")
@@ -256,32 +262,34 @@ def _update(link: Link, text: str, *, as_json: bool) -> None:
         )
 
 
-def _tell(found: dict[str, Any]) -> None:
+def _tell(found: dict[str, Any], *, err: bool) -> None:
     kind = "邀请 · invitation" if found["kind"] == "INVITATION" else "回执 · reply"
-    click.echo(f"{kind}: {found['name']}")
+    click.echo(f"{kind}: {found['name']}", err=err)
     for label, value in (
         ("中心编号 · center", found["center"]),
         ("统一社会信用代码 · USCC", found["uscc"]),
         ("行政区划 · region", found["region_code"]),
         ("地址 · address", found["address"]),
     ):
-        click.echo(f"  {label}: {value}")
-    click.echo("")
-    _tell_fingerprint("对方指纹 · their fingerprint", found["theirs"], found["theirs_zh"])
-    _tell_fingerprint("本方指纹 · our fingerprint", found["ours"], found["ours_zh"])
-    click.echo("")
-    click.echo("请拨打原先已知的号码(不是文件里的),互相读出指纹并核对。")
-    click.echo("Call them at a number you knew before, not one from the file; read both aloud.")
+        click.echo(f"  {label}: {value}", err=err)
+    click.echo("", err=err)
+    _tell_fingerprint("对方指纹 · their fingerprint", found["theirs"], found["theirs_zh"], err=err)
+    _tell_fingerprint("本方指纹 · our fingerprint", found["ours"], found["ours_zh"], err=err)
+    click.echo("", err=err)
+    click.echo("请拨打原先已知的号码(不是文件里的),互相读出指纹并核对。", err=err)
+    click.echo(
+        "Call them at a number you knew before, not one from the file; read both aloud.", err=err
+    )
 
 
-def _tell_fingerprint(label: str, digits: str, chinese: str) -> None:
-    click.echo(f"{label}:")
-    click.echo(f"    {digits}")
-    click.echo(f"    {chinese}")
+def _tell_fingerprint(label: str, digits: str, chinese: str, *, err: bool = False) -> None:
+    click.echo(f"{label}:", err=err)
+    click.echo(f"    {digits}", err=err)
+    click.echo(f"    {chinese}", err=err)
 
 
-def _confirm() -> None:
-    if not click.confirm("两个指纹都一致吗? · Are both the same?", default=False):
+def _confirm(*, err: bool) -> None:
+    if not click.confirm("两个指纹都一致吗? · Are both the same?", default=False, err=err):
         raise CannotDo("未登记任何内容", "nothing was stored")
 
 
@@ -294,10 +302,11 @@ def _standing(each: dict[str, Any]) -> str:
 def _resolve(link: Link, center: str) -> str:
     """The id of the one partner that is meant."""
     peers = link.get("/api/peers")
-    found = [
+    exact = [each["center"] for each in peers if center in {each["center"], each["name"]}]
+    found = exact or [
         each["center"]
         for each in peers
-        if each["center"] == center or each["center"].startswith(center) or center in each["name"]
+        if center and (each["center"].startswith(center) or center in each["name"])
     ]
     if len(found) == 1:
         return str(found[0])
@@ -305,44 +314,6 @@ def _resolve(link: Link, center: str) -> str:
     if not found:
         raise CannotDo(f"没有这个伙伴:{center}", f"no such partner: {center}", names)
     raise CannotDo(f"不止一个伙伴符合:{center}", f"several partners fit: {center}", names)
-
-
-def _read(file: Path) -> str:
-    try:
-        with file.open("rb") as source:
-            content = source.read(MAX_FILE_BYTES + 1)
-        if len(content) > MAX_FILE_BYTES:
-            raise CannotDo(f"{file} 过大,不是邀请文件", f"{file} is too large for an invitation")
-        return content.decode("utf-8-sig")
-    except OSError as error:
-        raise CannotDo(
-            f"无法读取 {file}:{error.strerror}", f"{file} cannot be read: {error.strerror}"
-        ) from error
-    except UnicodeDecodeError as error:
-        raise CannotDo(
-            f"{file} 不是文本文件,请向对方重新索取", f"{file} is no text file; ask for it again"
-        ) from error
-
-
-def _free(file: Path) -> None:
-    """Before anything is done: the file can be written, and nothing is overwritten."""
-    if file.exists():
-        raise CannotDo(
-            f"{file} 已存在,不予覆盖,请换一个名字",
-            f"{file} exists and is not overwritten; choose another name",
-        )
-    if not file.absolute().parent.is_dir():
-        raise CannotDo(f"没有文件夹 {file.parent}", f"there is no folder {file.parent}")
-
-
-def _write(file: Path, text: str) -> None:
-    try:
-        file.touch(mode=FILE_MODE, exist_ok=False)
-        file.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise CannotDo(
-            f"无法写入 {file}:{error.strerror}", f"{file} cannot be written: {error.strerror}"
-        ) from error
 
 
 def _print_json(value: Any) -> None:

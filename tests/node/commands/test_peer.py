@@ -151,3 +151,64 @@ def test_an_invitation_is_withdrawn(nodes: tuple[Path, Path, Path]) -> None:
     run(a, "withdraw", made["id"])
     assert made["id"] not in run(a, "list").output
     assert "withdrawn" in run(a, "withdraw", made["id"], code=2).output
+
+
+def invitations_of(config: Path) -> list[str]:
+    return [each["to"] for each in json.loads(run(config, "list", "--json").stdout)["invitations"]]
+
+
+def test_a_file_that_cannot_be_written_is_found_out_before_the_node_does_anything(
+    nodes: tuple[Path, Path, Path], tmp_path: Path
+) -> None:
+    _, a, b = nodes
+    dangling = tmp_path / "dangling"
+    dangling.symlink_to(tmp_path / "nowhere")
+    full = Path("/proc/cannot")  # where even root makes no file
+    for out in (dangling, full):
+        done = run(a, "invite", "--to", "未写出", "--out", str(out), code=2)
+        assert "not overwritten" in done.output or "cannot be written" in done.output
+    assert "未写出" not in invitations_of(a)
+
+    invitation = tmp_path / "invitation"
+    run(b, "invite", "--to", "未写出的回执", "--out", str(invitation))
+    known = run(a, "list", "--json").stdout
+    run(a, "accept", str(invitation), "--yes", "--reply", str(full), code=2)
+    assert json.loads(run(a, "list", "--json").stdout)["peers"] == json.loads(known)["peers"]
+    # What is reserved and not needed after all is gone again, and the next try has its place.
+    run(a, "accept", str(invitation), "--fingerprint", "1", code=2)
+    assert sorted(tmp_path.iterdir()) == [dangling, invitation]
+    run(a, "invite", "--days", "31", "--out", str(tmp_path / "again"), code=2)
+    run(a, "invite", "--days", "1", "--out", str(tmp_path / "again"))
+
+
+def test_whoever_is_asked_for_the_fingerprints_sees_them_and_programs_read_only_json(
+    nodes: tuple[Path, Path, Path], tmp_path: Path
+) -> None:
+    _, a, b = nodes
+    invitation = tmp_path / "invitation"
+    made = json.loads(run(a, "invite", "--out", str(invitation), "--json").stdout)
+    refused = run(b, "accept", str(invitation), "--json", input="n\n", code=2)
+    assert refused.stdout == ""
+    assert made["fingerprint"] in refused.stderr
+    agreed = run(b, "accept", str(invitation), "--json", input="y\n")
+    assert json.loads(agreed.stdout)["theirs"] == made["fingerprint"]
+
+
+def test_a_pipe_can_be_read_and_has_no_place_for_a_reply_beside_it(
+    nodes: tuple[Path, Path, Path], tmp_path: Path
+) -> None:
+    _, a, b = nodes
+    invitation, pipe = tmp_path / "invitation", tmp_path / "pipe"
+    run(a, "invite", "--out", str(invitation))
+    os.mkfifo(pipe)
+    with subprocess.Popen(["sh", "-c", 'cat "$1" >"$2"', "sh", str(invitation), str(pipe)]):
+        done = run(b, "accept", str(pipe), "--yes", code=2)
+    assert "name the reply" in done.output
+
+
+def test_a_partner_is_named_and_so_is_an_invitation(nodes: tuple[Path, Path, Path]) -> None:
+    """Joined or not: nothing is meant by nothing, and an id is no path."""
+    _, a, _ = nodes
+    assert "no such partner" in run(a, "pause", "", code=2).output
+    for text in ("", "../../peers", "00", "x" * 32):
+        assert "32 hex digits" in run(a, "withdraw", text, code=2).output
