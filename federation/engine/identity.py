@@ -44,6 +44,7 @@ class Identity:
         self._descriptor = descriptor
         self._faces = dict(faces)
         self._taken: dict[CenterId, Descriptor] = {}
+        self._said_at_ms: dict[CenterId, int] = {}
 
     @override
     def __repr__(self) -> str:
@@ -61,13 +62,23 @@ class Identity:
             raise ValueError("only a newer descriptor of the same center can renew an identity")
         self._chain, self._descriptor, self._faces = tuple(chain), descriptor, dict(faces)
 
-    def learned(self, peer: CenterId, sequence: int) -> bool:
+    def learned(self, peer: CenterId, sequence: int, said_at_ms: int = 0) -> bool:
         """A peer says which descriptor of ours it has taken; answers whether that is news.
 
-        A number that we never published says nothing, and what was known before stands.
+        A number that we never published says nothing, and what was known before stands. So does
+        it against a greeting that was made earlier and came in later.
+
+        Args:
+            peer: Who says it.
+            sequence: The descriptor's number.
+            said_at_ms: When, by its clock.
         """
-        if not 1 <= sequence <= len(self._chain) or self.knows(peer) == sequence:
+        known, last_ms = self.knows(peer), self._said_at_ms.get(peer, 0)
+        if not 1 <= sequence <= len(self._chain) or sequence == known:
             return False
+        if said_at_ms < last_ms or (said_at_ms == last_ms and sequence < known):
+            return False
+        self._said_at_ms[peer] = said_at_ms
         self._taken[peer] = read_signed_descriptor(self._chain[sequence - 1])
         return True
 

@@ -202,7 +202,7 @@ class Negotiator(Generic[L]):
             floor.ledger, self.identity.suites, peer, news, floor.now_ms
         )
         self.inside.introduced(floor, peer, news, taken)
-        if self.identity.learned(peer, greeting.knows_sequence):
+        if self.identity.learned(peer, greeting.knows_sequence, greeting.clock_ms):
             floor.ledger.put_knows(peer, greeting.knows_sequence)
 
     async def note_proof(self, envelope: Envelope) -> None:
