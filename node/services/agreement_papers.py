@@ -107,6 +107,16 @@ def outside(
                     f"root_key_ids of {party.center_id} are not those of its descriptor",
                 )
             )
+    pinned = keyring.peers.get(peer)
+    if pinned is not None and terms.suite not in pinned.suites:
+        spoken = ", ".join(pinned.suites)
+        found.append(
+            Contradiction(
+                "suite",
+                f"对方没有 {terms.suite} 的密钥,只有 {spoken}",
+                f"the peer has no keys for {terms.suite}, only for {spoken}",
+            )
+        )
     if terms.effective_until_ms <= desk.now_ms:
         found.append(
             Contradiction("effective_until_ms", "协议期限已过", "the term is over already")

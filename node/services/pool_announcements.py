@@ -28,7 +28,7 @@ from node.services.agreements import Agreements
 from node.services.errors import Conflicting, Invalid
 from node.services.house import Desk
 from node.services.reasons import refusal
-from node.store import experts, pools, todos
+from node.store import bookings, experts, pools, todos
 from node.store.cipher import ColumnCipher
 from node.store.pools import AnnouncementRow, Between, Epoch
 
@@ -74,7 +74,7 @@ class PoolAnnouncements:
 
         Returns:
             The pool's roots by suite, 32 bytes each: one for every suite of an agreement in
-            force, or for the suite that we prefer while there is none.
+            force or with work under way, or for the suite that we prefer while there is none.
 
         Raises:
             Conflicting: The epoch was committed to before, or the register is empty.
@@ -104,12 +104,12 @@ class PoolAnnouncements:
             raise Conflicting("专家库为空,请先导入专家", "the register is empty; import experts")
         pools.add_members(connection, self._cipher, pool, epoch, members)
         until_ms = desk.now_ms + valid_hours * HOUR_MS
-        spoken = {peer: self._spoken_with(desk, peer) for peer in self._agreements.partners(desk)}
+        spoken = self._spoken(desk)
         words = {
             suite_id: self._commit(desk, suite(suite_id), pool, epoch, members, until_ms)
-            for suite_id in sorted(set(spoken.values()) or desk.identity.suites[:1])
+            for suite_id in sorted({each for _, each in spoken} or desk.identity.suites[:1])
         }
-        for peer, suite_id in spoken.items():
+        for peer, suite_id in spoken:
             desk.open(peer, None, words[suite_id], suite_id=suite_id)
         return {suite_id: word.root for suite_id, word in words.items()}
 
@@ -132,6 +132,20 @@ class PoolAnnouncements:
                 members = pools.members(connection, self._cipher, one.pool, one.epoch)
                 word = self._commit(desk, chosen, one.pool, one.epoch, members, one.valid_until_ms)
             desk.open(peer, None, word, suite_id=chosen.suite_id)
+
+    def _spoken(self, desk: Desk) -> list[tuple[CenterId, str]]:
+        """Partners and suites that our pools are announced to and under.
+
+        Work that was begun draws under the suite that it was begun under, whatever became of
+        its agreement since (``draw-and-evidence.md`` §4, rule 5).
+        """
+        partners = self._agreements.partners(desk)
+        found = {(peer, self._spoken_with(desk, peer)) for peer in partners}
+        for peer, agreement in bookings.at_work(desk.ledger.connection, desk.now_ms):
+            terms = desk.ledger.agreement(agreement)
+            if terms is not None:
+                found.add((peer, terms.suite))
+        return sorted(found)
 
     def _spoken_with(self, desk: Desk, peer: CenterId) -> str:
         """The suite of the agreement in force with a partner."""
@@ -175,8 +189,10 @@ class PoolAnnouncements:
     def admit(self, desk: Desk, conversation: Conversation, word: AnnouncePool) -> None:
         """Refuse what no draw could be checked against."""
         connection, peer = desk.ledger.connection, conversation.peer
-        if peer not in self._agreements.partners(desk):
-            raise NoAgreement("pools are announced to partners with an agreement in force")
+        if peer not in {partner for partner, _ in self._spoken(desk)}:
+            raise NoAgreement(
+                "pools are announced to partners with an agreement in force, or work under way"
+            )
         if any(left.specialty >= right.specialty for left, right in pairwise(word.strata)) or any(
             stratum.size < 1 for stratum in word.strata
         ):

@@ -15,7 +15,7 @@ from typing_extensions import override
 
 from federation.engine.floor import Said
 from federation.engine.identity import SKEW_MS
-from federation.errors import Conflict, Malformed, NoAgreement, TooEarly, TooLate
+from federation.errors import Conflict, Malformed, NoAgreement, Refused, TooEarly, TooLate
 from federation.ids import AgreementId, CenterId
 from federation.protocol import booking
 from federation.protocol.conversation import Conversation, Word
@@ -182,8 +182,10 @@ class UsageStatements(Reaction):
             if store.of_day(connection, agreement, desk.identity.center, day.isoformat()):
                 return
             used = store.accepted_by_us(connection, agreement, peer, *_bounds(day))
-            if used:
-                desk.open(peer, None, StateUsage(agreement, day.isoformat(), _usage(used)))
+            row = agreements.get(connection, agreement)
+            if used and row is not None:
+                word = StateUsage(agreement, day.isoformat(), _usage(used))
+                desk.open(peer, None, word, suite_id=row.terms.suite)
 
         return state
 
@@ -378,6 +380,12 @@ def _admit_statement(
     signed = desk.ledger.agreement(AgreementId(word.agreement_digest)) is not None
     if row is None or row.peer != conversation.peer or not signed:
         raise NoAgreement("this is no agreement that the two of us signed", clause="parties")
+    if row.terms.suite != conversation.suite:
+        raise Refused(
+            f"the agreement is under {row.terms.suite}, the statement of its usage under "
+            f"{conversation.suite}; nothing falls back",
+            clause="suite",
+        )
     _, until_ms = _bounds(date.fromisoformat(word.day))
     if statement.sent_at_ms < until_ms - SKEW_MS:
         raise TooEarly("the day is not over", alternative=f"at_ms>={until_ms}")

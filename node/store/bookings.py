@@ -150,6 +150,18 @@ def counted(
     )
 
 
+def at_work(connection: sqlite3.Connection, now_ms: int) -> list[tuple[CenterId, AgreementId]]:
+    """Peers and agreements of bookings whose evaluation may still come."""
+    rows = connection.execute(
+        "SELECT DISTINCT b.peer, c.agreement, c.phase"
+        " FROM booking b JOIN conversation c ON c.id = b.conversation"
+        " WHERE b.end_ms > ? ORDER BY b.peer, c.agreement",
+        (now_ms,),
+    ).fetchall()
+    kept = [row[:2] for row in rows if row[2] in booking.KEEPS_SEATS]
+    return [(CenterId(peer), AgreementId(agreement)) for peer, agreement in dict.fromkeys(kept)]
+
+
 def decision_pending(connection: sqlite3.Connection, booking_id: bytes) -> bool:
     """Whether a Decide of ours waits for the sub's receipt."""
     row = connection.execute(

@@ -95,7 +95,9 @@ class Office:
 
 
 @asynccontextmanager
-async def negotiating(signers: int = 1, suites: Sequence[str] = ()) -> AsyncIterator[Office]:
+async def negotiating(
+    signers: int = 1, suites: Sequence[str] = (), sub_suites: Sequence[str] = ()
+) -> AsyncIterator[Office]:
     """Two centers; each asks for so many persons under a document."""
     services: dict[str, Agreements] = {}
 
@@ -103,5 +105,5 @@ async def negotiating(signers: int = 1, suites: Sequence[str] = ()) -> AsyncIter
         services[center.name] = Agreements(center.keyring, signers)
         return Furniture({Kind.AGREEMENT: services[center.name]})
 
-    async with two_centers(furnish, suites=suites) as pair:
+    async with two_centers(furnish, suites=suites, sub_suites=sub_suites) as pair:
         yield Office(pair, services)

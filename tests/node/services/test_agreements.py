@@ -214,9 +214,8 @@ async def test_a_forged_signature_puts_nothing_into_force_on_either_side(office:
 
     def forge(desk: Desk) -> None:
         row = office.sub.get(desk, agreement)
-        desk.say(
-            row.conversation, Sign(row.id, (DocumentSignature("intl-1", bytes(16), bytes(64)),))
-        )
+        forged = DocumentSignature(office.pair.sub.suite.suite_id, bytes(16), bytes(64))
+        desk.say(row.conversation, Sign(row.id, (forged,)))
 
     await office.pair.sub.do(forge)
     await office.pair.settle()

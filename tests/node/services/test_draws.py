@@ -118,6 +118,7 @@ class Board:
     draws: Draws
     phones: Telephones
     pools: PoolAnnouncements
+    agreements: Agreements
 
 
 @dataclass
@@ -170,7 +171,9 @@ async def table() -> AsyncIterator[Table]:
 
 @asynccontextmanager
 async def laid(
-    terms: Mapping[str, Any] = MappingProxyType({}), **windows: OwnWindow
+    terms: Mapping[str, Any] = MappingProxyType({}),
+    suites: Sequence[str] = (),
+    **windows: OwnWindow,
 ) -> AsyncIterator[Table]:
     """The table, with other terms, or other rules on how early to draw for "host" or "sub"."""
     boards: dict[str, Board] = {}
@@ -189,14 +192,19 @@ async def laid(
             place=Place(center.name, "0796-0000000"),
             own_window=windows.get(center.name, OWN_WINDOW),
         )
-        boards[center.name] = Board(center, draws, phones, pools)
+        boards[center.name] = Board(center, draws, phones, pools, agreements)
         return replace(
             furniture,
-            reactions={**furniture.reactions, Kind.DRAW: draws, Kind.PEERING: Announcing(pools)},
+            reactions={
+                **furniture.reactions,
+                Kind.AGREEMENT: agreements,
+                Kind.DRAW: draws,
+                Kind.PEERING: Announcing(pools),
+            },
             handlers={**furniture.handlers, **draws.errands.handlers()},
         )
 
-    async with two_centers(furnish) as pair:
+    async with two_centers(furnish, suites=suites) as pair:
         await pair.agree(**{"max_open_bookings": 9, **terms})
         await planning.seated(offices)
         for name, office in (("host", offices.host), ("sub", offices.sub)):
