@@ -19,6 +19,7 @@ from typing import Final
 
 from federation.ids import CenterId, center_id_of
 from federation.trust.envelope import key_id, verify_alone
+from federation.trust.errors import BadKey
 from federation.trust.suite import Suite, SuiteUnavailable, UnknownSuite, suite
 
 MAX_KEYS: Final = 32  # four purposes, two suites, an overlap, and as much again
@@ -232,6 +233,10 @@ def _check_keys(descriptor: Descriptor, suites: dict[str, Suite]) -> None:
         _require(name in suites, f"a key is for {name[:16]}, which has no root here")
         length = suites[name].key_bytes
         _require(len(key) == length, f"a {name} key has {len(key)} bytes, not {length}")
+        try:
+            suites[name].check_key(key)
+        except BadKey as error:
+            raise BadDescriptor(f"a {name} key is none: {error}") from error
     _require(len({key for _, key in each_key}) == len(each_key), "one key serves two purposes")
     _require(
         all(key.not_before_ms < key.not_after_ms for key in descriptor.keys),

@@ -29,6 +29,7 @@ BOTH = ("intl-1", "gm-1")
 SECRETS = make_secrets(SeededRandom("keys").bytes, BOTH)
 FIRST = describe(SECRETS, "吉安", NOON)
 MESSAGE = FIRST.keys_for(Purpose.MESSAGE, "intl-1")[0]
+OFF_THE_CURVE = replace(FIRST.keys[-1], key=b"\4" + bytes(64))  # what is sealed to it opens to none
 
 
 def check(descriptor: Descriptor, **changes: object) -> None:
@@ -49,6 +50,7 @@ def test_a_good_descriptor_is_good_in_both_suites() -> None:
         ({"roots": (RootKey("intl-1", bytes(31)), FIRST.roots[1])}, "31 bytes"),
         ({"roots": (RootKey("intl-1", bytes(32)), FIRST.roots[1])}, "not made of the root key"),
         ({"roots": (FIRST.roots[0],)}, "gm-1, which has no root"),
+        ({"keys": (*FIRST.keys[:-1], OFF_THE_CURVE)}, "not a point of the curve"),
         ({"roots": FIRST.roots[::-1]}, "not made of the root key"),
         ({"center_id": "lp1" + "a" * 32}, "not made of the root key"),
         ({"keys": (*FIRST.keys, replace(MESSAGE, purpose=Purpose.LOG))}, "two purposes"),

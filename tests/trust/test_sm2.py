@@ -132,6 +132,15 @@ def test_a_signature_has_one_spelling() -> None:
         assert not sm2.verify(PUBLIC, other, b"message"), other.hex()
 
 
+@given(st.binary(max_size=40))
+def test_no_other_signature_follows_from_one(message: bytes) -> None:
+    """ECDSA's (r, n-s) is a second signature; SM2 has none, so a signature cannot be disguised."""
+    signature = SIGN(message)
+    r, s = numbers_of(signature)
+    for other in ((r, N - s), (N - r, s), (N - r, N - s), (s, r), (r, N - r), (1, N - 1)):
+        assert not sm2.verify(PUBLIC, der(*map(integer, other)), message), other
+
+
 def test_points_off_the_curve_and_other_spellings_are_no_keys() -> None:
     x, y = PUBLIC[1:33], PUBLIC[33:]
     signature = SIGN(b"m")

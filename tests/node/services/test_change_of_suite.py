@@ -106,8 +106,10 @@ async def test_a_suite_that_the_partner_lacks_is_not_proposed() -> None:
         with pytest.raises(Invalid) as caught:
             await office.propose(suite=AFTER)
         assert caught.value.detail == (
-            "suite: 对方没有 gm-1 的密钥,只有 intl-1 · "
-            "the peer has no keys for gm-1, only for intl-1",
+            (
+                "suite: 对方没有 gm-1 的密钥,只有 intl-1 · "
+                "the peer has no keys for gm-1, only for intl-1"
+            ),
         )
 
 
