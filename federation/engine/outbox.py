@@ -220,10 +220,9 @@ class Outbox(Generic[L]):
                 trouble = trouble or error
             else:
                 first = first or peek
-        if trouble is not None:
-            if first is None:
-                raise trouble
-            self.link(peer).last_error = str(trouble)
+        self.link(peer).last_error = "" if trouble is None else str(trouble)
+        if trouble is not None and first is None:
+            raise trouble
         assert first is not None, "each suite was answered, or gave trouble"
         return first
 

@@ -1,5 +1,6 @@
 """Routes of the operator: invitations, partners, pauses. See ``node.services.joining``."""
 
+import base64
 from typing import Annotated
 
 from fastapi import APIRouter, Path, status
@@ -29,7 +30,7 @@ from node.services.armour import MAX_FILE_CHARS
 from node.services.errors import Conflicting, NotFound
 from node.services.house import Desk
 from node.services.joining import DEFAULT_DAYS, Joining, Made
-from node.store import figures, peers
+from node.store import descriptors, figures, peers
 from node.store.invitations import InvitationRow
 
 router = APIRouter(tags=["运维 · Operator"], responses=RESPONSES)
@@ -134,6 +135,14 @@ class PeerState(Shape):
     cosigned: dict[str, int] = Field(description="by suite", examples=[{"intl-1": 120}])
 
 
+class Twin(Shape):
+    """Two descriptors of a partner that contradict each other, as their root signed them."""
+
+    held: str = Field(description="base64")
+    shown: str = Field(description="base64")
+    seen_at_ms: Ms
+
+
 class PeerDetail(PeerState):
     """A partner, with what was compared by phone when it joined."""
 
@@ -142,6 +151,9 @@ class PeerDetail(PeerState):
     theirs: str
     ours: str
     reply: str
+    knows_sequence: int = Field(description="它已采用的我方名片 · our descriptor that it has")
+    doubtful: bool = Field(description="名片或日志自相矛盾 · contradicts itself: two nodes?")
+    twins: list[Twin]
 
 
 class Greeted(Shape):
@@ -275,8 +287,13 @@ async def show(parts: NodeParts, _: Operator, peer: CenterPath) -> PeerDetail:
     """含双方指纹与回执。· With both fingerprints and our reply."""
     who = center(peer)
     descriptor = _pinned(parts, who)
-    how, states = await parts.negotiator.transact(
-        lambda desk: (Joining.how(desk, who), _standings(parts, desk))
+    how, states, doubtful, twins = await parts.negotiator.transact(
+        lambda desk: (
+            Joining.how(desk, who),
+            _standings(parts, desk),
+            desk.ledger.doubtful(who),
+            descriptors.twins(desk.ledger.connection, who),
+        )
     )
     (state,) = (each for each in states if each.center == who)
     return PeerDetail(
@@ -286,6 +303,16 @@ async def show(parts: NodeParts, _: Operator, peer: CenterPath) -> PeerDetail:
         theirs="" if how is None else how.theirs,
         ours="" if how is None else how.ours,
         reply="" if how is None else how.reply,
+        knows_sequence=parts.negotiator.identity.knows(who),
+        doubtful=doubtful,
+        twins=[
+            Twin(
+                held=base64.b64encode(each.held).decode(),
+                shown=base64.b64encode(each.shown).decode(),
+                seen_at_ms=each.seen_at_ms,
+            )
+            for each in twins
+        ],
     )
 
 
@@ -355,7 +382,7 @@ def _standings(parts: Parts, desk: Desk) -> list[PeerState]:
                 sequence=descriptor.sequence,
                 up=seen.up and row.paused is None,
                 failures=link.failures,
-                last_error=link.last_error,
+                last_error=link.last_error or seen.error,
                 skew_ms=seen.skew_ms,
                 pending_words=figures.pending(connection, peer),
                 cosigned={

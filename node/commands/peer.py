@@ -179,6 +179,7 @@ def show(config_path: Path, as_json: bool, center: str, reply: Path | None) -> N
         ("状态 · state", _standing(found)),
         ("地址 · address", found["address"]),
         ("名片序号 · descriptor", found["sequence"]),
+        ("已采用我方名片 · has our descriptor", found["knows_sequence"] or "-"),
         ("对方指纹 · their fingerprint", found["theirs"]),
         ("本方指纹 · our fingerprint", found["ours"]),
         ("时钟差 · clock skew", "-" if found["skew_ms"] is None else f"{found['skew_ms']} ms"),
@@ -187,6 +188,14 @@ def show(config_path: Path, as_json: bool, center: str, reply: Path | None) -> N
         ("最近错误 · last error", found["last_error"] or "-"),
     ):
         click.echo(f"  {label}: {value}")
+    if found["doubtful"]:
+        click.echo(
+            "  警告:该中心的名片或日志自相矛盾,可能有两个节点使用同一身份;已停止新增业务,请电话核实"
+        )
+        click.echo(
+            "  WARNING: its descriptors or logs contradict each other; two nodes may use one"
+        )
+        click.echo("  identity. New work is stopped; call them. The proof is in --json (twins).")
 
 
 @peer.command(epilog=examples("lianping peer retry 长乐"))
