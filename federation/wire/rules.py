@@ -27,6 +27,7 @@ MAX_ATTRIBUTE_BYTES: Final = 512  # registry number and name
 MAX_DISTINCT_PER_VERDICT: Final = 5
 MAX_CERTIFICATE_BYTES: Final = 8_192
 MAX_KEY_BYTES: Final = 65  # an SM2 point; each suite knows its own length
+MAX_CARRIED_DESCRIPTORS: Final = 64  # in a paper: years of new keys; each proves itself by its root
 MAX_SHOWN_DESCRIPTORS: Final = 8  # who is further behind gets the chain as a file
 MAX_CONTACTS: Final = 16
 MAX_ROOT_KEYS: Final = 8  # a root key for each suite, and successors
@@ -330,7 +331,7 @@ _RULES: Final[Mapping[str, Rule]] = MappingProxyType(
         # invitations: files, so a chain of descriptors fits as one call's words do not
         "invitation_id": Rule(_ID),
         "invitation_digest": Rule(_DIGEST),
-        "descriptors": Rule(_at_most(65_536), at_most=64, at_least=1),
+        "descriptors": Rule(_at_most(65_536), at_most=MAX_CARRIED_DESCRIPTORS, at_least=1),
         "meant_for": Rule(_text(MAX_NAME, required=False)),
         "expires_at_ms": Rule(_MOMENT),
         "secret": Rule(_DIGEST),

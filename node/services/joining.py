@@ -18,7 +18,7 @@ from federation.engine.identity import SKEW_MS
 from federation.errors import Malformed
 from federation.ids import CenterId
 from federation.trust.keys import Descriptor
-from federation.trust.suite import UnknownSuite, suite
+from federation.trust.suite import suite
 from federation.wire.joining import (
     ACCEPTANCE,
     INVITATION,
@@ -36,9 +36,10 @@ from federation.wire.joining import (
 from federation.wire.questions import PROTOCOL
 from node.services import armour
 from node.services.armour import Paper
-from node.services.errors import Conflicting, Invalid, NotAllowed, NotFound
+from node.services.errors import Conflicting, Invalid, NotFound
 from node.services.house import Desk
 from node.services.joining_lines import invitation_lines, reply_lines
+from node.services.joining_rules import carried, check_identity, check_protocol, closed, common
 from node.services.papers import made_by, sign
 from node.services.peers import Peers
 from node.store import invitations
@@ -144,7 +145,7 @@ class Joining:
         invitation = Invitation(
             protocol=PROTOCOL,
             invitation_id=desk.new_id(),
-            descriptors=desk.identity.chain,
+            descriptors=carried(desk.identity.chain),
             meant_for=meant_for.strip(),
             made_at_ms=desk.now_ms,
             expires_at_ms=desk.now_ms + days * DAY_MS,
@@ -192,7 +193,7 @@ class Joining:
         if row is None:
             raise NotFound("没有这份邀请", "there is no such invitation")
         if row.closed_at_ms is not None:
-            raise _closed(row)
+            raise closed(row)
         invitations.close(desk.ledger.connection, invitation, by=by, at_ms=desk.now_ms)
 
     def read(self, desk: Desk, text: str) -> Reading:
@@ -294,14 +295,14 @@ class Joining:
 
     def _invitation(self, desk: Desk, signed: SignedPaper, said: Invitation) -> _Opened:
         connection = desk.ledger.connection
-        _check_protocol(said.protocol)
+        check_protocol(said.protocol)
         them = made_by(signed, invitation_type, said.descriptors, desk.now_ms)
         if invitations.get(connection, said.invitation_id) is not None:
             raise Invalid(
                 "这是本中心自己发出的邀请,请交给对方中心",
                 "this is an invitation of this center's own; give it to the other center",
             )
-        _check_identity(desk, them)
+        check_identity(desk, them)
         if said.expires_at_ms <= desk.now_ms:
             raise Invalid(
                 "邀请已过期,请对方重新执行 lianping peer invite",
@@ -348,19 +349,19 @@ class Joining:
                 protocol=PROTOCOL,
                 invitation_id=said.invitation_id,
                 invitation_digest=signed.digest,
-                descriptors=desk.identity.chain,
+                descriptors=carried(desk.identity.chain),
                 nonce=self._cipher.blind("acceptance.nonce", signed.digest.hex()),
             )
         )
         key = answer_key(signed.suite, said.secret)
         proof = proof_of(signed.suite, key, paper)
-        return sign(desk, acceptance_type, paper, _common(desk, them), proof)
+        return sign(desk, acceptance_type, paper, common(desk, them), proof)
 
     def _reply(self, desk: Desk, signed: SignedPaper, said: Acceptance) -> _Opened:
         connection = desk.ledger.connection
-        _check_protocol(said.protocol)
+        check_protocol(said.protocol)
         them = made_by(signed, acceptance_type, said.descriptors, desk.now_ms)
-        _check_identity(desk, them)
+        check_identity(desk, them)
         row = invitations.get(connection, said.invitation_id)
         if row is None or row.digest != said.invitation_digest:
             raise Invalid(
@@ -368,7 +369,7 @@ class Joining:
                 "this reply does not answer an invitation of this center; check the file",
             )
         if row.closed_at_ms is not None:
-            raise _closed(row)
+            raise closed(row)
         if row.expires_at_ms <= desk.now_ms:
             raise Invalid(
                 "邀请已过期,请重新执行 lianping peer invite",
@@ -379,7 +380,7 @@ class Joining:
                 "回执不能证明其出自持有邀请文件的中心,不予接受",
                 "the reply does not prove that its maker had the invitation; it is not accepted",
             )
-        _common(desk, them)
+        common(desk, them)
         self._peers.check_fits(desk, said.descriptors)
         return _Opened(
             Reading(
@@ -394,45 +395,3 @@ class Joining:
             said.invitation_id,
             "",
         )
-
-
-def _check_protocol(protocol: int) -> None:
-    if protocol != PROTOCOL:
-        raise Invalid(
-            f"对方使用协议第{protocol}版,本节点为第{PROTOCOL}版,请先升级较旧的一方",
-            f"the file is of protocol {protocol}, this node speaks {PROTOCOL}: "
-            "upgrade the older node first",
-        )
-
-
-def _check_identity(desk: Desk, them: Descriptor) -> None:
-    """Nobody but ourselves is named as we are."""
-    if them.center_id == desk.identity.center:
-        raise Conflicting(
-            "另有节点使用本中心的身份:可能是从备份恢复后同时运行的节点,请立即查明并停用其一",
-            "another node uses this center's identity, e.g. one that was restored from a backup "
-            "and runs beside this one: find it and stop one of them",
-        )
-
-
-def _closed(row: InvitationRow) -> Conflicting:
-    if row.peer is None:
-        return Conflicting("这份邀请已撤回", "this invitation was withdrawn")
-    return Conflicting(
-        f"这份邀请已由{row.peer}使用,每份邀请只能用一次",
-        f"this invitation was used by {row.peer}; each is good for one center, once",
-    )
-
-
-def _common(desk: Desk, them: Descriptor) -> str:
-    """The suite of what we say to them."""
-    try:
-        return desk.identity.suite_with(them)
-    except UnknownSuite as error:
-        ours, theirs = desk.identity.suites, them.suites
-        raise NotAllowed(
-            f"没有共同的密码套件:对方为{'、'.join(theirs)},本中心为{'、'.join(ours)};"
-            "请一方补充密钥",
-            f"no suite in common: theirs {', '.join(theirs)}, ours {', '.join(ours)}; "
-            "one of the two must add keys",
-        ) from error

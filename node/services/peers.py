@@ -220,6 +220,14 @@ def _check_newer(
             f"sequence {known.sequence} of this center is pinned and is not replaced by "
             f"sequence {offered.sequence}; ask for the newest and compare the fingerprint",
         )
+    oldest = read_signed_descriptor(chain[0]).sequence
+    if oldest > known.sequence + 1:  # what lies between may be another line than ours
+        raise Conflicting(
+            f"文件从序号{oldest}的名片开始,而已登记的为序号{known.sequence},缺少其间的名片:"
+            "请对方执行 lianping keys export,先接受那份文件",
+            f"the file begins with descriptor {oldest} and {known.sequence} is pinned: those "
+            "between are missing; ask for a file of `lianping keys export`, and accept that first",
+        )
     pinned = read_with_bytes(signed)[1]
     follows = descriptor_digest(known, pinned)
     for link in chain:

@@ -25,10 +25,12 @@ from federation.wire.joining import (
     invitation_type,
     normal,
 )
+from federation.wire.rules import MAX_CARRIED_DESCRIPTORS
 from node.services import armour
 from node.services.armour import MAX_FILE_CHARS, Paper
 from node.services.errors import Conflicting, Invalid, NotFound, UseCaseError
 from node.services.joining import DAY_MS, MAX_DAYS, MAX_OPEN, Joined, Joining, Made
+from node.services.joining_rules import MAX_CARRIED_BYTES, carried
 from node.services.peers import Peers
 from tests.support.identities import follow, signed
 from tests.support.pair import Center, TwoCenters, two_centers
@@ -379,6 +381,40 @@ async def test_a_center_that_is_pinned_joins_again_with_newer_keys_but_not_with_
         longer = (*center.identity.chain, newer)
         await sub.takes(signed_by(center, replace(invitation, descriptors=longer)))
         assert await sub.center.sql("SELECT sequence FROM peer") == [(2,)]
+
+
+def grow_old(center: Center) -> list[bytes]:
+    """Let a center have published more descriptors than a paper carries; answers them all."""
+    identity, newest = center.identity, center.identity.descriptor
+    chain = list(identity.chain)
+    for number in range(MAX_CARRIED_DESCRIPTORS + 2):
+        newest = follow(newest, made_at_ms=number)
+        chain.append(signed(newest, center.secrets))
+    identity.renew(chain, newest, {each: identity.face(each) for each in identity.suites})
+    return chain
+
+
+async def test_a_center_of_long_life_joins_like_any_other() -> None:
+    async with two_sides() as (host, sub, _):
+        chain = grow_old(host.center)
+        made = await host.invites()
+        assert opened(made.text)[1].descriptors == tuple(chain[-MAX_CARRIED_DESCRIPTORS:])
+        await sub.takes(made.text)
+        assert await sub.center.sql("SELECT sequence FROM peer") == [(len(chain),)]
+
+
+async def test_descriptors_that_begin_after_the_pinned_one_may_be_another_line() -> None:
+    async with two_sides() as (host, sub, _):
+        await sub.takes((await host.invites()).text)
+        grow_old(host.center)
+        refused = await sub.refuses((await host.invites()).text)
+        assert "lianping keys export" in refused.en
+
+
+def test_what_a_paper_carries_stays_within_a_file() -> None:
+    large = [bytes([number]) * (MAX_CARRIED_BYTES // 3) for number in range(5)]
+    assert carried(large) == tuple(large[-3:])
+    assert carried([bytes(MAX_CARRIED_BYTES + 1)]) != (), "never none"
 
 
 async def test_centers_without_a_suite_in_common_do_not_join() -> None:
