@@ -34,11 +34,13 @@ class LinkState:
         up: It answered our last greeting, or called us since.
         skew_ms: Its clock minus ours; None before the first greeting.
         round_trip_ms: Of the last greeting.
+        error: Why the last greeting failed; empty if it is up.
     """
 
     up: bool = False
     skew_ms: int | None = None
     round_trip_ms: int | None = None
+    error: str = ""
 
 
 class Bells:
@@ -148,7 +150,7 @@ class Links(Listener, CallListener, PumpListener):
     def missed(self, peer: CenterId, error: Unreachable) -> None:
         if self.of(peer).up:
             LOG.warning("a partner is no longer reached", peer=peer, error=str(error))
-        self._states[peer] = replace(self.of(peer), up=False)
+        self._states[peer] = replace(self.of(peer), up=False, error=str(error))
         self._metrics.up(peer, False)
 
     @override
@@ -190,5 +192,5 @@ class Links(Listener, CallListener, PumpListener):
     def _rose(self, peer: CenterId) -> None:
         if not self.of(peer).up:
             LOG.info("a partner is reached", peer=peer)
-        self._states[peer] = replace(self.of(peer), up=True)
+        self._states[peer] = replace(self.of(peer), up=True, error="")
         self._metrics.up(peer, True)

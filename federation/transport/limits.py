@@ -120,6 +120,9 @@ FLUSH_SECONDS: Final = 0.3
 short enough for a gate that waits for the cosignature."""
 CALLED_SECONDS: Final = 1.0
 """How often a peer's calls may reset the back-off of our words for it: not above its start."""
+CALLING_BACK_SECONDS: Final = 2 * MAX_RECONNECT_MS / 1000
+"""How long after a peer's call we greet it every ``CALLED_SECONDS`` until it answers: our channel
+to it may still be in gRPC's own pause after a handshake that failed before the peer pinned us."""
 PEERS_SECONDS: Final = 5.0
 """How soon a newly pinned peer gets its pumps if nobody rings."""
 RESTART_SECONDS: Final = 1.0

@@ -227,9 +227,17 @@ class Pumps(Generic[L]):
             assert isinstance(error, Unreachable), "tenacity retries only these"
             self._listener.missed(peer, error)
 
+        grown = wait_random_exponential(max=limits.FIRST_CONTACT_MAX_SECONDS)
+
+        def patience(state: RetryCallState) -> float:
+            now = asyncio.get_running_loop().time()
+            if bells.called_at is not None and now < bells.called_at + limits.CALLING_BACK_SECONDS:
+                return limits.CALLED_SECONDS
+            return grown(state)
+
         first_contact = AsyncRetrying(
             retry=retry_if_exception_type(Unreachable),
-            wait=wait_random_exponential(max=limits.FIRST_CONTACT_MAX_SECONDS),
+            wait=patience,
             before_sleep=missed,
             sleep=rest,
         )

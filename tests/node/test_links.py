@@ -9,7 +9,7 @@ import pytest
 import structlog
 
 from federation.ids import CenterId, ConversationId
-from federation.ports import SaidWord
+from federation.ports import SaidWord, Unreachable
 from federation.protocol.draw import Verdict
 from federation.trust.keyring import Keyring
 from federation.wire.envelopes import Outcome, Receipt
@@ -77,3 +77,11 @@ def test_every_word_is_logged_with_its_conversation_when_one_asks_for_it(
     assert (heard["conversation"], heard["phase"]) == (CONVERSATION.hex(), "WALKING")
     assert (delivered["conversation"], delivered["outcome"]) == (CONVERSATION.hex(), "ACCEPTED")
     assert "entry" not in stream.getvalue()
+
+
+def test_why_a_partner_is_not_reached_is_known_until_it_is() -> None:
+    found = links()
+    found.missed(PEER, Unreachable("connection refused"))
+    assert (found.of(PEER).up, found.of(PEER).error) == (False, "connection refused")
+    found.called(PEER)
+    assert (found.of(PEER).up, found.of(PEER).error) == (True, "")

@@ -9,7 +9,7 @@ import pytest
 
 from federation.engine.floor import Floor
 from federation.protocol import agreement, peering
-from federation.transport import limits
+from federation.transport import client, limits
 from federation.transport.pumps import Bell
 from node.store.ledger import SqlLedger
 from tests.support.grpc_pair import CLOCK, GrpcNode, Party, no_errands, running, two_nodes
@@ -98,6 +98,34 @@ async def test_first_contact_is_tried_until_the_peer_is_there() -> None:
             peer.keyring.pin(node.descriptor)
             await until(lambda: reached(node), 20)
         assert node.watched.breaks == []
+
+
+async def test_a_call_of_the_peer_is_returned_although_the_channel_still_pauses(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Two centers join: one knew the other first, and its handshakes have failed until now."""
+    monkeypatch.setattr(
+        "federation.transport.pumps.wait_random_exponential", lambda **_: lambda _state: 600.0
+    )
+    monkeypatch.setattr(
+        "federation.transport.client._OPTIONS",
+        [
+            (name, limits.MAX_RECONNECT_MS if name.endswith("_reconnect_backoff_ms") else value)
+            for name, value in client._OPTIONS
+        ],
+    )
+
+    async with running("first") as first, running("second") as second:
+        first.keyring.pin(second.descriptor)
+
+        async def missed() -> bool:
+            return bool(first.watched.misses)
+
+        async with pumping(first):
+            await until(missed)
+            second.keyring.pin(first.descriptor)
+            await second.outbox.greet(first.center)
+            await until(lambda: reached(first), 2 * limits.CALLING_BACK_SECONDS)
 
 
 async def test_a_call_of_the_peer_ends_the_back_off_of_our_words_for_it() -> None:

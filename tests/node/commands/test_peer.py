@@ -120,7 +120,9 @@ def test_two_centers_are_joined_paused_and_resumed_from_the_command_line(
     assert "PAUSED" in run(a, "list").output
     stopped = run(b, "retry", "甲", code=1)
     assert "机房搬迁" in stopped.output
-    assert "DOWN" in run(b, "list").output
+    down = run(b, "list").output
+    assert "DOWN" in down
+    assert "机房搬迁" in down, "why it is down is shown without asking again"
     run(a, "resume", "乙中心")
     assert "已连通" in run(b, "retry", "甲").output
 
