@@ -68,6 +68,12 @@ class Convened(Made):
     ids: list[HexText]
 
 
+class Ended(Shape):
+    """How many bookings were ended."""
+
+    bookings: int
+
+
 class Note(Shape):
     """A note for the other site."""
 
@@ -106,6 +112,15 @@ async def convene(parts: NodeParts, who: Staff, project: IdPath) -> Convened:
         who, lambda desk: parts.sessions.convene(desk, raw(project), who.subject)
     )
     return Convened(id=made[0].hex(), ids=[each.hex() for each in made])
+
+
+@router.post("/projects/{project}/end-failed", summary="终止未成的评标 · End a failed evaluation")
+async def end_failed(parts: NodeParts, who: Staff, project: IdPath) -> Ended:
+    """故障超过协议时限后,可终止并重新安排。· After a fault beyond the limits; then plan anew."""
+    count = await parts.commands.run(
+        who, lambda desk: parts.sessions.end_failed(desk, raw(project), who.subject)
+    )
+    return Ended(bookings=count)
 
 
 @router.get("/sessions", summary="全部评标 · All sessions")

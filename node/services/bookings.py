@@ -35,6 +35,7 @@ from node.services.errors import Conflicting, Invalid, NotFound
 from node.services.house import Desk
 from node.services.notices import Notice
 from node.services.reasons import clause_zh, phase_zh, refusal
+from node.services.session_failure import heard_the_end
 from node.services.speech import well_formed
 from node.services.todos import BY_SYSTEM, VOTE_BOOKING
 from node.services.venues import Venues
@@ -217,6 +218,7 @@ class Bookings:
         elif isinstance(word, Decide):
             self._hear_decision(desk, conversation, word)
         elif isinstance(word, Complete):
+            heard_the_end(desk, conversation.id, BY_SYSTEM)
             self._settle(desk, conversation)
 
     def refused(self, desk: Desk, conversation: Conversation, receipt: Receipt) -> None:

@@ -35,7 +35,8 @@ from node.services.errors import Conflicting, Invalid, NotFound
 from node.services.house import Desk
 from node.services.projects import found_project
 from node.services.venues import Venues
-from node.store import bookings, bundles, errands, pools, projects, todos
+from node.store import bookings, bundles, errands, pools, projects, sessions, todos
+from node.store.bookings import BookingRow
 from node.store.bundles import BundleRow
 from node.store.pools import Between
 from node.store.projects import ProjectRow
@@ -174,7 +175,7 @@ class Bundling:
         connection = desk.ledger.connection
         for other in bundles.of_project(connection, row.id):
             legs = bookings.of_bundle(connection, other.bundle.id)
-            undone = all(leg.phase == REFUSED for leg in legs)
+            undone = all(leg.phase == REFUSED or _was_given_up(desk, leg) for leg in legs)
             if other.bundle.decision is not Decision.ABORT and not undone:
                 raise Conflicting(*_IN_THE_WAY)
 
@@ -311,6 +312,15 @@ def _legs(desk: Desk, bundle_id: bytes) -> dict[Any, Leg]:
         )
         for leg in bookings.of_bundle(connection, bundle_id)
     }
+
+
+def _was_given_up(desk: Desk, leg: BookingRow) -> bool:
+    """Whether a booking ended without an evaluation; see ``node.services.session_failure``."""
+    connection = desk.ledger.connection
+    return (
+        leg.phase == booking.COMPLETED
+        and sessions.live_of_booking(connection, leg.conversation) is None
+    )
 
 
 def _check_pool(

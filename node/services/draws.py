@@ -125,7 +125,7 @@ class Draws(Reaction):
         begun = {
             (row.booking, self._files.owner(desk, row))
             for row in draws.of_project(connection, project)
-            if row.phase != REFUSED
+            if row.phase != REFUSED and any(row.booking == leg.conversation for leg in legs)
         }
         ids = []
         for leg in legs:

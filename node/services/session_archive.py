@@ -18,6 +18,7 @@ from federation.protocol import session as words
 from federation.protocol.session import ArchiveItem, HandOver, Receive
 from federation.wire.envelopes import decode_statement
 from node.domain.workday import SHANGHAI, handover_due_ms
+from node.services import session_failure
 from node.services import session_view as view
 from node.services.errands import Handler, Result
 from node.services.errors import Invalid
@@ -228,6 +229,10 @@ class SessionArchive:
         self._keep_manifest(desk, row, desk.identity.center, items, spoken.payload)
         view.tick_off(desk, view.HAND_OVER, [row], by)
         view.tick_off(desk, HANDOVER_OVERDUE, [row], by)
+
+    def end_failed(self, desk: Desk, project_id: bytes, by: str) -> int:
+        """See ``session_failure.end_failed``."""
+        return session_failure.end_failed(desk, self._bookings, project_id, by)
 
     def receive(self, desk: Desk, session_id: bytes, by: str) -> None:
         """The host has received what the manifest lists; the booking is complete.

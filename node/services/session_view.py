@@ -153,7 +153,8 @@ def in_phase(rows: Sequence[SessionRow], *phases: Phase) -> None:
     for row in rows:
         if row.superseded:
             raise Conflicting(
-                "主场已重新召集,请使用新的场次", "the host called anew; use the new session"
+                "本场已终止或由新的场次取代,请使用新的场次",
+                "this session was ended or called anew; use the new one",
             )
         if row.phase not in phases:
             wanted = "、".join(PHASES_ZH[phase] for phase in phases)
@@ -161,6 +162,13 @@ def in_phase(rows: Sequence[SessionRow], *phases: Phase) -> None:
                 f"评标处于“{PHASES_ZH[Phase(row.phase)]}”阶段,此操作须在“{wanted}”阶段进行",
                 f"the session with {row.peer} is {row.phase}; this needs {' or '.join(phases)}",
             )
+
+
+def give_up(desk: Desk, row: SessionRow, by: str) -> None:
+    """End a session that cannot be held; what was done in it is kept."""
+    sessions.give_up(desk.ledger.connection, row.id)
+    for kind in (CHECK_IN, START, ELECT, PRESENT, FINISH, RESUME, REFUSAL, OVERDUE):
+        tick_off(desk, kind, [row], by)
 
 
 def supersede(desk: Desk, row: SessionRow, by: str) -> None:

@@ -65,7 +65,7 @@ class SessionWords(Reaction):
         if row is None:
             raise OutOfTurn("there is no such session")
         if row.superseded:
-            raise Conflict("the session was called anew; use the new one")
+            raise Conflict("the session was ended or called anew; use the new one")
         if isinstance(word, CheckIn):
             self._admit_check_in(desk, row, word, statement)
         elif isinstance(word, Ready):
@@ -270,7 +270,7 @@ class SessionWords(Reaction):
     @override
     def lapsed(self, desk: Desk, before: Conversation, after: Conversation) -> None:
         row = sessions.get(desk.ledger.connection, before.id)
-        if row is not None:
+        if row is not None and not row.superseded:
             view.remind(
                 desk,
                 view.OVERDUE,

@@ -267,6 +267,10 @@ class Sessions(SessionStart):
         """See ``SessionArchive.receive``."""
         self.archive.receive(desk, session_id, by)
 
+    def end_failed(self, desk: Desk, project_id: bytes, by: str) -> int:
+        """See ``session_failure.end_failed``."""
+        return self.archive.end_failed(desk, project_id, by)
+
     def handlers(self) -> Mapping[str, Handler]:
         """The errands of sessions."""
         return self.archive.handlers()

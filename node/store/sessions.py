@@ -52,7 +52,7 @@ class SessionRow:
     finished_at_ms: int | None
     handover_due_ms: int | None
     superseded: int
-    """1 when the host called anew before the start: another session took its place."""
+    """1 when the host called anew before the start, or gave the evaluation up."""
     phase: str
     agreement: AgreementId
 
@@ -127,6 +127,11 @@ def supersede(connection: sqlite3.Connection, session: bytes) -> None:
     """Another session takes the place of one that has not started; its seats are free."""
     connection.execute("UPDATE session SET superseded = 1 WHERE conversation = ?", (session,))
     connection.execute("DELETE FROM member WHERE session = ?", (session,))
+
+
+def give_up(connection: sqlite3.Connection, session: bytes) -> None:
+    """A session cannot be held any more; its members stay, with what they did."""
+    connection.execute("UPDATE session SET superseded = 1 WHERE conversation = ?", (session,))
 
 
 def set_started(

@@ -325,6 +325,29 @@ async def test_a_project_is_drawn_for_once(table: Table) -> None:
         )
 
 
+async def test_a_project_that_is_booked_anew_is_drawn_for_anew_by_both(table: Table) -> None:
+    """Another committee after an evaluation that failed; see ``session_failure``."""
+    await table.start()
+    host, bookings = table.host.center, table.offices.host.bookings
+    await host.do(lambda desk: bookings.complete(desk, table.booking, bytes(16)))
+    await table.pair.settle()
+    await host.do(
+        lambda desk: bookings.plan(
+            desk, table.project, _request(table.pair.sub.id), planning.AGENCY
+        )
+    )
+    await table.pair.settle()
+    legs = await host.do(lambda desk: bookings.of_project(desk, table.project))
+    (newer,) = [leg.conversation for leg in legs if leg.conversation != table.booking]
+    await planning.vote(table.offices, newer, yes=True)
+    await table.pair.settle()
+    await table.start()
+    drawn = await table.status(table.host)
+    assert [draw.phase for draw in drawn] == [words.SEALED] * 4
+    by_booking = await host.sql("SELECT booking, count(*) FROM draw GROUP BY booking")
+    assert dict(by_booking) == {bytes(table.booking): 2, bytes(newer): 2}
+
+
 async def test_no_personal_data_is_in_any_word(table: Table) -> None:
     await table.start()
 
