@@ -209,3 +209,20 @@ async def test_a_copied_folder_that_runs_elsewhere_is_found_by_its_descriptors(
             assert right.node.watched.introductions[-1] == (left.id, Turn.TWIN)
             assert right.node.keyring.peers[left.id] == left.descriptor, "the known one stays"
             assert await right.node.negotiator.transact(lambda desk: desk.ledger.doubtful(left.id))
+
+
+@pytest.mark.timeout(60)
+async def test_a_copied_folder_that_says_other_words_is_found_by_its_log(tmp_path: Path) -> None:
+    async with keyed("长乐", tmp_path / "a") as left, keyed("吉安", tmp_path / "b") as right:
+        await left.pin(right)
+        await right.pin(left)
+        await left.node.open(right.id, announcement("here"))
+        await left.node.outbox.deliver(right.id)
+        await left.node.outbox.greet(right.id)
+        async with keyed("copy", tmp_path / "c", copy_of=left) as copy:
+            await copy.pin(right)
+            for pool in ("elsewhere", "and again"):
+                await copy.node.open(right.id, announcement(pool))
+            await copy.node.outbox.deliver(right.id)
+            await copy.node.outbox.greet(right.id)
+            assert await right.node.negotiator.transact(lambda desk: desk.ledger.doubtful(left.id))
