@@ -54,6 +54,11 @@ def check(key: str, value: Any) -> None:
     field = _SECTIONS[section].model_fields[name]
     metadata = field.metadata or (None,)  # Annotated wants one at least
     shape: Any = Annotated[(field.annotation, *metadata)]
+    check_shape(shape, value)
+
+
+def check_shape(shape: Any, value: Any) -> None:
+    """Hold a value against an annotated type. Raises ValueError, which says what would do."""
     adapter: TypeAdapter[Any] = TypeAdapter(shape)
     try:
         adapter.validate_python(value)

@@ -4,7 +4,7 @@ What is asked for is what flags and the file of answers left open; where nobody 
 defaults count. Not here: secrets (``node.commands.init_secrets``).
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, TypeVar
@@ -16,6 +16,7 @@ from node.commands import answers
 from node.commands.answers import Table
 from node.commands.founding import Report
 from node.commands.link import CannotDo
+from node.config import RawKey, Sm2Key
 from node.services.errors import Invalid
 
 DEFAULT_STORAGE: Final = "/var/lib/lianping"
@@ -32,6 +33,11 @@ _ASKED: Final = (
     ("listen.metrics", "指标,监听于 · metrics, listen on", "127.0.0.1:9464"),
     ("storage.folder", "数据目录 · storage folder", DEFAULT_STORAGE),
 )
+_PINNED: Final[Mapping[str, tuple[str, str, Any]]] = {
+    "intl-1": ("pinned_key", "X25519 公钥(Base64)· its public key for intl-1", RawKey),
+    "gm-1": ("pinned_key_gm", "SM2 公钥(Base64)· its public key for gm-1", Sm2Key),
+}
+"""What lists are sealed to at the e-trading system, for each suite that is spoken."""
 LISTENING: Final = ("listen.peers", "listen.api", "listen.metrics")
 
 
@@ -124,9 +130,9 @@ def _adapters(run: Run, table: Table, trading_url: str | None) -> dict[str, Any]
         token = run.ask(f"{each}: 令牌文件,可空 · token file, may be empty", str, default="")
         if token:
             adapters[each]["token_file"] = token
-    adapters["trading"]["pinned_key"] = run.ask(
-        "trading: X25519 公钥(Base64)· its public key", _not_empty
-    )
+    for suite_id in table["trust"]["suites"]:
+        key, text, shape = _PINNED[suite_id]
+        adapters["trading"][key] = run.ask(f"trading: {text}", _shaped(shape))
     return adapters
 
 
@@ -144,6 +150,14 @@ def _checker(key: str) -> Callable[[str], str]:
         if key in LISTENING:
             answers.check_port(value)
         return value
+
+    return check
+
+
+def _shaped(shape: Any) -> Callable[[str], str]:
+    def check(value: str) -> str:
+        answers.check_shape(shape, value.strip())
+        return value.strip()
 
     return check
 

@@ -1,5 +1,6 @@
 """``lianping init``: from nothing to a node, in a terminal and without one, killed and repeated."""
 
+import base64
 import json
 import os
 import pty
@@ -21,9 +22,10 @@ import click.testing
 import pytest
 from click.testing import CliRunner
 
+from federation.trust.suite import GM_1
 from node import config, wiring
 from node.cli import main
-from node.commands import config_text
+from node.commands import answers, config_text
 from node.demo.processes import free_ports
 from node.keystore import keys as keystore
 from node.keystore import root_file
@@ -493,6 +495,38 @@ def test_a_person_is_asked_and_every_answer_is_checked_at_once(place: Place) -> 
     assert root_file.open_file(place.root, proposed[0]).private
     assert keystore.load(place.data / "keys").descriptor.address == f"127.0.0.1:{place.peers}"
     assert not place.codes.exists(), "shown, and nowhere written"
+
+
+def test_a_center_in_earnest_is_asked_for_the_key_of_each_suite(place: Place) -> None:
+    x25519 = base64.b64encode(bytes(range(32))).decode()
+    sm2 = base64.b64encode(GM_1.public_sealing(bytes([7]) * 32)).decode()
+    command = [
+        "init",
+        "--config",
+        str(place.config),
+        *place.secrets,
+        *place.answers,
+        "--production",
+    ]
+    command.remove("--trial")
+    terminal = Terminal([*command, "--suite", "gm-1", "--suite", "intl-1"])
+    try:
+        for each in answers.ADAPTERS:
+            terminal.answer(f"{each}: REST", f"https://{each}.example.cn")
+            terminal.answer(f"{each}: 令牌", "")
+        terminal.answer("public key for gm-1", x25519)
+        terminal.await_text("SM2")
+        terminal.answer("public key for gm-1", sm2)
+        terminal.answer("public key for intl-1", sm2)
+        terminal.await_text("X25519")
+        terminal.answer("public key for intl-1", x25519)
+        terminal.answer(f"[{place.root}]", "")
+        terminal.await_text("the code that it shows")
+    finally:
+        terminal.close()
+    trading = config.load(place.config).adapters.trading
+    assert isinstance(trading, config.RestTrading)
+    assert set(trading.pinned_keys) == {"gm-1", "intl-1"}
 
 
 def test_a_configuration_text_is_read_as_it_was_meant() -> None:
