@@ -26,6 +26,7 @@ from federation.protocol.conversation import Conversation, Kind, Phase
 from federation.protocol.draw import Slot
 from federation.protocol.quota import Counted, check_quota
 from federation.protocol.terms import (
+    ANSWER_MS,
     DAY_MINUTES,
     DAY_MS,
     MINUTE_MS,
@@ -117,7 +118,7 @@ def check_booking(terms: AgreementTerms, wish: Wish, now_ms: int) -> None:
         raise TooEarly(
             "the booking does not keep the agreed lead time",
             clause="lead_time_ms",
-            alternative=f"start_ms>={now_ms + terms.lead_time_ms}",
+            alternative=f"start_ms>={now_ms + terms.lead_time_ms + ANSWER_MS}",
         )
     check_quota(terms, wish.hold, wish.others, now_ms)
     if terms.joint_test_valid_days and not wish.tested:
@@ -243,7 +244,8 @@ def _check_hours(terms: AgreementTerms, hold: Hold) -> None:
             alternative=_opening(terms, hold),
         )
     if (terms.opens_minute, terms.closes_minute) == (0, DAY_MINUTES):
-        return  # no hours are agreed: a window may also cross midnight
+        _check_days(terms, hold)  # no hours are agreed: a window may also cross midnight
+        return
     begins = _minute(hold.start_ms)
     if not terms.opens_minute <= begins < terms.closes_minute:
         raise OutOfScope(
@@ -258,6 +260,21 @@ def _check_hours(terms: AgreementTerms, hold: Hold) -> None:
             clause="closes_minute",
             alternative=f"end_ms<={closes_ms}",
         )
+
+
+def _check_days(terms: AgreementTerms, hold: Hold) -> None:
+    first_ms = _midnight(hold.start_ms)
+    for later in range(1, _WEEK):  # after a week the days come again
+        day_ms = first_ms + later * DAY_MS
+        if day_ms >= hold.end_ms or hold.overnight:
+            return
+        if _weekday(day_ms) not in terms.open_weekdays:
+            raise OutOfScope(
+                "the window goes on into a day of the week that the agreement does not cover, "
+                "and is not overnight",
+                clause="open_weekdays",
+                alternative=f"end_ms<={day_ms}",
+            )
 
 
 def _opening(terms: AgreementTerms, hold: Hold) -> str:

@@ -11,7 +11,7 @@ from federation.errors import NoAgreement, TooEarly, Unavailable
 from federation.ids import AgreementId
 from federation.protocol.conversation import Kind
 from federation.protocol.enforcement import check_in_force
-from federation.protocol.terms import DAY_MS, AgreementTerms
+from federation.protocol.terms import ANSWER_MS, DAY_MS, AgreementTerms
 
 NEW_WORK: Final = frozenset({Kind.BOOKING})
 """Conversations whose first word begins new work; draws and evaluations follow a booking."""
@@ -84,7 +84,7 @@ def check_notice(terms: AgreementTerms, effective_ms: int, said_at_ms: int) -> N
         raise TooEarly(
             f"notice is {terms.notice_days} days",
             clause="notice_days",
-            alternative=f"effective_ms>={earliest_ms}",
+            alternative=f"effective_ms>={earliest_ms + ANSWER_MS}",
         )
 
 

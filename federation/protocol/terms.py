@@ -20,6 +20,9 @@ HOUR_MS: Final = 60 * MINUTE_MS
 DAY_MS: Final = 24 * HOUR_MS
 DAY_MINUTES: Final = 24 * 60
 
+ANSWER_MS: Final = 10 * MINUTE_MS
+"""What a proposal that is counted from now adds: who takes it is not refused again for slowness."""
+
 MAX_SEATS: Final = 500  # more than the largest center has
 MAX_EXPERTS: Final = 99  # a committee fits one room; the largest on record has 33
 MAX_HANDOVER_DAYS: Final = 250  # a year of working days; more is a unit mixed up

@@ -155,7 +155,8 @@ def _hours(terms: AgreementTerms) -> Iterator[str]:
     days = "、".join(f"周{_WEEKDAYS[day - 1]}" for day in terms.open_weekdays)
     yield f"开放日:{days}。"
     if (terms.opens_minute, terms.closes_minute) == (0, DAY_MINUTES):
-        yield "全天开放。"
+        limited = len(terms.open_weekdays) < len(_WEEKDAYS)
+        yield "全天开放" + (";除隔夜评标外,不得延续到非开放日。" if limited else "。")
     else:
         yield (
             f"评标于{_clock(terms.opens_minute)}至{_clock(terms.closes_minute)}之间进行"

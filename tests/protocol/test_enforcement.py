@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from federation.errors import FederationError, QuotaSpent
+from federation.errors import FederationError, OutOfScope, QuotaSpent
 from federation.ids import CenterId, ConversationId
 from federation.protocol import booking, enforcement, execution
 from federation.protocol.booking import ExpertNeed, Hold, SelectionMode
@@ -26,6 +26,7 @@ from federation.protocol.quota import Counted
 from federation.protocol.session import ArchiveItem
 from federation.protocol.tables import TABLES
 from federation.protocol.terms import (
+    ANSWER_MS,
     DAY_MS,
     HOUR_MS,
     MINUTE_MS,
@@ -257,7 +258,7 @@ CASES: Final = (
         asked(now_ms=NINE - 5 * HOUR_MS),
         asked(now_ms=NINE - 5 * HOUR_MS + 1),
         "TOO_EARLY",
-        f"start_ms>={NINE + 1}",
+        f"start_ms>={NINE + 1 + ANSWER_MS}",
     ),
     Case(
         "max_open_bookings",
@@ -428,7 +429,7 @@ def test_an_alternative_can_be_read_by_a_program(case: Case) -> None:
     ],
 )  # fmt: skip
 def test_what_is_proposed_instead_is_accepted(term: str) -> None:
-    """The proposal is applied to the very wish that was refused, and asked again."""
+    """The proposal is applied to the very wish that was refused, and asked again a bit later."""
     (case,) = (each for each in CASES if each.term == term)
     refused = case.refused
     assert isinstance(refused, Asked)
@@ -438,7 +439,7 @@ def test_what_is_proposed_instead_is_accepted(term: str) -> None:
     if key == "start_ms":
         length_ms = refused.wish.hold.end_ms - refused.wish.hold.start_ms
         hold = replace(hold, end_ms=hold.start_ms + length_ms)
-    check_booking(refused.terms, replace(refused.wish, hold=hold), refused.now_ms)
+    check_booking(refused.terms, replace(refused.wish, hold=hold), refused.now_ms + ANSWER_MS)
 
 
 # Waiting as agreed
@@ -589,6 +590,19 @@ def test_the_host_checks_the_exact_value(fen: int, clause: str) -> None:
 def test_without_agreed_hours_a_window_may_cross_midnight() -> None:
     free = replace(TERMS, opens_minute=0, closes_minute=24 * 60)
     asked(terms=free, start_ms=NINE + 14 * HOUR_MS, end_ms=NINE + 20 * HOUR_MS)()
+
+
+def test_a_window_does_not_go_on_into_a_closed_day_unless_it_is_overnight() -> None:
+    free = replace(TERMS, opens_minute=0, closes_minute=24 * 60)
+    friday_ms, saturday_ms = NINE + DAY_MS, NINE + 2 * DAY_MS - 9 * HOUR_MS
+    asked(terms=free, start_ms=friday_ms, end_ms=saturday_ms)()
+    asked(terms=free, start_ms=friday_ms, end_ms=saturday_ms + 1, overnight=True)()
+    with pytest.raises(OutOfScope) as caught:
+        asked(terms=free, start_ms=friday_ms, end_ms=saturday_ms + 1)()
+    assert (caught.value.clause, caught.value.alternative) == (
+        "open_weekdays",
+        f"end_ms<={saturday_ms}",
+    )
 
 
 def test_an_overnight_window_may_end_after_hours_and_not_begin_there() -> None:

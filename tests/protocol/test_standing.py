@@ -14,7 +14,7 @@ from federation.protocol.standing import (
     check_start,
     rank,
 )
-from federation.protocol.terms import DAY_MS
+from federation.protocol.terms import ANSWER_MS, DAY_MS
 from tests.protocol.agreed import FROM, TERMS, UNTIL
 from tests.protocol.grids import NOW
 
@@ -79,7 +79,7 @@ def test_a_notice_keeps_the_agreed_days_to_the_millisecond() -> None:
         check_notice(terms, NOW + 2 * DAY_MS - 1, NOW)
     assert (refusal.value.clause, refusal.value.alternative) == (
         "notice_days",
-        f"effective_ms>={NOW + 2 * DAY_MS}",
+        f"effective_ms>={NOW + 2 * DAY_MS + ANSWER_MS}",
     )
 
 

@@ -20,6 +20,7 @@ from federation.protocol.booking import (
     Vote,
 )
 from federation.protocol.standing import UNTOUCHED, Standing, check_start
+from federation.protocol.terms import ANSWER_MS
 from federation.wire.words import TERMS
 from node.services import agreement_papers as papers
 from node.services.agreement_hearing import CHANGED_BY_PEER, REFUSED_BY_PEER, TO_APPROVE, TO_SIGN
@@ -326,7 +327,8 @@ async def test_a_notice_shorter_than_agreed_is_neither_said_nor_heard(office: Of
     await office.pair.settle()
     reason, clause, alternative = await _refusal(office)
     assert (reason, clause) == ("TOO_EARLY", "notice_days")
-    assert alternative == f"effective_ms>={office.pair.watch.now_ms + 30 * DAY_MS}"
+    later_ms = office.pair.watch.now_ms + 30 * DAY_MS + ANSWER_MS
+    assert alternative == f"effective_ms>={later_ms}"
     row = await office.pair.sub.do(lambda desk: office.sub.get(desk, agreement))
     assert row.ends_at_ms is None
     assert await office.todos(office.pair.host) == [REFUSED_BY_PEER]
