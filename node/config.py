@@ -14,7 +14,7 @@ import binascii
 import os
 import tomllib
 from collections.abc import Mapping, Sequence
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, Self
 
@@ -43,6 +43,7 @@ from node.domain import calendar, codes
 from node.domain.calendar import Anchor, Unit
 from node.domain.committee import LAW_MINIMUM
 from node.domain.refusal import Inadmissible
+from node.domain.workday import midnight_ms
 
 MAX_CONFIG_BYTES: Final = 256 * 1024  # a few dozen keys; more is not a configuration
 MAX_SECRET_BYTES: Final = 16 * 1024  # one line: a passphrase, a PIN, a long token
@@ -182,12 +183,24 @@ class Mode(Section):
 class Trust(Section):
     """Which cryptographic suites this node has keys for and deals under; nothing falls back.
 
-    The root key of the first makes the center id, so the first is never changed.
+    The root key of the first makes the center id, so the first is never changed. A suite with
+    a last day is one that is being given up: no agreement outlasts it, no work begins after it.
     """
 
     suites: Annotated[
         tuple[Literal["intl-1", "gm-1"], ...], Field(min_length=1), AfterValidator(_each_once)
     ] = ("intl-1",)
+    intl_1_not_after: date | None = None
+    gm_1_not_after: date | None = None
+
+    @property
+    def until_ms(self) -> Mapping[str, int | None]:
+        """The end of each suite's last day, unix milliseconds; None for no end."""
+        last = {INTL_1.suite_id: self.intl_1_not_after, GM_1.suite_id: self.gm_1_not_after}
+        return {
+            each: None if (day := last[each]) is None else midnight_ms(day + timedelta(days=1))
+            for each in self.suites
+        }
 
 
 class KeyHolding(Section):

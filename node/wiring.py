@@ -15,6 +15,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Final
 
+from federation.engine.agreed import Dealing
 from federation.engine.alarms import Alarms
 from federation.engine.doorkeeper import Doorkeeper
 from federation.engine.negotiator import Negotiator
@@ -163,6 +164,14 @@ async def _assemble(config: Config, keys: Keys, outsides: Outsides, stack: Async
             " · the configuration differs from the published descriptor, and partners see the "
             "latter: attach the root key and run lianping init"
         )
+    lacking = [each for each in config.trust.suites if each not in identity.suites]
+    if lacking:
+        LOG.warning(
+            "配置 trust.suites 中的套件尚无密钥,不会使用:执行 lianping keys rotate --add"
+            " · trust.suites names suites that have no keys here and are not used: run lianping"
+            " keys rotate --add",
+            suites=lacking,
+        )
     keyring = Keyring()
     metrics = Metrics(keyring, version())
     bells = Bells()
@@ -246,6 +255,7 @@ async def _assemble(config: Config, keys: Keys, outsides: Outsides, stack: Async
         software=f"{DISTRIBUTION} {version()}",
         doorkeeper=Doorkeeper(identity, keyring),
         witness=Witness(identity=identity, keyring=keyring, observe=links.seen),
+        dealing=Dealing(config.trust.until_ms),
     )
     rooms.draws.errands.bind(negotiator)
     certificates = Certificates(

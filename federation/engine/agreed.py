@@ -1,11 +1,13 @@
 """Step (10) of hearing a word: what the agreement in force, its suite and its standing allow.
 
-Here: which agreement a word is under, and whether new work may begin under it. Not here: the
+Here: which agreement a word is under, and whether new work may begin under it, also by this
+center's own list of suites (``draw-and-evidence.md`` §4, rule 4). Not here: the
 terms of each kind of work (``federation.protocol.enforcement``), which the center's own reactions
 hold their words against, with their own counts, in the same transaction.
 """
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Final
 
 from federation.engine.identity import Identity
@@ -18,6 +20,40 @@ from federation.protocol.conversation import Conversation, Kind, Phase
 from federation.protocol.standing import NEW_WORK, check_open
 from federation.wire.envelopes import Statement
 
+
+@dataclass(frozen=True, slots=True)
+class Dealing:
+    """Under which suites this center signs agreements and begins new work, and until when.
+
+    What was begun ends under its suite, whatever is configured since: keys are one thing,
+    dealings another.
+
+    Args:
+        until_ms: The end of each suite, unix milliseconds, None for no end; a suite that is not
+            listed is not dealt under. Without a list all are.
+    """
+
+    until_ms: Mapping[str, int | None] | None = None
+
+    def objection(self, suite_id: str, at_ms: int) -> str:
+        """Why there is no dealing under a suite at a time; empty if there is."""
+        if self.until_ms is None:
+            return ""
+        if suite_id not in self.until_ms:
+            return f"this center does not deal under {suite_id}"
+        ends_ms = self.until_ms[suite_id]
+        if ends_ms is not None and at_ms >= ends_ms:
+            return f"this center does not deal under {suite_id} from {ends_ms} ms on"
+        return ""
+
+    def check(self, suite_id: str, at_ms: int) -> None:
+        """Check that new work may begin under a suite. Raises Refused; nothing falls back."""
+        found = self.objection(suite_id, at_ms)
+        if found:
+            raise Refused(found, clause="suite")
+
+
+ANY: Final = Dealing()
 NEEDS_NO_AGREEMENT: Final = frozenset({Kind.AGREEMENT, Kind.PEERING})
 
 
@@ -27,12 +63,13 @@ def check(
     conversation: Conversation,
     statement: Statement,
     now_ms: int,
+    dealing: Dealing = ANY,
 ) -> None:
     """Check that a word's agreement lets it be said at all.
 
     Raises:
         NoAgreement: None, not this one, or not active.
-        Refused: Signed under another suite than was agreed on.
+        Refused: Signed under another suite than was agreed on, or one that we deal under no more.
         FederationError: No new work may begin under it now; the clause is named.
     """
     if (conversation.agreement or b"") != statement.agreement_id:
@@ -58,6 +95,7 @@ def check(
     if conversation.heard == 0 and conversation.said == 0:
         if conversation.kind in NEW_WORK:
             check_one(ledger, conversation.peer)
+            dealing.check(terms.suite, now_ms)
             check_open(terms, ledger.standing(conversation.agreement), now_ms)
         else:
             enforcement.check_in_force(terms, now_ms)

@@ -11,6 +11,7 @@ from typing import Generic, Protocol, TypeVar
 
 from federation.engine import agreed
 from federation.engine.acquaintance import Link, News
+from federation.engine.agreed import ANY, Dealing
 from federation.engine.doorkeeper import Visitor
 from federation.engine.identity import WORD_LASTS_MS, Identity
 from federation.errors import (
@@ -112,6 +113,7 @@ class Floor(Generic[L]):
         inside: The center's reasons and reactions.
         random: For ids.
         now_ms: The one moment at which all of this happens.
+        dealing: Under which suites new work may begin.
     """
 
     def __init__(
@@ -123,11 +125,13 @@ class Floor(Generic[L]):
         inside: Inside[L],
         random: Random,
         now_ms: int,
+        dealing: Dealing = ANY,
     ) -> None:
         self.ledger = ledger
         self.now_ms = now_ms
         self.identity = identity
         self.keyring = keyring
+        self.dealing = dealing
         self.woken: set[CenterId] = set()
         self._inside = inside
         self._random = random
@@ -168,6 +172,7 @@ class Floor(Generic[L]):
         Raises:
             UnknownSuite: We and the peer have no suite in common, or not the one named.
             NoAgreement: The agreement is not active here.
+            Refused: It is new work, and we do not deal under the agreement's suite any more.
             Unavailable: It is new work, and the peer may be two nodes.
         """
         if word.kind in NEW_WORK:
@@ -177,6 +182,8 @@ class Floor(Generic[L]):
             if terms is None:
                 raise NoAgreement("no such agreement is active here")
             suite_id = terms.suite
+            if word.kind in NEW_WORK:
+                self.dealing.check(suite_id, self.now_ms)
         elif suite_id is None:
             suite_id = self.identity.suite_with(self.keyring.peers[peer])
         self.identity.face(suite_id)
@@ -298,7 +305,9 @@ class Floor(Generic[L]):
         if order is not None:
             return self._answer(visitor, order)
         try:
-            agreed.check(self.ledger, self.identity, conversation, statement, self.now_ms)  # (10)
+            agreed.check(  # (10)
+                self.ledger, self.identity, conversation, statement, self.now_ms, self.dealing
+            )
             waits = agreed.waits(self.ledger, conversation)
             after = machine.hear(  # (11)
                 TABLES[word.kind], conversation, word, self.now_ms, waits

@@ -11,6 +11,7 @@ from itertools import groupby
 from typing import Generic, Protocol, TypeVar
 
 from federation.engine.acquaintance import NOTHING_NEW, Acquaintance, News, Turn
+from federation.engine.agreed import ANY, Dealing
 from federation.engine.doorkeeper import Doorkeeper, Visitor
 from federation.engine.floor import Floor, Inside
 from federation.engine.identity import Identity
@@ -92,6 +93,7 @@ class Negotiator(Generic[L]):
     software: str
     doorkeeper: Doorkeeper
     witness: Witness = field(repr=False)
+    dealing: Dealing = ANY
     _receipts: Receipts = field(init=False, repr=False)
     _acquaintance: Acquaintance = field(init=False, repr=False)
 
@@ -108,6 +110,7 @@ class Negotiator(Generic[L]):
             inside=self.inside,
             random=self.random,
             now_ms=self.clock.now_ms(),
+            dealing=self.dealing,
         )
 
     async def transact(self, function: Callable[[Floor[L]], T]) -> T:

@@ -117,6 +117,16 @@ def outside(
                 f"the peer has no keys for {terms.suite}, only for {spoken}",
             )
         )
+    # Until the end of its term, so that no agreement outlives its suite here.
+    objection = desk.dealing.objection(terms.suite, max(desk.now_ms, terms.effective_until_ms - 1))
+    if objection:
+        found.append(
+            Contradiction(
+                "suite",
+                f"按配置 [trust],协议期限内不能都使用 {terms.suite}",
+                f"not for the whole term: {objection}",
+            )
+        )
     if terms.effective_until_ms <= desk.now_ms:
         found.append(
             Contradiction("effective_until_ms", "协议期限已过", "the term is over already")

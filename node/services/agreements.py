@@ -259,7 +259,12 @@ class Agreements(Hearing):
         for row in sorted(rows, key=lambda row: rank(row.terms, row.id)):
             if papers.usable(row, desk.now_ms):
                 found[row.peer] = row.id, row.terms
-        return found
+        # Only then: an older version under another suite must not come back by our configuration.
+        return {
+            peer: (at, terms)
+            for peer, (at, terms) in found.items()
+            if not desk.dealing.objection(terms.suite, desk.now_ms)
+        }
 
     def _none_in_force(self, desk: Desk, peer: CenterId) -> NotFound:
         rows = [row for row in agreements.active(desk.ledger.connection) if row.peer == peer]
@@ -270,6 +275,7 @@ class Agreements(Hearing):
         newest = max(rows, key=lambda row: rank(row.terms, row.id))
         try:
             check_open(newest.terms, newest.standing, desk.now_ms)
+            desk.dealing.check(newest.terms.suite, desk.now_ms)
         except FederationError as error:
             zh = CLAUSES_ZH.get(error.clause, "协议不能使用")
             return NotFound(

@@ -1,10 +1,12 @@
 """A configuration is read whole, or refused with every problem named."""
 
+from datetime import date
 from pathlib import Path
 
 import pytest
 
 from node.config import MAX_SECRET_BYTES, BadConfig, RestTrading, load, read_secret, split_address
+from node.domain.workday import midnight_ms
 
 GOOD = """
 [center]
@@ -123,6 +125,16 @@ def test_a_list_in_a_variable_is_json(tmp_path: Path, monkeypatch: pytest.Monkey
 def test_suites_are_known_and_each_once(tmp_path: Path, suites: str) -> None:
     found = problems(tmp_path, f"{GOOD}\n[trust]\nsuites = {suites}\n")
     assert {each.split(":")[0].split(".0")[0] for each in found} == {"trust.suites"}
+
+
+def test_a_suite_is_dealt_under_to_the_end_of_its_last_day(tmp_path: Path) -> None:
+    text = f'{GOOD}\n[trust]\nsuites = ["gm-1", "intl-1"]\nintl_1_not_after = 2030-12-31\n'
+    assert load(write(tmp_path, text)).trust.until_ms == {
+        "gm-1": None,
+        "intl-1": midnight_ms(date(2031, 1, 1)),
+    }
+    (problem,) = problems(tmp_path, text.replace("2030-12-31", '"soon"'))
+    assert "trust.intl_1_not_after" in problem
 
 
 def test_every_problem_is_named_at_once(tmp_path: Path) -> None:

@@ -9,12 +9,19 @@ from typing import Final
 
 import pytest
 
+from federation.engine.agreed import Dealing
+from federation.errors import Refused
 from federation.ids import AgreementId
 from federation.protocol import draw as words
+from federation.protocol.agreement import Propose
 from federation.protocol.peering import StateUsage
 from federation.wire.envelopes import Outcome
+from federation.wire.words import TERMS
+from node.domain.codes import project_code
+from node.services import agreement_papers as papers
 from node.services.errors import Invalid
 from node.services.house import Desk
+from tests.engine.test_suites import hold
 from tests.node.services.agreement_office import negotiating
 from tests.node.services.test_draws import Board, Table, laid
 from tests.node.services.test_usage import (
@@ -25,8 +32,9 @@ from tests.node.services.test_usage import (
     over_midnight,
     statements,
 )
+from tests.support import planning
 from tests.support.liar import Liar
-from tests.support.pair import DAY_MS, HOUR_MS, two_centers
+from tests.support.pair import DAY_MS, HOUR_MS, Center, two_centers
 from tests.support.planning import confirmed
 
 BEFORE: Final = "intl-1"
@@ -133,3 +141,69 @@ async def test_usage_stated_under_another_suite_is_refused() -> None:
         told = StateUsage(agreement, TODAY.isoformat(), LIE)
         receipt = await Liar(pair.sub, pair.host).tell(bytes(16), told)  # signs under intl-1
         assert (receipt.outcome, receipt.clause) == (Outcome.REFUSED, "suite")
+
+
+async def test_no_agreement_is_signed_under_a_suite_that_is_not_dealt_under() -> None:
+    """Keys for it are there; the configuration says no. Proposed by us, and by the partner."""
+    async with negotiating(suites=BOTH) as office:
+        allow(office.pair.host, {BEFORE: None})
+        with pytest.raises(Invalid) as caught:
+            await office.propose(suite=AFTER)
+        assert "does not deal under gm-1" in caught.value.detail[0]
+        terms = office.pair.terms(suite=AFTER)
+        document = TERMS.encode(terms)
+
+        def propose(desk: Desk) -> None:
+            signed = papers.sign(desk, office.pair.host.id, document, (AFTER,))
+            desk.open(office.pair.host.id, None, Propose(document, signed), suite_id=AFTER)
+
+        await office.pair.sub.do(propose)
+        await office.pair.settle()
+        _, receipt = office.pair.host.listener.receipts[-1]
+        assert (receipt.outcome, receipt.clause) == (Outcome.REFUSED, "suite")
+
+
+async def test_no_agreement_outlasts_its_suite() -> None:
+    async with negotiating(suites=BOTH) as office:
+        ends_ms = office.pair.terms().effective_until_ms - DAY_MS
+        allow(office.pair.host, {BEFORE: ends_ms, AFTER: None})
+        with pytest.raises(Invalid) as caught:
+            await office.propose(suite=BEFORE)
+        assert "not for the whole term" in caught.value.detail[0]
+        await office.agreed(suite=BEFORE, effective_until_ms=ends_ms)
+        await office.agreed(suite=AFTER)
+
+
+async def test_once_a_suite_is_given_up_its_work_ends_and_none_begins() -> None:
+    offices = planning.Offices()
+    async with two_centers(offices, suites=BOTH) as pair:
+        _, booking_id = await confirmed(pair, offices, suite=BEFORE)
+        ((agreement,),) = await pair.sub.sql("SELECT id FROM agreement")
+        allow(pair.sub, {BEFORE: pair.watch.now_ms, AFTER: None})
+        second = await planning.accepted(offices, code=project_code("E3608000001004628"))
+        wish = planning.request(pair.sub.id, window=planning.WINDOW)
+        await pair.host.do(
+            lambda desk: offices.host.bookings.plan(desk, second, wish, planning.AGENCY)
+        )
+        await pair.settle()
+        refused = [receipt for _, receipt in pair.sub.listener.receipts if receipt.clause]
+        assert [(each.clause, each.retryable) for each in refused] == [("suite", False)]
+        await pair.host.do(lambda desk: offices.host.bookings.complete(desk, booking_id, bytes(16)))
+        await pair.settle()
+        assert await pair.sub.phase(booking_id) == "COMPLETED"
+        with pytest.raises(Refused, match="does not deal under intl-1"):
+            await pair.sub.do(lambda desk: desk.open(pair.host.id, agreement, hold(pair)))
+
+
+async def test_a_given_up_suite_brings_no_older_version_back() -> None:
+    async with negotiating(suites=BOTH) as office:
+        base = await office.agreed(suite=BEFORE)
+        await office.amended(base, suite=AFTER)
+        for center in office.pair.centers:
+            allow(center, {BEFORE: None})
+        await office.nothing_in_force("does not deal under gm-1")
+
+
+def allow(center: Center, until_ms: Mapping[str, int | None]) -> None:
+    """As if the center had been started with another section [trust]."""
+    object.__setattr__(center.negotiator, "dealing", Dealing(until_ms))
