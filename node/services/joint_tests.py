@@ -46,6 +46,7 @@ from node.services.joint_checks import AGREEMENT, JointChecks, ordered
 from node.services.joint_words import (
     MAX_REASON,
     TestWord,
+    check_room,
     compare,
     ended,
     said_at_ms,
@@ -198,6 +199,8 @@ class JointTests:
     def admit(self, desk: Desk, conversation: Conversation, word: TestWord) -> None:
         """Refuse a second test at once, and what belongs to no test of ours."""
         connection = desk.ledger.connection
+        if isinstance(word, StartTest | ReportTest):
+            check_room(word.checks)
         if not isinstance(word, StartTest):
             if joint_tests.of_conversation(connection, conversation.id) is None:
                 raise OutOfTurn("no joint test is under way in this conversation")

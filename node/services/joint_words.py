@@ -3,6 +3,7 @@
 Nothing of a test is in memory: a node that was killed in the middle goes on from these.
 """
 
+from collections.abc import Sequence
 from typing import Final
 
 from federation.engine.floor import Said
@@ -30,6 +31,8 @@ from node.store import joint_tests
 from node.store.joint_tests import JointTestRow
 
 MAX_REASON: Final = 900  # of what differs in a report; a note in a word has 1,000 characters
+MAX_CHECKS_BYTES: Final = 24_576
+"""Of one side's checks: two of them and two rehearsals fit a report, ``MAX_DOCUMENT_BYTES``."""
 ENDED: Final = "ended"
 """The finding that a test broke off, and where."""
 
@@ -58,6 +61,17 @@ def talk(row: JointTestRow) -> ConversationId:
     """The conversation of a test that talks."""
     assert row.conversation is not None, "a test that talks has its conversation"
     return ConversationId(row.conversation)
+
+
+def check_room(checks: Sequence[Check]) -> None:
+    """Check that a side's checks fit the report of both.
+
+    Raises:
+        Malformed: They do not; nobody could say that report.
+    """
+    size = sum(len(each.name.encode()) + len(each.measured.encode()) for each in checks)
+    if size > MAX_CHECKS_BYTES:
+        raise Malformed(f"checks: {size} bytes of names and findings, more than {MAX_CHECKS_BYTES}")
 
 
 def said_at_ms(spoken: Said) -> int:

@@ -1,7 +1,8 @@
 """Joint tests (联调联试) with two whole nodes: sound ones, broken ones, and liars."""
 
 import sqlite3
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
@@ -32,6 +33,7 @@ from federation.transport.certificates import Validity
 from federation.transport.line import Seen
 from federation.trust.envelope import verify_alone
 from federation.trust.keys import Purpose
+from federation.trust.suite import GM_1, INTL_1
 from federation.wire.reports import REPORT, report_type
 from node.domain.tabular import SeatRow
 from node.domain.venue import SeatKind
@@ -179,6 +181,13 @@ class Office:
 
 @pytest.fixture
 async def office() -> AsyncIterator[Office]:
+    async with furnished() as made:
+        yield made
+
+
+@asynccontextmanager
+async def furnished(suites: Sequence[str] = ()) -> AsyncIterator[Office]:
+    """Two centers that test, under their preferred suite or these."""
     nodes: dict[str, Node] = {}
 
     def furnish(center: Center) -> Furniture:
@@ -196,7 +205,7 @@ async def office() -> AsyncIterator[Office]:
             {Kind.AGREEMENT: agreements, Kind.PEERING: meeting}, handlers=meeting.handlers()
         )
 
-    async with two_centers(furnish) as pair:
+    async with two_centers(furnish, suites=suites) as pair:
         made = Office(pair, nodes)
         await made.furnish_seats()
         yield made
@@ -239,6 +248,28 @@ async def test_two_sound_nodes_pass_and_both_hold_one_report_with_both_signature
     assert measured["round_trip"].startswith("min 30 ms, median 30 ms, max 30 ms of 10")
     assert measured["loss"] == f"0 of {GREETINGS} greetings lost"
     assert measured["tcp_connect"] == "connected in 2 ms"
+
+
+async def test_under_the_national_suite_all_of_a_test_is_under_it() -> None:
+    async with furnished(suites=("gm-1",)) as office:
+        agreement = await office.pair.agree()
+        tester, tested = await office.test()
+        for row in (tester, tested):
+            assert (row.state, row.agreement, row.suite) == (State.PASSED, agreement, "gm-1")
+            assert row.report is not None
+            (suite_check,) = [each for each in row.ours if each.name == "suite_self_test"]
+            assert suite_check.measured.startswith("gm-1: ")
+        assert tester.report == tested.report
+        ours, theirs = tester.our_signature, tester.their_signature
+        assert (tested.their_signature, tested.our_signature) == (ours, theirs)
+        assert ours is not None
+        assert ours != theirs
+        message = office.pair.host.identity.descriptor.keys_for(Purpose.MESSAGE, "gm-1")[0]
+        kind = report_type("gm-1")
+        assert tester.report is not None
+        assert verify_alone(GM_1, kind, tester.report, message.key, ours)
+        assert not verify_alone(INTL_1, kind, tester.report, message.key, ours)
+        assert await office.passed(joint_test_valid_days=30) == [True, True]
 
 
 async def test_the_report_says_all_that_was_found(office: Office) -> None:
@@ -621,15 +652,22 @@ class LyingSub:
         self.office = office
         self.liar = Liar(office.pair.sub, office.pair.host)
         self.value = bytes(range(32))
+        self.test = b""
+
+    async def asked(self) -> tuple[bytes, bytes]:
+        """Let the host begin; the conversation, and the agreement."""
+        agreement = await self.office.pair.agree()
+        self.test = await self.office.begin()
+        await self.office.pair.host.errands.run_due()
+        talk = (await self.office.row(self.test)).conversation
+        assert talk is not None
+        return talk, agreement
 
     async def play(self, **changed: Word) -> JointTestRow:
         """Say every word of the tested side, some of them changed; the host's row."""
         host, sub = self.office.pair.host, self.office.pair.sub
-        agreement = await self.office.pair.agree()
-        test = await self.office.begin()
-        await host.errands.run_due()
-        talk = (await self.office.row(test)).conversation
-        assert talk is not None
+        talk, agreement = await self.asked()
+        test = self.test
         spoken = await host.do(
             lambda desk: transcript(desk, self.office.host.tests.test(desk, test))
         )
@@ -670,6 +708,19 @@ async def test_a_signature_by_a_wrong_key_does_not_count(office: Office) -> None
     row = await LyingSub(office).play(sign=wrong)
     assert (row.state, row.phase) == (State.FAILED, "TESTED")
     assert finding(row, "report") == "the peer's signature is not by its message key"
+
+
+async def test_checks_that_would_not_fit_a_report_are_refused(office: Office) -> None:
+    """Else the report could not be said, and nobody would know why the test broke off."""
+    sub = LyingSub(office)
+    talk, agreement = await sub.asked()
+    checks = tuple(Check(f"check {at}", passed=True, measured="慢" * 900) for at in range(64))
+    receipt = await sub.liar.tell(talk, ReportTest(agreement, checks))
+    assert (receipt.reason, receipt.detail[:7]) == ("MALFORMED", "checks:")
+
+    lying_host = Liar(office.pair.host, office.pair.sub)
+    receipt = await lying_host.tell(bytes(range(16)), StartTest(agreement, checks))
+    assert (receipt.reason, receipt.detail[:7]) == ("MALFORMED", "checks:")
 
 
 async def test_a_value_that_does_not_open_its_commitment_is_found(office: Office) -> None:
