@@ -13,7 +13,7 @@ import click
 import uvloop
 from typing_extensions import override
 
-from federation.trust.suite import SUITES
+from federation.trust.suite import SUITES, SuiteUnavailable
 from node import logs, serving, wiring
 from node.commands import agreement as agreement_commands
 from node.commands import config as config_commands
@@ -58,6 +58,8 @@ class Complaining(click.Group):
             StoreUnavailable,
         ) as error:
             _complain(str(error))
+        except SuiteUnavailable as error:
+            _complain(f"本机不支持所需的密码套件 · {error}")
         except UseCaseError as error:
             _complain(f"{error.zh} · {error.en}")
         except (OSError, RuntimeError, ValueError) as error:

@@ -19,6 +19,7 @@ from node.clock import SystemClock, SystemRandom
 from node.commands.link import CannotDo
 from node.config import Config
 from node.keystore import center, chain, files, keys, root_file
+from node.keystore.errors import BadKeys
 from node.keystore.root_file import FLOOR, Cost, RootKeys
 from node.local_socket import is_served, path_in
 from node.services import totp
@@ -152,12 +153,25 @@ def make_keys(config: Config, root: RootKeys, root_path: Path, report: Report) -
 def mark_used(config: Config, root_path: Path) -> None:
     """Put a copy of the first descriptor beside the root key, if that is there and lacks one."""
     used = _used(root_path)
-    if not root_path.exists() or used.exists():
+    if used.exists() or not is_our_root(config, root_path):
         return
     try:
         files.write_new(used, chain.read(config.storage.folder / KEYS_FOLDER)[0])
     except OSError as error:  # a medium that is read only; the chain itself is safe
         LOG.info("the root key's medium was not written to", path=str(used), why=error.strerror)
+
+
+def is_our_root(config: Config, root_path: Path) -> bool:
+    """Whether a file says to be the root key of the center that was published here."""
+    keys = config.storage.folder / KEYS_FOLDER
+    if not root_path.is_file():
+        return False
+    try:
+        public = root_file.public_keys(root_path)
+    except BadKeys:
+        return False
+    roots = chain.current(keys, chain.read(keys)).roots
+    return {each.suite: each.key for each in roots} == public
 
 
 def check_first_use(config: Config, root_path: Path) -> None:

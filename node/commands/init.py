@@ -223,7 +223,7 @@ def _report(run: Run, settings: Config, outcome: dict[str, Any]) -> None:
         click.echo(f"新建 · made   {each}")
     click.echo(f"中心编号 · center id: {outcome['center']}")
     click.echo(f"指纹 · fingerprint: {outcome['fingerprint']}")
-    if Path(outcome["root_key"]).exists():
+    if founding.is_our_root(settings, Path(outcome["root_key"])):
         run.tell(
             f"请把 {outcome['root_key']} 移到离线介质,另备一份,与口令分开存放;运行节点不需要它。",
             "Move that file to an offline medium, keep a copy, and the passphrase elsewhere; a "

@@ -20,7 +20,7 @@ from federation.trust.keys import (
     descriptor_digest,
     root_center_id,
 )
-from federation.trust.suite import suite
+from federation.trust.suite import SuiteUnavailable, suite
 from federation.wire.words import read_chain, read_with_bytes, sign_descriptor
 from node.config import Config
 from node.keystore import files
@@ -52,10 +52,17 @@ def read(keys: Path) -> tuple[bytes, ...]:
 
 
 def current(keys: Path, chain: Sequence[bytes]) -> Descriptor:
-    """The last of a chain that was read from ``keys``, all of it checked. Raises BadKeys."""
+    """The last of a chain that was read from ``keys``, all of it checked.
+
+    Raises:
+        BadKeys: It does not hold.
+        SuiteUnavailable: This machine lacks the algorithms to check it.
+    """
     try:
         return read_chain(chain)
     except (BadDescriptor, Malformed, ValueError) as error:
+        if isinstance(error.__cause__, SuiteUnavailable):
+            raise error.__cause__ from error
         raise BadKeys(
             f"{keys / FOLDER} 已损坏,请恢复备份 · is damaged, restore a backup: {error}"
         ) from error

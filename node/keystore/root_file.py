@@ -210,13 +210,14 @@ def _entries(path: Path, text: str) -> list[tuple[str, bytes, str]]:
 def _read(path: Path) -> str:
     try:
         # No look at its mode: it is encrypted, and sticks that are carried about know no modes.
-        raw = path.read_bytes()
+        with path.open("rb") as file:
+            raw = file.read(MAX_FILE_BYTES)
     except OSError as error:
         raise BadKeys(
             f"根密钥文件 {path} 无法读取 · the root key's file cannot be read ({error.strerror})"
         ) from error
     try:
-        return raw[:MAX_FILE_BYTES].decode().replace("\r\n", "\n")
+        return raw.decode().replace("\r\n", "\n")
     except UnicodeDecodeError as error:
         raise _not_one(path) from error
 

@@ -610,6 +610,41 @@ def test_a_mark_that_a_kill_kept_from_the_root_key_is_made_by_the_next_run(place
     assert mark.read_bytes() == (place.data / "keys/descriptors/00000001.bin").read_bytes()
 
 
+def test_a_file_that_is_not_our_root_key_is_neither_marked_nor_called_so(
+    place: Place, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    assert run(place.command).exit_code == 0
+    other = Place(tmp_path_factory.mktemp("other"))
+    assert run(other.command).exit_code == 0
+    (other.folder / "root.pem.published").unlink()
+    for path in (other.root, place.config, Path("/dev/zero")):
+        words = ["init", "--non-interactive", "--config", str(place.config)]
+        done = run([*words, "--root-key", str(path)])
+        assert (done.exit_code, "offline medium" in done.output) == (0, False)
+        assert not path.with_name(f"{path.name}.published").exists()
+
+
+WITHOUT_LIBCRYPTO = """
+import sys
+from federation.trust import sm2
+sm2.LIBRARIES = ("libcrypto.so.none",)
+from node.cli import main
+main(sys.argv[1:])
+"""
+
+
+def test_a_machine_without_the_suites_library_is_not_told_to_restore_a_backup(place: Place) -> None:
+    assert run([*place.command, "--suite", "gm-1"]).exit_code == 0
+    for command in (["init", "--non-interactive"], ["serve"], ["keys", "list"]):
+        done = subprocess.run(
+            [sys.executable, "-c", WITHOUT_LIBCRYPTO, *command, "--config", str(place.config)],
+            env=environment(), capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        assert (done.returncode, "libssl3" in done.stderr) == (2, True), command
+        assert "本机不支持" in done.stderr or command[0] == "keys"
+        assert "backup" not in done.stderr
+
+
 def test_two_runs_at_once_make_one_set_of_keys(place: Place) -> None:
     assert run(place.command).exit_code == 0
     shutil.rmtree(place.data)
