@@ -89,6 +89,10 @@ class Nodes:
         """A node's API address."""
         return f"http://127.0.0.1:{self._ports[center.key][1]}"
 
+    def metrics_url(self, center: CenterWorld) -> str:
+        """Where a node's metrics and probes are."""
+        return f"http://127.0.0.1:{self._ports[center.key][2]}"
+
     def code(self, center: CenterWorld) -> str:
         """What the operator's phone shows now: the set-up wrote its secret into a file."""
         address = (self.folder / center.key / "operator.totp").read_text(encoding="utf-8").strip()
