@@ -182,6 +182,11 @@ class Accounts:
                 f"账号名应为1至{MAX_NAME_CHARS}个可见字符,首尾无空格",
                 f"an account's name has 1 to {MAX_NAME_CHARS} visible characters, no blanks around",
             )
+        if name == LOCAL_SUBJECT:
+            raise Invalid(
+                f"账号名“{name}”保留给本机操作,请换一个名字",
+                f"the name {name!r} is kept for whoever works on the node's own machine",
+            )
         if role is Role.EXPERT:
             raise Invalid(
                 "专家凭身份证和人脸签到,不设账号", "experts check in with ID and face; no account"

@@ -9,7 +9,7 @@ from typing import Final
 
 from tests.node.test_serving import ROOT
 
-PATIENCE_SECONDS: Final = 30.0
+PATIENCE_SECONDS: Final = 90.0  # the set-up stretches two passphrases first
 
 
 def children_of(pid: int) -> list[int]:
