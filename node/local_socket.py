@@ -68,7 +68,17 @@ def listening(folder: Path) -> Iterator[socket.socket]:
 
 
 def is_served(path: Path) -> bool:
-    """Whether somebody listens there whom this user may call."""
+    """Whether somebody listens there whom this user may call and may trust.
+
+    Passwords go through the socket, so it counts only if the folder's owner or this user made
+    it: in a folder that others can write to, anybody can lay one.
+    """
+    try:
+        made_by = path.lstat().st_uid
+        if made_by not in {path.parent.stat().st_uid, os.geteuid()}:
+            return False
+    except OSError:
+        return False
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as caller:
         try:
             caller.connect(os.fspath(path))

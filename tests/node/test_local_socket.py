@@ -7,7 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from node.local_socket import MAX_PATH_BYTES, SOCKET_FILE, SocketUnavailable, listening, path_in
+from node.local_socket import (
+    MAX_PATH_BYTES,
+    SOCKET_FILE,
+    SocketUnavailable,
+    is_served,
+    listening,
+    path_in,
+)
 
 
 def test_only_the_nodes_user_can_open_it_and_it_is_gone_at_the_end(tmp_path: Path) -> None:
@@ -55,3 +62,24 @@ def test_a_folder_whose_path_is_too_long_is_named(tmp_path: Path) -> None:
         assert len(os.fsencode(path_in(fitting))) == MAX_PATH_BYTES
     with pytest.raises(SocketUnavailable, match=r"storage\.folder"):
         path_in(tmp_path / ("x" * (room + 1)))
+
+
+def test_a_socket_that_somebody_else_laid_there_is_not_called(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with listening(tmp_path):
+        path = path_in(tmp_path)
+        assert is_served(path)
+        if os.geteuid() == 0:
+            os.chown(path, 65_534, -1)
+        else:
+            mine = Path.stat
+            monkeypatch.setattr(Path, "stat", lambda self, **how: _by_another(mine(self, **how)))
+            monkeypatch.setattr(os, "geteuid", lambda: -1)
+        assert not is_served(path)
+
+
+def _by_another(found: os.stat_result) -> os.stat_result:
+    fields = list(found)
+    fields[4] += 1
+    return os.stat_result(fields)
