@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from federation.engine.acquaintance import Turn
+from federation.engine.witness import Sighting
 from federation.ports import Unreachable
 from federation.trust.keys import Purpose
 from federation.wire.envelopes import Outcome, decode_envelope
@@ -89,6 +90,9 @@ def _quiet(node: Keyed) -> None:
     assert node.node.watched.refusals == []
     assert node.node.watched.faults == []
     assert node.node.watched.breaks == []
+    assert node.node.watched.sightings[Sighting.COSIGNED]
+    assert not node.node.watched.sightings[Sighting.BAD]
+    assert not node.node.watched.sightings[Sighting.FORK]
 
 
 async def _adopted(at: Keyed, whose: Keyed) -> None:
@@ -125,10 +129,12 @@ async def test_everything_is_replaced_under_traffic_and_nothing_is_lost(tmp_path
                 await stream.go_on()
             await _replace_everything(left, right, streams)
             revoked = _message_key(left)
-            left.revoke(revoked)
-            await left.reload()
+            for purpose in Purpose:
+                left.revoke(left.descriptor.keys_for(purpose, HOME)[0].id)
+                await left.reload()
+                for stream in streams:
+                    await stream.go_on()
             for stream in streams:
-                await stream.go_on()
                 stream.end()
         for center, other in ((left, right), (right, left)):
             await center.settled(other.id)

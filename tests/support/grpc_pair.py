@@ -7,6 +7,7 @@
 import datetime as dt
 import random
 import sqlite3
+from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
@@ -22,7 +23,7 @@ from federation.engine.floor import Floor, Inside, Said
 from federation.engine.identity import WORD_LASTS_MS, Identity
 from federation.engine.negotiator import Listener, Negotiator, Questions
 from federation.engine.outbox import Outbox, Peek
-from federation.engine.witness import Witness
+from federation.engine.witness import Sighting, Witness
 from federation.errors import Refused
 from federation.ids import CenterId, ConversationId, time_ordered
 from federation.ports import Unreachable
@@ -141,7 +142,11 @@ class Watched(Listener, CallListener, PumpListener):
     misses: list[CenterId] = field(default_factory=list)
     breaks: list[tuple[str, Exception]] = field(default_factory=list)
     introductions: list[tuple[CenterId, Turn]] = field(default_factory=list)
+    sightings: Counter[Sighting] = field(default_factory=Counter)
     pumps: Pumps[SqlLedger] | None = None
+
+    def saw(self, _peer: CenterId, sighting: Sighting) -> None:
+        self.sightings[sighting] += 1
 
     @override
     def greeted(self, peer: CenterId, skew_ms: int) -> None:
@@ -305,7 +310,7 @@ class GrpcNode:
             name=identity.descriptor.name,
             software="test",
             doorkeeper=Doorkeeper(identity, self.keyring),
-            witness=Witness(identity=identity, keyring=self.keyring),
+            witness=Witness(identity=identity, keyring=self.keyring, observe=self.watched.saw),
         )
         self.transport = GrpcTransport(keyring=self.keyring, keys=self.shown, now_ms=CLOCK.now_ms)
         self.outbox = Outbox(negotiator=self.negotiator, transport=self.transport)
