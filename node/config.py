@@ -363,6 +363,20 @@ class Config(BaseSettings):
     pool: Pool = Pool()
     policy: Policy = Policy()
 
+    @model_validator(mode="after")
+    def _lists_can_be_sealed(self) -> Self:
+        trading = self.adapters.trading
+        if isinstance(trading, RestTrading):
+            missing = [
+                _PINNED_KEYS[each] for each in self.trust.suites if each not in trading.pinned_keys
+            ]
+            if missing:
+                raise ValueError(
+                    f"adapters.trading 缺少 {'、'.join(missing)}:trust.suites 的每个套件各需一个"
+                    f" · lacks {', '.join(missing)}: each suite of trust.suites needs one"
+                )
+        return self
+
     @classmethod
     @override
     def settings_customise_sources(
@@ -435,6 +449,9 @@ def overrides() -> dict[tuple[str, ...], str]:
         for name in os.environ  # noqa: TID251 - the one reader
         if guesses.overrides(name)
     }
+
+
+_PINNED_KEYS: Final = {INTL_1.suite_id: "pinned_key", GM_1.suite_id: "pinned_key_gm"}
 
 
 def _by_suite(intl: str | None, gm: str | None) -> Mapping[str, bytes]:

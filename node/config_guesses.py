@@ -47,7 +47,8 @@ def sentence(error: Any, root: type[BaseModel]) -> str:
         return f"{name}: 未知的配置项 · unknown key" + _did_you_mean(where[-1], known)
     if error["type"] == "missing":
         return f"{name}: 缺少此项 · is missing"
-    return f"{name}: {error['msg'].removeprefix('Value error, ')}"
+    said: str = error["msg"].removeprefix("Value error, ")
+    return f"{name}: {said}" if name else said
 
 
 def _unknown(name: str, root: type[BaseModel]) -> str:

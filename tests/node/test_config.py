@@ -185,10 +185,19 @@ def test_lists_are_sealed_to_one_key_for_each_suite_in_use(tmp_path: Path) -> No
         (f'pinned_key_gm = "{POINT}"', ["gm-1"]),
         (f'pinned_key = "{key}"\npinned_key_gm = "{POINT}"', ["intl-1", "gm-1"]),
     ):
-        chosen = load(write(tmp_path, trading(pins))).adapters.trading
+        spoken = f"\n[trust]\nsuites = {suites}\n"
+        chosen = load(write(tmp_path, trading(pins) + spoken)).adapters.trading
         assert isinstance(chosen, RestTrading)
         assert list(chosen.pinned_keys) == suites
     assert "至少配置一个" in problems(tmp_path, trading(""))[0]
+
+
+def test_a_suite_that_is_spoken_and_has_no_key_for_lists_is_found_at_the_start(
+    tmp_path: Path,
+) -> None:
+    text = trading(f'pinned_key_gm = "{POINT}"') + '\n[trust]\nsuites = ["gm-1", "intl-1"]\n'
+    (problem,) = problems(tmp_path, text)
+    assert problem.startswith("adapters.trading 缺少 pinned_key:")
 
 
 def test_a_configuration_cannot_be_changed(tmp_path: Path) -> None:
