@@ -582,6 +582,9 @@ def test_the_host_checks_the_exact_value(fen: int, clause: str) -> None:
     enforcement.check_value(TERMS, 100 * WAN)
     enforcement.check_value(TERMS, 5_050 * WAN)
     enforcement.check_value(replace(TERMS, value_from_fen=0, value_until_fen=0), fen)
+    upper_alone = replace(TERMS, value_from_fen=0)
+    with pytest.raises(FederationError, match="none is given"):
+        enforcement.check_value(upper_alone, 0)
     with pytest.raises(FederationError) as caught:
         enforcement.check_value(TERMS, fen)
     assert caught.value.clause == clause

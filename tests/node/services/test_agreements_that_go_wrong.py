@@ -1,13 +1,16 @@
 """Agreements between nodes of which one lies, has a wrong clock, or was typed into badly."""
 
 from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
 
 import pytest
 
 from federation.errors import NoAgreement
 from federation.ids import AgreementId
-from federation.protocol.agreement import Sign
+from federation.protocol.agreement import Counter, Sign
 from federation.protocol.standing import check_open
+from federation.wire.words import TERMS
+from node.services import agreement_papers as papers
 from node.services.agreements import Agreements
 from node.services.errors import Conflicting, Invalid
 from node.services.house import Desk
@@ -137,6 +140,44 @@ async def test_of_two_amendments_that_we_propose_the_peer_signs_one(office: Offi
     assert _answer(office) == ("CONFLICT", "supersedes")
     assert await office.states(second) == ["PROPOSED", "REFUSED"]
     assert await office.in_force() == [first, first]
+
+
+async def test_the_very_document_proposed_by_both_at_once_is_refused_by_both(
+    office: Office,
+) -> None:
+    terms, (host, sub) = office.pair.terms(), office.pair.centers
+    office.pair.cut()
+    made = [
+        await host.do(lambda desk: office.host.propose(desk, sub.id, terms, "wang")),
+        await sub.do(lambda desk: office.sub.propose(desk, host.id, terms, "chen")),
+    ]
+    office.pair.restore()
+    await office.pair.settle()
+    assert made[0] == made[1]
+    assert await office.states(made[0]) == ["REFUSED", "REFUSED"]
+    assert _answer(office) == ("CONFLICT", "")
+    with pytest.raises(Conflicting, match="another number"):
+        await office.propose()
+    agreement = await office.agreed(agreement_no="2")
+    assert await office.in_force() == [agreement, agreement]
+
+
+async def test_a_counter_does_not_change_the_suite_behind_our_back() -> None:
+    async with negotiating(suites=("intl-1", "gm-1")) as office:
+        agreement = await office.propose()
+
+        def lie(desk: Desk) -> None:
+            row = office.sub.get(desk, agreement)
+            document = TERMS.encode(replace(row.terms, suite="gm-1"))
+            signatures = papers.sign(desk, office.pair.host.id, document, ("gm-1",))
+            desk.say(row.conversation, Counter(document, signatures, 1))
+
+        before = await office.pair.host.do(lambda desk: office.host.get(desk, agreement))
+        await office.pair.sub.do(lie)
+        await office.pair.settle()
+        assert _answer(office) == ("NOT_ALLOWED", "suite")
+        after = await office.pair.host.do(lambda desk: office.host.get(desk, agreement))
+        assert after == before
 
 
 # Versions
