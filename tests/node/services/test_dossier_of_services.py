@@ -48,9 +48,8 @@ class Hall:
         furniture = self.offices(center)
         office = self.offices.host if center.name == "host" else self.offices.sub
         phones = Telephones()
-        pools = PoolAnnouncements(
-            cipher=center.cipher, agreements=Agreements(keyring=center.keyring)
-        )
+        agreements = Agreements(keyring=center.keyring)
+        pools = PoolAnnouncements(cipher=center.cipher, agreements=agreements)
         draws = Draws(
             cipher=center.cipher,
             trading=self.exchange,
@@ -58,7 +57,7 @@ class Hall:
             place=Place(center.name, "0796-0000000"),
             own_window=OWN_WINDOW,
         )
-        self.boards[center.name] = Board(center, draws, phones, pools)
+        self.boards[center.name] = Board(center, draws, phones, pools, agreements)
         archive = SessionArchive(
             video=FolderVideo(folder=self.folder / center.name),
             cipher=center.cipher,
