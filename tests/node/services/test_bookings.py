@@ -9,7 +9,7 @@ import pytest
 from adapters.messaging.stand_in import SpoolMessaging, read_spool
 from federation.ids import CenterId
 from federation.protocol import booking
-from federation.protocol.booking import Decide, Decision
+from federation.protocol.booking import Decide, Decision, ExpertNeed
 from federation.protocol.bundle import DECIDE_MARGIN_MS, BundlePhase
 from federation.protocol.conversation import Role
 from federation.protocol.quota import OPEN
@@ -307,6 +307,7 @@ async def test_taken_seats_are_refused_with_the_next_free_day() -> None:
         ({"equipment": ("hologram",)}, "SEATS_TAKEN", ""),
         ({"overnight": True}, "SEATS_TAKEN", ""),
         ({"seats": 2}, "MALFORMED", ""),
+        ({"experts": (ExpertNeed("A08", 1), ExpertNeed("A08", 2))}, "MALFORMED", ""),
         ({"participants": ("lp1" + "a" * 32,)}, "MALFORMED", ""),
     ],
 )

@@ -268,6 +268,10 @@ async def test_a_sub_that_does_not_state_is_called() -> None:
         (StateUsage(b"", "9999-12-31", LIE), "TOO_EARLY"),
         (StateUsage(b"", "2026-05-05", replace(LIE, bookings_held=2)), "MALFORMED"),
         (StateUsage(b"", "2026-05-05", replace(LIE, words=(WORD, WORD))), "MALFORMED"),
+        (
+            StateUsage(b"", "2026-05-05", replace(LIE, bookings_held=2, words=(WORD, WORD))),
+            "MALFORMED",
+        ),
         (StateUsage(b"", TODAY.isoformat(), LIE), "CONFLICT"),
     ],
 )
