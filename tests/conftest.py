@@ -10,6 +10,8 @@ from tests.support import pair
 # CI must fail for a reason in the diff, never for an unlucky draw; the nightly run is the
 # one that explores: HYPOTHESIS_PROFILE=nightly make test.
 settings.register_profile("ci", derandomize=True, max_examples=200, deadline=None)
+# The same tests once more, for what the other suite makes different.
+settings.register_profile("again", derandomize=True, max_examples=10, deadline=None)
 settings.register_profile("nightly", max_examples=20_000, deadline=None)
 settings.register_profile("dev", max_examples=50, deadline=None)
 settings.load_profile(

@@ -206,7 +206,7 @@ class Liar:
                 role=table.roles[1],
                 peer=self._ours.id,
                 agreement=agreement if word.kind not in {Kind.AGREEMENT, Kind.PEERING} else None,
-                suite="intl-1",
+                suite=self._ours.suite.suite_id,
                 phase=table.start,
             ),
             word,
