@@ -46,9 +46,7 @@ async def plan_anew(stage: Stage) -> None:
 
 
 async def seats_taken(stage: Stage) -> list[int]:
-    return [
-        (await side.center.sql("SELECT count(*) FROM seat_slot"))[0][0] for side in stage.sides
-    ]
+    return [(await side.center.sql("SELECT count(*) FROM seat_slot"))[0][0] for side in stage.sides]
 
 
 async def test_what_never_started_is_ended_after_the_agreed_wait_and_planned_anew(
