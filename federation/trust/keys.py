@@ -15,6 +15,7 @@ Sources: ``draw-and-evidence.md`` §4, ``federation.md`` §8.6.
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
+from functools import lru_cache
 from typing import Final
 
 from federation.ids import CenterId, center_id_of
@@ -25,6 +26,7 @@ from federation.trust.suite import Suite, SuiteUnavailable, UnknownSuite, suite
 MAX_KEYS: Final = 32  # four purposes, two suites, an overlap, and as much again
 MAX_CERTIFICATES: Final = 4  # the one shown, the next one, and one of an emergency
 MAX_REVOKED: Final = 64  # a key a year of each purpose, for as long as agreements last
+MAX_REMEMBERED_IDS: Final = 4_096  # a hundred centers' keys; 200 bytes each
 MAX_ROOTS: Final = 4  # as many suites as a center may ever speak at once
 
 
@@ -74,7 +76,7 @@ class PublicKey:
     @property
     def id(self) -> bytes:
         """The first 16 bytes of the key's digest in its suite."""
-        return key_id(suite(self.suite), self.key)
+        return _key_id(self.suite, self.key)
 
     def valid_at(self, now_ms: int) -> bool:
         """Whether its time has begun and not ended."""
@@ -162,6 +164,11 @@ class Descriptor:
     def witness_name(self, suite_id: str) -> str:
         """The name under which the node cosigns in a suite (C2SP tlog-cosignature)."""
         return f"{self.center_id}/witness/{suite_id}"
+
+
+@lru_cache(maxsize=MAX_REMEMBERED_IDS)  # asked for with every word and checkpoint
+def _key_id(suite_id: str, key: bytes) -> bytes:
+    return key_id(suite(suite_id), key)
 
 
 def descriptor_type(suite_id: str) -> str:
