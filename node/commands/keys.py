@@ -24,8 +24,8 @@ from node.commands.options import COMMAND_SETTINGS, config_option, examples, jso
 from node.config import BadConfig, Config, passphrase_from_environment, read_secret
 from node.domain.workday import local_time
 from node.keystore import chain, files, root_file, rotation
-from node.keystore.errors import BadKeys
-from node.keystore.overview import TLS, KeyState, overview
+from node.keystore.errors import BadKeys, Taken
+from node.keystore.overview import TLS, KeyState, is_gone, overview
 from node.keystore.rotation import OVERLAP_DAYS, Change, Where
 from node.local_socket import is_served, path_in
 from node.services import chain_file
@@ -142,7 +142,8 @@ def rotate(
     _as_owner(_folder(settings))
     with _complaining():
         published = chain.current(_folder(settings), _chain(_folder(settings)))
-        where = _where(settings, config_path, root["root_key"], root["passphrase_file"])
+        opened = _root(config_path, root["root_key"], root["passphrase_file"])
+    with _changing(settings, opened) as where:
         change = rotation.rotate(
             where,
             [each for each in Purpose if ALL in purposes or each.name.lower() in purposes],
@@ -183,6 +184,8 @@ def revoke(
 
     已被伙伴日志记在撤销之前的消息仍然有效;其余一律不认,不论其自称的时间。
     What stands in a partner's log before the revocation stays valid; nothing else under the key.
+    再次执行不会再撤销,只会再次通知节点和伙伴。
+    Typed again, it revokes nothing more, and tells node and partners again.
     """
     settings = configured(config_path)
     folder = _folder(settings)
@@ -190,9 +193,14 @@ def revoke(
     now_ms = SystemClock().now_ms()
     since_ms = now_ms if since is None else _moment_ms(since)
     with _complaining():
-        descriptor = chain.current(folder, _chain(folder))
+        signed = _chain(folder)
+        descriptor = chain.current(folder, signed)
+        if is_gone(signed, key_id, FEWEST_DIGITS):
+            _finish(settings, Change(descriptor, ()), as_json=as_json)
+            return
         found = _find(overview(descriptor, now_ms), key_id)
-        where = _where(settings, config_path, root_key, passphrase_file)
+        opened = _root(config_path, root_key, passphrase_file)
+    with _changing(settings, opened) as where:
         if found.purpose == TLS:
             (certificate,) = (
                 each
@@ -221,7 +229,12 @@ def export(config_path: Path, out: Path) -> None:
     with _complaining():
         signed = _chain(folder)
         newest = chain.current(folder, signed)
-        files.write_new(out.absolute(), chain_file.write(signed, newest).encode(), FILE_MODE)
+        try:
+            files.write_new(out.absolute(), chain_file.write(signed, newest).encode(), FILE_MODE)
+        except Taken as error:
+            raise CannotDo(
+                f"{out} 已存在:请换一个文件名", f"{out} exists: give another name"
+            ) from error
     click.echo(f"已写入 · written: {out}")
     click.echo("伙伴执行 · partners run: lianping peer accept FILE")
 
@@ -247,7 +260,8 @@ def _add_suite(
         root = root_file.open_file(_root_path(config_path, root_key), text)
         if suite not in root.private:
             root = root_file.extend(new_root_key, root, suite, text, SystemRandom().bytes)
-        change = rotation.add_suite(_placed(settings, root), suite)
+    with _changing(settings, root) as where:
+        change = rotation.add_suite(where, suite)
     _finish(settings, change, as_json=as_json)
     if not as_json:
         click.echo(
@@ -269,7 +283,10 @@ def _finish(settings: Config, change: Change, *, as_json: bool) -> None:
     if as_json:
         _print_json(told)
         return
-    click.echo(f"名片第 {told['sequence']} 份已签发 · descriptor {told['sequence']} was signed")
+    if change.made:
+        click.echo(f"名片第 {told['sequence']} 份已签发 · descriptor {told['sequence']} was signed")
+    else:
+        click.echo("此前已撤销,未作更改 · was revoked already; nothing was changed")
     for each in told["made"]:
         click.echo(f"  新密钥 · new: {each}")
     if not told["running"]:
@@ -286,9 +303,9 @@ def _finish(settings: Config, change: Change, *, as_json: bool) -> None:
             click.echo(f"  {label}: {peer}")
 
 
-def _where(
-    settings: Config, config_path: Path, root_key: Path | None, passphrase_file: Path | None
-) -> Where:
+def _root(
+    config_path: Path, root_key: Path | None, passphrase_file: Path | None
+) -> root_file.RootKeys:
     path = _root_path(config_path, root_key)
     if not path.exists():
         raise CannotDo(
@@ -296,17 +313,21 @@ def _where(
             f"there is no root key's file {path}: attach the offline medium and name it with "
             "--root-key",
         )
-    return _placed(settings, root_file.open_file(path, _passphrase(passphrase_file)))
+    return root_file.open_file(path, _passphrase(passphrase_file))
 
 
-def _placed(settings: Config, root: root_file.RootKeys) -> Where:
-    return Where(
-        folder=_folder(settings),
-        root=root,
-        holding=settings.keys,
-        random=SystemRandom().bytes,
-        now_ms=SystemClock().now_ms(),
-    )
+@contextmanager
+def _changing(settings: Config, root: root_file.RootKeys) -> Iterator[Where]:
+    """Change the key folder while nobody else does; people were asked everything before."""
+    folder = _folder(settings)
+    with _complaining(), files.alone(folder):
+        yield Where(
+            folder=folder,
+            root=root,
+            holding=settings.keys,
+            random=SystemRandom().bytes,
+            now_ms=SystemClock().now_ms(),
+        )
 
 
 def _root_path(config_path: Path, root_key: Path | None) -> Path:

@@ -5,6 +5,10 @@ class BadKeys(Exception):
     """Keys that cannot be used as they are."""
 
 
+class Taken(BadKeys):
+    """There is a file of that name, and none is overwritten."""
+
+
 class WrongPassphrase(BadKeys):
     """The root key's file does not open with this passphrase."""
 

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-from node.keystore.errors import BadKeys
+from node.keystore.errors import BadKeys, Taken
 
 FOLDER_MODE: Final = 0o700
 FILE_MODE: Final = 0o600
@@ -41,16 +41,24 @@ def write_new(path: Path, content: bytes, mode: int = FILE_MODE) -> None:
     A draft that was left by a kill is replaced: nothing ever read it.
 
     Raises:
-        BadKeys: The file exists; no key is ever overwritten.
-        OSError: It cannot be written.
+        Taken: The file exists; no key is ever overwritten.
+        OSError: It cannot be written; it names the file.
     """
+    try:
+        _write_new(path, content, mode)
+    except OSError as error:  # people know the file, not its draft; a full disk names neither
+        error.filename, error.filename2 = str(path), None
+        raise
+
+
+def _write_new(path: Path, content: bytes, mode: int) -> None:
     draft = path.with_name(f".{path.name}.new")
     draft.unlink(missing_ok=True)
-    with open(draft, "xb", opener=lambda name, flags: os.open(name, flags, mode)) as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
     try:
+        with open(draft, "xb", opener=lambda name, flags: os.open(name, flags, mode)) as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
         os.link(draft, path)  # unlike a rename, it never replaces
     except FileExistsError as error:
         raise _taken(path) from error
@@ -65,8 +73,8 @@ def write_new(path: Path, content: bytes, mode: int = FILE_MODE) -> None:
     sync_folder(path.parent)
 
 
-def _taken(path: Path) -> BadKeys:
-    return BadKeys(f"{path} 已存在,不会覆盖任何密钥 · exists, and no key is ever overwritten")
+def _taken(path: Path) -> Taken:
+    return Taken(f"{path} 已存在,不会覆盖任何密钥 · exists, and no key is ever overwritten")
 
 
 def clear_drafts(folder: Path) -> None:

@@ -1,11 +1,13 @@
 """What a center's published keys are, for people: purpose, suite, id, time, and state."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
 from federation.transport.certificates import validity
 from federation.trust.keys import Descriptor, PublicKey
+from federation.wire.words import read_signed_descriptor
 from node.keystore.rotation import certificate_id
 
 DAY_MS: Final = 86_400_000
@@ -56,6 +58,25 @@ def overview(descriptor: Descriptor, now_ms: int) -> list[KeyState]:
     keys = [_key(descriptor, key, now_ms) for key in descriptor.keys]
     keys.sort(key=lambda each: (each.suite, each.purpose, -each.not_before_ms))
     return keys + _certificates(descriptor, now_ms)
+
+
+def is_gone(chain: Sequence[bytes], wanted: str, fewest: int) -> bool:
+    """Whether that is a key that was revoked, or a certificate that is published no more.
+
+    Args:
+        chain: Our signed descriptors, oldest first.
+        wanted: The beginning of an id in hex.
+        fewest: Digits that it must have.
+    """
+    text = wanted.strip().lower()
+    *older, newest = [read_signed_descriptor(each) for each in chain]
+    keys = {key.id.hex() for each in (*older, newest) for key in each.keys}
+    listed = {certificate_id(each).hex() for each in newest.tls_certificates}
+    once = {certificate_id(one).hex() for each in older for one in each.tls_certificates} - listed
+    fits = [each for each in keys | listed | once if each.startswith(text)]
+    if len(text) < fewest or len(fits) != 1:
+        return False
+    return fits[0] in once or newest.revocation(bytes.fromhex(fits[0])) is not None
 
 
 def _key(descriptor: Descriptor, key: PublicKey, now_ms: int) -> KeyState:

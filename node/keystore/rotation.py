@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
+from federation.errors import Malformed
 from federation.transport.certificates import validity
 from federation.transport.tls import TlsKeys
 from federation.trust.envelope import KEY_ID_BYTES
@@ -27,7 +28,7 @@ from federation.trust.keys import (
     RootKey,
 )
 from federation.trust.suite import INTL_1
-from federation.wire.words import read_signed_descriptor
+from federation.wire.words import DESCRIPTOR, read_signed_descriptor
 from node.config import KeyHolding
 from node.keystore import chain
 from node.keystore import keys as key_folder
@@ -133,9 +134,17 @@ def revoke(where: Where, key_id: bytes, *, reason: str, since_ms: int) -> Change
     """Revoke a published key and put a new one in its place at once, without overlap.
 
     Raises:
-        BadKeys: No such key, it is revoked already, or as ``rotate``.
+        BadKeys: No such key, it is revoked already, the time or the reason cannot be published,
+            or as ``rotate``.
     """
     current = _current(where.folder)
+    if not 0 <= since_ms <= where.now_ms:
+        raise BadKeys(
+            "撤销时间须在1970年之后,且不晚于现在:撤销立即生效 · the time since when others may "
+            "have had the key is before 1970 or in the future; a revocation counts at once"
+        )
+    if not reason.strip():
+        raise BadKeys("请写明撤销理由 · a revocation needs a reason, which partners read")
     found = next((key for key in current.keys if key.id == key_id), None)
     if found is None:
         raise BadKeys(
@@ -150,6 +159,12 @@ def revoke(where: Where, key_id: bytes, *, reason: str, since_ms: int) -> Change
             "no more"
         )
     revoked = (*current.revoked, Revocation(key_id, since_ms, reason))
+    try:
+        DESCRIPTOR.decode(
+            DESCRIPTOR.encode(replace(current, revoked=revoked))
+        )  # before keys are made that nobody uses
+    except Malformed as error:
+        raise BadKeys(f"名片不能这样写 · no descriptor may say so: {error}") from error
     others = [
         key
         for key in replace(current, revoked=revoked).keys_for(found.purpose, found.suite)
@@ -230,9 +245,16 @@ def _lasting(certificates: Sequence[bytes], now_ms: int) -> list[bytes]:
 def _room(
     keys: Sequence[PublicKey], descriptor: Descriptor, wanted: int, now_ms: int
 ) -> list[PublicKey]:
-    """The keys that stay listed: if there is no room, those that ended longest ago go."""
+    """The keys that stay listed: if there is no room, those that ended longest ago go.
+
+    Revoked ones go before them, whenever they end: nothing new counts under them, older
+    descriptors list them, and an emergency must never wait for room.
+    """
     kept = list(keys)
-    for key in sorted(keys, key=lambda each: each.not_after_ms):
+    for key in keys:
+        if len(kept) + wanted > MAX_KEYS and descriptor.revocation(key.id) is not None:
+            kept.remove(key)
+    for key in sorted(kept, key=lambda each: each.not_after_ms):
         if len(kept) + wanted <= MAX_KEYS:
             return kept
         others = [

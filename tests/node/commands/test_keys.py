@@ -2,6 +2,7 @@
 
 import json
 import random
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from federation.trust.keys import MAX_KEYS, Purpose
 from node import config
 from node.cli import main
 from node.clock import SystemClock
-from node.keystore import center, chain, root_file, rotation
+from node.keystore import center, chain, files, root_file, rotation
 from node.keystore import keys as key_folder
 from node.keystore.errors import BadKeys
 from node.keystore.overview import State, overview
@@ -102,9 +103,56 @@ def test_a_revoked_key_is_listed_as_such_and_has_a_successor_at_once(node: Path)
     descriptor = key_folder.load(folder(node)).descriptor
     (revocation,) = descriptor.revoked
     assert (revocation.key_id.hex(), revocation.reason) == (key["id"], "失窃")
-    again = run(node, "revoke", key["id"], "--reason", "失窃")
-    assert again.exit_code == 2
-    assert "revoked already" in again.output
+
+
+@pytest.mark.parametrize("purpose", ["message", "tls"])
+def test_a_revocation_that_was_killed_before_it_was_told_is_told_by_the_same_command(
+    node: Path, purpose: str
+) -> None:
+    (key,) = (each for each in done(node, "list")["keys"] if each["purpose"] == purpose)
+    assert done(node, "revoke", key["id"], "--reason", "失窃")["sequence"] == 2
+    before = sorted(folder(node).rglob("*"))
+    again = done(node, "revoke", key["id"], "--reason", "失窃")
+    assert (again["sequence"], again["made"], again["running"]) == (2, [], False)
+    assert sorted(folder(node).rglob("*")) == before
+    said = run(node, "revoke", key["id"], "--reason", "失窃").output
+    assert "was revoked already" in said
+    assert "was signed" not in said
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        (["--reason", "失窃", "--since", "2098-01-01T00:00:00+08:00"], "in the future"),
+        (["--reason", "失窃", "--since", "0001-01-01T00:00:00+08:00"], "before 1970"),
+        (["--reason", " "], "a reason"),
+        (["--reason", "a\nb"], "reason"),
+        (["--reason", "长" * 9_000], "reason"),
+    ],
+)
+def test_a_revocation_that_cannot_be_published_makes_no_key(
+    node: Path, options: list[str], says: str
+) -> None:
+    (key,) = (each for each in done(node, "list")["keys"] if each["purpose"] == "message")
+    before = sorted(folder(node).rglob("*"))
+    result = run(node, "revoke", key["id"], *options)
+    assert result.exit_code == 2, result.output
+    assert says in result.output
+    assert sorted(folder(node).rglob("*")) == before
+
+
+@pytest.mark.parametrize("command", ["rotate", "revoke"])
+def test_two_changes_of_one_folder_wait_for_each_other(node: Path, command: str) -> None:
+    (key,) = (each for each in done(node, "list")["keys"] if each["purpose"] == "log")
+    rest = {"rotate": ["--purpose", "all"], "revoke": [key["id"], "--reason", "失窃"]}[command]
+    with ThreadPoolExecutor(1) as other:
+        with files.alone(folder(node)):
+            changing = other.submit(run, node, command, *rest)
+            with pytest.raises(TimeoutError):
+                changing.result(1.5)
+            assert len(chain.read(folder(node))) == 1
+        assert changing.result(30).exit_code == 0
+    assert len(chain.read(folder(node))) == 2
 
 
 def test_a_certificate_is_revoked_by_publishing_it_no_more(node: Path) -> None:
@@ -172,6 +220,9 @@ def test_an_exported_file_holds_the_chain_and_no_secret(node: Path) -> None:
     again = run(node, "export", "--out", str(out))
     assert again.exit_code == 2
     assert "exists" in again.output
+    assert "key is ever" not in again.output, "nothing in it is a key that could be lost"
+    lost = run(node, "export", "--out", str(node.parent / "none" / "jian.keys"))
+    assert str(node.parent / "none" / "jian.keys") in lost.output
 
 
 @pytest.mark.parametrize("cut", [1, 70, 400])
@@ -207,3 +258,19 @@ def test_a_full_descriptor_lets_go_of_what_ended_longest_ago(node: Path) -> None
     assert all(
         each.state in {State.CURRENT, State.OLD} for each in overview(change.descriptor, later_ms)
     )
+
+
+def test_a_full_descriptor_has_room_for_every_revocation(node: Path) -> None:
+    now_ms = SystemClock().now_ms()
+    for turn in range(1, 8):  # until it is full
+        change = rotation.rotate(where(node, now_ms + turn), Purpose, ["intl-1"])
+    assert len(change.descriptor.keys) == MAX_KEYS
+    for turn, key in enumerate(change.descriptor.keys):
+        if key.purpose is Purpose.MESSAGE:
+            change = rotation.revoke(
+                where(node, now_ms + 10 + turn), key.id, reason="失窃", since_ms=now_ms
+            )
+    current = change.descriptor.key_for(Purpose.MESSAGE, "intl-1", now_ms + 100)
+    assert current is not None
+    assert len(change.descriptor.revoked) == 8
+    key_folder.load(folder(node))
