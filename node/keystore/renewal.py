@@ -7,7 +7,7 @@ sign for it with what it knows (``federation.engine.identity``), until a heartbe
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,6 +26,7 @@ from node.keystore.keys import Keys
 from node.keystore.rotation import wardrobe
 from node.services import expiry
 from node.services.house import Desk
+from node.store import descriptors
 from node.store.ledger import SqlLedger
 
 LOG = logs.logger("node.keystore")
@@ -78,9 +79,13 @@ class Renewal:
         return self._problem()
 
     async def note(self) -> None:
-        """At the start: log descriptors that were published while the node was down."""
+        """At the start: log descriptors that were published while the node was down.
+
+        Raises:
+            BadKeys: The database knows other or newer ones: the folder is of an old backup.
+        """
         chain = self._negotiator.identity.chain
-        await self._negotiator.transact(lambda desk: _log(desk, chain))
+        await self._negotiator.transact(lambda desk: _log(desk, self._folder, chain))
 
     async def reload(self) -> Renewed:
         """Read the folder, and have its keys in force; what is in force already is left.
@@ -107,7 +112,7 @@ class Renewal:
 
     async def _renew(self, keys: Keys) -> None:
         tls = await asyncio.to_thread(wardrobe, self._folder, keys.center)
-        await self._negotiator.transact(lambda desk: _log(desk, keys.chain))
+        await self._negotiator.transact(lambda desk: _log(desk, self._folder, keys.chain))
         self._problem = keys.problem
         self._certificates.renew(tls)
         self._negotiator.identity.renew(keys.chain, keys.descriptor, keys.faces)
@@ -129,9 +134,21 @@ class Renewal:
         return Renewed(descriptor, tuple(reached), tuple(missed))
 
 
-def _log(desk: Desk, chain: Iterable[bytes]) -> None:
-    """Store our own descriptors, and name those after the first in the logs of their suites."""
+def _log(desk: Desk, folder: Path, chain: Sequence[bytes]) -> None:
+    """Store our own descriptors, and name those after the first in the logs of their suites.
+
+    What was stored once was shown to partners: a folder that lacks it, or says otherwise, would
+    make us a second node of our own identity, with revoked keys alive again.
+    """
     me = desk.identity.center
+    stored = [each.signed for each in descriptors.chain(desk.ledger.connection, me)]
+    if stored != list(chain[: len(stored)]):
+        raise BadKeys(
+            f"{folder} 中的名片比数据库中的旧,或与之不同(库中有{len(stored)}份),请恢复最新备份,"
+            f"不要用它换钥 · holds older or other descriptors than the database, which has "
+            f"{len(stored)}: restore a backup of the keys as new as the database, and rotate "
+            "nothing meanwhile"
+        )
     for signed in chain:
         link = read_link(signed)
         number = link.descriptor.sequence

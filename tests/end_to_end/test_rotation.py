@@ -15,6 +15,7 @@ from federation.engine.witness import Sighting
 from federation.ports import Unreachable
 from federation.trust.keys import Purpose
 from federation.wire.envelopes import Outcome, decode_envelope
+from node.keystore.errors import BadKeys
 from node.services.house import Desk
 from tests.support.grpc_pair import HOME
 from tests.support.keyed import Keyed, acquainted, announcement, keyed, pause
@@ -238,3 +239,21 @@ async def test_a_copied_folder_that_says_other_words_is_found_by_its_log(tmp_pat
             await copy.node.outbox.deliver(right.id)
             await copy.node.outbox.greet(right.id)
             assert await right.node.negotiator.transact(lambda desk: desk.ledger.doubtful(left.id))
+
+
+async def test_a_key_folder_older_than_the_database_is_refused(tmp_path: Path) -> None:
+    async with keyed("长乐", tmp_path / "a") as left:
+        await left.renewal.note()
+        left.rotate([Purpose.MESSAGE])
+        await left.reload()
+        newest = left.folder / "descriptors" / "00000002.bin"
+        newest.unlink()  # an old back-up of the folder alone
+        with pytest.raises(BadKeys, match="restore a backup"):
+            await left.restarted().note()
+        left.rotate([Purpose.MESSAGE])  # which signs another descriptor of that number
+        with pytest.raises(BadKeys, match="restore a backup"):
+            await left.restarted().note()
+        left.rotate([Purpose.LOG])
+        with pytest.raises(BadKeys, match="restore a backup"):
+            await left.reload()
+        assert left.descriptor.sequence == 2, "nothing of it is in force"

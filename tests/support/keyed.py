@@ -8,9 +8,11 @@ import asyncio
 import random
 from collections.abc import AsyncIterator, Iterable
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
+from federation.engine.negotiator import Negotiator
 from federation.engine.pauses import Pauses
 from federation.ids import CenterId
 from federation.protocol.peering import AnnouncePool, Stratum
@@ -29,6 +31,7 @@ from node.services.house import Desk
 from node.services.peers import Peers
 from node.store import migrations
 from node.store.database import MEMORY, Database
+from node.store.ledger import SqlLedger
 from tests.node.test_config import GOOD, write
 from tests.support.grpc_pair import CLOCK, GrpcNode, Party, SeededRandom
 
@@ -60,14 +63,7 @@ class Keyed:
         self.port = port
         self.certificates = node.shown
         self._random = random.Random(f"{node.center} later")
-        self.renewal = Renewal(
-            folder=folder,
-            holding=key_folder.FILES,
-            negotiator=node.negotiator,
-            certificates=node.shown,
-            greet=node.outbox.greet,
-            peers=lambda: node.keyring.peers,
-        )
+        self.renewal = self._renewal(node)
 
     @property
     def id(self) -> CenterId:
@@ -94,6 +90,21 @@ class Keyed:
         """``lianping keys revoke``, without telling the node."""
         return rotation.revoke(
             self.where(), key_id, reason="stolen", since_ms=CLOCK.now_ms() - DAY_MS
+        )
+
+    def restarted(self) -> Renewal:
+        """What a start would do with what the folder has now, on the same database."""
+        identity = key_folder.load(self.folder).identity()
+        return self._renewal(self.node, replace(self.node.negotiator, identity=identity))
+
+    def _renewal(self, node: GrpcNode, negotiator: Negotiator[SqlLedger] | None = None) -> Renewal:
+        return Renewal(
+            folder=self.folder,
+            holding=key_folder.FILES,
+            negotiator=negotiator or node.negotiator,
+            certificates=self.certificates,
+            greet=node.outbox.greet,
+            peers=lambda: node.keyring.peers,
         )
 
     async def reload(self) -> Renewed:
