@@ -6,6 +6,7 @@ histories is remembered with both notes and never cosigned again from that point
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 from enum import StrEnum
 from typing import Final, TypeVar
 
@@ -80,7 +81,9 @@ class Witness:
     def show(self, floor: Floor[L], peer: CenterId, suite_id: str) -> Witnessing:
         """Our newest checkpoint of a suite for a peer, and the peer's that we cosigned last.
 
-        Empty when the peer has cosigned all there is: then a call carries nothing extra.
+        Empty when the peer has cosigned all there is: then a call carries nothing extra. So it
+        is while the peer knows no log key of ours that is still good: it would take our log for
+        a forged one. A greeting brings it the key.
         """
         ledger = floor.ledger
         size, root = ledger.log_head(suite_id)
@@ -89,6 +92,9 @@ class Witness:
         seen = ledger.witnessed(peer, suite_id)
         cosigned = seen[2] if seen else ""
         if size in {0, proven_from}:
+            return Witnessing(cosigned=cosigned)
+        good = self._identity.face(suite_id).all_signing(Purpose.LOG, floor.now_ms)
+        if not any(self._knows(peer, own.id) for own in good):
             return Witnessing(cosigned=cosigned)
         signed = ledger.checkpoint(suite_id)
         number = self._identity.descriptor.sequence
@@ -158,6 +164,8 @@ class Witness:
         ):
             return self._contradicted(floor, peer, suite_id, witnessing.checkpoint)
         own = self._identity.key_for(peer, suite_id, Purpose.WITNESS, floor.now_ms)
+        if not self._knows(peer, own.id):
+            return Sighting.NONE  # it could not check our cosignature, and shows its log again
         (ours,) = [key for key in self._identity.descriptor.keys if key.id == own.id]
         named = self._identity.descriptor.witness_name(suite_id)
         try:
@@ -180,14 +188,33 @@ class Witness:
         floor.ledger.put_fork(peer, seen[2], shown, floor.now_ms)
         return Sighting.FORK
 
+    def _knows(self, peer: CenterId, key_id: bytes) -> bool:
+        """Whether a peer has taken a key of ours; one that never told is not waited for."""
+        taken = self._identity.taken_by(peer)
+        return taken is None or any(key.id == key_id for key in taken.keys)
+
     def _take_cosignature(self, floor: Floor[L], peer: CenterId, suite_id: str, note: str) -> None:
-        try:
-            shown, _ = verify_note(note, log_keys(self._identity.descriptor, suite_id))
-            cosigned_at(note, witness_keys(self._keyring.peers[peer], suite_id))
-        except BadCheckpoint:
-            self._observe(peer, Sighting.BAD)
-            return
         known = floor.ledger.cosigned(peer, suite_id)
+        if known is not None and known[1] == note:
+            return  # it comes with every call
+        ours, theirs = self._identity.descriptor, self._keyring.peers[peer]
+        try:
+            shown, _ = verify_note(note, log_keys(ours, suite_id))
+            cosigned_at(note, witness_keys(theirs, suite_id))
+        except BadCheckpoint:
+            if not _was_good(note, suite_id, ours, theirs):
+                self._observe(peer, Sighting.BAD)
+            return
         if known is None or shown.size > known[0]:
             floor.ledger.put_cosigned(peer, suite_id, shown.size, note)
             floor.cosigned(peer, suite_id, shown.size)
+
+
+def _was_good(note: str, suite_id: str, ours: Descriptor, theirs: Descriptor) -> bool:
+    """Whether a cosigned note of ours only names a key that was revoked since: no alarm."""
+    try:
+        verify_note(note, log_keys(replace(ours, revoked=()), suite_id))
+        cosigned_at(note, witness_keys(replace(theirs, revoked=()), suite_id))
+    except BadCheckpoint:
+        return False
+    return True

@@ -257,3 +257,31 @@ async def test_a_key_folder_older_than_the_database_is_refused(tmp_path: Path) -
         with pytest.raises(BadKeys, match="restore a backup"):
             await left.reload()
         assert left.descriptor.sequence == 2, "nothing of it is in force"
+
+
+@pytest.mark.parametrize("purpose", [Purpose.LOG, Purpose.WITNESS])
+async def test_a_log_goes_on_without_an_alarm_when_its_only_key_is_revoked(
+    tmp_path: Path, purpose: Purpose
+) -> None:
+    async with keyed("长乐", tmp_path / "a") as left, keyed("吉安", tmp_path / "b") as right:
+        await left.pin(right)
+        await right.pin(left)
+        for turn, caller in enumerate((left, right)):
+            for center, other in ((left, right), (right, left)):
+                await center.node.open(other.id, announcement(f"before {turn}"))
+                await center.node.outbox.deliver(other.id)
+                await center.node.outbox.greet(other.id)
+            (key,) = left.descriptor.keys_for(purpose, HOME)
+            left.revoke(key.id)
+            await left.renewal.reload() if caller is left else await left.taken_in()
+            await caller.node.outbox.greet((right if caller is left else left).id)
+            assert right.node.keyring.peers[left.id] == left.descriptor
+            for center, other in ((left, right), (right, left)):
+                await center.node.open(other.id, announcement(f"after {turn}"))
+                await center.node.outbox.deliver(other.id)
+                await center.node.outbox.greet(other.id)
+                await other.node.outbox.greet(center.id)
+            await left.settled(right.id)
+            await right.settled(left.id)
+            _quiet(left)
+            _quiet(right)

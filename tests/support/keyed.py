@@ -97,19 +97,28 @@ class Keyed:
         identity = key_folder.load(self.folder).identity()
         return self._renewal(self.node, replace(self.node.negotiator, identity=identity))
 
-    def _renewal(self, node: GrpcNode, negotiator: Negotiator[SqlLedger] | None = None) -> Renewal:
+    def _renewal(
+        self,
+        node: GrpcNode,
+        negotiator: Negotiator[SqlLedger] | None = None,
+        peers: Iterable[CenterId] | None = None,
+    ) -> Renewal:
         return Renewal(
             folder=self.folder,
             holding=key_folder.FILES,
             negotiator=negotiator or node.negotiator,
             certificates=self.certificates,
             greet=node.outbox.greet,
-            peers=lambda: node.keyring.peers,
+            peers=lambda: node.keyring.peers if peers is None else peers,
         )
 
     async def reload(self) -> Renewed:
         """What the command then asks of the node."""
         return await self.renewal.reload()
+
+    async def taken_in(self) -> None:
+        """The same, but nobody is told: as if no partner could be called."""
+        await self._renewal(self.node, peers=()).reload()
 
     async def pin(self, other: "Keyed") -> None:
         """Trust another center as its operator's file says."""
