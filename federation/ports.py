@@ -172,6 +172,9 @@ class Ledger(Protocol):
     ) -> bool:
         """Store a peer's descriptor and the keys that it revokes; False if it was stored before."""
 
+    def descriptor(self, peer: CenterId, sequence: int) -> bytes | None:
+        """A stored descriptor of a peer as its roots signed it; None if there is none."""
+
     def revoked(self, peer: CenterId, key_id: bytes) -> bool:
         """Whether a stored descriptor of a peer revokes a key, by the key's id."""
 

@@ -118,14 +118,15 @@ class Acquaintance:
         held = self._keyring.signed(peer)
         if not shown or shown[-1] == held:
             return NOTHING_NEW
-        pinned = self._keyring.peers[peer]
-        exact = DESCRIPTOR.encode(pinned) if held is None else read_with_bytes(held)[1]
-        return _compare(pinned, exact, shown)
+        return _compare(self._keyring.peers[peer], self._exact(peer), shown)
 
     def take(
         self, ledger: Ledger, suites: Iterable[str], peer: CenterId, news: News, now_ms: int
     ) -> tuple[Link, ...]:
         """Store what is new, once, and log it; answers what was new to the database.
+
+        Another greeting may have brought something since ``compare``: the same, or, of two
+        nodes with one identity, a twin. Then the first one stays.
 
         Args:
             ledger: The transaction of the greeting.
@@ -138,6 +139,10 @@ class Acquaintance:
         for link in news.links:
             number = link.descriptor.sequence
             gone = [each.key_id for each in link.descriptor.revoked]
+            stored = ledger.descriptor(peer, number)
+            if stored is not None and read_link(stored).exact != link.exact:
+                ledger.put_twin(peer, stored, link.signed, now_ms)
+                break
             if not ledger.put_descriptor(peer, number, link.digest, link.signed, gone):
                 continue  # another greeting brought it
             entry = descriptor_entry(peer, number, link.digest, now_ms)
@@ -153,11 +158,23 @@ class Acquaintance:
         """After the commit: let what was taken be in force; answers whether that is a change."""
         if not news.links or peer not in self._keyring.peers:
             return False
-        newest = news.links[-1]
-        if newest.descriptor.sequence <= self._keyring.peers[peer].sequence:
-            return False
+        newest, pinned = news.links[-1], self._keyring.peers[peer]
+        following = [each for each in news.links if each.descriptor.sequence > pinned.sequence]
+        if not following or following[0].descriptor.previous != self._digest(peer):
+            return False  # nothing, or a twin's: the one that was taken first stays
         self._keyring.pin(newest.descriptor, newest.signed)
         return True
+
+    def _exact(self, peer: CenterId) -> bytes:
+        """The bytes under the signatures of the pinned descriptor."""
+        held = self._keyring.signed(peer)
+        if held is None:
+            return DESCRIPTOR.encode(self._keyring.peers[peer])
+        return read_with_bytes(held)[1]
+
+    def _digest(self, peer: CenterId) -> bytes:
+        """What the next descriptor of a peer names the pinned one by."""
+        return descriptor_digest(self._keyring.peers[peer], self._exact(peer))
 
 
 def _compare(pinned: Descriptor, exact: bytes, shown: Sequence[bytes]) -> News:

@@ -335,6 +335,13 @@ class SqlLedger:
             revoked,
         )
 
+    def descriptor(self, peer: CenterId, sequence: int) -> bytes | None:
+        """A stored descriptor of a peer as its roots signed it; None if there is none."""
+        row: tuple[bytes] | None = self.connection.execute(
+            "SELECT signed FROM descriptor WHERE center = ? AND sequence = ?", (peer, sequence)
+        ).fetchone()
+        return None if row is None else row[0]
+
     def revoked(self, peer: CenterId, key_id: bytes) -> bool:
         """Whether a stored descriptor of a peer revokes a key."""
         row = self.connection.execute(

@@ -2,10 +2,11 @@
 
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from functools import partial
 
 import pytest
 
-from federation.engine.acquaintance import Turn
+from federation.engine.acquaintance import Acquaintance, Turn, read_link
 from federation.engine.pauses import Pauses
 from federation.errors import Unavailable
 from federation.ids import AgreementId, CenterId
@@ -104,6 +105,25 @@ async def test_a_twin_rings_the_alarm_and_ends_new_work(pair: TwoCenters) -> Non
     assert (first.outcome, first.clause) == (Outcome.REFUSED, "identity")
     assert first.retryable
     assert second.outcome is Outcome.ACCEPTED
+
+
+async def test_two_greetings_at_once_with_two_next_descriptors_are_twins(pair: TwoCenters) -> None:
+    twin = twin_of(pair.host)
+    new_message_key(pair.host, revoke=False)
+    chain = pair.host.identity.chain
+    acquaintance = Acquaintance(pair.sub.keyring)
+    more = signed(follow(read_link(twin).descriptor, name="further"), pair.host.secrets)
+    shows = (chain, (chain[0], twin, more))
+    both = [acquaintance.compare(pair.host.id, shown) for shown in shows]
+    assert [each.turn for each in both] == [Turn.NEWER, Turn.NEWER], "each goes on from the pinned"
+    for news in both:
+        take = partial(acquaintance.take, suites=(), peer=pair.host.id, news=news, now_ms=1)
+        await pair.sub.do(lambda desk, take=take: take(desk.ledger))  # type: ignore[misc]
+        acquaintance.settle(pair.host.id, news)
+    assert pair.sub.keyring.signed(pair.host.id) == chain[-1]
+    assert await pair.sub.do(lambda desk: desk.ledger.doubtful(pair.host.id))
+    kept = await pair.sub.do(lambda desk: store.twins(desk.ledger.connection, pair.host.id))
+    assert [(each.held, each.shown) for each in kept] == [(chain[-1], twin)]
 
 
 async def test_an_older_descriptor_is_told_and_forgotten_when_it_was_a_mistake(
