@@ -7,6 +7,8 @@ import time
 from pathlib import Path
 from typing import Final
 
+import pytest
+
 from tests.node.test_serving import ROOT
 
 PATIENCE_SECONDS: Final = 90.0  # the set-up stretches two passphrases first
@@ -24,9 +26,10 @@ def is_running(pid: int) -> bool:
     return state != "Z"
 
 
-def test_a_terminated_demonstration_leaves_nothing(tmp_path: Path) -> None:
-    temporary = tmp_path / "tmp"
-    temporary.mkdir()
+def test_a_terminated_demonstration_leaves_nothing(
+    tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    temporary = tmp_path_factory.mktemp("t")  # short: a socket's path has at most 107 bytes
     environment = {
         **os.environ,  # noqa: TID251 - the child inherits it
         "PYTHONPATH": f"{ROOT}:{ROOT / 'proto' / 'gen'}",
