@@ -1,6 +1,7 @@
 """Whoever ends the demonstration, not by Ctrl-C, finds no process and no file left either."""
 
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -48,7 +49,9 @@ def test_a_terminated_demonstration_leaves_nothing(
                 assert time.monotonic() < ends, "two nodes and the e-trading system did not start"
                 time.sleep(0.05)
             demo.terminate()
-            assert demo.wait(PATIENCE_SECONDS) == 130
+            # A shell shows 130 for both: CPython ends by SIGINT itself if the interrupt, although
+            # it was caught, came inside an exec, as importing a dataclass is one.
+            assert demo.wait(PATIENCE_SECONDS) in {130, -signal.SIGINT}
         finally:
             demo.kill()
             demo.wait()
