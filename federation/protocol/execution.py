@@ -21,21 +21,50 @@ RETENTION_DAYS: Final[Mapping[str, int]] = MappingProxyType(
 """The classes of DA/T 103-2024 and art. 42 of the procurement law, in days; ascending."""
 
 
+NO_RULE: Final = (0, "")
+"""A center without a draw window of its own: (opens at, rule)."""
+
+
+def draw_opens(
+    terms: AgreementTerms,
+    bid_deadline_ms: int,
+    evaluation_start_ms: int,
+    own: tuple[int, str] = NO_RULE,
+) -> tuple[int, str]:
+    """When the draw window opens (unix ms), and by which rule: the stricter one counts.
+
+    Args:
+        terms: The agreement.
+        bid_deadline_ms: Unix milliseconds.
+        evaluation_start_ms: Unix milliseconds.
+        own: When the window opens by the center's own jurisdiction, and the name of that rule.
+    """
+    agreed = draw_opens_ms(terms, bid_deadline_ms, evaluation_start_ms), "draw_earliest_ms"
+    return max(agreed, own)
+
+
 def check_draw_time(
-    terms: AgreementTerms, bid_deadline_ms: int, evaluation_start_ms: int, now_ms: int
+    terms: AgreementTerms,
+    bid_deadline_ms: int,
+    evaluation_start_ms: int,
+    now_ms: int,
+    own: tuple[int, str] = NO_RULE,
 ) -> None:
-    """Check that the agreed draw window is open.
+    """Check that the draw window is open; the arguments are those of ``draw_opens``.
 
     Raises:
         TooEarly: Not yet.
+        TooLate: The evaluation has started.
     """
-    opens_ms = draw_opens_ms(terms, bid_deadline_ms, evaluation_start_ms)
+    opens_ms, rule = draw_opens(terms, bid_deadline_ms, evaluation_start_ms, own)
     if now_ms < opens_ms:
         raise TooEarly(
-            "the agreed draw window is not open yet",
-            clause="draw_earliest_ms",
+            f"the draw window opens in {opens_ms - now_ms} ms",
+            clause=rule,
             alternative=f"at_ms>={opens_ms}",
         )
+    if now_ms >= evaluation_start_ms:
+        raise TooLate("the evaluation has started", clause="evaluation_start_ms")
 
 
 def check_pool_age(terms: AgreementTerms, announced_at_ms: int | None, now_ms: int) -> None:

@@ -18,7 +18,6 @@ from federation.errors import (
     OutOfTurn,
     Refused,
     TooEarly,
-    TooLate,
 )
 from federation.lottery import audit, ranking
 from federation.lottery.audit import DrawRefuted, Spoken
@@ -37,7 +36,6 @@ from federation.protocol.draw import (
     Slot,
 )
 from federation.protocol.peering import AnnouncePool
-from federation.protocol.terms import draw_opens_ms
 from federation.wire.envelopes import Statement, decode_statement
 from node.domain.calendar import DrawWindow, earliest_draw_ms
 from node.domain.workday import local_time
@@ -184,7 +182,8 @@ class DrawRules:
         self, desk: Desk, terms: AgreementTerms, bid_deadline_ms: int, start_ms: int
     ) -> None:
         """Our own people's question: is the draw window open? Raises Conflicting."""
-        opens_ms, _ = self._opens(terms, bid_deadline_ms, start_ms)
+        own = self._own_rule(bid_deadline_ms, start_ms)
+        opens_ms, _ = execution.draw_opens(terms, bid_deadline_ms, start_ms, own)
         if desk.now_ms < opens_ms:
             at = local_time(opens_ms)
             raise Conflicting(
@@ -258,22 +257,19 @@ class DrawRules:
         self, desk: Desk, conversation: Conversation, bid_deadline_ms: int, start_ms: int
     ) -> None:
         terms = self._files.terms(desk, conversation.agreement)
-        opens_ms, clause = self._opens(terms, bid_deadline_ms, start_ms)
-        if desk.now_ms < opens_ms:
+        own = self._own_rule(bid_deadline_ms, start_ms)
+        try:
+            execution.check_draw_time(terms, bid_deadline_ms, start_ms, desk.now_ms, own)
+        except TooEarly as error:  # the same, with the time as people of the partner read it
+            opens_ms, _ = execution.draw_opens(terms, bid_deadline_ms, start_ms, own)
             raise TooEarly(
                 f"the draw window opens at {local_time(opens_ms)} Beijing time",
-                clause=clause,
-                alternative=f"at_ms>={opens_ms}",
-            )
-        if desk.now_ms >= start_ms:
-            raise TooLate("the evaluation has started", clause="evaluation_start_ms")
+                clause=error.clause,
+                alternative=error.alternative,
+            ) from error
 
-    def _opens(self, terms: AgreementTerms, bid_deadline_ms: int, start_ms: int) -> tuple[int, str]:
-        """When the window opens, and by which rule: the stricter of the agreement's and ours."""
-        return max(
-            (draw_opens_ms(terms, bid_deadline_ms, start_ms), "draw_earliest_ms"),
-            (self._own.opens_ms(bid_deadline_ms, start_ms), OWN_RULE),
-        )
+    def _own_rule(self, bid_deadline_ms: int, start_ms: int) -> tuple[int, str]:
+        return self._own.opens_ms(bid_deadline_ms, start_ms), OWN_RULE
 
     def _check_value(self, seen: DrawView, center: str, value: bytes) -> None:
         committed = (seen.commitments or {}).get(center)
