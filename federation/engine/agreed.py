@@ -16,8 +16,8 @@ from federation.ids import CenterId
 from federation.ports import Ledger
 from federation.protocol import conversation as machine
 from federation.protocol import enforcement
-from federation.protocol.conversation import Conversation, Kind, Phase
-from federation.protocol.standing import NEW_WORK, check_open
+from federation.protocol.conversation import Conversation, Phase
+from federation.protocol.standing import NEEDS_NO_AGREEMENT, NEW_WORK, check_open
 from federation.wire.envelopes import Statement
 
 
@@ -54,7 +54,6 @@ class Dealing:
 
 
 ANY: Final = Dealing()
-NEEDS_NO_AGREEMENT: Final = frozenset({Kind.AGREEMENT, Kind.PEERING})
 
 
 def check(

@@ -78,15 +78,6 @@ class Findings:
     finished_ms: int
     received_ms: int
 
-    def drawn_from(self, owner: str) -> frozenset[bytes]:
-        """Codes of the experts drawn from a center's pool."""
-        return frozenset(
-            entry
-            for draw in self.draws.values()
-            if draw.owner == owner
-            for _, entry in draw.members
-        )
-
 
 def examine(case: Case) -> Findings:
     """Check steps 8 to 12.

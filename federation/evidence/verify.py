@@ -42,6 +42,7 @@ from federation.evidence.verdict import DrawSummary, Party, Verdict
 from federation.protocol.agreement import AgreementTerms, Counter, Propose, contradictions
 from federation.protocol.conversation import Kind, Phase
 from federation.protocol.draw import Open
+from federation.protocol.standing import NEEDS_NO_AGREEMENT
 from federation.protocol.tables import TABLES, VOCABULARY
 from federation.trust import merkle
 from federation.trust.envelope import Verifier, pae
@@ -50,7 +51,6 @@ from federation.trust.keys import Descriptor, Purpose, agreement_type
 from federation.trust.suite import Suite, suite
 
 ACCEPTED: Final = "ACCEPTED"
-_NEEDS_NO_AGREEMENT: Final = frozenset({Kind.AGREEMENT, Kind.PEERING})
 _TYPES: Final = {
     word: f"application/vnd.lianping.v1.{name}+protobuf" for name, word in VOCABULARY.items()
 }
@@ -263,7 +263,7 @@ def _conversations(
     for talk, words in talks.items():
         kind = words[0].kind
         for told in words:
-            allowed = {agreement, b""} if kind in _NEEDS_NO_AGREEMENT else {agreement}
+            allowed = {agreement, b""} if kind in NEEDS_NO_AGREEMENT else {agreement}
             if told.statement.agreement_id not in allowed:
                 refute(
                     Step.CONVERSATIONS, told.where, "引用了另一协议", "is under another agreement"

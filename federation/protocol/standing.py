@@ -13,6 +13,9 @@ from federation.protocol.conversation import Kind
 from federation.protocol.enforcement import check_in_force
 from federation.protocol.terms import ANSWER_MS, DAY_MS, AgreementTerms
 
+NEEDS_NO_AGREEMENT: Final = frozenset({Kind.AGREEMENT, Kind.PEERING})
+"""Conversations that may be under none: they lead to one, or are about the link."""
+
 NEW_WORK: Final = frozenset({Kind.BOOKING})
 """Conversations whose first word begins new work; draws and evaluations follow a booking."""
 

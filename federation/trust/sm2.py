@@ -58,7 +58,6 @@ _INTEGER: Final = 0x02
 _OCTETS: Final = 0x04
 _LONG_FORM: Final = 0x80  # from this length on, DER writes the length of the length first
 _ONE_LENGTH_BYTE: Final = 0x81
-_MAX_DER_LENGTH: Final = 0xFF  # nothing here is longer; a longer claim is refused unread
 _ENCRYPT_ROOM: Final = 256  # libcrypto's own upper estimate for 32 bytes is 142
 
 _POINTER: Final = ctypes.c_void_p

@@ -6,7 +6,6 @@ from fastapi import Path
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from federation.ids import CenterId, center_id
-from node.domain.calendar import Window
 from node.services.errors import Invalid
 
 EXAMPLE_ID: Final = "5f0c1e9a7b3d42688e0a1c2d3e4f5061"
@@ -52,17 +51,6 @@ class Done(Shape):
     """It is done."""
 
     done: bool = True
-
-
-class Span(Shape):
-    """A window of time."""
-
-    start_ms: Ms
-    end_ms: Ms
-
-    def window(self) -> Window:
-        """The domain's window. Raises Inadmissible."""
-        return Window(self.start_ms, self.end_ms)
 
 
 class Slots(Shape):

@@ -34,7 +34,6 @@ from node.wiring import KEYS_FOLDER
 DAY_MS: Final = 86_400_000
 ROOT_FILE: Final = "root.pem"
 FILE_MODE: Final = 0o644
-KEY_ID_DIGITS: Final = 32
 FEWEST_DIGITS: Final = 8
 ALL: Final = "all"
 MAX_OVERLAP_DAYS: Final = 180

@@ -29,7 +29,6 @@ from node.keystore.root_file import RootKeys
 
 FOLDER: Final = "descriptors"
 DIGITS: Final = 8
-MAX_LENGTH: Final = 10**DIGITS - 1
 
 Named = tuple[str, str, str, str]
 """What a descriptor says of the center itself: name, USCC, region, address."""

@@ -20,7 +20,7 @@ from federation.protocol.draw import (
     Verdict,
 )
 from federation.protocol.peering import AnnouncePool
-from federation.trust.suite import INTL_1, Digests
+from federation.trust.suite import Digests
 
 _STEPS = (Next, Verdict, Report, Shortfall, Result)
 
@@ -30,6 +30,7 @@ class DrawView:
     """What the words of one draw say.
 
     Args:
+        digests: The hashing of the suite that the draw is under.
         spoken: All words in order.
         request: The owner's request, where the owner asked.
         opening: The sealer's ``Open``, once it was said.
@@ -40,6 +41,7 @@ class DrawView:
         walk: How far the walk has come; None before both commits.
     """
 
+    digests: Digests
     spoken: tuple[Spoken, ...]
     request: RequestDraw | None = None
     opening: Open | None = None
@@ -50,8 +52,6 @@ class DrawView:
     walk: Walk | None = None
     commits: bytes = b""
     """C, once every contributor has committed."""
-    digests: Digests = INTL_1
-    """The hashing of the suite that the draw is under."""
 
 
 def view(digests: Digests, spoken: Sequence[Spoken], announced: AnnouncePool) -> DrawView:
@@ -86,6 +86,7 @@ def view(digests: Digests, spoken: Sequence[Spoken], announced: AnnouncePool) ->
         elif isinstance(word, _STEPS) and walking is not None:
             walking = walking.heard(word, said.payload)
     return DrawView(
+        digests,
         tuple(spoken),
         request,
         opening,
@@ -95,5 +96,4 @@ def view(digests: Digests, spoken: Sequence[Spoken], announced: AnnouncePool) ->
         owner_value,
         walking,
         commits,
-        digests,
     )

@@ -285,11 +285,6 @@ class Sessions(SessionStart):
         """Where an expert of our own is awaited now."""
         return look.awaited(desk, sessions.members_by_uid(desk.ledger.connection, uid))
 
-    def member_by_representative(self, desk: Desk, blind_id: bytes) -> Member | None:
-        """The same for a representative, by the blind index of his identity number."""
-        found = sessions.members_by_representative(desk.ledger.connection, blind_id)
-        return look.awaited(desk, found)
-
     def expected(self, desk: Desk, id_number: str) -> Seated | None:
         """Who is awaited here under an identity number, for the check-in desk."""
         connection, blind = desk.ledger.connection, self._cipher.blind

@@ -114,13 +114,6 @@ def waiting_to_reveal(
     ]
 
 
-def set_value(connection: sqlite3.Connection, draw: bytes, sealed_value: bytes) -> None:
-    """Keep our random value, encrypted."""
-    connection.execute(
-        "UPDATE draw SET sealed_value = ? WHERE conversation = ?", (sealed_value, draw)
-    )
-
-
 def set_reveal_after(connection: sqlite3.Connection, draw: bytes, size: int | None) -> None:
     """Reveal once the peer has cosigned ``size`` entries; None: revealed."""
     connection.execute("UPDATE draw SET reveal_after = ? WHERE conversation = ?", (size, draw))
