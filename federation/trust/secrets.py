@@ -13,7 +13,7 @@ from typing_extensions import override
 
 from federation.trust.envelope import Envelope, Signer, sign_batch
 from federation.trust.errors import SignerAway
-from federation.trust.keys import Descriptor, PublicKey, Purpose
+from federation.trust.keys import Descriptor, Purpose
 from federation.trust.suite import CannotOpen, Suite
 
 Opener = Callable[[bytes, bytes], bytes]
@@ -35,55 +35,6 @@ class SigningKey:
 
     id: bytes
     sign: Signer = field(repr=False)
-
-
-@dataclass(frozen=True, slots=True)
-class SecretKeys:
-    """The private halves that a new center begins with, raw, 32 bytes each."""
-
-    suite: Suite
-    root: bytes
-    message: bytes
-    log: bytes
-    witness: bytes
-    sealing: bytes
-
-    @override
-    def __repr__(self) -> str:
-        return "SecretKeys(…)"
-
-    @property
-    def root_signer(self) -> Signer:
-        """Signs descriptors."""
-        return self.suite.signer(self.root)
-
-    @property
-    def private(self) -> Mapping[Purpose, bytes]:
-        """All but the root, by purpose."""
-        return {
-            Purpose.MESSAGE: self.message,
-            Purpose.LOG: self.log,
-            Purpose.WITNESS: self.witness,
-            Purpose.SEALING: self.sealing,
-        }
-
-    def public(self, not_before_ms: int, not_after_ms: int) -> tuple[PublicKey, ...]:
-        """The public halves of all but the root."""
-        return tuple(
-            PublicKey(
-                self.suite.suite_id,
-                purpose,
-                public_half(self.suite, purpose, raw),
-                not_before_ms,
-                not_after_ms,
-            )
-            for purpose, raw in self.private.items()
-        )
-
-
-def generate(suite: Suite, random: Callable[[int], bytes]) -> SecretKeys:
-    """Make a center's first keys of one suite from ``random(bytes)``."""
-    return SecretKeys(suite, *(suite.new_private(random) for _ in range(5)))
 
 
 def public_half(suite: Suite, purpose: Purpose, private: bytes) -> bytes:
@@ -179,32 +130,3 @@ class Face:
             except CannotOpen:
                 continue
         raise CannotOpen("the sealed message does not open with any of our keys")
-
-
-def face_of(descriptor: Descriptor, secrets: SecretKeys) -> Face:
-    """The face that raw private keys make."""
-    suite = secrets.suite
-    by_id = {
-        public.id: (public.purpose, secrets.private[public.purpose])
-        for public in descriptor.keys
-        if public.suite == suite.suite_id
-        and public.key == public_half(suite, public.purpose, secrets.private[public.purpose])
-    }
-    return Face(
-        suite,
-        descriptor,
-        {
-            at: suite.signer(raw)
-            for at, (purpose, raw) in by_id.items()
-            if purpose is not Purpose.SEALING
-        },
-        {
-            at: _opener(suite, raw)
-            for at, (purpose, raw) in by_id.items()
-            if purpose is Purpose.SEALING
-        },
-    )
-
-
-def _opener(suite: Suite, private: bytes) -> Opener:
-    return lambda info, sealed: suite.unseal(private, info, sealed)

@@ -2,11 +2,11 @@
 
 from federation.engine.outbox import MAX_BACK_OFF_MS
 from federation.trust.keys import RootKey
-from federation.trust.secrets import generate
 from federation.trust.suite import GM_1
 from tests.engine.test_suites import START, announcement, hold, opened, sizes
 from tests.support.identities import FOREVER_MS, follow, identify
 from tests.support.pair import Center, two_centers
+from tests.support.secret_keys import generate
 
 BOTH = ("intl-1", "gm-1")
 

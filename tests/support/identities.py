@@ -14,9 +14,9 @@ from federation.trust.keys import (
     descriptor_digest,
     root_center_id,
 )
-from federation.trust.secrets import SecretKeys, face_of, generate
 from federation.trust.suite import INTL_1, suite
 from federation.wire.words import DESCRIPTOR, sign_descriptor
+from tests.support.secret_keys import SecretKeys, face_of, generate
 
 USCC: Final = {"host": "12360800MB0000001A", "sub": "12350112MB0000002B"}
 NAMES: Final = {"host": "吉安市公共资源交易中心", "sub": "长乐区公共资源交易中心"}

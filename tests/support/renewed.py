@@ -3,9 +3,10 @@
 from federation.ids import CenterId
 from federation.trust.envelope import Signer
 from federation.trust.keys import PublicKey, Purpose, Revocation
-from federation.trust.secrets import Face, face_of
+from federation.trust.secrets import Face
 from tests.support.identities import FOREVER_MS, follow, signed
 from tests.support.pair import Center
+from tests.support.secret_keys import face_of
 
 
 def new_message_key(center: Center, *, revoke: bool) -> Signer:
