@@ -3,7 +3,7 @@
 A suite is a property of the agreement, never of a message; there is no algorithm
 field to trust and nothing falls back (``draw-and-evidence.md`` §4). ``intl-1`` is
 Ed25519 (RFC 8032), SHA-256 and HPKE (RFC 9180: X25519, HKDF-SHA256, AES-256-GCM);
-``gm-1`` is SM2, SM3 and an SM2 envelope with SM4-GCM (``federation.trust.gm``).
+``gm-1`` is SM2, SM3 and an SM2 envelope with SM4-GCM. How each does it is ``intl`` and ``gm``.
 Every hash input is prefixed by suite and purpose and made injective by length
 prefixes, so that no value of one purpose can be passed off as another's.
 """
@@ -14,24 +14,15 @@ import struct
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Any, Final
+from typing import Final
 
-from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
-from cryptography.hazmat.primitives.hpke import AEAD, KDF, KEM
-from cryptography.hazmat.primitives.hpke import Suite as HpkeSuite
-from nacl.bindings import crypto_sign, crypto_sign_open, crypto_sign_seed_keypair
-from nacl.exceptions import BadSignatureError, CryptoError
-
-from federation.trust import gm, sm2
+from federation.trust import gm, intl, sm2
 from federation.trust.errors import BadKey, CannotOpen, SuiteUnavailable, UnknownSuite
 from federation.trust.sm2 import Hash
 
 __all__ = [
     "GM_1",
     "INTL_1",
-    "SIGNATURE_BYTES",
     "SUITES",
     "BadKey",
     "CannotOpen",
@@ -41,14 +32,9 @@ __all__ = [
     "SuiteUnavailable",
     "UnknownSuite",
     "enc",
-    "seal",
-    "sign",
-    "signer",
     "suite",
     "u32",
     "u64",
-    "unseal",
-    "verify",
 ]
 
 
@@ -142,96 +128,21 @@ class Suite(Digests):
     """First line of what a witness signs (C2SP tlog-cosignature)."""
 
 
-SIGNATURE_BYTES: Final = 64  # RFC 8032
-RAW_KEY_BYTES: Final = 32
-
-_HPKE: Final = HpkeSuite(KEM.X25519, KDF.HKDF_SHA256, AEAD.AES_256_GCM)
-
-
-def verify(public_key: bytes, signature: bytes, message: bytes) -> bool:
-    """Tell whether ``signature`` (64 bytes) over ``message`` is by ``public_key`` (32 bytes)."""
-    if len(signature) != SIGNATURE_BYTES:
-        return False  # libsodium takes both as one run of bytes: the border must not move
-    # libsodium verifies in half the time of OpenSSL, and verifying is what a node does most.
-    try:
-        crypto_sign_open(signature + message, public_key)
-    except (BadSignatureError, CryptoError, ValueError):
-        return False
-    return True
-
-
-def sign(private_key: bytes, message: bytes) -> bytes:
-    """Sign with a raw Ed25519 private key (32 bytes); 64 bytes."""
-    return signer(private_key)(message)
-
-
-def signer(private_key: bytes) -> Callable[[bytes], bytes]:
-    """What signs with a raw Ed25519 private key (32 bytes); the key is expanded once."""
-    _check_raw(private_key)
-    _, expanded = crypto_sign_seed_keypair(private_key)
-    return lambda message: crypto_sign(message, expanded)[:SIGNATURE_BYTES]
-
-
-def seal(public_key: bytes, info: bytes, plaintext: bytes) -> bytes:
-    """HPKE base mode to a raw X25519 key: encapsulated key, then ciphertext."""
-    _check_raw(public_key)
-    key = X25519PublicKey.from_public_bytes(public_key)
-    try:
-        sealed: Any = _HPKE.encrypt(plaintext, key, info)
-    except ValueError as error:  # a point of small order: everyone would know the secret
-        raise BadKey("nothing can be sealed to this X25519 key") from error
-    return bytes(sealed)
-
-
-def unseal(private_key: bytes, info: bytes, sealed: bytes) -> bytes:
-    """Open what ``seal`` made.
-
-    Raises:
-        CannotOpen: Another key, another ``info``, or changed bytes.
-    """
-    _check_raw(private_key)
-    key = X25519PrivateKey.from_private_bytes(private_key)
-    try:
-        opened: Any = _HPKE.decrypt(sealed, key, info)
-    except (InvalidTag, ValueError) as error:
-        raise CannotOpen("the sealed message does not open with this key") from error
-    return bytes(opened)
-
-
-def _public_ed25519(private_key: bytes) -> bytes:
-    _check_raw(private_key)
-    return Ed25519PrivateKey.from_private_bytes(private_key).public_key().public_bytes_raw()
-
-
-def _public_x25519(private_key: bytes) -> bytes:
-    _check_raw(private_key)
-    return X25519PrivateKey.from_private_bytes(private_key).public_key().public_bytes_raw()
-
-
-def _check_raw(key: bytes) -> None:
-    if len(key) != RAW_KEY_BYTES:
-        raise BadKey(f"an Ed25519 or X25519 key has {RAW_KEY_BYTES} bytes, not {len(key)}")
-
-
-def _always_there() -> None:
-    """What intl-1 needs is in the wheels of this program's own dependencies."""
-
-
 INTL_1: Final = Suite(
     "intl-1",
     hashlib.sha256,
     "sha256",
-    verify=verify,
-    signer=signer,
-    seal=seal,
-    unseal=unseal,
-    public_signing=_public_ed25519,
-    public_sealing=_public_x25519,
-    new_private=lambda random: random(RAW_KEY_BYTES),
-    check_key=_check_raw,
-    ready=_always_there,
-    key_bytes=RAW_KEY_BYTES,
-    max_signature_bytes=SIGNATURE_BYTES,
+    verify=intl.verify,
+    signer=intl.signer,
+    seal=intl.seal,
+    unseal=intl.unseal,
+    public_signing=intl.public_signing,
+    public_sealing=intl.public_sealing,
+    new_private=intl.new_private,
+    check_key=intl.check_key,
+    ready=intl.ready,
+    key_bytes=intl.KEY_BYTES,
+    max_signature_bytes=intl.SIGNATURE_BYTES,
     note_log_type=b"\x01",
     note_witness_type=b"\x04",
     cosignature_header="cosignature/v1",

@@ -22,7 +22,7 @@ from adapters.signing.stand_in import FolderSigning
 from adapters.trading.rest import RestTradingSystem
 from adapters.trading.stand_in import RosterStore, create_app
 from adapters.video.stand_in import FolderVideo
-from federation.trust import suite
+from federation.trust.suite import INTL_1
 from tests.support.outside import connect
 
 REPOSITORY = Path(__file__).parents[2]
@@ -142,7 +142,7 @@ async def test_the_trading_server_keeps_key_and_receipts_over_a_kill(tmp_path: P
             pins = {"intl-1": RosterStore(tmp_path).public_key("intl-1")}
             system = RestTradingSystem(http=connect(url), pinned_keys=pins, stand_in=True)
             keys.append(await system.sealing_key("intl-1"))
-            sealed = sealed or suite.seal(keys[0], b"info", ROSTER)
+            sealed = sealed or INTL_1.seal(keys[0], b"info", ROSTER)
             receipts.append(await system.deliver_roster("intl-1", "d", 0, b"info", sealed))
             await system.aclose()
 

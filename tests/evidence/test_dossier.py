@@ -22,7 +22,7 @@ from federation.evidence.dossier import (
 from federation.evidence.shape import Misshapen
 from federation.protocol.session import ArchiveItem
 from federation.trust.envelope import verify_alone
-from federation.trust.suite import INTL_1, sign
+from federation.trust.suite import INTL_1
 from tests.evidence.evaluated import made
 
 SECRET = b"\7" * 32
@@ -41,7 +41,7 @@ SMALL = Dossier(
 
 
 def signer(message: bytes) -> bytes:
-    return sign(SECRET, message)
+    return INTL_1.signer(SECRET)(message)
 
 
 def document(file: bytes) -> dict[str, object]:

@@ -19,7 +19,7 @@ from federation.trust.envelope import (
     sign_batch,
     verify_alone,
 )
-from federation.trust.suite import INTL_1, sign
+from federation.trust.suite import INTL_1
 
 PRIVATE = bytes(range(32))
 PUBLIC = INTL_1.public_signing(PRIVATE)
@@ -28,7 +28,7 @@ TYPE = "application/vnd.lianping.v1.booking.Hold+protobuf"
 
 
 def _sign(message: bytes) -> bytes:
-    return sign(PRIVATE, message)
+    return INTL_1.signer(PRIVATE)(message)
 
 
 def _batch(count: int) -> list[envelope.Envelope]:
