@@ -12,7 +12,7 @@ from federation.lottery import audit
 from federation.lottery.audit import DrawAudit, DrawRefuted, Spoken
 from federation.protocol.booking import Hold
 from federation.protocol.conversation import Kind
-from federation.protocol.draw import CLOSED, VOID, Close, Open, RequestDraw
+from federation.protocol.draw import CLOSED, VOID, Close, Open, RequestDraw, sealer_for_host
 from federation.protocol.peering import AnnouncePool
 from federation.protocol.session import Convene
 from federation.protocol.terms import draw_opens_ms
@@ -105,6 +105,7 @@ class Fairness:
                     refute(Step.DRAWS, told.where, "抽取属于另一预约", "is of another booking")
                 if word.evaluation_start_ms != self._hold.start_ms:
                     refute(Step.DRAWS, told.where, "评标时间不符", "names another start")
+                self._check_sealer(told, word)
             if case.phases[draw] == VOID:
                 continue
             if case.phases[draw] != CLOSED:
@@ -125,6 +126,18 @@ class Fairness:
                 f"draws are numbered {sequence}: one may have been left out",
             )
         return fair, len(case.of_kind(Kind.DRAW)) - len(fair)
+
+    def _check_sealer(self, told: Told, word: Open | RequestDraw) -> None:
+        sealer = told.sender if isinstance(word, Open) else told.hearer
+        host = self._started.sender
+        due = sealer_for_host(self._hold.participants)
+        if sealer not in {host, due}:
+            refute(
+                Step.DRAWS,
+                told.where,
+                f"主场专家库的抽取应由{due}封定",
+                f"the draw from the host's pool is for {due} to seal",
+            )
 
     def _audited(self, draw: bytes, told: Told, word: Open, pool: AnnouncePool) -> DrawAudit:
         case = self._case

@@ -15,6 +15,7 @@ in WALKING, from the slots that both sides see: Next while one can be filled, el
 Shortfall or Result. A Close stands whatever it crossed: the order is public from then on.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import IntEnum
 from types import MappingProxyType
@@ -108,6 +109,23 @@ class Open(Word):
     bid_deadline_ms: int
     evaluation_start_ms: int
     exclusion_commitment: bytes = b""
+
+
+def sealer_for_host(participants: Iterable[str]) -> str:
+    """Which of a booking's subs seals the draw from the host's own pool: the lowest center id.
+
+    A center id is the digest of a root key that was made before there was any project, so
+    nobody chooses the sealer: not by the order in which subs are named, not by answering late,
+    not by trying times or ids until the lot falls right. Every sub knows all participants from
+    its ``Hold`` and can tell for itself whether it is the one.
+
+    Args:
+        participants: ``Hold.participants``.
+
+    Raises:
+        ValueError: There are none: without a second center nobody can seal a draw.
+    """
+    return min(participants)
 
 
 @dataclass(frozen=True, slots=True)

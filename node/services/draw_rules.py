@@ -34,6 +34,7 @@ from federation.protocol.draw import (
     RequestDraw,
     Reveal,
     Slot,
+    sealer_for_host,
 )
 from federation.protocol.peering import AnnouncePool
 from federation.wire.envelopes import Statement, decode_statement
@@ -83,9 +84,16 @@ class DrawRules:
 
     def admit_request(self, desk: Desk, conversation: Conversation, word: RequestDraw) -> None:
         """May the owner request this draw of us? Raises FederationError."""
-        self._check_booking(
+        hold = self._check_booking(
             desk, conversation, word.booking_id, word.evaluation_start_ms, role=booking.SUB
         )
+        sealer = sealer_for_host(hold.participants)
+        if sealer != desk.identity.center:
+            raise Refused(
+                "the host's own pool is sealed by the participant with the lowest center id",
+                clause="participants",
+                alternative=f"sealer={sealer}",
+            )
         self._check_first(desk, word.booking_id, conversation.peer)
         announced = pools.announcement(
             desk.ledger.connection,

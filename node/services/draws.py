@@ -7,6 +7,7 @@ that follows from a word is said in the same transaction; calls and deliveries a
 No staff member of either center sees a name: they see counts.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -18,7 +19,6 @@ from federation.engine.floor import Said
 from federation.ids import AgreementId, CenterId, ConversationId
 from federation.lottery import audit, walk
 from federation.protocol import draw as words
-from federation.protocol.booking import CONFIRMED
 from federation.protocol.conversation import REFUSED, Conversation, Word
 from federation.protocol.draw import (
     OWNER,
@@ -35,6 +35,7 @@ from federation.protocol.draw import (
     Shortfall,
     Slot,
     Verdict,
+    sealer_for_host,
 )
 from federation.trust.suite import suite
 from federation.wire.envelopes import Receipt, Statement
@@ -43,9 +44,10 @@ from node.services.draw_files import DrawFiles, excluded_employers
 from node.services.draw_moves import DrawMoves
 from node.services.draw_rules import DrawRules, OwnWindow
 from node.services.errors import Conflicting, NotFound
+from node.services.evaluated import evaluated_legs
 from node.services.house import Desk, Reaction
 from node.services.reasons import refusal
-from node.store import bookings, draws, pools, projects, todos
+from node.store import draws, pools, projects, todos
 from node.store.bookings import BookingRow
 from node.store.cipher import ColumnCipher
 from node.store.draws import DrawRow
@@ -108,20 +110,19 @@ class Draws(Reaction):
     def start(self, desk: Desk, project: bytes, by: str) -> list[bytes]:
         """Start all draws of a project: one from each sub's pool, one from ours.
 
+        Our own pool is drawn from once, however many subs there are; see ``sealer_for_host``.
         Those that a partner refused are started anew; it refuses what it has heard before.
 
         Raises:
             NotFound: No such project.
-            Conflicting: Not all sub-venues are confirmed, a pool is not announced, the draw
-                window is not open, or the draws were started before.
+            Conflicting: Not all sub-venues are confirmed, or there are none; a pool is not
+                announced, the draw window is not open, or the draws were started before.
         """
         connection = desk.ledger.connection
         found = projects.get(connection, project)
         if found is None:
             raise NotFound("没有这个项目", "there is no such project")
-        legs = [leg for leg in bookings.of_project(connection, project) if leg.phase == CONFIRMED]
-        if not legs:
-            raise Conflicting("副场尚未全部确认", "no sub-venue is confirmed yet")
+        legs = evaluated_legs(desk, found)
         begun = {
             (row.booking, self._files.owner(desk, row))
             for row in draws.of_project(connection, project)
@@ -136,7 +137,7 @@ class Draws(Reaction):
         asked = found.plan.host_slots if found.plan else ()
         own = tuple(Slot(slot.specialty, slot.count) for slot in asked)
         if own and not any(owner == desk.identity.center for _, owner in begun):
-            ids.append(self._request(desk, legs[0], found, own))
+            ids.append(self._request(desk, _sealing(legs), found, own))
         if not ids:
             raise Conflicting("抽取已经开始", "the draws were started before")
         del by  # the words are signed by the center; the account is in the request log
@@ -364,6 +365,19 @@ class Draws(Reaction):
             supplements=progress.supplements if progress else 0,
             list_delivered=self._delivered(desk, row) if own else row.phase in _LISTED,
         )
+
+
+def _sealing(legs: Sequence[BookingRow]) -> BookingRow:
+    """The leg under which our own pool is drawn from: that of the sub whose turn it is."""
+    due = {leg.peer: leg for leg in legs if leg.peer == sealer_for_host(leg.hold.participants)}
+    if not due:
+        named = sealer_for_host(legs[0].hold.participants)
+        raise Conflicting(
+            f"本中心专家库的抽取应由副场{named}封定,而其预约已不在,请重新预约",
+            f"the draw from our own pool is for {named} to seal, which is no longer booked; "
+            "book anew",
+        )
+    return due[min(due)]
 
 
 _LISTED: Final = frozenset({words.SEALED, words.CLOSED})

@@ -8,7 +8,6 @@ from collections.abc import Sequence
 
 from federation.errors import FederationError
 from federation.ids import AgreementId
-from federation.protocol import booking as legs
 from federation.protocol import execution
 from federation.protocol import session as words
 from federation.protocol.session import (
@@ -21,11 +20,13 @@ from node.domain.committee import CommitteeRefused
 from node.domain.evaluation import check_in_opens_ms
 from node.services import session_view as view
 from node.services.errors import Conflicting, NotAllowed, NotFound
+from node.services.evaluated import evaluated_legs
 from node.services.house import Desk
 from node.services.reasons import clause_zh
 from node.services.session_words import SessionWords
-from node.store import bookings, projects, sessions
+from node.store import projects, sessions
 from node.store.bookings import BookingRow
+from node.store.projects import ProjectRow
 from node.store.sessions import Capacity, Member, SessionRow
 
 
@@ -40,24 +41,16 @@ class SessionStart(SessionWords):
 
         Raises:
             NotFound: There is no such project here.
-            Conflicting: No booking is confirmed, a draw is not sealed, somebody is missing,
-                or the evaluation was called already.
+            Conflicting: Not all bookings are confirmed, a draw is not sealed, somebody is
+                missing, or the evaluation was called already.
             NotAllowed: The committee is unlawful (招标投标法第三十七条).
         """
         connection = desk.ledger.connection
         project = projects.get(connection, project_id)
         if project is None:
             raise NotFound("没有这个项目", f"there is no project {project_id.hex()}")
-        confirmed = [
-            leg
-            for leg in bookings.of_project(connection, project_id)
-            if leg.phase == legs.CONFIRMED
-        ]
-        if not confirmed or project.plan is None:
-            raise Conflicting(
-                "项目尚无已确认的副场预约,不能召集评标",
-                "no booking of the project is confirmed; book first",
-            )
+        confirmed = evaluated_legs(desk, project)
+        assert project.plan is not None, "what was booked was planned"
         fresh = self._fresh(desk, confirmed, by, anew=anew)
         if not fresh:
             raise Conflicting("评标已经召集", "the evaluation was convened already")
@@ -204,14 +197,18 @@ class SessionStart(SessionWords):
         """The unified start (统一开始): the host's staff start all sites at once.
 
         Raises:
-            Conflicting: Before the window, after it, later than was agreed, or not everybody is
-                there.
+            Conflicting: A sub-venue was not called or is not ready; before the window, after
+                it, later than was agreed, or not everybody is there.
             NotAllowed: The committee is unlawful as it stands now.
         """
         row = view.get(desk, session_id)
         view.only(row, words.HOST)
         rows = view.joint(desk, row)
         view.in_phase(rows, words.READY)
+        assert row.project is not None, "the host knows its project"
+        project = projects.get(desk.ledger.connection, row.project)
+        assert project is not None, "projects are never deleted"
+        self._check_all_called(desk, project, rows)
         if not row.convene.start_ms <= desk.now_ms < row.convene.end_ms:
             raise Conflicting(
                 "只能在预约的评标时间内开始", "an evaluation starts within its booked window only"
@@ -237,9 +234,6 @@ class SessionStart(SessionWords):
             sum(one.site == desk.identity.center for one in experts),
             [sum(one.site == leg.peer for one in experts) for leg in rows],
         )
-        assert row.project is not None, "the host knows its project"
-        project = projects.get(desk.ledger.connection, row.project)
-        assert project is not None, "projects are never deleted"
         codes = tuple(sorted(one.code for one in everybody))
         for leg in rows:
             desk.say(leg.id, Start(project.lot_code, project.project.name, codes))
@@ -252,6 +246,17 @@ class SessionStart(SessionWords):
             )
             self._draws.close_all(desk, leg.booking)
         view.tick_off(desk, view.START, rows, by)
+
+    def _check_all_called(
+        self, desk: Desk, project: ProjectRow, rows: Sequence[SessionRow]
+    ) -> None:
+        called = {row.booking for row in rows}
+        missing = [leg for leg in evaluated_legs(desk, project) if leg.conversation not in called]
+        if missing:
+            raise Conflicting(
+                f"副场{missing[0].peer}尚无有效的评标召集,请重新召集",
+                f"{missing[0].peer} has no session that stands; convene again",
+            )
 
     def _refresh(self, desk: Desk, row: SessionRow) -> None:
         for leg in view.joint(desk, row):

@@ -219,6 +219,9 @@ class SessionWords(Reaction):
         joint = view.joint(desk, row)
         if row.phase == words.CHAIRED:
             view.tick_off(desk, view.RESUME, [row], "system")
+            if any(leg.phase == words.SUSPENDED for leg in joint):
+                # Another site has stopped again meanwhile: nobody goes on without it.
+                desk.say(row.id, Suspend("another site is suspended again"))
         elif all(leg.phase == words.READY for leg in joint):
             self.archive.want_room(desk, joint)
             view.remind(
