@@ -4,7 +4,8 @@
        └──any no, any refusal, or no time left──→ DECIDED(ABORT) ─┘
 
 Presumed abort: without a durable CONFIRM there is none. The host confirms only when every
-sub said yes and enough of the shortest promise is left for the decision to arrive.
+sub said yes and enough of the shortest promise is left for the decision to arrive. A leg that
+is alone books itself with its yes; the decision is then a record, not a question.
 """
 
 from collections.abc import Mapping
@@ -55,6 +56,8 @@ def decide(bundle: Bundle, legs: Mapping[ConversationId, Leg], now_ms: int) -> B
     if bundle.phase is not BundlePhase.HOLDING:
         return bundle
     states = [legs[leg] for leg in bundle.legs]
+    if all(leg.phase in booking.BOOKED for leg in states):
+        return _decided(bundle, Decision.CONFIRM, "")
     lost = [leg.phase for leg in states if leg.phase in _LOST]
     if lost:
         return _decided(bundle, Decision.ABORT, f"a sub-venue is {lost[0]}")

@@ -177,6 +177,30 @@ def hear(
     return replace(conversation, phase=phase, deadline_ms=deadline_ms, heard=conversation.heard + 1)
 
 
+def learn(
+    table: Table,
+    conversation: Conversation,
+    word: Word,
+    now_ms: int,
+    agreed: Mapping[Phase, int] = NO_WAITS,
+) -> Conversation:
+    """Take a word that the other side has said to somebody else, about what we share.
+
+    The phase moves as if we had heard it; nothing is counted, as our own copy is still to come.
+    Answers the same conversation where the word is not awaited. ``agreed`` as for ``say``.
+
+    Raises:
+        OutOfTurn: The word is not the other side's to say.
+    """
+    if table.speaker(conversation.phase, word) not in {table.other(conversation.role), EITHER}:
+        raise OutOfTurn(f"{word.case} is not for the other side to say")
+    cell = (conversation.phase, word.case)
+    if cell in table.crossings or table.next.get(cell, conversation.phase) == conversation.phase:
+        return conversation
+    phase, deadline_ms = _next(table, conversation, word, now_ms, agreed)
+    return replace(conversation, phase=phase, deadline_ms=deadline_ms)
+
+
 def expire(table: Table, conversation: Conversation, now_ms: int) -> Conversation:
     """Let the phase lapse if its time has passed, on our clock and by our authority.
 

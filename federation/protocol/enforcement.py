@@ -72,7 +72,12 @@ def agreed_waits(terms: AgreementTerms, conversation: Conversation) -> Mapping[P
     """How long phases of a conversation last by its agreement, milliseconds."""
     kind = conversation.kind
     if kind is Kind.BOOKING:
-        return {booking.HELD: terms.vote_ms, booking.PROMISED: terms.decide_ms}
+        return {
+            booking.HELD: terms.vote_ms,
+            booking.PROMISED: terms.decide_ms,
+            booking.CHANGING: terms.vote_ms,
+            booking.CHANGE_PROMISED: terms.decide_ms,
+        }
     if kind is Kind.SESSION:
         return {session.SUSPENDED: terms.fault_repair_ms}
     return {}
@@ -319,6 +324,18 @@ def check_confirmation(terms: AgreementTerms, held_at_ms: int, now_ms: int) -> N
             "again, book anew",
             clause="hold_ms",
         )
+
+
+def cancel_fee_fen(terms: AgreementTerms, start_ms: int, cancelled_at_ms: int) -> int:
+    """What cancelling a booking costs by the agreement, fen; 0 when it was in time.
+
+    Args:
+        terms: The agreement.
+        start_ms: Start of the booked window, unix milliseconds.
+        cancelled_at_ms: When it was cancelled, by the sub's clock: ``sent_at_ms`` of the sub's
+            ``Cancel``, or of its receipt for the host's.
+    """
+    return 0 if start_ms - cancelled_at_ms >= terms.cancel_notice_ms else terms.cancel_fee_fen
 
 
 def _one_of(key: str, values: Sequence[str]) -> str:

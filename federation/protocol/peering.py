@@ -21,7 +21,7 @@ from enum import IntEnum
 from types import MappingProxyType
 from typing import Final
 
-from federation.protocol.booking import Answer, Decision
+from federation.protocol.booking import Answer, Check, Decision
 from federation.protocol.conversation import EITHER, Kind, Phase, Role, Table, Wait, Word
 
 FIRST: Final = Role("FIRST")
@@ -52,15 +52,6 @@ longest step, measuring a line that is half dead, takes less than two."""
 
 USAGE_LASTS_MS: Final = 86_400_000  # a day: by then the next statement is due
 MAX_USAGE_WORDS: Final = 4_000  # a quarter of a call; no two centers book so much in a day
-
-
-@dataclass(frozen=True, slots=True)
-class Check:
-    """One point of a joint test."""
-
-    name: str
-    passed: bool
-    measured: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from federation.protocol.booking import Hold
 from federation.protocol.conversation import Phase
 from federation.protocol.terms import DAY_MS, MINUTE_MS, AgreementTerms
 
-OPEN: Final = frozenset({booking.HELD, booking.PROMISED, booking.IN_DOUBT, booking.CONFIRMED})
+OPEN: Final = booking.KEEPS_SEATS
 """Bookings that ``max_open_bookings`` and ``max_concurrent_sessions`` count."""
 USED: Final = OPEN | {booking.COMPLETED}
 """Bookings that ``max_sessions_per_period`` counts, by the start of their window."""

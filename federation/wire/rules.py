@@ -137,6 +137,7 @@ _RULES: Final[Mapping[str, Rule]] = MappingProxyType(
         "participants": Rule(_center, at_most=booking.MAX_PARTICIPANTS, at_least=1),
         "contributors": Rule(_center, at_most=8, at_least=2),
         "bundle_id": Rule(_ID),
+        "change_id": Rule(_ID),
         "booking_id": Rule(_ID),
         "session_id": Rule(_ID),
         "draw_ids": Rule(_ID, at_most=32, at_least=1),
@@ -223,6 +224,10 @@ _RULES: Final[Mapping[str, Rule]] = MappingProxyType(
         "items": Rule(_flag, at_most=session.MAX_ARCHIVE_ITEMS, at_least=1),
         # choices and flags
         "answer": Rule(_flag),
+        "moment": Rule(_flag),
+        "ready": Rule(_flag),
+        "by_law": Rule(_flag),
+        "clause": Rule(_text(64, required=False)),
         "decision": Rule(_flag),
         "selection": Rule(_flag),
         "ruling": Rule(_flag),

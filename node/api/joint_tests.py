@@ -6,7 +6,7 @@ from fastapi import APIRouter, status
 from pydantic import Field
 from starlette.responses import PlainTextResponse
 
-from federation.protocol import peering
+from federation.protocol import booking, peering
 from federation.wire.reports import report_type
 from node.api.access import NodeParts, Operator
 from node.api.faults import RESPONSES
@@ -125,7 +125,7 @@ def _shown(row: JointTestRow, us: str) -> JointTest:
     )
 
 
-def _check(check: peering.Check) -> Check:
+def _check(check: booking.Check) -> Check:
     known = advice(check.name)
     return Check(
         name=check.name,

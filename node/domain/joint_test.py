@@ -11,10 +11,9 @@ from typing import Final, TypeVar
 
 from federation.lottery.ranking import open_hash
 from federation.lottery.rehearsal import BadRehearsal, rehearsed_order
-from federation.protocol.booking import Answer, Decision
+from federation.protocol.booking import Answer, Check, Decision
 from federation.protocol.conversation import Word
 from federation.protocol.peering import (
-    Check,
     JointTestReport,
     RehearseCommit,
     RehearseDecide,

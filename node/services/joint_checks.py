@@ -18,7 +18,7 @@ from federation.engine.outbox import GreetingRefused, Peek
 from federation.errors import Malformed
 from federation.ids import CenterId
 from federation.ports import Clock, Unreachable
-from federation.protocol.peering import Check
+from federation.protocol.booking import Check
 from federation.transport.certificates import Validity
 from federation.transport.line import NAME, TCP, TLS, Seen
 from federation.trust.envelope import sign_alone, verify_alone

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 from typing import Final
 
-from federation.protocol.peering import Check
+from federation.protocol.booking import Check
 from node.domain.joint_advice import advice
 from node.domain.workday import local_time
 from node.store.joint_tests import JointTestRow, State

@@ -19,10 +19,9 @@ from federation.lottery.ranking import VALUE_BYTES, commitment
 from federation.lottery.rehearsal import rehearsal_pool
 from federation.protocol import peering
 from federation.protocol.agreement import AgreementTerms
-from federation.protocol.booking import Answer, Decision
+from federation.protocol.booking import Answer, Check, Decision
 from federation.protocol.conversation import Conversation
 from federation.protocol.peering import (
-    Check,
     ConcludeTest,
     ContestTest,
     CountersignTest,

@@ -9,8 +9,8 @@ from typing import Final
 from federation.engine.floor import Said
 from federation.errors import Malformed
 from federation.ids import ConversationId
+from federation.protocol.booking import Check
 from federation.protocol.peering import (
-    Check,
     ConcludeTest,
     ContestTest,
     CountersignTest,

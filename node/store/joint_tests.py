@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final
 
-from federation.protocol.peering import Check
+from federation.protocol.booking import Check
 from node.domain.calendar import Window, slots
 
 MEASURING: Final = "MEASURING"

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing_extensions import override
 
 from federation.ports import Clock
-from federation.protocol.peering import Check
+from federation.protocol.booking import Check
 from federation.transport.line import Line
 from federation.transport.tls import new_key, self_signed
 from node.services.joint_checks import JointChecks, Measured

@@ -8,7 +8,8 @@ import pytest
 
 from federation.engine.witness import Sighting, log_keys, witness_keys
 from federation.evidence.checkpoint import MAX_SIZE, Checkpoint, cosign, sign_log
-from federation.protocol.peering import Check, StartTest
+from federation.protocol.booking import Check
+from federation.protocol.peering import StartTest
 from federation.trust import merkle
 from federation.trust.suite import suite
 from federation.wire.envelopes import Witnessing

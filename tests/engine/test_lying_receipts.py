@@ -8,7 +8,8 @@ import pytest
 
 from federation.engine.identity import WORD_LASTS_MS
 from federation.ids import ConversationId
-from federation.protocol.peering import TESTING, Check, StartTest
+from federation.protocol.booking import Check
+from federation.protocol.peering import TESTING, StartTest
 from federation.trust.envelope import Envelope, envelope_hash
 from federation.trust.suite import INTL_1
 from federation.wire.envelopes import (

@@ -4,7 +4,8 @@ from dataclasses import replace
 from typing import Final
 
 from federation.engine.identity import WORD_LASTS_MS
-from federation.protocol.peering import Check, ConcludeTest, ReportTest, StartTest
+from federation.protocol.booking import Check
+from federation.protocol.peering import ConcludeTest, ReportTest, StartTest
 from federation.wire.envelopes import Outcome, Statement, Witnessing, decode_hello, encode_hello
 from federation.wire.questions import TYPES, Greeting
 from federation.wire.words import PAYLOAD_TYPES, encode_word

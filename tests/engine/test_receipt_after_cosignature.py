@@ -7,8 +7,9 @@ before its delivery was receipted, and the bundle was never closed.
 from typing_extensions import override
 
 from federation.ids import CenterId
+from federation.protocol.booking import Check
 from federation.protocol.conversation import Kind
-from federation.protocol.peering import Check, StartTest
+from federation.protocol.peering import StartTest
 from node.services.house import Desk
 from tests.support.pair import Center, Furniture, Mute, two_centers
 

@@ -5,9 +5,9 @@ import pytest
 from federation.engine.floor import Said
 from federation.errors import Unauthenticated
 from federation.ids import AgreementId, ConversationId
-from federation.protocol.booking import ExpertNeed, Hold, SelectionMode
+from federation.protocol.booking import Check, ExpertNeed, Hold, SelectionMode
 from federation.protocol.conversation import Word
-from federation.protocol.peering import AnnouncePool, Check, StartTest, Stratum
+from federation.protocol.peering import AnnouncePool, StartTest, Stratum
 from federation.trust.errors import UnknownSuite
 from federation.wire.envelopes import (
     Outcome,

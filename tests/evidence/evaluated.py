@@ -20,6 +20,7 @@ from federation.lottery.pool import Pool, build_pool, check_listings
 from federation.lottery.walk import Walk
 from federation.protocol import booking, session
 from federation.protocol.agreement import DocumentSignature, Propose, Sign
+from federation.protocol.booking import Check
 from federation.protocol.conversation import Word
 from federation.protocol.draw import (
     MAX_STEPS,
@@ -38,7 +39,7 @@ from federation.protocol.draw import (
     Reveal,
     Slot,
 )
-from federation.protocol.peering import FIRST, AnnouncePool, Check, StartTest
+from federation.protocol.peering import FIRST, AnnouncePool, StartTest
 from federation.trust.envelope import sign_alone
 from federation.trust.keys import Purpose, agreement_type
 from federation.wire.words import TERMS, encode_word

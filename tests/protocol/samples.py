@@ -31,8 +31,8 @@ USAGE: Final = peering.Usage(
     words=(peering.UsedWord(ID, peering.Stage.HELD, DIGEST),),
 )
 PEERING: Final[tuple[Word, ...]] = (
-    peering.StartTest(DIGEST, (peering.Check("clock_skew", passed=True, measured="12 ms"),)),
-    peering.ReportTest(DIGEST, (peering.Check("clock_skew", passed=True, measured="9 ms"),)),
+    peering.StartTest(DIGEST, (booking.Check("clock_skew", passed=True, measured="12 ms"),)),
+    peering.ReportTest(DIGEST, (booking.Check("clock_skew", passed=True, measured="9 ms"),)),
     peering.RehearseHold(1, 2, seats=1, equipment=(), overnight=False),
     peering.RehearseVote(booking.Answer.YES),
     peering.RehearseDecide(booking.Decision.CONFIRM),
@@ -73,7 +73,22 @@ CONFIRM: Final = booking.Decide(ID, booking.Decision.CONFIRM)
 ABORT: Final = booking.Decide(ID, booking.Decision.ABORT, reason="a sub-venue said no")
 COMPLETE: Final = booking.Complete(ID)
 
-BOOKING: Final[tuple[Word, ...]] = (HOLD, YES, NO, CONFIRM, ABORT, COMPLETE)
+BOOK: Final = booking.Vote(booking.Answer.BOOK)
+
+BOOKING: Final[tuple[Word, ...]] = (
+    HOLD, YES, NO, BOOK, CONFIRM, ABORT, COMPLETE,
+    booking.Move(ID, 3, 4, reason="the opening was put off"),
+    booking.Extend(ID, 5, reason="more than a third ask for it", by_law=True),
+    booking.Consent(ID, booking.Answer.YES),
+    booking.Consent(ID, booking.Answer.NO, reason="taken", clause="", alternative_start_ms=9),
+    booking.Settle(ID, booking.Decision.CONFIRM),
+    booking.Settle(ID, booking.Decision.ABORT, reason="a sub-venue said no"),
+    booking.Cancel(reason="the tender was withdrawn"),
+    booking.Substitute(reason="a leaking pipe"),
+    booking.Readiness(
+        booking.Moment.DAY_BEFORE, ready=True, checks=(booking.Check("video", True, "40 ms"),)
+    ),
+)  # fmt: skip
 
 SLOTS: Final = (draw.Slot("A08", 2),)
 

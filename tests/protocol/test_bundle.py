@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from federation.ids import ConversationId
-from federation.protocol.booking import Decision
+from federation.protocol.booking import BOOKED, Decision
 from federation.protocol.bundle import Bundle, BundlePhase, Leg, close, decide
 from federation.protocol.conversation import Phase
 from tests.protocol.grids import NOW
@@ -31,6 +31,13 @@ def test_a_bundle_decides_as_its_legs_and_the_time_demand() -> None:
 
 def test_a_bundle_closes_when_every_leg_knows() -> None:
     check_closing()
+
+
+def test_a_leg_that_was_booked_by_its_yes_confirms_its_bundle_at_any_time() -> None:
+    (leg, _) = OPEN.legs
+    alone = Bundle(OPEN.id, (leg,), BundlePhase.HOLDING, NOW - 1)
+    decided = decide(alone, {leg: Leg(Phase("CONFIRMED"), None, told=True)}, NOW)
+    assert (decided.phase, decided.decision) == (BundlePhase.DECIDED, Decision.CONFIRM)
 
 
 def test_a_closed_bundle_stays_as_it_is() -> None:
@@ -62,8 +69,9 @@ def test_a_bundle_confirms_exactly_when_every_sub_promised_long_enough(
     safe = all(
         leg.phase == "PROMISED" and (leg.promise_ends_ms or 0) > NOW + 60_000 for leg in states
     )
-    assert (after.decision is Decision.CONFIRM) == (safe and left_ms > 0)
-    if left_ms <= 0 or ENDED & {leg.phase for leg in states}:
+    booked = {leg.phase for leg in states} <= BOOKED
+    assert (after.decision is Decision.CONFIRM) == (booked or (safe and left_ms > 0))
+    if (left_ms <= 0 and not booked) or ENDED & {leg.phase for leg in states}:
         assert after.decision is Decision.ABORT
     assert (after.phase is BundlePhase.DECIDED) == (after.decision is not None)
     assert decide(after, known, NOW + 1_000_000).decision in {after.decision, Decision.ABORT}

@@ -6,7 +6,7 @@ import pytest
 
 from federation.errors import OutOfTurn
 from federation.protocol.booking import BOOKING, HOST, SUB
-from federation.protocol.conversation import EITHER, Phase, Word, expire, hear, refused, say
+from federation.protocol.conversation import EITHER, Phase, Word, expire, hear, learn, refused, say
 from tests.protocol import samples
 from tests.protocol.grids import NOW, standing
 
@@ -34,6 +34,24 @@ def test_the_refusal_of_a_word_tells_whose_it_is() -> None:
         hear(BOOKING, replace(sub, role=HOST), samples.HOLD, NOW)
     with pytest.raises(OutOfTurn, match="Complete does not follow NEW"):
         hear(BOOKING, sub, samples.COMPLETE, NOW)
+
+
+def test_a_decision_that_was_told_to_another_moves_the_phase_and_counts_nothing() -> None:
+    promised = standing(BOOKING, Phase("PROMISED"), SUB)
+    learned = learn(BOOKING, promised, samples.CONFIRM, NOW)
+    assert learned == replace(promised, phase=Phase("CONFIRMED"), deadline_ms=None)
+
+
+def test_what_is_not_awaited_teaches_nothing() -> None:
+    for phase in ("CONFIRMED", "RELEASED", "COMPLETED", "CHANGING"):
+        known = standing(BOOKING, Phase(phase), SUB)
+        assert learn(BOOKING, known, samples.ABORT, NOW) is known
+        assert learn(BOOKING, known, samples.CONFIRM, NOW) is known
+
+
+def test_nobody_learns_his_own_word() -> None:
+    with pytest.raises(OutOfTurn, match="is not for the other side to say"):
+        learn(BOOKING, standing(BOOKING, Phase("PROMISED"), HOST), samples.CONFIRM, NOW)
 
 
 def test_a_phase_that_waits_for_nobody_has_no_deadline() -> None:

@@ -465,6 +465,19 @@ def test_the_sub_may_vote_until_the_agreed_time_and_not_later() -> None:
     assert expire(booking.BOOKING, held, NOW + TERMS.vote_ms).phase == booking.EXPIRED
 
 
+CANCELLING: Final = replace(TERMS, cancel_notice_ms=DAY_MS, cancel_fee_fen=80_000)
+
+
+def test_cancelling_in_time_is_free() -> None:
+    assert enforcement.cancel_fee_fen(CANCELLING, NINE, NINE - DAY_MS) == 0
+    assert enforcement.cancel_fee_fen(CANCELLING, NINE, NOW - DAY_MS) == 0
+
+
+def test_cancelling_late_costs_what_was_agreed() -> None:
+    assert enforcement.cancel_fee_fen(CANCELLING, NINE, NINE - DAY_MS + 1) == 80_000
+    assert enforcement.cancel_fee_fen(CANCELLING, NINE, NINE + HOUR_MS) == 80_000
+
+
 def test_only_bookings_and_evaluations_wait_by_the_agreement() -> None:
     for kind in Kind:
         waits = enforcement.agreed_waits(TERMS, replace(_held(), kind=kind))
@@ -479,6 +492,14 @@ ELSEWHERE: Final = {
         "tests/protocol/test_enforcement.py",
         "test_the_sub_may_vote_until_the_agreed_time_and_not_later",
         "test_the_sub_may_vote_until_the_agreed_time_and_not_later",
+    ),
+    **dict.fromkeys(
+        ("cancel_notice_ms", "cancel_fee_fen"),
+        (
+            "tests/protocol/test_enforcement.py",
+            "test_cancelling_in_time_is_free",
+            "test_cancelling_late_costs_what_was_agreed",
+        ),
     ),
     "handover_working_days": (
         "tests/node/services/test_session_archive.py",
@@ -496,8 +517,6 @@ ELSEWHERE: Final = {
 STATED: Final = {
     "title": "a name for people",
     "agreement_no": "a number in the parties' files",
-    "cancel_notice_ms": "no word cancels a confirmed booking; people do, and settle it",
-    "cancel_fee_fen": "as above; no money passes through a node",
     "max_draws_per_expert": "a skip must follow from committed attributes, so that the sealer "
     "can check it; how often an expert was drawn is none of them",
     "draw_period_days": "as above",

@@ -24,6 +24,8 @@ PEERING: Final = silences("""
 BOOKING: Final = silences("""
     HELD      SUB   SUB  1800000   EXPIRED
     PROMISED  HOST  SUB  86400000  IN_DOUBT
+    CHANGING         SUB   SUB  1800000   -
+    CHANGE_PROMISED  HOST  SUB  86400000  -
 """)
 DRAW: Final = silences("""
     REQUESTED  SEALER  OWNER   1800000     -
@@ -55,7 +57,7 @@ AGREEMENT_OVER: Final = frozenset({
 PEERING_OVER: Final = frozenset(
     {"TESTED", "CONTESTED", "LAPSED", "ANNOUNCED", "AGREED", "DISPUTED", "UNANSWERED"}
 )
-BOOKING_OVER: Final = frozenset({"COMPLETED", "DECLINED", "RELEASED", "EXPIRED"})
+BOOKING_OVER: Final = frozenset({"COMPLETED", "DECLINED", "RELEASED", "EXPIRED", "CANCELLED"})
 DRAW_OVER: Final = frozenset({"CLOSED", "VOID"})
 SESSION_OVER: Final = frozenset({"ARCHIVED"})
 

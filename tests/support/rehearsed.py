@@ -2,12 +2,11 @@
 
 from typing import Final
 
-from federation.protocol.booking import Answer, Decision
+from federation.protocol.booking import Answer, Check, Decision
 from federation.protocol.conversation import Word
 from federation.protocol.peering import (
     FIRST,
     SECOND,
-    Check,
     ConcludeTest,
     CountersignTest,
     RehearseCommit,

@@ -4,8 +4,9 @@ from collections.abc import Callable
 
 from federation.engine.floor import Said
 from federation.ids import ConversationId
+from federation.protocol.booking import Check
 from federation.protocol.conversation import Word
-from federation.protocol.peering import FIRST, Check, StartTest
+from federation.protocol.peering import FIRST, StartTest
 from node.services.house import Desk
 from tests.support.pair import two_centers
 from tests.support.rehearsed import words_after

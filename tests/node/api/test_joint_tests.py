@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from federation.ids import CenterId
-from federation.protocol.peering import Check
+from federation.protocol.booking import Check
 from node.services.house import Desk
 from node.store import joint_tests
 from node.store.joint_tests import State

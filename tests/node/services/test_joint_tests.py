@@ -14,11 +14,10 @@ from federation.lottery.ranking import commitment
 from federation.lottery.rehearsal import rehearsal_pool
 from federation.protocol import peering
 from federation.protocol.agreement import Direction
-from federation.protocol.booking import Answer, Decision
+from federation.protocol.booking import Answer, Check, Decision
 from federation.protocol.conversation import Kind, Word
 from federation.protocol.peering import (
     TEST_STEP_MS,
-    Check,
     ConcludeTest,
     ContestTest,
     CountersignTest,

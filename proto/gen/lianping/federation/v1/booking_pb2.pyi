@@ -59,6 +59,8 @@ class _AnswerEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Answer.ValueTy
     """Yes."""
     ANSWER_NO: _Answer.ValueType  # 2
     """No."""
+    ANSWER_BOOK: _Answer.ValueType  # 3
+    """Yes, and booked with it. Only of a Vote, and only when the Hold names one participant: no other sub can still say no."""
 
 class Answer(_Answer, metaclass=_AnswerEnumTypeWrapper):
     """A yes or a no."""
@@ -69,6 +71,8 @@ ANSWER_YES: Answer.ValueType  # 1
 """Yes."""
 ANSWER_NO: Answer.ValueType  # 2
 """No."""
+ANSWER_BOOK: Answer.ValueType  # 3
+"""Yes, and booked with it. Only of a Vote, and only when the Hold names one participant: no other sub can still say no."""
 Global___Answer: _TypeAlias = Answer  # noqa: Y015
 
 class _Decision:
@@ -94,6 +98,34 @@ DECISION_CONFIRM: Decision.ValueType  # 1
 DECISION_ABORT: Decision.ValueType  # 2
 """Not every sub said yes in time: no leg is booked."""
 Global___Decision: _TypeAlias = Decision  # noqa: Y015
+
+class _Moment:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _MomentEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Moment.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    MOMENT_UNSPECIFIED: _Moment.ValueType  # 0
+    """An error on receipt."""
+    MOMENT_DAY_BEFORE: _Moment.ValueType  # 1
+    """The day before (T-24 h)."""
+    MOMENT_HALF_HOUR_BEFORE: _Moment.ValueType  # 2
+    """Half an hour before (T-30 min)."""
+    MOMENT_ASKED: _Moment.ValueType  # 3
+    """Whenever people asked for it."""
+
+class Moment(_Moment, metaclass=_MomentEnumTypeWrapper):
+    """Before which moment a readiness report was made."""
+
+MOMENT_UNSPECIFIED: Moment.ValueType  # 0
+"""An error on receipt."""
+MOMENT_DAY_BEFORE: Moment.ValueType  # 1
+"""The day before (T-24 h)."""
+MOMENT_HALF_HOUR_BEFORE: Moment.ValueType  # 2
+"""Half an hour before (T-30 min)."""
+MOMENT_ASKED: Moment.ValueType  # 3
+"""Whenever people asked for it."""
+Global___Moment: _TypeAlias = Moment  # noqa: Y015
 
 @_typing.final
 class ExpertNeed(_message.Message):
@@ -281,3 +313,256 @@ class Complete(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Complete: _TypeAlias = Complete  # noqa: Y015
+
+@_typing.final
+class Move(_message.Message):
+    """Host: asks for another window of a booked leg. The sub reserves the new one beside the old, if it can, and answers.
+
+    Never refused for want of seats: that is Consent with NO, and the booking stands as it was.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CHANGE_ID_FIELD_NUMBER: _builtins.int
+    START_MS_FIELD_NUMBER: _builtins.int
+    END_MS_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    change_id: _builtins.bytes
+    """Required. The change, 16 bytes; the same for all legs of the bundle."""
+    start_ms: _builtins.int
+    """Required. Start of the new window, unix milliseconds."""
+    end_ms: _builtins.int
+    """Required. End of the new window, unix milliseconds."""
+    reason: _builtins.str
+    """Why, for people."""
+    def __init__(
+        self,
+        *,
+        change_id: _builtins.bytes = ...,
+        start_ms: _builtins.int = ...,
+        end_ms: _builtins.int = ...,
+        reason: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["change_id", b"change_id", "end_ms", b"end_ms", "reason", b"reason", "start_ms", b"start_ms"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Move: _TypeAlias = Move  # noqa: Y015
+
+@_typing.final
+class Extend(_message.Message):
+    """Host: asks for more time at the end of the window of a booked leg."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CHANGE_ID_FIELD_NUMBER: _builtins.int
+    END_MS_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    BY_LAW_FIELD_NUMBER: _builtins.int
+    change_id: _builtins.bytes
+    """Required. The change, 16 bytes; the same for all legs of the bundle."""
+    end_ms: _builtins.int
+    """Required. The new end of the window, unix milliseconds."""
+    reason: _builtins.str
+    """Why, for people."""
+    by_law: _builtins.bool
+    """Whether the law demands it: more than a third of the members find the time too short (招标投标法实施条例第四十八条)."""
+    def __init__(
+        self,
+        *,
+        change_id: _builtins.bytes = ...,
+        end_ms: _builtins.int = ...,
+        reason: _builtins.str = ...,
+        by_law: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["by_law", b"by_law", "change_id", b"change_id", "end_ms", b"end_ms", "reason", b"reason"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Extend: _TypeAlias = Extend  # noqa: Y015
+
+@_typing.final
+class Consent(_message.Message):
+    """Sub: its answer to a change. YES promises the old window and the new one until the host settles."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CHANGE_ID_FIELD_NUMBER: _builtins.int
+    ANSWER_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    CLAUSE_FIELD_NUMBER: _builtins.int
+    ALTERNATIVE_START_MS_FIELD_NUMBER: _builtins.int
+    PROMISE_MS_FIELD_NUMBER: _builtins.int
+    change_id: _builtins.bytes
+    """Required. The change that is answered, 16 bytes."""
+    answer: Global___Answer.ValueType
+    """Required. YES or NO."""
+    reason: _builtins.str
+    """Why not, for people."""
+    clause: _builtins.str
+    """On NO: the term of the agreement that forbids it, or ""."""
+    alternative_start_ms: _builtins.int
+    """On NO: the start of another window that would do, unix milliseconds; 0 when there is none."""
+    promise_ms: _builtins.int
+    """On YES: how long the promise is kept without asking, in milliseconds."""
+    def __init__(
+        self,
+        *,
+        change_id: _builtins.bytes = ...,
+        answer: Global___Answer.ValueType = ...,
+        reason: _builtins.str = ...,
+        clause: _builtins.str = ...,
+        alternative_start_ms: _builtins.int = ...,
+        promise_ms: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["alternative_start_ms", b"alternative_start_ms", "answer", b"answer", "change_id", b"change_id", "clause", b"clause", "promise_ms", b"promise_ms", "reason", b"reason"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Consent: _TypeAlias = Consent  # noqa: Y015
+
+@_typing.final
+class Settle(_message.Message):
+    """Host: its one decision on a change, the same for all legs of the bundle, durable before it is told."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CHANGE_ID_FIELD_NUMBER: _builtins.int
+    DECISION_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    change_id: _builtins.bytes
+    """Required. The change, 16 bytes."""
+    decision: Global___Decision.ValueType
+    """Required. CONFIRM: the new window counts. ABORT: the old one does."""
+    reason: _builtins.str
+    """Why, for people."""
+    def __init__(
+        self,
+        *,
+        change_id: _builtins.bytes = ...,
+        decision: Global___Decision.ValueType = ...,
+        reason: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["change_id", b"change_id", "decision", b"decision", "reason", b"reason"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Settle: _TypeAlias = Settle  # noqa: Y015
+
+@_typing.final
+class Cancel(_message.Message):
+    """Either: gives a booked leg up. What it costs is the agreement's to say; the sub's clock tells when it was."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REASON_FIELD_NUMBER: _builtins.int
+    reason: _builtins.str
+    """Required. Why, for people."""
+    def __init__(
+        self,
+        *,
+        reason: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["reason", b"reason"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Cancel: _TypeAlias = Cancel  # noqa: Y015
+
+@_typing.final
+class Substitute(_message.Message):
+    """Sub: other seats take the place of the booked ones. They meet all that the Hold asked for."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REASON_FIELD_NUMBER: _builtins.int
+    reason: _builtins.str
+    """Required. Why, for people."""
+    def __init__(
+        self,
+        *,
+        reason: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["reason", b"reason"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Substitute: _TypeAlias = Substitute  # noqa: Y015
+
+@_typing.final
+class Check(_message.Message):
+    """One thing that was checked: for a joint test, or before a session."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    PASSED_FIELD_NUMBER: _builtins.int
+    MEASURED_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """Required. Name of the check, e.g. "clock_skew"."""
+    passed: _builtins.bool
+    """Whether it passed."""
+    measured: _builtins.str
+    """What was measured, with its unit."""
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        passed: _builtins.bool = ...,
+        measured: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["measured", b"measured", "name", b"name", "passed", b"passed"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Check: _TypeAlias = Check  # noqa: Y015
+
+@_typing.final
+class Readiness(_message.Message):
+    """Sub: whether its site is ready for the session."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MOMENT_FIELD_NUMBER: _builtins.int
+    READY_FIELD_NUMBER: _builtins.int
+    CHECKS_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    moment: Global___Moment.ValueType
+    """Required. Which of the reports this is."""
+    ready: _builtins.bool
+    """Whether the site is ready."""
+    reason: _builtins.str
+    """What is amiss, for people."""
+    @_builtins.property
+    def checks(self) -> _containers.RepeatedCompositeFieldContainer[Global___Check]:
+        """Required. What was checked."""
+
+    def __init__(
+        self,
+        *,
+        moment: Global___Moment.ValueType = ...,
+        ready: _builtins.bool = ...,
+        checks: _abc.Iterable[Global___Check] | None = ...,
+        reason: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["checks", b"checks", "moment", b"moment", "ready", b"ready", "reason", b"reason"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Readiness: _TypeAlias = Readiness  # noqa: Y015

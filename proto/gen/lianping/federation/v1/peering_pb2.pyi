@@ -49,36 +49,6 @@ STAGE_COMPLETED: Stage.ValueType  # 3
 Global___Stage: _TypeAlias = Stage  # noqa: Y015
 
 @_typing.final
-class Check(_message.Message):
-    """One point of a joint test."""
-
-    DESCRIPTOR: _descriptor.Descriptor
-
-    NAME_FIELD_NUMBER: _builtins.int
-    PASSED_FIELD_NUMBER: _builtins.int
-    MEASURED_FIELD_NUMBER: _builtins.int
-    name: _builtins.str
-    """Required. Name of the check, e.g. "clock_skew"."""
-    passed: _builtins.bool
-    """Whether it passed."""
-    measured: _builtins.str
-    """What was measured, with its unit."""
-    def __init__(
-        self,
-        *,
-        name: _builtins.str = ...,
-        passed: _builtins.bool = ...,
-        measured: _builtins.str = ...,
-    ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["measured", b"measured", "name", b"name", "passed", b"passed"]  # noqa: Y015
-    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
-
-Global___Check: _TypeAlias = Check  # noqa: Y015
-
-@_typing.final
 class StartTest(_message.Message):
     """Tester: begins a joint test (联调联试) with what it measured on its own side."""
 
@@ -89,14 +59,14 @@ class StartTest(_message.Message):
     agreement_digest: _builtins.bytes
     """Required. The agreement under test, 32 bytes."""
     @_builtins.property
-    def checks(self) -> _containers.RepeatedCompositeFieldContainer[Global___Check]:
+    def checks(self) -> _containers.RepeatedCompositeFieldContainer[_booking_pb2.Check]:
         """Required. What the tester found: its own systems, the link, the other's clock."""
 
     def __init__(
         self,
         *,
         agreement_digest: _builtins.bytes = ...,
-        checks: _abc.Iterable[Global___Check] | None = ...,
+        checks: _abc.Iterable[_booking_pb2.Check] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
@@ -117,14 +87,14 @@ class ReportTest(_message.Message):
     agreement_digest: _builtins.bytes
     """Required. The agreement that the tested side holds, 32 bytes."""
     @_builtins.property
-    def checks(self) -> _containers.RepeatedCompositeFieldContainer[Global___Check]:
+    def checks(self) -> _containers.RepeatedCompositeFieldContainer[_booking_pb2.Check]:
         """Required. What the tested side found."""
 
     def __init__(
         self,
         *,
         agreement_digest: _builtins.bytes = ...,
-        checks: _abc.Iterable[Global___Check] | None = ...,
+        checks: _abc.Iterable[_booking_pb2.Check] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
@@ -397,15 +367,15 @@ class JointTestReport(_message.Message):
     passed: _builtins.bool
     """Whether everything above was in order and both hold one agreement."""
     @_builtins.property
-    def tester_checks(self) -> _containers.RepeatedCompositeFieldContainer[Global___Check]:
+    def tester_checks(self) -> _containers.RepeatedCompositeFieldContainer[_booking_pb2.Check]:
         """Required. What the tester found."""
 
     @_builtins.property
-    def tested_checks(self) -> _containers.RepeatedCompositeFieldContainer[Global___Check]:
+    def tested_checks(self) -> _containers.RepeatedCompositeFieldContainer[_booking_pb2.Check]:
         """Required. What the tested side found."""
 
     @_builtins.property
-    def rehearsals(self) -> _containers.RepeatedCompositeFieldContainer[Global___Check]:
+    def rehearsals(self) -> _containers.RepeatedCompositeFieldContainer[_booking_pb2.Check]:
         """Required. How the rehearsal booking and the rehearsal draw went."""
 
     def __init__(
@@ -416,9 +386,9 @@ class JointTestReport(_message.Message):
         tested: _builtins.str = ...,
         agreement_digest: _builtins.bytes = ...,
         tested_agreement_digest: _builtins.bytes = ...,
-        tester_checks: _abc.Iterable[Global___Check] | None = ...,
-        tested_checks: _abc.Iterable[Global___Check] | None = ...,
-        rehearsals: _abc.Iterable[Global___Check] | None = ...,
+        tester_checks: _abc.Iterable[_booking_pb2.Check] | None = ...,
+        tested_checks: _abc.Iterable[_booking_pb2.Check] | None = ...,
+        rehearsals: _abc.Iterable[_booking_pb2.Check] | None = ...,
         started_at_ms: _builtins.int = ...,
         ended_at_ms: _builtins.int = ...,
         passed: _builtins.bool = ...,
