@@ -99,6 +99,21 @@ class Revocation:
 
 
 @dataclass(frozen=True, slots=True)
+class LogBegin:
+    """Where the log of a suite goes on in an epoch: the head of what a backup had kept.
+
+    Args:
+        suite: The log's suite.
+        size: How many leaves were kept, at least 1.
+        root: RFC 6962 root over them, 32 bytes.
+    """
+
+    suite: str
+    size: int
+    root: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class RootSignature:
     """One root's signature over a descriptor."""
 
@@ -122,6 +137,8 @@ class Descriptor:
     keys: tuple[PublicKey, ...]
     revoked: tuple[Revocation, ...]
     made_at_ms: int
+    log_epoch: int = 0
+    log_begins: tuple[LogBegin, ...] = ()
 
     @property
     def suites(self) -> tuple[str, ...]:
@@ -158,8 +175,17 @@ class Descriptor:
         return None
 
     def log_name(self, suite_id: str) -> str:
-        """The origin of the checkpoints of one of the node's logs (C2SP tlog-checkpoint)."""
-        return f"{self.center_id}/log/{suite_id}"
+        """The origin of the checkpoints of one of the node's logs (C2SP tlog-checkpoint).
+
+        It names the epoch, so that nobody takes a log that went on from a backup for the one
+        that was cosigned before.
+        """
+        name = f"{self.center_id}/log/{suite_id}"
+        return f"{name}/{self.log_epoch}" if self.log_epoch else name
+
+    def log_begin(self, suite_id: str) -> int:
+        """How many leaves the log of a suite kept when its epoch began."""
+        return next((each.size for each in self.log_begins if each.suite == suite_id), 0)
 
     def witness_name(self, suite_id: str) -> str:
         """The name under which the node cosigns in a suite (C2SP tlog-cosignature)."""
@@ -236,6 +262,14 @@ def _check_keys(descriptor: Descriptor, suites: dict[str, Suite]) -> None:
         "every descriptor but the first names the one before",
     )
     _require(bool(descriptor.tls_certificates), "there is no TLS certificate")
+    begins = [each.suite for each in descriptor.log_begins]
+    _require(
+        len(set(begins)) == len(begins) and set(begins) <= suites.keys(),
+        "a log that begins is of a suite that has no root here, or is named twice",
+    )
+    _require(
+        descriptor.log_epoch > 0 or not begins, "a log goes on from a backup in no new epoch"
+    )
     for name, key in each_key:
         _require(name in suites, f"a key is for {name[:16]}, which has no root here")
         length = suites[name].key_bytes
@@ -268,8 +302,8 @@ def check_successor(
 
     Raises:
         TwoIdentities: It has the same number as the known one, and other bytes.
-        BadDescriptor: It is older, leaves a gap, belongs to another chain, or gives a revoked
-            key its life back.
+        BadDescriptor: It is older, leaves a gap, belongs to another chain, gives a revoked
+            key its life back, or lets the logs go on elsewhere without the next epoch.
     """
     if following.center_id != known.center_id or following.roots[0] != known.roots[0]:
         raise BadDescriptor("the descriptor is of another center")
@@ -290,6 +324,13 @@ def check_successor(
             f"descriptor {following.sequence} follows another number {known.sequence} than is "
             "known: two nodes use one identity"
         )
+    if following.log_epoch != known.log_epoch:
+        if following.log_epoch != known.log_epoch + 1:
+            raise BadDescriptor(
+                f"the logs' epoch {following.log_epoch} does not follow {known.log_epoch}"
+            )
+    elif following.log_begins != known.log_begins:
+        raise BadDescriptor("where the logs begin changes only with their epoch")
     lost = {each.key_id for each in known.revoked} - {each.key_id for each in following.revoked}
     if lost:
         raise BadDescriptor(f"key {min(lost).hex()} was revoked and is no longer so")

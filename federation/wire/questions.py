@@ -98,6 +98,63 @@ class Cursor:
     after: int
 
 
+@dataclass(frozen=True, slots=True)
+class OwnWordsQuestion:
+    """What did we say to each other? I have lost some of it."""
+
+    heard_after: int
+    said_after: int
+    since_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """One word and its receipt, each a serialised envelope."""
+
+    word: bytes
+    receipt: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class OwnWordsAnswer:
+    """A page of it, and the heads that both sides cosigned last."""
+
+    exchanges: tuple[Exchange, ...]
+    heard_to: int
+    said_to: int
+    more: bool
+    words_heard: int
+    yours: tuple[str, ...]
+    mine: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class DigestQuestion:
+    """How do you see the conversations that we share?"""
+
+    listed: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """One conversation as the answerer sees it."""
+
+    conversation_id: bytes
+    said: int
+    heard: int
+    said_hash: bytes
+    heard_hash: bytes
+    phase: str
+
+
+@dataclass(frozen=True, slots=True)
+class DigestAnswer:
+    """So: a digest of each bucket, and the conversations of those that were asked for."""
+
+    buckets: tuple[bytes, ...]
+    held: tuple[Held, ...]
+
+
 _MESSAGES: Final = MappingProxyType(
     {
         Greeting: pb.Greeting,
@@ -107,6 +164,10 @@ _MESSAGES: Final = MappingProxyType(
         InclusionAnswer: pb.InclusionAnswer,
         ConversationQuestion: pb.ConversationQuestion,
         ConversationAnswer: pb.ConversationAnswer,
+        OwnWordsQuestion: pb.OwnWordsQuestion,
+        OwnWordsAnswer: pb.OwnWordsAnswer,
+        DigestQuestion: pb.DigestQuestion,
+        DigestAnswer: pb.DigestAnswer,
         Cursor: pb.Cursor,
     }
 )

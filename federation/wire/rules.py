@@ -29,6 +29,13 @@ MAX_CERTIFICATE_BYTES: Final = 8_192
 MAX_KEY_BYTES: Final = 65  # an SM2 point; each suite knows its own length
 MAX_CARRIED_DESCRIPTORS: Final = 64  # in a paper: years of new keys; each proves itself by its root
 MAX_SHOWN_DESCRIPTORS: Final = 8  # who is further behind gets the chain as a file
+MAX_EXCHANGES: Final = 64  # a page of words with their receipts, as many as a batch
+MAX_EXCHANGED_BYTES: Final = 1024 * 1024  # no word was heard that did not fit a call
+MAX_NOTES: Final = 32  # each suite's, of some epochs
+MAX_NOTE_BYTES: Final = 16 * 1024  # of our own and one other center's signatures
+BUCKETS: Final = 256  # of conversations, by the last byte of their ids
+MAX_LISTED: Final = 8  # buckets in one answer
+MAX_HELD: Final = 2_048  # conversations in one answer: below 300 KiB
 MAX_CONTACTS: Final = 16
 MAX_ROOT_KEYS: Final = 8  # a root key for each suite, and successors
 MAX_SPECIALTIES: Final = 256
@@ -352,6 +359,9 @@ _RULES: Final[Mapping[str, Rule]] = MappingProxyType(
         "revoked": Rule(_flag, at_most=keys.MAX_REVOKED),
         "compromised_since_ms": Rule(_number(0, MAX_MOMENT_MS)),
         "SignedDescriptor.signatures": Rule(_flag, at_most=keys.MAX_ROOTS, at_least=1),
+        "log_epoch": Rule(_SMALL),
+        "log_begins": Rule(_flag, at_most=keys.MAX_ROOTS),
+        "LogBegin.size": Rule(_number(1, MAX_INT)),
         "address": Rule(_NAME),
         "tls_certificates": Rule(
             _at_most(MAX_CERTIFICATE_BYTES), at_most=keys.MAX_CERTIFICATES, at_least=1
@@ -372,6 +382,23 @@ _RULES: Final[Mapping[str, Rule]] = MappingProxyType(
         "said": Rule(_COUNT),
         "heard": Rule(_COUNT),
         "remaining_ms": Rule(_COUNT),
+        # words that are given back, and digests
+        "heard_after": Rule(_COUNT),
+        "said_after": Rule(_COUNT),
+        "since_ms": Rule(_number(0, MAX_MOMENT_MS)),
+        "exchanges": Rule(_flag, at_most=MAX_EXCHANGES),
+        "Exchange.word": Rule(_at_most(MAX_EXCHANGED_BYTES)),
+        "Exchange.receipt": Rule(_at_most(MAX_EXCHANGED_BYTES)),
+        "heard_to": Rule(_COUNT),
+        "said_to": Rule(_COUNT),
+        "more": Rule(_flag),
+        "yours": Rule(_at_most(MAX_NOTE_BYTES), at_most=MAX_NOTES),
+        "mine": Rule(_at_most(MAX_NOTE_BYTES), at_most=MAX_NOTES),
+        "listed": Rule(_number(0, BUCKETS - 1), at_most=MAX_LISTED),
+        "buckets": Rule(_DIGEST, at_most=BUCKETS, at_least=BUCKETS),
+        "held": Rule(_flag, at_most=MAX_HELD),
+        "said_hash": Rule(_or_empty(_DIGEST)),
+        "heard_hash": Rule(_or_empty(_DIGEST)),
         # greetings
         "protocol": Rule(_SMALL),
         "Greeting.name": Rule(_text(MAX_NAME, required=False)),

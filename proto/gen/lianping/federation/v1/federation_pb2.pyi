@@ -585,6 +585,8 @@ class Descriptor(_message.Message):
     KEYS_FIELD_NUMBER: _builtins.int
     REVOKED_FIELD_NUMBER: _builtins.int
     MADE_AT_MS_FIELD_NUMBER: _builtins.int
+    LOG_EPOCH_FIELD_NUMBER: _builtins.int
+    LOG_BEGINS_FIELD_NUMBER: _builtins.int
     center_id: _builtins.str
     """Required. The center it describes."""
     sequence: _builtins.int
@@ -601,6 +603,8 @@ class Descriptor(_message.Message):
     """Required. host:port of the gRPC listener."""
     made_at_ms: _builtins.int
     """When it was made, unix milliseconds."""
+    log_epoch: _builtins.int
+    """How often the center's logs went on from a backup. It is part of the logs' names; 0: never."""
     @_builtins.property
     def roots(self) -> _containers.RepeatedCompositeFieldContainer[Global___RootKey]:
         """Required. One root key for each suite that the center speaks, the preferred one first."""
@@ -617,6 +621,10 @@ class Descriptor(_message.Message):
     def revoked(self) -> _containers.RepeatedCompositeFieldContainer[Global___Revocation]:
         """Keys that do not count any more. The list only grows."""
 
+    @_builtins.property
+    def log_begins(self) -> _containers.RepeatedCompositeFieldContainer[Global___LogBegin]:
+        """Where each log goes on in this epoch. A log that is not named here begins empty."""
+
     def __init__(
         self,
         *,
@@ -632,14 +640,46 @@ class Descriptor(_message.Message):
         keys: _abc.Iterable[Global___PublicKey] | None = ...,
         revoked: _abc.Iterable[Global___Revocation] | None = ...,
         made_at_ms: _builtins.int = ...,
+        log_epoch: _builtins.int = ...,
+        log_begins: _abc.Iterable[Global___LogBegin] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["address", b"address", "center_id", b"center_id", "keys", b"keys", "made_at_ms", b"made_at_ms", "name", b"name", "previous", b"previous", "region_code", b"region_code", "revoked", b"revoked", "roots", b"roots", "sequence", b"sequence", "tls_certificates", b"tls_certificates", "uscc", b"uscc"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["address", b"address", "center_id", b"center_id", "keys", b"keys", "log_begins", b"log_begins", "log_epoch", b"log_epoch", "made_at_ms", b"made_at_ms", "name", b"name", "previous", b"previous", "region_code", b"region_code", "revoked", b"revoked", "roots", b"roots", "sequence", b"sequence", "tls_certificates", b"tls_certificates", "uscc", b"uscc"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Descriptor: _TypeAlias = Descriptor  # noqa: Y015
+
+@_typing.final
+class LogBegin(_message.Message):
+    """The head of a log as a backup had it: what the log of a new epoch begins with."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SUITE_FIELD_NUMBER: _builtins.int
+    SIZE_FIELD_NUMBER: _builtins.int
+    ROOT_FIELD_NUMBER: _builtins.int
+    suite: _builtins.str
+    """Required. The log's suite."""
+    size: _builtins.int
+    """Required. How many leaves were kept, at least 1."""
+    root: _builtins.bytes
+    """Required. RFC 6962 root over them."""
+    def __init__(
+        self,
+        *,
+        suite: _builtins.str = ...,
+        size: _builtins.int = ...,
+        root: _builtins.bytes = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["root", b"root", "size", b"size", "suite", b"suite"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___LogBegin: _TypeAlias = LogBegin  # noqa: Y015
 
 @_typing.final
 class RootSignature(_message.Message):
@@ -1080,6 +1120,210 @@ class ConversationAnswer(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ConversationAnswer: _TypeAlias = ConversationAnswer  # noqa: Y015
+
+@_typing.final
+class OwnWordsQuestion(_message.Message):
+    """A center that lost words asks for what the two said to each other and receipted."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    HEARD_AFTER_FIELD_NUMBER: _builtins.int
+    SAID_AFTER_FIELD_NUMBER: _builtins.int
+    SINCE_MS_FIELD_NUMBER: _builtins.int
+    heard_after: _builtins.int
+    """Of the asker's words, those up to this place are not wanted again; 0 for all."""
+    said_after: _builtins.int
+    """Of the answerer's words, those up to this number are not wanted again; 0 for all."""
+    since_ms: _builtins.int
+    """Nor those that the answerer heard or said before this time, unix milliseconds; 0 for all."""
+    def __init__(
+        self,
+        *,
+        heard_after: _builtins.int = ...,
+        said_after: _builtins.int = ...,
+        since_ms: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["heard_after", b"heard_after", "said_after", b"said_after", "since_ms", b"since_ms"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___OwnWordsQuestion: _TypeAlias = OwnWordsQuestion  # noqa: Y015
+
+@_typing.final
+class Exchange(_message.Message):
+    """One word with the receipt that it got."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    WORD_FIELD_NUMBER: _builtins.int
+    RECEIPT_FIELD_NUMBER: _builtins.int
+    word: _builtins.bytes
+    """Required. A serialised SignedEnvelope: the word. The asker's own is as it was signed then."""
+    receipt: _builtins.bytes
+    """Required. A serialised SignedEnvelope: the receipt. The asker's own is as it was signed then."""
+    def __init__(
+        self,
+        *,
+        word: _builtins.bytes = ...,
+        receipt: _builtins.bytes = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["receipt", b"receipt", "word", b"word"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Exchange: _TypeAlias = Exchange  # noqa: Y015
+
+@_typing.final
+class OwnWordsAnswer(_message.Message):
+    """A page of them, in the order in which the answerer has them."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    EXCHANGES_FIELD_NUMBER: _builtins.int
+    HEARD_TO_FIELD_NUMBER: _builtins.int
+    SAID_TO_FIELD_NUMBER: _builtins.int
+    MORE_FIELD_NUMBER: _builtins.int
+    WORDS_HEARD_FIELD_NUMBER: _builtins.int
+    YOURS_FIELD_NUMBER: _builtins.int
+    MINE_FIELD_NUMBER: _builtins.int
+    heard_to: _builtins.int
+    """The place of the last of the asker's words; for the next question."""
+    said_to: _builtins.int
+    """The number of the last of the answerer's words; for the next question."""
+    more: _builtins.bool
+    """Whether there are more."""
+    words_heard: _builtins.int
+    """How many of the asker's words the answerer has heard, ever."""
+    @_builtins.property
+    def exchanges(self) -> _containers.RepeatedCompositeFieldContainer[Global___Exchange]:
+        """At most 64, of either side's words."""
+
+    @_builtins.property
+    def yours(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The asker's checkpoints that the answerer cosigned last, of each suite and epoch."""
+
+    @_builtins.property
+    def mine(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The answerer's checkpoints that the asker cosigned last, one of each suite."""
+
+    def __init__(
+        self,
+        *,
+        exchanges: _abc.Iterable[Global___Exchange] | None = ...,
+        heard_to: _builtins.int = ...,
+        said_to: _builtins.int = ...,
+        more: _builtins.bool = ...,
+        words_heard: _builtins.int = ...,
+        yours: _abc.Iterable[_builtins.str] | None = ...,
+        mine: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["exchanges", b"exchanges", "heard_to", b"heard_to", "mine", b"mine", "more", b"more", "said_to", b"said_to", "words_heard", b"words_heard", "yours", b"yours"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___OwnWordsAnswer: _TypeAlias = OwnWordsAnswer  # noqa: Y015
+
+@_typing.final
+class DigestQuestion(_message.Message):
+    """Asks for a digest of the conversations that the two share, and for lists where it differs."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    LISTED_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def listed(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
+        """Buckets whose conversations are to be listed, at most 8."""
+
+    def __init__(
+        self,
+        *,
+        listed: _abc.Iterable[_builtins.int] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["listed", b"listed"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DigestQuestion: _TypeAlias = DigestQuestion  # noqa: Y015
+
+@_typing.final
+class Held(_message.Message):
+    """How the answerer sees one conversation."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CONVERSATION_ID_FIELD_NUMBER: _builtins.int
+    SAID_FIELD_NUMBER: _builtins.int
+    HEARD_FIELD_NUMBER: _builtins.int
+    SAID_HASH_FIELD_NUMBER: _builtins.int
+    HEARD_HASH_FIELD_NUMBER: _builtins.int
+    PHASE_FIELD_NUMBER: _builtins.int
+    conversation_id: _builtins.bytes
+    """Required. 16 bytes."""
+    said: _builtins.int
+    """How many words the answerer has said in it."""
+    heard: _builtins.int
+    """How many words the answerer has heard in it."""
+    said_hash: _builtins.bytes
+    """Hash of the last word that it said; empty if there is none."""
+    heard_hash: _builtins.bytes
+    """Hash of the last word that it heard; empty if there is none."""
+    phase: _builtins.str
+    """The phase."""
+    def __init__(
+        self,
+        *,
+        conversation_id: _builtins.bytes = ...,
+        said: _builtins.int = ...,
+        heard: _builtins.int = ...,
+        said_hash: _builtins.bytes = ...,
+        heard_hash: _builtins.bytes = ...,
+        phase: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["conversation_id", b"conversation_id", "heard", b"heard", "heard_hash", b"heard_hash", "phase", b"phase", "said", b"said", "said_hash", b"said_hash"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Held: _TypeAlias = Held  # noqa: Y015
+
+@_typing.final
+class DigestAnswer(_message.Message):
+    """The digest."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    BUCKETS_FIELD_NUMBER: _builtins.int
+    HELD_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def buckets(self) -> _containers.RepeatedScalarFieldContainer[_builtins.bytes]:
+        """Required. 256 digests of 32 bytes: the conversations whose id ends with this byte."""
+
+    @_builtins.property
+    def held(self) -> _containers.RepeatedCompositeFieldContainer[Global___Held]:
+        """The conversations of the listed buckets, by id, at most 2,048."""
+
+    def __init__(
+        self,
+        *,
+        buckets: _abc.Iterable[_builtins.bytes] | None = ...,
+        held: _abc.Iterable[Global___Held] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["buckets", b"buckets", "held", b"held"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DigestAnswer: _TypeAlias = DigestAnswer  # noqa: Y015
 
 @_typing.final
 class FollowRequest(_message.Message):
