@@ -16,6 +16,7 @@ import itertools
 import zipfile
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from datetime import datetime, time
 from pathlib import PurePath
 from typing import Final, Protocol, cast
 
@@ -32,6 +33,7 @@ MAX_LISTED: Final = 200  # problems shown at once: more than anyone mends in one
 _EXCEL_ROWS: Final = 1_048_576  # the format's own limit; a row beyond is an attack
 _EXACT_INTEGER: Final = 10**15  # spreadsheets keep 15 digits of a number and zero the rest
 
+_MIDNIGHT: Final = time()
 _ZIP: Final = b"PK\x03\x04"
 _OLE: Final = b"\xd0\xcf\x11\xe0"  # .xls, or an .xlsx with a password
 _UTF16: Final = (b"\xff\xfe", b"\xfe\xff")
@@ -114,7 +116,7 @@ class _Sheet(Protocol):
 _Line = tuple[int, list[str], dict[int, tuple[str, str]]]
 
 
-def read_table(name: str, data: bytes) -> Table:
+def read_table(name: str, data: bytes, *, dates: bool = False) -> Table:
     """Read an uploaded table: CSV in UTF-8 or GB18030 (and so GBK), or XLSX.
 
     The first line with content is the heading. Empty lines are passed over.
@@ -122,6 +124,8 @@ def read_table(name: str, data: bytes) -> Table:
     Args:
         name: The file's name; its ending must fit the content.
         data: The file's bytes.
+        dates: Whether a cell may be a date; it is read as ``2026-10-01``. Where none is expected,
+            one is a sign that an office program has turned something else into it.
 
     Raises:
         BadTable: Of another kind, too large, empty, damaged, or with cells that cannot be
@@ -136,7 +140,7 @@ def read_table(name: str, data: bytes) -> Table:
         raise _whole("文件是空的", "the file is empty")
     suffix = PurePath(name).suffix.lower()
     if suffix == _SHEET_SUFFIX and data.startswith(_ZIP):
-        return _assemble(name, _sheet_lines(data))
+        return _assemble(name, _sheet_lines(data, dates=dates))
     if suffix in _TEXT_SUFFIXES and not data.startswith((_ZIP, _OLE)):
         return _assemble(name, _text_lines(data))
     raise _whole(
@@ -263,11 +267,11 @@ def _delimiter(text: str) -> str:
 # ---- XLSX ----
 
 
-def _sheet_lines(data: bytes) -> Iterator[_Line]:
+def _sheet_lines(data: bytes, *, dates: bool) -> Iterator[_Line]:
     _check_archive(data)
     # Eagerly, so that whatever the XML leads openpyxl to raise is caught in one place.
     try:
-        lines, others = _open_sheet(data)
+        lines, others = _open_sheet(data, dates=dates)
     except Exception as error:
         raise _whole(
             "XLSX文件已损坏,请用办公软件打开后另存",
@@ -304,19 +308,19 @@ def _check_archive(data: bytes) -> None:
         )
 
 
-def _open_sheet(data: bytes) -> tuple[list[_Line], list[str]]:
+def _open_sheet(data: bytes, *, dates: bool) -> tuple[list[_Line], list[str]]:
     book = openpyxl.load_workbook(io.BytesIO(data), read_only=True, keep_links=False)
     try:
         first, *others = cast("list[_Sheet]", book.worksheets)
         # One past the limit, so that being over it shows.
-        lines = list(itertools.islice(_lines_of(first), MAX_ROWS + 2))
-        filled = [sheet.title for sheet in others if any(True for _ in _lines_of(sheet))]
+        lines = list(itertools.islice(_lines_of(first, dates=dates), MAX_ROWS + 2))
+        filled = [sheet.title for sheet in others if any(_lines_of(sheet, dates=dates))]
     finally:
         book.close()
     return lines, filled
 
 
-def _lines_of(sheet: _Sheet) -> Iterator[_Line]:
+def _lines_of(sheet: _Sheet, *, dates: bool) -> Iterator[_Line]:
     sheet.reset_dimensions()  # what a file says of its own size may be wrong
     width = MAX_COLUMNS + 1  # one past the limit; what lies further right has no heading
     padding: tuple[_Cell, ...] | None = None
@@ -325,25 +329,25 @@ def _lines_of(sheet: _Sheet) -> Iterator[_Line]:
         # million times over.
         if cells is padding:
             continue
-        line = _cell_line(number, cells)
+        line = _cell_line(number, cells, dates=dates)
         if line is None:
             padding = cells
         else:
             yield line
 
 
-def _cell_line(number: int, cells: Iterable[_Cell]) -> _Line | None:
+def _cell_line(number: int, cells: Iterable[_Cell], *, dates: bool) -> _Line | None:
     texts: list[str] = []
     amiss: dict[int, tuple[str, str]] = {}
     for i, cell in enumerate(cells):
-        text, words = _cell_text(cell)
+        text, words = _cell_text(cell, dates=dates)
         texts.append(text)
         if words is not None:
             amiss[i] = words
     return _line(number, texts, amiss)
 
 
-def _cell_text(cell: _Cell) -> tuple[str, tuple[str, str] | None]:
+def _cell_text(cell: _Cell, *, dates: bool) -> tuple[str, tuple[str, str] | None]:
     value = cell.value
     kind = cell.data_type if isinstance(cell, ReadOnlyCell) else "n"
     if kind == "f":
@@ -356,6 +360,8 @@ def _cell_text(cell: _Cell) -> tuple[str, tuple[str, str] | None]:
         return _number_text(value)
     if value is None or isinstance(value, str):
         return value or "", None
+    if dates and isinstance(value, datetime) and value.time() == _MIDNIGHT:
+        return value.date().isoformat(), None
     return "", (
         "单元格是日期或时间,请改为文本格式",
         "the cell is a date or time; format it as text",

@@ -11,6 +11,7 @@ Not here: the store.
 
 import re
 from collections.abc import Callable, Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import Final, TypeVar
 
@@ -31,6 +32,7 @@ from node.domain.venue import SeatKind
 __all__ = [
     "BadTable",
     "Problem",
+    "Reading",
     "Row",
     "SeatRow",
     "Table",
@@ -122,7 +124,7 @@ def experts_from(table: Table) -> list[Expert]:
         BadTable: Any heading missing, unknown or double; any cell that breaks a rule; a
             registry or identity number used twice. Nothing is to be imported then.
     """
-    reading = _Reading(table, EXPERT_HEADINGS)
+    reading = Reading(table, EXPERT_HEADINGS)
     for row in table.rows:
         reading.check(row, _EXPERT_RULES)
         reading.once(row, ("uid",))
@@ -151,7 +153,7 @@ def seats_from(table: Table) -> list[SeatRow]:
             listed twice; rows of one room that disagree on staying overnight. Nothing is to
             be imported then.
     """
-    reading = _Reading(table, SEAT_HEADINGS)
+    reading = Reading(table, SEAT_HEADINGS)
     rooms: dict[tuple[str, str], tuple[int, object]] = {}
     for row in table.rows:
         values = reading.check(row, _SEAT_RULES)
@@ -181,11 +183,14 @@ def seats_from(table: Table) -> list[SeatRow]:
     ]
 
 
-class _Reading:
+class Reading:
     """One table being read: where its columns are, and the problems found so far."""
 
-    def __init__(self, table: Table, headings: _Headings) -> None:
+    def __init__(
+        self, table: Table, headings: _Headings, optional: AbstractSet[str] = _OPTIONAL
+    ) -> None:
         self._table = table
+        self._optional = optional
         self._problems: list[Problem] = []
         self._seen: dict[tuple[tuple[str, ...], tuple[str, ...]], int] = {}
         self._columns = self._find_columns(headings)
@@ -244,7 +249,7 @@ class _Reading:
                     f"unknown heading {heading!r}; known are {', '.join(headings)}, remarks",
                 )
         for column, aliases in headings.items():
-            if column not in columns and column not in _OPTIONAL:
+            if column not in columns and column not in self._optional:
                 self._heading(aliases[0], f"缺少“{aliases[0]}”列", f"column {column!r} is missing")
         return columns
 

@@ -7,6 +7,7 @@ time since 1992.
 """
 
 from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta, timezone
 from typing import Final
 
@@ -17,6 +18,29 @@ END_OF_TIME_MS: Final = 4_102_444_800_000  # 2100-01-01 UTC; beyond, someone mix
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _SATURDAY: Final = 5
+
+
+@dataclass(frozen=True, slots=True)
+class WorkCalendar:
+    """What is known of holidays; a year that nothing is known of has plain week-ends.
+
+    Attributes:
+        holidays: See ``is_working_day``.
+        workdays: See ``is_working_day``.
+        years: The years whose holidays are known (``node.domain.holidays.known_years``).
+    """
+
+    holidays: frozenset[date] = frozenset()
+    workdays: frozenset[date] = frozenset()
+    years: frozenset[int] = frozenset()
+
+    def works(self, day: date) -> bool:
+        """Whether a day is worked; see ``is_working_day``."""
+        return is_working_day(day, self.holidays, self.workdays)
+
+    def knows(self, ms: int) -> bool:
+        """Whether the holidays of the year of a moment are known."""
+        return shanghai_date(ms).year in self.years
 
 
 def is_working_day(
