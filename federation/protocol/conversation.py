@@ -37,6 +37,7 @@ class Kind(StrEnum):
     BOOKING = "booking"
     DRAW = "draw"
     SESSION = "session"
+    SELECTION = "selection"
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from federation.protocol.terms import ANSWER_MS, DAY_MS, AgreementTerms
 NEEDS_NO_AGREEMENT: Final = frozenset({Kind.AGREEMENT, Kind.PEERING})
 """Conversations that may be under none: they lead to one, or are about the link."""
 
-NEW_WORK: Final = frozenset({Kind.BOOKING})
+NEW_WORK: Final = frozenset({Kind.BOOKING, Kind.SELECTION})
 """Conversations whose first word begins new work; draws and evaluations follow a booking."""
 
 

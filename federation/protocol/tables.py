@@ -9,10 +9,11 @@ from federation.protocol.booking import BOOKING
 from federation.protocol.conversation import Kind, Table, Word
 from federation.protocol.draw import DRAW
 from federation.protocol.peering import PEERING
+from federation.protocol.selection import SELECTION
 from federation.protocol.session import SESSION
 
 TABLES: Final[Mapping[Kind, Table]] = MappingProxyType(
-    {table.kind: table for table in (AGREEMENT, PEERING, BOOKING, DRAW, SESSION)}
+    {table.kind: table for table in (AGREEMENT, PEERING, BOOKING, DRAW, SESSION, SELECTION)}
 )
 
 VOCABULARY: Final[Mapping[str, type[Word]]] = MappingProxyType(

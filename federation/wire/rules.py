@@ -12,7 +12,16 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from federation.ids import DIGEST_BYTES, OPAQUE_ID_BYTES, center_id
-from federation.protocol import agreement, booking, draw, enforcement, peering, session, terms
+from federation.protocol import (
+    agreement,
+    booking,
+    draw,
+    enforcement,
+    peering,
+    selection,
+    session,
+    terms,
+)
 from federation.trust import keys
 
 MAX_TEXT: Final = 1_000  # a sentence for people, not a document
@@ -298,6 +307,18 @@ _RULES: Final[Mapping[str, Rule]] = MappingProxyType(
         "rehearsals": Rule(_flag, at_most=MAX_CHECKS, at_least=1),
         "started_at_ms": Rule(_MOMENT),
         "ended_at_ms": Rule(_MOMENT),
+        # a lottery of sub-venues
+        "selection_id": Rule(_ID),
+        "attempt": Rule(_number(1, selection.MAX_ATTEMPTS)),
+        "candidates": Rule(
+            _center, at_most=selection.MAX_CANDIDATES, at_least=selection.MIN_CANDIDATES
+        ),
+        "places": Rule(_flag, at_most=selection.MAX_PLACES, at_least=1),
+        "entrants": Rule(_flag, at_most=selection.MAX_CANDIDATES, at_least=1),
+        "absent": Rule(_center, at_most=selection.MAX_CANDIDATES),
+        "at_fault": Rule(_center, at_most=selection.MAX_CANDIDATES),
+        "values": Rule(_DIGEST, at_most=selection.MAX_CANDIDATES, at_least=1),
+        "order": Rule(_center, at_most=selection.MAX_CANDIDATES, at_least=1),
         # a statement of usage
         "usage": Rule(_flag),
         "day": Rule(_day),

@@ -14,6 +14,7 @@ from lianping.federation.v1 import (
     draw_pb2,
     federation_pb2,
     peering_pb2,
+    selection_pb2,
     session_pb2,
 )
 
@@ -41,6 +42,7 @@ _MODULES: Final = MappingProxyType(
         "booking": booking_pb2,
         "draw": draw_pb2,
         "session": session_pb2,
+        "selection": selection_pb2,
     }
 )
 

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from federation.protocol import agreement, booking, draw, peering, session
+from federation.protocol import agreement, booking, draw, peering, selection, session
 from federation.protocol.conversation import Word
 
 DIGEST: Final = bytes(32)
@@ -107,6 +107,27 @@ DRAW: Final[tuple[Word, ...]] = (
     draw.Result(DIGEST, DIGEST, 1, 2),
     draw.Close(DIGEST, DIGEST),
     draw.Fault("ASKED", "no verdict within half an hour"),
+)
+
+CENTERS: Final = ("lp1" + "a" * 32, "lp1" + "b" * 32)
+SELECTION: Final[tuple[Word, ...]] = (
+    selection.Invite(
+        selection_id=ID,
+        attempt=1,
+        candidates=CENTERS,
+        selection=booking.SelectionMode.BLIND,
+        start_ms=1,
+        end_ms=2,
+        project_kind="A",
+        places=(selection.Place(3, (), overnight=False, experts=HOLD.experts),),
+        commitment=DIGEST,
+    ),
+    selection.Enter(DIGEST),
+    selection.Pass("no seats are free"),
+    selection.Gather((selection.Entrant(CENTERS[0], DIGEST),), CENTERS[1:]),
+    selection.Disclose(DIGEST),
+    selection.Rank(DIGEST, (DIGEST,), CENTERS[:1]),
+    selection.Abandon("GATHERED", CENTERS[:1], "a value did not come"),
 )
 
 SESSION: Final[tuple[Word, ...]] = (

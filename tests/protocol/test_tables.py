@@ -15,6 +15,7 @@ SAMPLES: Mapping[Kind, tuple[Word, ...]] = {
     Kind.BOOKING: samples.BOOKING,
     Kind.DRAW: samples.DRAW,
     Kind.SESSION: samples.SESSION,
+    Kind.SELECTION: samples.SELECTION,
 }
 
 every_table = pytest.mark.parametrize("table", TABLES.values(), ids=lambda table: table.kind)

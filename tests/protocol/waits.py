@@ -50,6 +50,13 @@ SESSION: Final = silences("""
     HANDED_OVER  HOST  SUB   1209600000  -
 """)
 
+SELECTION: Final = silences("""
+    INVITED    SUB   HOST  600000   -
+    ENTERED    HOST  SUB   1800000  -
+    GATHERED   SUB   HOST  600000   -
+    DISCLOSED  HOST  SUB   1800000  -
+""")
+
 AGREEMENT_OVER: Final = frozenset({
     "ACTIVE", "SUSPENDED_BY_PROPOSER", "SUSPENDED_BY_ANSWERER", "SUSPENDED", "TERMINATED",
     "DECLINED", "WITHDRAWN",
@@ -60,6 +67,7 @@ PEERING_OVER: Final = frozenset(
 BOOKING_OVER: Final = frozenset({"COMPLETED", "DECLINED", "RELEASED", "EXPIRED", "CANCELLED"})
 DRAW_OVER: Final = frozenset({"CLOSED", "VOID"})
 SESSION_OVER: Final = frozenset({"ARCHIVED"})
+SELECTION_OVER: Final = frozenset({"RANKED", "PASSED", "VOID"})
 
 PEERING_EXPLAINED: Final = frozenset({
     *((Phase("LAPSED"), Phase(other)) for other in (
