@@ -51,6 +51,7 @@ MAX_PORT: Final = 65_535
 MAX_NAME_CHARS: Final = 128  # fits a page's head line and an SMS
 MAX_SIGNERS: Final = 2  # 双人签署; more people than that sign on paper
 MAX_TOKEN_CHARS: Final = 32  # CK_TOKEN_INFO.label, PKCS#11 §3.2
+MAX_LOST_PERCENT: Final = 50  # a demonstration that loses more does not end
 MAX_POOL_HOURS: Final = 24 * 366  # a snapshot older than a year is no register of experts
 
 
@@ -175,9 +176,23 @@ class Storage(Section):
 
 
 class Mode(Section):
-    """``production`` refuses every stand-in; it is on unless switched off on purpose."""
+    """``production`` refuses every stand-in; it is on unless switched off on purpose.
+
+    ``lose_messages_percent`` loses so many of the messages to partners, to show that nothing
+    depends on them; refused in production.
+    """
 
     production: bool = True
+    lose_messages_percent: Annotated[int, Field(ge=0, le=MAX_LOST_PERCENT)] = 0
+
+    @model_validator(mode="after")
+    def _keeps_messages(self) -> Self:
+        if self.production and self.lose_messages_percent:
+            raise ValueError(
+                "生产模式不得丢弃消息,请删除 mode.lose_messages_percent"
+                " · production loses no messages on purpose: remove mode.lose_messages_percent"
+            )
+        return self
 
 
 class Trust(Section):

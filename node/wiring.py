@@ -41,6 +41,7 @@ from node.keystore.keys import Keys
 from node.keystore.renewal import Renewal
 from node.keystore.rotation import wardrobe
 from node.links import Bells, Links
+from node.lossy import lossy
 from node.metrics import Metrics
 from node.outside import Outsides
 from node.probes import Probes
@@ -269,7 +270,9 @@ async def _assemble(config: Config, keys: Keys, outsides: Outsides, stack: Async
     )
     outbox = Outbox(
         negotiator=negotiator,
-        transport=PausableTransport(transport, pauses),
+        transport=PausableTransport(
+            lossy(transport, config.mode.lose_messages_percent, random.fraction), pauses
+        ),
         observe=links.delivered,
     )
     errands = Errands(

@@ -60,6 +60,15 @@ def test_what_is_left_out_has_a_safe_default(tmp_path: Path) -> None:
     assert config.policy.draw_window.earliest_offset == 1
 
 
+def test_production_loses_no_messages_on_purpose(tmp_path: Path) -> None:
+    lossy = GOOD.replace("production = false\n", "production = false\nlose_messages_percent = 10\n")
+    assert load(write(tmp_path, lossy)).mode.lose_messages_percent == 10
+
+    (problem,) = problems(tmp_path, lossy.replace("production = false", "production = true"))
+    assert "loses no messages on purpose" in problem
+    assert problems(tmp_path, lossy.replace("percent = 10", "percent = 51"))
+
+
 def test_the_environment_overrides_the_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
