@@ -80,6 +80,7 @@ class Database:
         outage_observer: OutageObserver | None = None,
         timer: Callable[[], float] = time.perf_counter,
         busy_timeout_ms: int = BUSY_TIMEOUT_MS,
+        connection: Callable[..., GroupCommitConnection] = GroupCommitConnection,
     ) -> Self:
         """Open the database, create the file if it is missing, and hold it exclusively.
 
@@ -91,6 +92,7 @@ class Database:
                 function could not be run or kept.
             timer: A monotonic clock in seconds, for ``group_observer`` only.
             busy_timeout_ms: How long to wait for another process to let go.
+            connection: Makes the connection, for tests that watch or fail its writes.
 
         Raises:
             StoreUnavailable: Another node runs on this folder, or the file cannot be used.
@@ -98,15 +100,15 @@ class Database:
         """
         groups = Groups(str(path), get_running_loop(), group_observer, timer, outage_observer)
         try:
-            connection = await aiosqlite.connect(
+            opened = await aiosqlite.connect(
                 path,
-                factory=partial(GroupCommitConnection, groups.run),
+                factory=partial(connection, groups.run),
                 isolation_level=None,
                 cached_statements=CACHED_STATEMENTS,
             )
         except sqlite3.Error as error:
             raise groups.unavailable(error) from error
-        database = cls(path, groups, connection)
+        database = cls(path, groups, opened)
         try:
             await database.alone(partial(_prepare, path, busy_timeout_ms))
         except BaseException:

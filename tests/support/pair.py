@@ -458,6 +458,7 @@ class TwoCenters:
 
 
 Furnish = Callable[[Center], Furniture]
+Opened = Callable[[Path | str], Awaitable[Database]]
 
 
 def mute(_center: Center) -> Furniture:
@@ -473,6 +474,7 @@ async def two_centers(
     seed: str = "1",
     suites: Sequence[str] = (),
     sub_suites: Sequence[str] = (),
+    opened: Opened = Database.open,
 ) -> AsyncIterator[TwoCenters]:
     """Two nodes, host and sub, that have pinned each other.
 
@@ -483,6 +485,7 @@ async def two_centers(
         suites: That both centers speak, the preferred one first; by default the one that
             the tests are run under (``pytest --suite gm-1``).
         sub_suites: Those of the sub, if other than the host's.
+        opened: Opens a database, if not as the node does.
     """
     watch, wire = Watch(), Wire()
     async with AsyncExitStack() as stack:
@@ -492,7 +495,7 @@ async def two_centers(
             ("host", "360800", spoken),
             ("sub", "350112", sub_suites or spoken),
         ):
-            database = await Database.open(MEMORY if folder is None else folder / f"{name}.db")
+            database = await opened(MEMORY if folder is None else folder / f"{name}.db")
             stack.push_async_callback(database.close)
             await database.alone(
                 lambda connection: migrations.migrate(connection, migrations.load(), watch.now_ms)

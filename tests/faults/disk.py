@@ -1,0 +1,267 @@
+"""A disk below SQLite that remembers every write, and what a power cut leaves of it.
+
+Here: an apsw VFS that notes each write, truncation, deletion and sync on its way to the file
+system (``RecordingDisk``), and the images that a power cut at any point of that record could
+leave (``images``). Not here: who writes (``bridge``, ``workload``) and how an image is judged
+(``judge``).
+
+The model is the one that SQLite itself is built against (sqlite.org/atomiccommit.html §3),
+with nothing better assumed: what was synced stays; of what was not, each write may be there,
+be missing, or be there in some of its sectors only, in any combination and whatever the order
+it was issued in; a file that was never synced may be missing altogether, and one whose
+deletion was not synced may be back.
+"""
+
+import random
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from enum import Enum, auto
+from pathlib import Path
+from typing import Final
+
+import apsw
+from typing_extensions import override
+
+SECTOR: Final = 512  # the smallest piece that a drive writes whole
+EVERY_TORN: Final = 0.25  # of the writes that survive, in the images that tear
+MOST_WEIGHT: Final = 64  # from six unsynced acts on, points are alike
+SURVIVAL: Final = (0.1, 0.3, 0.5, 0.7, 0.9)  # how much of the unsynced an image keeps
+
+
+class Act(Enum):
+    """What was done to a file."""
+
+    WRITE = auto()
+    TRUNCATE = auto()
+    DELETE = auto()
+    SYNC = auto()
+    BEGIN_COMMIT = auto()
+    """From here on the next transaction may be there after a cut."""
+    ACKNOWLEDGE = auto()
+    """From here on the transaction must be there after a cut."""
+
+
+@dataclass(frozen=True, slots=True)
+class Op:
+    """One act, in the order in which SQLite issued it."""
+
+    act: Act
+    file: str = ""
+    offset: int = 0
+    data: bytes = b""
+
+
+class RecordingFile(apsw.VFSFile):
+    """An open file: notes, then does."""
+
+    def __init__(
+        self, disk: "RecordingDisk", name: str, filename: str | apsw.URIFilename, flags: list[int]
+    ) -> None:
+        self._disk = disk
+        self._name = name
+        super().__init__("unix", filename, flags)
+
+    @override
+    def xWrite(self, data: bytes, offset: int) -> None:
+        self._disk.note(Op(Act.WRITE, self._name, offset, bytes(data)))
+        super().xWrite(data, offset)
+
+    @override
+    def xTruncate(self, newsize: int) -> None:
+        self._disk.note(Op(Act.TRUNCATE, self._name, newsize))
+        super().xTruncate(newsize)
+
+    @override
+    def xSync(self, flags: int) -> None:
+        super().xSync(flags)
+        self._disk.note(Op(Act.SYNC, self._name))
+
+
+class RecordingDisk(apsw.VFS):
+    """A VFS with the name ``name`` that notes what passes through it.
+
+    ``keeps_syncs`` False is a drive that answers "synced" and has done nothing.
+    """
+
+    def __init__(self, name: str, *, keeps_syncs: bool = True) -> None:
+        self.name = name
+        self.ops: list[Op] = []
+        self._keeps_syncs = keeps_syncs
+        super().__init__(name, "unix", maxpathname=0)
+
+    def note(self, op: Op) -> None:
+        """Append to the record."""
+        if op.act is not Act.SYNC or self._keeps_syncs:
+            self.ops.append(op)
+
+    @override
+    def xOpen(self, name: str | apsw.URIFilename | None, flags: list[int]) -> apsw.VFSFile:
+        assert name is not None, "temporary files are kept in memory: PRAGMA temp_store"
+        path = name.filename() if isinstance(name, apsw.URIFilename) else name
+        return RecordingFile(self, Path(path).name, name, flags)
+
+    @override
+    def xDelete(self, filename: str, syncdir: bool) -> None:
+        super().xDelete(filename, syncdir)
+        name = Path(filename).name
+        self.note(Op(Act.DELETE, name))
+        if syncdir:
+            self.note(Op(Act.SYNC, name))
+
+
+@dataclass(frozen=True, slots=True)
+class Image:
+    """What a power cut left.
+
+    Attributes:
+        number: Its place among the images of one record and seed, from 0.
+        point: After how many acts the power went.
+        kept: In words, what of the unsynced acts survived.
+        files: Name and content.
+        begun: How many commits had been begun.
+        acknowledged: How many had been reported as committed.
+    """
+
+    number: int
+    point: int
+    kept: str
+    files: dict[str, bytes]
+    begun: int
+    acknowledged: int
+
+
+_WHOLE: Final = -1  # a mask with every sector
+Survivors = tuple[tuple[int, int], ...]
+"""(number of the act, mask of its sectors) of what survives, in order."""
+
+
+@dataclass(slots=True)
+class _Platter:
+    """What is durable, and what is not yet, after some of the acts."""
+
+    durable: dict[str, bytearray] = field(default_factory=dict)
+    pending: dict[int, Op] = field(default_factory=dict)
+    begun: int = 0
+    acknowledged: int = 0
+    syncs: int = 0
+
+    def take(self, number: int, op: Op) -> None:
+        if op.act is Act.SYNC:
+            for at in [at for at, waiting in self.pending.items() if waiting.file == op.file]:
+                _apply(self.durable, self.pending.pop(at), _WHOLE)
+            self.syncs += 1
+        elif op.act is Act.BEGIN_COMMIT:
+            self.begun += 1
+        elif op.act is Act.ACKNOWLEDGE:
+            self.acknowledged += 1
+        else:
+            self.pending[number] = op
+
+    def cut(self, survivors: Survivors) -> dict[str, bytes]:
+        touched = {self.pending[at].file for at, _ in survivors}
+        files = {
+            name: bytearray(content) if name in touched else content
+            for name, content in self.durable.items()
+        }
+        for at, mask in survivors:
+            _apply(files, self.pending[at], mask)
+        return {name: bytes(content) for name, content in files.items()}
+
+
+def images(ops: list[Op], rng: random.Random, count: int) -> Iterator[Callable[[], Image]]:
+    """``count`` different images, over all points at which power may go.
+
+    Each point has one image, in which nothing of the unsynced survives, and its share of the
+    rest by how much can differ there: first the one in which everything survives, then
+    mixtures. Answers functions that build the image, so that one which is only counted costs
+    nothing; they must be called before the iteration goes on.
+
+    Raises:
+        ValueError: The record does not hold that many different images.
+    """
+    weights = _weights(ops)
+    whole, extra = sum(weights), max(0, count - len(ops))
+    number = weighed = 0
+    platter = _Platter()
+    for done, (op, weight) in enumerate(zip(ops, weights, strict=True)):
+        platter.take(done, op)
+        weighed += weight
+        share = min(count - extra, done + 1) + extra * weighed // whole
+        seen: set[Survivors] = set()
+        tries = 0
+        while number < share and tries < 4 * (share - number) + 8:
+            survivors = _survivors(platter.pending, rng, tries)
+            tries += 1
+            if survivors in seen:
+                continue
+            seen.add(survivors)
+
+            def build(
+                survivors: Survivors = survivors, done: int = done, number: int = number
+            ) -> Image:
+                return Image(
+                    number=number,
+                    point=done + 1,
+                    kept=_in_words(platter.pending, survivors),
+                    files=platter.cut(survivors),
+                    begun=platter.begun,
+                    acknowledged=platter.acknowledged,
+                )
+
+            yield build
+            number += 1
+    if number < count:
+        raise ValueError(f"the record of {len(ops)} acts gave {number} images of {count} asked for")
+
+
+def _weights(ops: list[Op]) -> list[int]:
+    """How much can differ at each point: two to the number of unsynced acts, and a cap."""
+    platter = _Platter()
+    weights = []
+    for done, op in enumerate(ops):
+        platter.take(done, op)
+        weights.append(min(2 ** len(platter.pending), MOST_WEIGHT) - 1)
+    return weights
+
+
+def _survivors(pending: dict[int, Op], rng: random.Random, turn: int) -> Survivors:
+    if turn == 0 or not pending:
+        return ()
+    if turn == 1:
+        return tuple((at, _WHOLE) for at in pending)
+    keep = rng.choice(SURVIVAL)
+    tears = rng.random() < 0.5
+    chosen = []
+    for at, op in pending.items():
+        if rng.random() >= keep:
+            continue
+        mask = _WHOLE
+        if tears and len(op.data) > SECTOR and rng.random() < EVERY_TORN:
+            mask = rng.getrandbits((len(op.data) + SECTOR - 1) // SECTOR)
+        chosen.append((at, mask))
+    return tuple(chosen)
+
+
+def _apply(files: dict[str, bytearray], op: Op, mask: int) -> None:
+    if op.act is Act.DELETE:
+        files.pop(op.file, None)
+        return
+    content = files.setdefault(op.file, bytearray())
+    if op.act is Act.TRUNCATE:
+        del content[op.offset :]
+        return
+    end = op.offset + len(op.data)
+    if len(content) < end:  # a write past the end: what lies between reads as zeros
+        content.extend(bytes(end - len(content)))
+    if mask == _WHOLE:
+        content[op.offset : end] = op.data
+        return
+    for sector, start in enumerate(range(0, len(op.data), SECTOR)):
+        if mask >> sector & 1:
+            piece = op.data[start : start + SECTOR]
+            content[op.offset + start : op.offset + start + len(piece)] = piece
+
+
+def _in_words(pending: dict[int, Op], survivors: Survivors) -> str:
+    torn = sum(mask != _WHOLE for _, mask in survivors)
+    return f"{len(survivors)} of {len(pending)} unsynced acts survive, {torn} of them torn"
