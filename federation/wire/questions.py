@@ -30,13 +30,33 @@ class Greeting:
 
 @dataclass(frozen=True, slots=True)
 class AvailabilityQuestion:
-    """Which seats are free?"""
+    """Which seats are free, and how many experts of these specialties are there?"""
 
     start_ms: int
     end_ms: int
     seats: int
     equipment: tuple[str, ...]
     overnight: bool
+    seat_kind: str = ""
+    specialties: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class SeatOffer:
+    """So many of the free seats offer the same."""
+
+    seat_kind: str
+    equipment: tuple[str, ...]
+    overnight: bool
+    free: int
+
+
+@dataclass(frozen=True, slots=True)
+class ExpertCount:
+    """About so many experts of one specialty."""
+
+    specialty: str
+    about: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +65,10 @@ class AvailabilityAnswer:
 
     free_seats: int
     as_of_ms: int
+    valid_for_ms: int = 0
+    next_start_ms: int = 0
+    offers: tuple[SeatOffer, ...] = ()
+    experts: tuple[ExpertCount, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

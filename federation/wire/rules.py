@@ -389,6 +389,13 @@ _RULES: Final[Mapping[str, Rule]] = MappingProxyType(
         ),
         # questions and answers
         "free_seats": Rule(_SMALL),
+        "seat_kind": Rule(_text(16, required=False)),
+        "specialties": Rule(_text(16, required=True), at_most=draw.MAX_SLOTS),
+        "valid_for_ms": Rule(_COUNT),
+        "next_start_ms": Rule(_number(0, MAX_MOMENT_MS)),
+        "offers": Rule(_flag, at_most=64),
+        "free": Rule(_SMALL),
+        "about": Rule(_SMALL),
         "as_of_ms": Rule(_MOMENT),
         "after": Rule(_COUNT),
         "envelope_hashes": Rule(_DIGEST, at_most=2_048, at_least=1),

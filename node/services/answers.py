@@ -1,11 +1,12 @@
 """What a peer may ask this center, and what it is told. Changes nothing.
 
-Here: free seats, for partners under an agreement only, and inclusion proofs, for envelopes
+Here: free seats and expert counts, for partners under an agreement only, and inclusion proofs, for envelopes
 that the asker sent or got itself: a log entry names the other center, and with whom else
 this one deals is nobody's business. How a conversation stands is the engine's answer.
 """
 
 import json
+from collections.abc import Sequence
 from typing import Final
 
 from federation.errors import Malformed, NoAgreement, Refused
@@ -13,22 +14,31 @@ from federation.ids import CenterId
 from federation.wire.questions import (
     AvailabilityAnswer,
     AvailabilityQuestion,
+    ExpertCount,
     Inclusion,
     InclusionAnswer,
     InclusionQuestion,
+    SeatOffer,
 )
+from node.domain import codes
 from node.domain.calendar import Window
+from node.domain.codes import Specialty
 from node.domain.refusal import Inadmissible
-from node.domain.venue import Requirement
+from node.domain.venue import OVERNIGHT, Requirement, SeatKind
 from node.services.booking_terms import InForce
 from node.services.errors import NotFound
 from node.services.house import Desk
 from node.services.venues import Venues
-from node.store import checkpoints
+from node.store import checkpoints, experts
 
 MAX_PROOF_BYTES: Final = 900 * 1024  # an answer must fit a call of 1 MiB with its envelope
 MAX_PROOFS: Final = 256  # what the answer's list holds; federation.wire.rules
 HASH_BYTES: Final = 32
+MAX_OFFERS: Final = 64  # what the answer's list holds; the rarest combinations are left out
+VALID_FOR_MS: Final = 60_000  # for a person to choose by; seats come and go within minutes
+SMALL_NUMBER: Final = 5
+"""Experts are counted in steps of so many, so fewer are none: two answers, before and after a
+change of the register, must not tell of one person."""
 
 
 class Answers:
@@ -68,12 +78,48 @@ class Answers:
             window = Window(question.start_ms, question.end_ms)
             requirement = Requirement(
                 seats=question.seats,
+                kind=_kind(question.seat_kind),
                 equipment=frozenset(question.equipment),
                 overnight=question.overnight,
             )
+            asked = [codes.specialty(each) for each in question.specialties]
         except Inadmissible as error:
             raise Malformed(error.en) from error
-        return AvailabilityAnswer(self._venues.count_free(desk, window, requirement), desk.now_ms)
+        offers = self._venues.offers(desk, window, requirement)
+        free = offers.total()
+        next_ms = (
+            None
+            if free >= question.seats
+            else self._venues.next_free_ms(desk, window, requirement)
+        )
+        register = experts.active_specialties(desk.ledger.connection) if asked else []
+        return AvailabilityAnswer(
+            free_seats=free,
+            as_of_ms=desk.now_ms,
+            valid_for_ms=VALID_FOR_MS,
+            next_start_ms=next_ms or 0,
+            offers=tuple(
+                SeatOffer(kind.value, tuple(sorted(words - {OVERNIGHT})), OVERNIGHT in words, count)
+                for (kind, words), count in sorted(
+                    offers.items(), key=lambda item: (-item[1], item[0][0], sorted(item[0][1]))
+                )[:MAX_OFFERS]
+            ),
+            experts=tuple(ExpertCount(each, about(register, each)) for each in asked),
+        )
+
+
+def about(register: Sequence[Sequence[Specialty]], asked: Specialty) -> int:
+    """How many experts of a specialty there are, so coarse that nobody is told from it."""
+    exact = sum(any(codes.qualifies(held, asked) for held in each) for each in register)
+    return exact - exact % SMALL_NUMBER
+
+
+def _kind(text: str) -> SeatKind | None:
+    try:
+        return SeatKind(text) if text else None
+    except ValueError as error:
+        known = ", ".join(kind.value for kind in SeatKind)
+        raise Malformed(f"seat_kind: {text!r} is none of {known}") from error
 
 
 def _inclusion(desk: Desk, peer: CenterId, question: InclusionQuestion) -> InclusionAnswer:

@@ -6,19 +6,23 @@ none is held twice is the database's key, not a check made here.
 """
 
 import sqlite3
+from collections import Counter
 from collections.abc import Sequence
-from typing import Final
+from typing import Final, TypeAlias
 
 from federation.errors import SeatsTaken
 from node.domain.calendar import MAX_WINDOW_MS, Window
 from node.domain.tabular import SeatRow
-from node.domain.venue import Requirement, Venue, choose_seats, suits
+from node.domain.venue import Requirement, SeatKind, Venue, choose_seats, suits
 from node.domain.workday import DAY_MS, END_OF_TIME_MS
 from node.services.errors import Invalid
 from node.services.house import Desk
 from node.store import venues
 
 LOOK_AHEAD_DAYS: Final = 14  # an evaluation put off by more than two weeks is planned anew
+
+Offer: TypeAlias = tuple[SeatKind, frozenset[str]]
+"""What a seat offers: its kind, and every capability word of it, its room and its venue."""
 
 
 class Venues:
@@ -57,17 +61,22 @@ class Venues:
 
     def count_free(self, desk: Desk, window: Window, requirement: Requirement) -> int:
         """How many suitable seats the venue with the most of them has free in a window."""
+        return sum(self.offers(desk, window, requirement).values())
+
+    def offers(self, desk: Desk, window: Window, requirement: Requirement) -> Counter[Offer]:
+        """Suitable free seats of the venue with the most of them, counted by what they offer."""
         connection = desk.ledger.connection
         taken = venues.taken(connection, window)
         counts = [
-            sum(
-                seat.id not in taken and suits(venue, room, seat, requirement)
+            Counter(
+                (seat.kind, venue.equipment | room.equipment | seat.equipment)
                 for room in venue.rooms
                 for seat in room.seats
+                if seat.id not in taken and suits(venue, room, seat, requirement)
             )
             for venue in venues.catalogue(connection)
         ]
-        return max(counts, default=0)
+        return max(counts, key=lambda count: count.total(), default=Counter())
 
     def next_free_ms(self, desk: Desk, window: Window, requirement: Requirement) -> int | None:
         """The start of the next window, at the same time of a later day, that has free seats.

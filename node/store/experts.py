@@ -92,6 +92,12 @@ def count(connection: sqlite3.Connection) -> int:
     return int(number)
 
 
+def active_specialties(connection: sqlite3.Connection) -> list[tuple[Specialty, ...]]:
+    """The specialties of every active expert; opens nothing."""
+    rows = connection.execute("SELECT specialties FROM expert WHERE status = 'active'").fetchall()
+    return [tuple(Specialty(code) for code in json.loads(codes)) for (codes,) in rows]
+
+
 def _expert(cipher: ColumnCipher, row: Sequence[Any]) -> Expert:
     uid, name, id_number, phone, employer, uscc, specialties, status = row
     return Expert(
