@@ -905,7 +905,7 @@ Global___QueryReply: _TypeAlias = QueryReply  # noqa: Y015
 
 @_typing.final
 class AvailabilityQuestion(_message.Message):
-    """Asks which seats are free. The answer is advice; only a Hold reserves."""
+    """Asks which seats are free and how many experts there are. The answer is advice; only a Hold reserves."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -914,6 +914,8 @@ class AvailabilityQuestion(_message.Message):
     SEATS_FIELD_NUMBER: _builtins.int
     EQUIPMENT_FIELD_NUMBER: _builtins.int
     OVERNIGHT_FIELD_NUMBER: _builtins.int
+    SEAT_KIND_FIELD_NUMBER: _builtins.int
+    SPECIALTIES_FIELD_NUMBER: _builtins.int
     start_ms: _builtins.int
     """Required. Start of the window, unix milliseconds."""
     end_ms: _builtins.int
@@ -922,9 +924,15 @@ class AvailabilityQuestion(_message.Message):
     """Required. How many seats are wanted."""
     overnight: _builtins.bool
     """Whether experts must be able to stay overnight."""
+    seat_kind: _builtins.str
+    """"workstation" or "booth"; empty if any seat will do."""
     @_builtins.property
     def equipment(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Equipment that each seat must have."""
+
+    @_builtins.property
+    def specialties(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Specialties of which the experts are to be counted."""
 
     def __init__(
         self,
@@ -934,14 +942,78 @@ class AvailabilityQuestion(_message.Message):
         seats: _builtins.int = ...,
         equipment: _abc.Iterable[_builtins.str] | None = ...,
         overnight: _builtins.bool = ...,
+        seat_kind: _builtins.str = ...,
+        specialties: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["end_ms", b"end_ms", "equipment", b"equipment", "overnight", b"overnight", "seats", b"seats", "start_ms", b"start_ms"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["end_ms", b"end_ms", "equipment", b"equipment", "overnight", b"overnight", "seat_kind", b"seat_kind", "seats", b"seats", "specialties", b"specialties", "start_ms", b"start_ms"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___AvailabilityQuestion: _TypeAlias = AvailabilityQuestion  # noqa: Y015
+
+@_typing.final
+class SeatOffer(_message.Message):
+    """So many of the free seats offer the same."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SEAT_KIND_FIELD_NUMBER: _builtins.int
+    EQUIPMENT_FIELD_NUMBER: _builtins.int
+    OVERNIGHT_FIELD_NUMBER: _builtins.int
+    FREE_FIELD_NUMBER: _builtins.int
+    seat_kind: _builtins.str
+    """Required. "workstation" or "booth"."""
+    overnight: _builtins.bool
+    """Whether experts may stay overnight where they stand."""
+    free: _builtins.int
+    """Required. How many."""
+    @_builtins.property
+    def equipment(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """What the seats have, ascending."""
+
+    def __init__(
+        self,
+        *,
+        seat_kind: _builtins.str = ...,
+        equipment: _abc.Iterable[_builtins.str] | None = ...,
+        overnight: _builtins.bool = ...,
+        free: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["equipment", b"equipment", "free", b"free", "overnight", b"overnight", "seat_kind", b"seat_kind"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SeatOffer: _TypeAlias = SeatOffer  # noqa: Y015
+
+@_typing.final
+class ExpertCount(_message.Message):
+    """About so many experts of one specialty are on the register; never who."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SPECIALTY_FIELD_NUMBER: _builtins.int
+    ABOUT_FIELD_NUMBER: _builtins.int
+    specialty: _builtins.str
+    """Required. As it was asked for; matched by prefix."""
+    about: _builtins.int
+    """Active experts, rounded down to a multiple of 5: small numbers would name persons."""
+    def __init__(
+        self,
+        *,
+        specialty: _builtins.str = ...,
+        about: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["about", b"about", "specialty", b"specialty"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ExpertCount: _TypeAlias = ExpertCount  # noqa: Y015
 
 @_typing.final
 class AvailabilityAnswer(_message.Message):
@@ -951,19 +1023,41 @@ class AvailabilityAnswer(_message.Message):
 
     FREE_SEATS_FIELD_NUMBER: _builtins.int
     AS_OF_MS_FIELD_NUMBER: _builtins.int
+    VALID_FOR_MS_FIELD_NUMBER: _builtins.int
+    NEXT_START_MS_FIELD_NUMBER: _builtins.int
+    OFFERS_FIELD_NUMBER: _builtins.int
+    EXPERTS_FIELD_NUMBER: _builtins.int
     free_seats: _builtins.int
     """Seats that satisfy the question and are free for the whole window."""
     as_of_ms: _builtins.int
     """When the answer was right, unix milliseconds by the answerer's clock."""
+    valid_for_ms: _builtins.int
+    """For how long it is worth showing, in milliseconds."""
+    next_start_ms: _builtins.int
+    """When too few are free: the start of another window that would do, unix milliseconds; 0 when
+    there is none soon.
+    """
+    @_builtins.property
+    def offers(self) -> _containers.RepeatedCompositeFieldContainer[Global___SeatOffer]:
+        """The free seats by what they offer."""
+
+    @_builtins.property
+    def experts(self) -> _containers.RepeatedCompositeFieldContainer[Global___ExpertCount]:
+        """The experts by specialty, in the order of the question."""
+
     def __init__(
         self,
         *,
         free_seats: _builtins.int = ...,
         as_of_ms: _builtins.int = ...,
+        valid_for_ms: _builtins.int = ...,
+        next_start_ms: _builtins.int = ...,
+        offers: _abc.Iterable[Global___SeatOffer] | None = ...,
+        experts: _abc.Iterable[Global___ExpertCount] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["as_of_ms", b"as_of_ms", "free_seats", b"free_seats"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["as_of_ms", b"as_of_ms", "experts", b"experts", "free_seats", b"free_seats", "next_start_ms", b"next_start_ms", "offers", b"offers", "valid_for_ms", b"valid_for_ms"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
