@@ -1,8 +1,8 @@
 """What a peer may ask this center, and what it is told. Changes nothing.
 
-Here: free seats and expert counts, for partners under an agreement only, and inclusion proofs, for envelopes
-that the asker sent or got itself: a log entry names the other center, and with whom else
-this one deals is nobody's business. How a conversation stands is the engine's answer.
+Here: free seats and coarse expert counts, for partners under an agreement only, and
+inclusion proofs, for envelopes that the asker sent or got itself: a log entry names the
+other center, and with whom else this one deals is nobody's business. How a conversation stands is the engine's answer.
 """
 
 import json
@@ -88,9 +88,7 @@ class Answers:
         offers = self._venues.offers(desk, window, requirement)
         free = offers.total()
         next_ms = (
-            None
-            if free >= question.seats
-            else self._venues.next_free_ms(desk, window, requirement)
+            None if free >= question.seats else self._venues.next_free_ms(desk, window, requirement)
         )
         register = experts.active_specialties(desk.ledger.connection) if asked else []
         return AvailabilityAnswer(

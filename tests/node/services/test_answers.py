@@ -1,6 +1,7 @@
 """What a peer is told: free seats under an agreement, proofs of its own envelopes only."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -15,10 +16,13 @@ from federation.wire.questions import (
     Greeting,
     InclusionAnswer,
     InclusionQuestion,
+    SeatOffer,
 )
-from node.services.answers import MAX_PROOFS
-from tests.support.pair import SPOKEN, TwoCenters, two_centers
-from tests.support.planning import WINDOW, Offices, held, seated, vote
+from node.domain.codes import Specialty
+from node.domain.expert import ExpertStatus
+from node.services.answers import MAX_PROOFS, SMALL_NUMBER, VALID_FOR_MS, about
+from tests.support.pair import DAY_MS, SPOKEN, TwoCenters, two_centers
+from tests.support.planning import WINDOW, Offices, held, register, seated, vote
 
 SUITE = suite(SPOKEN[0])
 NAME = SUITE.suite_id
@@ -31,7 +35,47 @@ async def test_a_partner_learns_how_many_seats_are_free() -> None:
     async with two_centers(offices) as pair:
         await held(pair, offices)
         answer = await pair.host.outbox.ask(pair.sub.id, QUESTION)
-        assert answer == AvailabilityAnswer(3, pair.watch.now_ms)
+        offered = (SeatOffer("workstation", ("camera",), overnight=False, free=3),)
+        assert answer == AvailabilityAnswer(3, pair.watch.now_ms, VALID_FOR_MS, 0, offered)
+
+
+async def test_where_too_few_are_free_the_next_day_that_would_do_is_named() -> None:
+    offices = Offices()
+    async with two_centers(offices) as pair:
+        await held(pair, offices)
+        answer = await pair.host.outbox.ask(pair.sub.id, replace(QUESTION, seats=4))
+        assert isinstance(answer, AvailabilityAnswer)
+        assert (answer.free_seats, answer.next_start_ms) == (3, WINDOW.start_ms + DAY_MS)
+        booths = await pair.host.outbox.ask(pair.sub.id, replace(QUESTION, seat_kind="booth"))
+        assert booths == AvailabilityAnswer(0, pair.watch.now_ms, VALID_FOR_MS)
+
+
+async def test_experts_are_counted_so_coarsely_that_nobody_is_told_from_it() -> None:
+    offices = Offices()
+    async with two_centers(offices) as pair:
+        await held(pair, offices)
+        everybody = register(60)
+        await pair.sub.do(lambda desk: offices.sub.experts.import_experts(desk, everybody))
+        active = [each for each in everybody if each.status is ExpertStatus.ACTIVE]
+        asked = ("A08", "B05", "E99")
+        answer = await pair.host.outbox.ask(pair.sub.id, replace(QUESTION, specialties=asked))
+        assert isinstance(answer, AvailabilityAnswer)
+        for found in answer.experts:
+            exact = sum(
+                any(held.startswith(found.specialty) for held in each.specialties)
+                for each in active
+            )
+            assert found.about % SMALL_NUMBER == 0
+            assert found.about <= exact < found.about + SMALL_NUMBER
+        assert [found.specialty for found in answer.experts] == list(asked)
+        assert any(found.about for found in answer.experts)
+        assert answer.experts[-1].about == 0
+
+
+@pytest.mark.parametrize("experts", range(1, 2 * SMALL_NUMBER))
+def test_fewer_than_a_handful_are_none(experts: int) -> None:
+    held = [(Specialty("A08"), Specialty("A0801"))] * experts
+    assert about(held, Specialty("A08")) == (0 if experts < SMALL_NUMBER else SMALL_NUMBER)
 
 
 async def test_whoever_has_no_agreement_learns_nothing() -> None:
@@ -47,6 +91,8 @@ async def test_whoever_has_no_agreement_learns_nothing() -> None:
     [
         (AvailabilityQuestion(2, 1, 1, (), overnight=False), "must end after"),
         (AvailabilityQuestion(1, 2, 1, ("No Word",), overnight=False), "capability"),
+        (replace(QUESTION, seat_kind="sofa"), "sofa"),
+        (replace(QUESTION, specialties=("!",)), "specialty"),
     ],
 )
 async def test_a_question_that_contradicts_itself_is_malformed(
