@@ -113,11 +113,24 @@ class Ledger(Protocol):
         """Store a word of ours as pending."""
 
     def pending(
-        self, peer: CenterId, at_most: int, bytes_at_most: int, without: Collection[str] = ()
+        self,
+        peer: CenterId,
+        at_most: int,
+        bytes_at_most: int,
+        without: Collection[str] = (),
+        after: int = 0,
     ) -> Sequence[SaidWord]:
         """Words that the peer has not receipted, in order, all of one suite.
 
-        None of the suites in ``without``.
+        None of the suites in ``without``, and none with a number up to ``after``.
+        """
+
+    def said_in(
+        self, conversation: ConversationId, after: int, at_most: int
+    ) -> Sequence[tuple[SaidWord, bool | None]]:
+        """Words of ours in a conversation after a revision, each with whether it was accepted.
+
+        None: the peer has not receipted it.
         """
 
     def said_by_hash(self, word_hash: bytes) -> SaidWord | None:
@@ -191,7 +204,51 @@ class Ledger(Protocol):
         """Keep two checkpoints that cannot both be true."""
 
     def forked(self, peer: CenterId) -> bool:
-        """Whether two such checkpoints of a peer are kept."""
+        """Whether two such checkpoints of a peer are kept, and no epoch explains them."""
+
+    def forks(self, peer: CenterId) -> Sequence[tuple[str, str]]:
+        """The contradictions that nothing explains yet: what was held, and what was shown."""
+
+    def explain_forks(self, peer: CenterId, epoch: int, shown: Sequence[str]) -> None:
+        """An epoch that a peer announced explains what it had shown; the proof stays."""
+
+    # Epochs: see ``federation.engine.epochs``.
+
+    def follow_epoch(
+        self, peer: CenterId, suite_id: str, before: int, size: int, root: bytes
+    ) -> None:
+        """Keep what we cosigned last of a peer's log, and cosign from ``size`` on at the most."""
+
+    def leave_epoch(self, before: int) -> None:
+        """Keep what peers cosigned of our logs in an epoch that is over, apart."""
+
+    def former_head(self, peer: CenterId, suite_id: str) -> tuple[int, int] | None:
+        """Epoch and size of our last head that a peer cosigned and that counts no more."""
+
+    def put_former_head(
+        self, owner: CenterId, witness: CenterId, suite_id: str, epoch: int, size: int, note: str
+    ) -> None:
+        """Keep a cosigned head of a log that went on without what is beyond it."""
+
+    def former_notes(self, owner: CenterId, witness: CenterId) -> Sequence[str]:
+        """Such heads, the last ones last."""
+
+    # Words that were lost: see ``federation.engine.recovery``.
+
+    def recovering(self) -> bool:
+        """Whether words of ours are known to be lost and are being fetched back."""
+
+    def blocked(self, peer: CenterId) -> bool:
+        """Whether nothing may be said to or heard from a peer before it gave us our words back."""
+
+    def suspect(self, peer: CenterId, words_heard: int, now_ms: int) -> bool:
+        """A peer says that it heard more words than we said; False if that was looked at."""
+
+    def lost(self, reason: str, now_ms: int) -> None:
+        """Words of ours are lost for certain: nothing new until all peers were asked."""
+
+    def attempt(self, function: Callable[[], object]) -> Exception | None:
+        """Run a part of the transaction; if it fails, undo the part and answer the error."""
 
 
 L_co = TypeVar("L_co", bound=Ledger, covariant=True)

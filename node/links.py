@@ -12,6 +12,7 @@ from typing import Final
 from typing_extensions import override
 
 from federation.engine.acquaintance import News, Turn
+from federation.engine.delivery import Breaker
 from federation.engine.negotiator import Listener
 from federation.engine.outbox import Peek
 from federation.engine.witness import Sighting
@@ -59,6 +60,7 @@ class Links(Listener, CallListener, PumpListener):
         self._metrics = metrics
         self._bells = bells
         self._states: dict[CenterId, LinkState] = {}
+        self._breakers: dict[CenterId, Breaker] = {}
 
     def of(self, peer: CenterId) -> LinkState:
         """How the link to a partner stands."""
@@ -177,6 +179,13 @@ class Links(Listener, CallListener, PumpListener):
                 payload_type=word.payload_type,
                 outcome=outcome,
             )
+
+    def broken(self, peer: CenterId, breaker: Breaker) -> None:
+        """Deliveries to a partner were stopped, are tried once more, or go on."""
+        if breaker is Breaker.OPEN and self._breakers.get(peer) is not Breaker.OPEN:
+            LOG.warning("deliveries to a partner pause after failures in a row", peer=peer)
+        self._breakers[peer] = breaker
+        self._metrics.breaker(peer, breaker)
 
     def seen(self, peer: CenterId, sighting: Sighting) -> None:
         """A partner's checkpoint was looked at."""

@@ -23,6 +23,7 @@ from prometheus_client import (
 )
 
 from federation.engine.acquaintance import Turn
+from federation.engine.delivery import Breaker
 from federation.engine.witness import Sighting
 from federation.ids import CenterId
 from federation.ports import SaidWord
@@ -33,6 +34,7 @@ from node.store.figures import Figures
 
 OTHER: Final = "other"
 _SECONDS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+_BREAKERS: Final = {Breaker.CLOSED: 0, Breaker.HALF_OPEN: 1, Breaker.OPEN: 2}
 _GROUPS: Final = (1, 2, 4, 8, 16, 32, 64)
 
 _WORDS: Final[Mapping[str, tuple[str, str]]] = {
@@ -83,6 +85,12 @@ class Metrics:
         self.outbox_age = Gauge(
             "lianping_outbox_oldest_age_seconds",
             "Age of the oldest such word; 0 if there is none.",
+            ["peer"],
+            registry=registry,
+        )
+        self.breakers = Gauge(
+            "lianping_peer_breaker",
+            "Deliveries to the peer: 0 go out, 1 one probes, 2 none before the back-off ends.",
             ["peer"],
             registry=registry,
         )
@@ -220,6 +228,10 @@ class Metrics:
     def up(self, peer: CenterId, is_up: bool) -> None:
         """A heartbeat was answered, or not."""
         self.peer_up.labels(self.peer(peer)).set(1 if is_up else 0)
+
+    def breaker(self, peer: CenterId, breaker: Breaker) -> None:
+        """Deliveries to a peer were stopped, are tried once more, or go on."""
+        self.breakers.labels(self.peer(peer)).set(_BREAKERS[breaker])
 
     def signing(self, is_up: bool) -> None:
         """Our keys were asked for, and were there or not."""

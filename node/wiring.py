@@ -274,6 +274,7 @@ async def _assemble(config: Config, keys: Keys, outsides: Outsides, stack: Async
             lossy(transport, config.mode.lose_messages_percent, random.fraction), pauses
         ),
         observe=links.delivered,
+        watch=links.broken,
     )
     errands = Errands(
         negotiator=negotiator,

@@ -1,28 +1,43 @@
-"""Brings our words to peers, in order, until each has a receipt.
+"""Brings our words to peers, in order within each conversation, until each has a receipt.
 
-Nothing is tried a number of times: trying ends when the word is receipted. Between tries
-the back-off grows with full jitter up to ten minutes, and a verified call from the peer
-resets it, since then the link is known to work.
+Nothing is tried a number of times: trying ends when the word is receipted, and from its
+``expires_at_ms`` on its receipt is a signed refusal. Between tries the back-off grows with full
+jitter up to ten minutes, and a verified call from the peer resets it, since then the link is
+known to work. What is remembered of each peer meanwhile is in ``delivery``.
 
-Suites do not wait for each other: each has keys of its own, which end or are revoked alone.
+Conversations do not wait for each other: one in which the peer lacks words (``GAP``) is told
+these again, from what the peer has, while all others go on. Suites do not either: each has
+keys of its own, which end or are revoked alone.
 """
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
-from typing import Final, Generic, TypeVar
+from dataclasses import dataclass
+from itertools import groupby
+from typing import Generic, TypeVar
 
+from federation.engine import batches
+from federation.engine.delivery import (
+    Attempt,
+    Breaker,
+    Link,
+    Stuck,
+    TooManyHeld,
+    back_off_ms,
+)
 from federation.engine.floor import Floor
 from federation.engine.negotiator import Negotiator
 from federation.engine.witness import NOTHING
 from federation.errors import FederationError, Malformed, Unauthenticated
-from federation.ids import CenterId
+from federation.ids import CenterId, ConversationId
 from federation.ports import Ledger, SaidWord, Transport, Unreachable
-from federation.trust.envelope import MAX_BATCH, Envelope
+from federation.trust.envelope import Envelope
 from federation.trust.errors import SignerAway
 from federation.trust.suite import UnknownSuite
 from federation.wire.envelopes import (
     RECEIPT_TYPE,
+    Outcome,
     Receipt,
     Statement,
     Witnessing,
@@ -39,40 +54,6 @@ from federation.wire.envelopes import (
 from federation.wire.questions import Cursor, Greeting, decode
 
 L = TypeVar("L", bound=Ledger)
-
-FIRST_BACK_OFF_MS: Final = 500
-MAX_BACK_OFF_MS: Final = 600_000  # a bilateral partner is never given up for longer
-MAX_CALL_PAYLOAD_BYTES: Final = 700 * 1024  # with envelopes and paths still below 1 MiB
-
-
-@dataclass(slots=True)
-class Stuck:
-    """How the last tries to deliver words of one suite went, while those of another may do well."""
-
-    failures: int = 0
-    not_before_ms: int = 0
-
-
-@dataclass(slots=True)
-class Link:
-    """How the last tries to reach one peer went. In memory: after a restart we try at once."""
-
-    failures: int = 0
-    not_before_ms: int = 0
-    """Nothing is tried before."""
-
-    last_error: str = ""
-    stuck: dict[str, Stuck] = field(default_factory=dict)
-    """By suite: what went wrong where we share more than one with the peer."""
-
-    def held_back(self, now_ms: int) -> set[str]:
-        """The suites whose words are not tried now."""
-        return {suite_id for suite_id, at in self.stuck.items() if now_ms < at.not_before_ms}
-
-    def next_try_ms(self, now_ms: int) -> int | None:
-        """When words of a suite that is held back are tried again; None if none is."""
-        later = [at.not_before_ms for at in self.stuck.values() if now_ms < at.not_before_ms]
-        return min(later, default=None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,10 +103,12 @@ class Outbox(Generic[L]):
         negotiator: Negotiator[L],
         transport: Transport,
         observe: Callable[[SaidWord, str], None] = lambda _word, _outcome: None,
+        watch: Callable[[CenterId, Breaker], None] = lambda _peer, _breaker: None,
     ) -> None:
         self._negotiator = negotiator
         self._transport = transport
         self._observe = observe
+        self._watch = watch
         self._links: dict[CenterId, Link] = {}
 
     def link(self, peer: CenterId) -> Link:
@@ -134,36 +117,58 @@ class Outbox(Generic[L]):
 
     def reset(self, peer: CenterId) -> None:
         """The peer called us, so it is there: try again at once."""
-        self._links[peer] = Link()
+        self.link(peer).reset()
+        self._watch(peer, Breaker.CLOSED)
 
     async def deliver(self, peer: CenterId) -> bool:
         """Deliver one batch to a peer; answers whether there may be more to do at once.
 
+        May be called again while it runs: conversations that a call carries are passed over.
+
         Never raises for what the peer, the network or our keys' holder does: it is noted in the
         link.
         """
-        if self._negotiator.clock.now_ms() < self.link(peer).not_before_ms:
+        link, now_ms = self.link(peer), self._negotiator.clock.now_ms()
+        if not link.may_call(now_ms):
             return False
-        tried = ""
-        held_back = self.link(peer).held_back(self._negotiator.clock.now_ms())
-
-        def gather(floor: Floor[L]) -> tuple[Sequence[SaidWord], Witnessing]:
-            nonlocal tried
-            # All of one suite, as a call is; those of another suite go with the next call.
-            words = floor.ledger.pending(peer, MAX_BATCH, MAX_CALL_PAYLOAD_BYTES, held_back)
-            if not words:
-                return words, NOTHING
-            tried = words[0].suite
-            return words, self._negotiator.witness.show(floor, peer, tried)
-
+        if link.breaker(now_ms) is Breaker.HALF_OPEN:
+            self._watch(peer, Breaker.HALF_OPEN)
+        link.calls += 1
         try:
-            words, shown = await self._negotiator.transact(gather)
-            return await self._deliver(peer, words, shown) if words else False
+            return await self._try(peer, link, now_ms)
+        finally:
+            link.calls -= 1
+
+    async def _try(self, peer: CenterId, link: Link, began_ms: int) -> bool:
+        stretch, held_back = link.stretch, link.held_back(began_ms)
+        taken: Sequence[SaidWord] = ()
+
+        def gather(floor: Floor[L]) -> Witnessing:
+            nonlocal taken
+            # All of one suite, as a call is; those of another suite go with the next call.
+            taken = batches.repair(floor, link) or batches.following(floor, peer, link, held_back)
+            return self._negotiator.witness.show(floor, peer, taken[0].suite) if taken else NOTHING
+
+        undone = True
+        try:
+            shown = await self._negotiator.transact(gather)
+            if not taken:
+                return link.crowded
+            answers = await self._deliver(peer, taken, shown)
+            undone = False
         except (Unreachable, Unauthenticated, SignerAway) as error:
             # Our own signer may fail when the peer has answered already: it will answer again.
-            return self._failed(peer, tried, error)
+            self._remember(link, began_ms, taken, type(error).__name__, str(error))
+            return self._failed(peer, taken[0].suite if taken else "", error, stretch)
+        finally:
+            if undone:
+                link.give_back(taken)
+                link.release(taken)
+        return self._settled(peer, link, began_ms, answers)
 
-    async def _deliver(self, peer: CenterId, words: Sequence[SaidWord], shown: Witnessing) -> bool:
+    async def _deliver(
+        self, peer: CenterId, words: Sequence[SaidWord], shown: Witnessing
+    ) -> list[Answered]:
         suite_id = words[0].suite
         envelopes = self._negotiator.identity.sign(
             peer,
@@ -187,12 +192,55 @@ class Outbox(Generic[L]):
             )
         ]
         self._reached(peer, suite_id)
-        done = await self._negotiator.transact(
+        await self._negotiator.transact(
             lambda floor: self._take(floor, peer, suite_id, answers, witnessing)
         )
         for answer in answers:
             self._observe(answer.word, answer.receipt.outcome.name)
-        return done
+        return answers
+
+    def _settled(self, peer: CenterId, link: Link, began_ms: int, answers: list[Answered]) -> bool:
+        """Free or hold each conversation of a call; answers whether to go on at once."""
+        now_ms, random = self._negotiator.clock.now_ms(), self._negotiator.random
+        words = [answer.word for answer in answers]
+        counted = Counter(answer.receipt.outcome.name for answer in answers)
+        refusals = [answer.receipt for answer in answers if answer.receipt.detail]
+        self._remember(
+            link, began_ms, words,
+            ", ".join(f"{name} {count}" for name, count in sorted(counted.items())),
+            "" if not refusals else f"{refusals[0].reason}: {refusals[0].detail}",
+        )  # fmt: skip
+        link.give_back(each.word for each in answers if each.receipt.outcome is Outcome.GAP)
+        try:
+            for conversation, told in _by_conversation(answers):
+                gaps = [each for each in told if each.receipt.outcome is Outcome.GAP]
+                if not gaps:
+                    link.free(conversation)
+                    continue
+                heard = max(each.receipt.heard_revision for each in told)
+                first_missed = min(each.word.revision for each in gaps)
+                fraction = random.fraction()
+                link.hold(conversation, min(heard, first_missed - 1), now_ms, fraction)
+        except TooManyHeld as error:
+            return self._failed(peer, words[0].suite, error, link.stretch)
+        finally:
+            link.release(words)
+        return len(answers) > counted[Outcome.GAP.name] or link.crowded or link.repairable(now_ms)
+
+    def _remember(
+        self, link: Link, began_ms: int, words: Sequence[SaidWord], outcome: str, cause: str
+    ) -> None:
+        link.attempts.append(
+            Attempt(
+                at_ms=began_ms,
+                took_ms=self._negotiator.clock.now_ms() - began_ms,
+                payload_types=tuple(dict.fromkeys(word.payload_type for word in words)),
+                words=len(words),
+                conversations=frozenset(word.conversation for word in words),
+                outcome=outcome,
+                cause=cause,
+            )
+        )
 
     async def greet(self, peer: CenterId) -> Peek:
         """Say Hello in each suite that we share: heartbeat, clock, witnessing of each log.
@@ -340,12 +388,11 @@ class Outbox(Generic[L]):
         suite_id: str,
         answers: list[Answered],
         witnessing: Witnessing,
-    ) -> bool:
-        done = True
+    ) -> None:
         for answer in answers:
             if floor.ledger.said_by_hash(answer.word.hash) is None:
-                continue  # receipted meanwhile, by another road
-            done &= floor.receipted(
+                continue  # receipted before: by another road, or said again to fill a gap
+            floor.receipted(
                 answer.word,
                 encode_envelope(answer.sent),
                 answer.receipt,
@@ -356,7 +403,6 @@ class Outbox(Generic[L]):
         # both would wait for ever if only a new cosignature were told.
         known = floor.ledger.cosigned(peer, suite_id)
         floor.cosigned(peer, suite_id, 0 if known is None else known[0])
-        return done
 
     def _reached(self, peer: CenterId, suite_id: str) -> None:
         """The peer answered in a suite; one that is stuck stays so."""
@@ -367,27 +413,39 @@ class Outbox(Generic[L]):
         else:
             link.failures = link.not_before_ms = 0
 
-    def _failed(self, peer: CenterId, suite_id: str, error: Exception) -> bool:
+    def _failed(self, peer: CenterId, suite_id: str, error: Exception, stretch: int) -> bool:
         """Note a try that failed; answers whether words of another suite may be tried at once."""
         link = self.link(peer)
-        link.failures += 1
         link.last_error = str(error)
+        if stretch != link.stretch:
+            return True  # one that ran beside it has counted, or has reached the peer
+        link.stretch += 1
+        link.failures += 1
         spoken = self._shared(peer) | {suite_id}
         at = link.stuck.setdefault(suite_id, Stuck()) if len(spoken) > 1 else link
         if at is not link:
             at.failures += 1
-        ceiling = min(MAX_BACK_OFF_MS, FIRST_BACK_OFF_MS * 2 ** min(at.failures, 16))
-        wait = int(ceiling * self._negotiator.random.fraction())
         now_ms = self._negotiator.clock.now_ms()
-        at.not_before_ms = now_ms + wait
-        if spoken - link.held_back(now_ms):
-            return at is not link
-        link.not_before_ms = min(stuck.not_before_ms for stuck in link.stuck.values())
-        return False
+        at.not_before_ms = now_ms + back_off_ms(at.failures, self._negotiator.random.fraction())
+        others = bool(spoken - link.held_back(now_ms))
+        if at is not link and not others:
+            link.not_before_ms = min(stuck.not_before_ms for stuck in link.stuck.values())
+        self._watch(peer, link.breaker(now_ms))
+        return at is not link and others
 
     def _shared(self, peer: CenterId) -> set[str]:
         pinned = self._negotiator.keyring.peers.get(peer)
         return set() if pinned is None else {*self._negotiator.identity.suites} & {*pinned.suites}
+
+
+def _by_conversation(
+    answers: Sequence[Answered],
+) -> Iterator[tuple[ConversationId, list[Answered]]]:
+    def key(answer: Answered) -> ConversationId:
+        return answer.word.conversation
+
+    for conversation, told in groupby(sorted(answers, key=key), key=key):
+        yield conversation, list(told)
 
 
 @contextmanager

@@ -16,6 +16,7 @@ from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type
 from tenacity.wait import wait_random_exponential
 
 from federation.engine.alarms import Alarms
+from federation.engine.delivery import CALLS_AT_ONCE
 from federation.engine.floor import Floor
 from federation.engine.negotiator import Negotiator
 from federation.engine.outbox import Outbox, Peek
@@ -203,6 +204,8 @@ class Pumps(Generic[L]):
     async def _deliver(self, peer: CenterId, bells: _Bells) -> None:
         while True:
             more = await self._outbox.deliver(peer)
+            if more and self._outbox.link(peer).crowded:
+                await self._drain(peer)
             if more:
                 continue
             link, now_ms = self._outbox.link(peer), self._clock.now_ms()
@@ -215,6 +218,17 @@ class Pumps(Generic[L]):
                 stuck_ms = link.next_try_ms(now_ms)
                 left = limits.OUTBOX_SECONDS if stuck_ms is None else (stuck_ms - now_ms) / 1000
                 await bells.words.wait(min(left, limits.OUTBOX_SECONDS))
+
+    async def _drain(self, peer: CenterId) -> None:
+        """Deliver what has piled up, several calls at a time."""
+
+        async def work() -> None:
+            while await self._outbox.deliver(peer):
+                pass
+
+        async with asyncio.TaskGroup() as group:
+            for _ in range(CALLS_AT_ONCE):
+                group.create_task(work())
 
     async def _greet(self, peer: CenterId, bells: _Bells) -> None:
         async def rest(seconds: float) -> None:

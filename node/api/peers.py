@@ -129,6 +129,11 @@ class PeerState(Shape):
     sequence: int
     up: bool
     failures: int
+    breaker: str = Field(
+        examples=["closed"],
+        description="closed 正常, open 连续失败而暂停, half_open 试探 · whether deliveries go out",
+    )
+    next_try_at_ms: Ms | None = Field(default=None, description="暂停至 · none before")
     last_error: str
     skew_ms: int | None = None
     pending_words: int
@@ -382,6 +387,8 @@ def _standings(parts: Parts, desk: Desk) -> list[PeerState]:
                 sequence=descriptor.sequence,
                 up=seen.up and row.paused is None,
                 failures=link.failures,
+                breaker=link.breaker(desk.now_ms).value,
+                next_try_at_ms=link.not_before_ms if link.not_before_ms > desk.now_ms else None,
                 last_error=link.last_error or seen.error,
                 skew_ms=seen.skew_ms,
                 pending_words=figures.pending(connection, peer),

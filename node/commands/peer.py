@@ -19,6 +19,11 @@ from node.commands.options import COMMAND_SETTINGS, config_option, examples, jso
 NOT_SO: Final = 1
 DESCRIPTORS: Final = "BEGIN LIANPING DESCRIPTORS"  # of a file that `lianping keys export` wrote
 _ID: Final = re.compile(r"[0-9a-f]{32}")
+_BREAKERS: Final = {
+    "closed": "正常 · words go out",
+    "half_open": "试探 · one call probes",
+    "open": "连续失败,暂停 · failures in a row, none before the back-off ends",
+}
 
 
 @click.group(context_settings=COMMAND_SETTINGS)
@@ -185,6 +190,7 @@ def show(config_path: Path, as_json: bool, center: str, reply: Path | None) -> N
         ("时钟差 · clock skew", "-" if found["skew_ms"] is None else f"{found['skew_ms']} ms"),
         ("待发消息 · pending words", found["pending_words"]),
         ("连续失败 · failures", found["failures"]),
+        ("断路器 · breaker", _BREAKERS[found["breaker"]]),
         ("最近错误 · last error", found["last_error"] or "-"),
     ):
         click.echo(f"  {label}: {value}")

@@ -172,17 +172,23 @@ class SqlLedger:
         )
 
     def pending(
-        self, peer: CenterId, at_most: int, bytes_at_most: int, without: Collection[str] = ()
+        self,
+        peer: CenterId,
+        at_most: int,
+        bytes_at_most: int,
+        without: Collection[str] = (),
+        after: int = 0,
     ) -> Sequence[SaidWord]:
         """Words that the peer has not receipted, in order, up to the first of another suite.
 
-        None of the suites in ``without``. At least one if there is any.
+        None of the suites in ``without``, none up to number ``after``. At least one if there is
+        any.
         """
         others = "".join(" AND suite <> ?" for _ in without)
         rows = self.connection.execute(
             f"SELECT {_SAID} FROM said"  # noqa: S608 (constants)
-            f" WHERE peer = ? AND receipt IS NULL{others} ORDER BY number LIMIT ?",
-            (peer, *without, at_most),
+            f" WHERE peer = ? AND number > ? AND receipt IS NULL{others} ORDER BY number LIMIT ?",
+            (peer, after, *without, at_most),
         ).fetchall()
         words: list[SaidWord] = []
         total = 0
@@ -193,6 +199,22 @@ class SqlLedger:
                 break
             words.append(word)
         return words
+
+    def said_in(
+        self, conversation: ConversationId, after: int, at_most: int
+    ) -> Sequence[tuple[SaidWord, bool | None]]:
+        """Words of ours in a conversation after a revision, each with whether it was accepted.
+
+        None: the peer has not receipted it.
+        """
+        rows = self.connection.execute(
+            f"SELECT {_SAID}, accepted FROM said"  # noqa: S608 (a constant)
+            " WHERE conversation = ? AND revision > ? ORDER BY revision LIMIT ?",
+            (conversation, after, at_most),
+        ).fetchall()
+        return [
+            (_said(row), None if accepted is None else bool(accepted)) for *row, accepted in rows
+        ]
 
     def said_by_hash(self, word_hash: bytes) -> SaidWord | None:
         """A pending word by its envelope hash."""

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from federation.engine.outbox import MAX_BACK_OFF_MS
+from federation.engine.delivery import MAX_BACK_OFF_MS
 from federation.errors import Unauthenticated
 from federation.protocol.conversation import Word
 from federation.trust.errors import UnknownSuite

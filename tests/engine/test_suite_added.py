@@ -1,6 +1,6 @@
 """A center begins to speak a second suite in the middle of conversations of the first."""
 
-from federation.engine.outbox import MAX_BACK_OFF_MS
+from federation.engine.delivery import MAX_BACK_OFF_MS
 from federation.trust.keys import RootKey
 from federation.trust.suite import GM_1
 from tests.engine.test_suites import START, announcement, hold, opened, sizes
