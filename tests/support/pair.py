@@ -45,6 +45,7 @@ from federation.wire.envelopes import Receipt, Statement, encode_envelope, encod
 from federation.wire.words import TERMS
 from node.services.errands import Errands, Handler
 from node.services.house import Desk, House, Reaction
+from node.services.todo_clock import TodoClock
 from node.store import migrations
 from node.store.cipher import KEY_BYTES, NONCE_BYTES, ColumnCipher
 from node.store.database import MEMORY, Database
@@ -295,7 +296,10 @@ class Center:
         )
         self.outbox = Outbox(negotiator=self.negotiator, transport=transport)
         self.alarms = Alarms(self.negotiator)
-        self.errands = Errands(negotiator=self.negotiator, handlers=furniture.handlers)
+        self.errands = Errands(
+            negotiator=self.negotiator,
+            handlers={**TodoClock().handlers(), **furniture.handlers},
+        )
 
 
 class Line(Transport):

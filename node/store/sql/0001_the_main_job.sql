@@ -212,7 +212,7 @@ CREATE TABLE witnessed (
     suite TEXT NOT NULL,
     size INTEGER NOT NULL,
     root BLOB NOT NULL,
-    note TEXT NOT NULL,
+    note TEXT NOT NULL, -- empty: an epoch began, and nothing of it was cosigned yet
     PRIMARY KEY (peer, suite)
 ) STRICT, WITHOUT ROWID;
 
@@ -222,7 +222,38 @@ CREATE TABLE fork (
     held TEXT NOT NULL,
     shown TEXT NOT NULL,
     seen_at_ms INTEGER NOT NULL,
+    explained INTEGER, -- the epoch by which the peer has announced that it lost what we hold
     PRIMARY KEY (peer, shown)
+) STRICT, WITHOUT ROWID;
+
+-- Cosigned heads of logs that went on from a backup: what the log had before, and the proof.
+CREATE TABLE former_head (
+    ours INTEGER NOT NULL, -- 1: of our log, cosigned by the peer; 0: of its log, cosigned by us
+    peer TEXT NOT NULL,
+    suite TEXT NOT NULL,
+    epoch INTEGER NOT NULL,
+    size INTEGER NOT NULL,
+    note TEXT NOT NULL,
+    PRIMARY KEY (ours, peer, suite, epoch, size)
+) STRICT, WITHOUT ROWID;
+
+-- Recovery: whom we ask for what we have lost, and what they gave back. Empty when all is well.
+CREATE TABLE recovery (
+    peer TEXT PRIMARY KEY,
+    state TEXT NOT NULL CHECK (state IN ('SUSPECT', 'DENIED', 'WAITED', 'ANSWERED', 'WITHOUT')),
+    reason TEXT NOT NULL,
+    since_ms INTEGER NOT NULL,
+    asked_from_ms INTEGER NOT NULL, -- words before that are not asked for; 0: all are
+    heard_to INTEGER NOT NULL DEFAULT 0,
+    said_to INTEGER NOT NULL DEFAULT 0,
+    words_heard INTEGER NOT NULL DEFAULT 0 -- how many of our words it says that it has heard
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE given_back (
+    hash BLOB PRIMARY KEY, -- of the word's envelope
+    peer TEXT NOT NULL,
+    word BLOB NOT NULL,
+    receipt BLOB NOT NULL
 ) STRICT, WITHOUT ROWID;
 
 -- Agreements, joint tests, pools ----------------------------------------------------------
@@ -439,6 +470,60 @@ CREATE TABLE seat_slot (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX seat_slot_holder ON seat_slot (holder);
 CREATE INDEX seat_slot_slot ON seat_slot (slot);
+
+-- The rooms that a holder has ever had seats in, kept when the seats are given back.
+CREATE TABLE room_use (
+    holder BLOB NOT NULL,
+    room INTEGER NOT NULL REFERENCES room (id),
+    PRIMARY KEY (holder, room)
+) STRICT, WITHOUT ROWID;
+
+-- Hours by day: the office's ('office'), a venue's ('venue:3'), a room's ('room:7'). A scope
+-- without a line is always open; minutes are from midnight in Asia/Shanghai.
+CREATE TABLE opening (
+    scope TEXT NOT NULL,
+    day TEXT NOT NULL,
+    opens INTEGER NOT NULL,
+    closes INTEGER NOT NULL CHECK (0 <= opens AND opens < closes AND closes <= 1440),
+    PRIMARY KEY (scope, day, opens)
+) STRICT, WITHOUT ROWID;
+
+-- Maintenance: a room, or one seat of it, is closed for a time. A lifted one counts no more.
+CREATE TABLE closure (
+    id INTEGER PRIMARY KEY,
+    room INTEGER NOT NULL REFERENCES room (id),
+    seat INTEGER REFERENCES seat (id), -- NULL: the whole room
+    start_ms INTEGER NOT NULL,
+    end_ms INTEGER NOT NULL CHECK (start_ms < end_ms),
+    reason TEXT NOT NULL,
+    made_by TEXT NOT NULL,
+    made_at_ms INTEGER NOT NULL,
+    lifted_by TEXT,
+    lifted_at_ms INTEGER
+) STRICT;
+CREATE INDEX closure_end ON closure (end_ms) WHERE lifted_at_ms IS NULL;
+
+-- Days that are not as their day of the week is: by the State Council's notices, and the
+-- center's own from its configuration, which count before them.
+CREATE TABLE holiday (
+    day TEXT NOT NULL,
+    origin TEXT NOT NULL CHECK (origin IN ('NOTICE', 'OWN')),
+    kind TEXT NOT NULL CHECK (kind IN ('OFF', 'WORK')),
+    name TEXT NOT NULL,
+    changed_at_ms INTEGER NOT NULL,
+    PRIMARY KEY (day, origin)
+) STRICT, WITHOUT ROWID;
+
+-- Calendar feeds (RFC 5545). Only the hash of the token in a feed's address is kept.
+CREATE TABLE calendar_feed (
+    id BLOB PRIMARY KEY,
+    token_hash BLOB NOT NULL UNIQUE,
+    account TEXT NOT NULL,
+    room INTEGER REFERENCES room (id), -- NULL: the whole center
+    made_at_ms INTEGER NOT NULL,
+    revoked_at_ms INTEGER,
+    revoked_by TEXT
+) STRICT, WITHOUT ROWID;
 
 CREATE TABLE expert (
     uid TEXT PRIMARY KEY,
@@ -664,10 +749,15 @@ CREATE TABLE todo (
     text_zh TEXT NOT NULL,
     text_en TEXT NOT NULL,
     created_at_ms INTEGER NOT NULL,
+    remind_ms INTEGER NOT NULL,
+    due_ms INTEGER NOT NULL,
+    reminded_at_ms INTEGER,
+    escalated_at_ms INTEGER,
     done_at_ms INTEGER,
     done_by TEXT,
     UNIQUE (kind, subject)
 ) STRICT;
+CREATE INDEX todo_open ON todo (due_ms) WHERE done_at_ms IS NULL;
 
 -- What must still be done outside: calls, messages, deliveries. Done at least once, each
 -- under a key that the outside system uses to do it only once.

@@ -1,0 +1,97 @@
+"""How long each kind of to-do may take, and what it is called where its text must not be shown.
+
+Here: one table, complete for every kind that a service leaves (``tests/node/services/
+test_todo_rules.py`` says what to add where one is missing). Allowances are working minutes of
+the center's office hours; a protocol's deadline that comes first caps them. Not here: the
+texts of to-dos, and who is asked; those are the services'.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import Enum
+from typing import Final
+
+HOUR: Final = 60
+DAY: Final = 7 * HOUR  # the office hours of a day, as ``working_time.OFFICE_HOURS`` has them
+
+OVERDUE: Final = "todo_overdue"
+"""The operator's to-do that somebody else's is overdue (值班负责人)."""
+
+
+class Cap(Enum):
+    """What ends a to-do's time if it comes before the allowance has passed."""
+
+    NONE = "nothing"
+    CONVERSATION = "the deadline of the conversation that is its subject"
+    START = "the beginning of the evaluation that is its subject"
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """How one kind is timed.
+
+    Attributes:
+        zh: What it is called in a text message, in Chinese: no names, nothing of a project.
+        en: The same in English.
+        minutes: Working minutes until it is due.
+        cap: What may come first.
+        urges: Whether somebody is reminded half-way, and the operator told when it is overdue.
+    """
+
+    zh: str
+    en: str
+    minutes: int
+    cap: Cap = Cap.NONE
+    urges: bool = True
+
+
+DEFAULT: Final = Rule("待办事项", "a to-do", DAY)
+"""For a kind that an older or newer version left."""
+
+RULES: Final[Mapping[str, Rule]] = {
+    # Bookings
+    "vote_booking": Rule("答复副场预约", "answer a booking", 4 * HOUR, Cap.CONVERSATION),
+    "booking_in_doubt": Rule("联系主场确认预约", "call the host of a booking", 1 * HOUR, Cap.START),
+    "booking_exception": Rule("处理被拒绝的预约", "look at a refused booking", 2 * HOUR, Cap.START),
+    "prepare_booking": Rule("准备评标席位", "prepare seats", 2 * DAY, Cap.START),
+    "bundle_decided": Rule("查看预约结果", "read a booking's outcome", 1 * DAY),
+    "closure_meets_booking": Rule("改期受维护影响的预约", "move a booking", 4 * HOUR, Cap.START),
+    # Projects, draws
+    "rule_project": Rule("受理项目", "rule on a project", 1 * DAY),
+    "draw_refused": Rule("处理被拒绝的抽取", "look at a refused draw", 1 * HOUR),
+    # Evaluations
+    "session_check_in": Rule("组织签到", "check members in", 4 * HOUR, Cap.START),
+    "session_start": Rule("开始评标", "start the evaluation", 1 * HOUR),
+    "session_elect": Rule("确认评标组长", "declare the chair", 1 * HOUR),
+    "session_present": Rule("提交评标报告", "present the report", 2 * DAY),
+    "session_finish": Rule("结束评标", "finish the evaluation", 1 * HOUR),
+    "session_resume": Rule("恢复评标", "resume the evaluation", 1 * HOUR),
+    "session_refused": Rule("处理被拒绝的操作", "look at a refused step", 1 * HOUR),
+    "session_overdue": Rule("处理逾期未结束的评标", "look at an overdue evaluation", 1 * HOUR),
+    "session_hand_over": Rule("移交评标资料", "hand the archive over", 5 * DAY),
+    "session_handover_overdue": Rule("催促移交评标资料", "ask for the archive", 1 * DAY),
+    "session_receive": Rule("接收评标资料", "receive the archive", 2 * DAY),
+    "evaluation_failed": Rule("重新安排评标", "plan an evaluation anew", 1 * DAY),
+    # Partners and agreements
+    "agreement_to_sign": Rule("签署或答复协议", "sign or answer an agreement", 5 * DAY),
+    "agreement_to_approve": Rule("复核签署协议", "sign as the second person", 2 * DAY),
+    "agreement_refused": Rule("处理被拒绝的协议", "look at a refused agreement", 2 * DAY),
+    "agreement_changed": Rule("查看协议变动", "read a change of an agreement", 2 * DAY),
+    "joint_test_failed": Rule("处理联调联试问题", "mend a failed joint test", 2 * DAY),
+    "pool_refused": Rule("处理被拒绝的专家库承诺", "look at a refused pool", 1 * DAY),
+    "usage_dispute": Rule("核对用量", "settle a dispute over usage", 3 * DAY),
+    "usage_dispute_operator": Rule("核对用量", "settle a dispute over usage", 3 * DAY),
+    "usage_missing": Rule("催促用量对账", "ask for a statement of usage", 1 * DAY),
+    "descriptor_twin": Rule("核实重复身份", "two nodes with one identity", 1 * HOUR),
+    "descriptor_gap": Rule("补齐伙伴名片", "get a partner's descriptors", 1 * DAY),
+    "descriptor_older": Rule("核实伙伴名片", "ask about an older descriptor", 1 * DAY),
+    # The node itself
+    "key_expires": Rule("更换密钥", "renew keys", 10 * DAY),
+    "holidays_unknown": Rule("导入节假日安排", "import the holidays of a year", 10 * DAY),
+    OVERDUE: Rule("督办逾期待办", "see to an overdue to-do", 1 * DAY, urges=False),
+}
+
+
+def rule_of(kind: str) -> Rule:
+    """The rule of a kind."""
+    return RULES.get(kind, DEFAULT)
