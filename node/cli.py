@@ -127,6 +127,8 @@ def trading(listen: str, folder: Path) -> None:
         "lianping demo",
         "lianping demo --lang en --keep ./demo",
         "lianping demo --suite gm-1",
+        "lianping demo --provinces 3",
+        "lianping demo --provinces 3 --chaos --lang en",
         "lianping demo --json > result.json",
     )
 )
@@ -148,12 +150,34 @@ def trading(listen: str, folder: Path) -> None:
     show_default=True,
     help="密码套件:gm-1 为国密 SM2/SM3/SM4 · cryptographic suite of nodes and agreement",
 )
-def demo(as_json: bool, keep: Path | None, lang: str, suite: str) -> None:
-    """演示:两个中心完成一次远程异地评标。· Two centers evaluate one project, on this machine."""
+@click.option(
+    "--provinces",
+    type=click.IntRange(2, 3),
+    default=2,
+    show_default=True,
+    help="参加的中心数,分属各省:3 为一主两副(济阳、宿州、南阳) · how many centers, each of"
+    " another province; 3: a host and two subs",
+)
+@click.option(
+    "--chaos",
+    is_flag=True,
+    help="丢弃一成消息,并强制终止、重启一个节点 · lose one message in ten, kill and restart a node",
+)
+def demo(
+    as_json: bool, keep: Path | None, lang: str, suite: str, provinces: int, chaos: bool
+) -> None:
+    """演示:两个或三个中心完成一次远程异地评标。· Centers evaluate one project, on this machine."""
     from node.demo import command  # noqa: PLC0415 - a node that serves needs no demonstration
 
     sys.exit(
-        command.run(as_json=as_json, keep=keep, chinese=not lang.startswith("en"), suite=suite)
+        command.run(
+            as_json=as_json,
+            keep=keep,
+            chinese=not lang.startswith("en"),
+            suite=suite,
+            provinces=provinces,
+            chaos=chaos,
+        )
     )
 
 

@@ -1,22 +1,23 @@
 """The first act: accounts, agreement, joint test, pools, project, booking."""
 
 import json
+from typing import Any
 
 from node.demo import world
 from node.demo.nodes import PASSWORD
-from node.demo.setting import HOURS, YEAR_MS, Setting, first, when
-from node.demo.world import CHANGLE, JIAN
+from node.demo.setting import HOURS, YEAR_MS, Setting, Side, first, when
 
 
 class FirstAct(Setting):
-    """From two strangers to confirmed seats."""
+    """From strangers to confirmed seats."""
 
     def prepare(self) -> None:
         """Accounts, venues, experts."""
         self._step(
-            "两个中心准备账号、场地和专家库", "both centers set up accounts, venues and experts"
+            "各中心准备账号、场地和专家库", "all centers set up accounts, venues and experts"
         )
-        for center, callers in ((JIAN, self._host), (CHANGLE, self._sub)):
+        for side in self._sides:
+            center, callers = side.center, side.callers
             door = self._door(self._nodes.url(center))
             operator = self._operator(door, center)
             callers["operator"] = operator
@@ -41,33 +42,40 @@ class FirstAct(Setting):
     def meet(self) -> None:
         """An invitation, a reply, and both fingerprints read aloud in one phone call."""
         self._step("邀请与回执, 电话核对指纹", "an invitation, a reply, fingerprints by phone")
-        host, sub = self._host["operator"], self._sub["operator"]
-        invitation = host.post("/api/invitations", {"to": CHANGLE.name})
-        read_aloud = sub.post("/api/invitations/read", {"file": invitation["file"]})
+        for sub in self._subs:
+            ours, theirs = self._join(sub)
+            if sub is self._subs[0]:
+                self._tell(f"主场指纹 {ours}", f"the host's fingerprint {ours}")
+            self._tell(f"副场指纹 {theirs}", f"the sub's fingerprint {theirs}")
+        for side in self._sides:
+            side.id = side["operator"].get("/api/node")["center"]
+
+    def _join(self, sub: Side) -> tuple[str, str]:
+        host, other = self._host["operator"], sub["operator"]
+        invitation = host.post("/api/invitations", {"to": sub.center.name})
+        read_aloud = other.post("/api/invitations/read", {"file": invitation["file"]})
         self._demand(
             read_aloud["theirs"] == invitation["fingerprint"], "the invitation was swapped"
         )
-        joined = sub.post(
+        joined = other.post(
             "/api/peers", {"file": invitation["file"], "fingerprint": invitation["fingerprint"]}
         )
         host.post("/api/peers", {"file": joined["reply"], "fingerprint": read_aloud["ours"]})
-        for zh, en, digits in (
-            ("主场", "host's", invitation["fingerprint"]),
-            ("副场", "sub's", joined["ours"]),
-        ):
-            self._tell(f"{zh}指纹 {digits}", f"the {en} fingerprint {digits}")
-        self._centers = [
-            caller["operator"].get("/api/node")["center"] for caller in (self._host, self._sub)
-        ]
+        return invitation["fingerprint"], joined["ours"]
 
     def agree(self) -> None:
-        """The agreement, signed on both sides over the same bytes."""
+        """The agreements, each signed on both sides over the same bytes."""
         self._step("签署合作协议", "sign the agreement")
+        found = [self._sign(sub) for sub in self._subs]
+        self.told.agreements = found
+        self._tell("双方各持两个签名的同一份文本", "both hold the same bytes with two signatures")
+
+    def _sign(self, sub: Side) -> dict[str, Any]:
         now_ms = self._clock.now_ms()
         made = self._host["operator"].post(
             "/api/agreements",
             {
-                "peer": self._centers[1],
+                "peer": sub.id,
                 "terms": {
                     "title": "工程建设项目招投标跨省远程异地评标合作协议",
                     "effective_from_ms": now_ms - 1_000,
@@ -78,46 +86,52 @@ class FirstAct(Setting):
             },
         )
         agreement = made["id"]
-        self._sub["operator"].until(
+        sub["operator"].until(
             lambda caller: self._agreement(caller, agreement), "the proposal to arrive"
         )
-        self._sub["operator"].post(f"/api/agreements/{agreement}/sign")
+        sub["operator"].post(f"/api/agreements/{agreement}/sign")
         held = [
-            caller.until(
+            side["operator"].until(
                 lambda asked: self._agreement(asked, agreement, "ACTIVE"), "both signatures"
             )
-            for caller in (self._host["operator"], self._sub["operator"])
+            for side in (self._host, sub)
         ]
-        self.told.agreement = {
+        return {
             "id": agreement,
             "signatures": min(each["signatures"] for each in held),
             "title": held[0]["title"],
             "suite": held[0]["suite"],
         }
-        self._tell("双方各持两个签名的同一份文本", "both hold the same bytes with two signatures")
 
     def test_jointly(self) -> None:
-        """The joint test."""
+        """The joint test with each sub."""
         self._step("联调联试", "joint test")
-        started = self._host["operator"].post(f"/api/peers/{self._centers[1]}/test")
-        done = self._host["operator"].until(
+        for sub in self._subs:
+            done = self._test(sub)
+            while not done["passed"] and self._nodes.lost_percent:
+                self._tell("有消息丢失, 重做联调联试", "messages were lost: tested once more")
+                done = self._test(sub)
+            self._demand(done["passed"], f"the joint test failed: {json.dumps(done)}")
+            self.told.joint_tests.append({"id": done["id"], "passed": True})
+            checks = [*done["our_checks"], *done["their_checks"], *done["findings"]]
+            self._tell(f"{len(checks)} 项检查全部通过", f"all {len(checks)} checks passed")
+
+    def _test(self, sub: Side) -> Any:
+        started = self._insist(self._host["operator"], f"/api/peers/{sub.id}/test")
+        return self._host["operator"].until(
             lambda caller: when(
                 caller.get(f"/api/joint-tests/{started['id']}"),
                 lambda test: test["passed"] is not None,
             ),
             "the joint test to end",
         )
-        self._demand(done["passed"], f"the joint test failed: {json.dumps(done)}")
-        self.told.joint_test = {"id": started["id"], "passed": True}
-        checks = [*done["our_checks"], *done["their_checks"], *done["findings"]]
-        self._tell(f"{len(checks)} 项检查全部通过", f"all {len(checks)} checks passed")
 
     def announce_pools(self) -> None:
-        """Both pools are committed before there is any project to tailor them to."""
-        self._step("双方公布专家库承诺", "both centers commit to their expert pools")
-        for callers, center in ((self._host, JIAN), (self._sub, CHANGLE)):
-            (root,) = callers["operator"].post("/api/pools", {})["roots"].values()
-            self._tell(f"{center.name}: {root[:16]}…", f"{center.english}: {root[:16]}…")
+        """All pools are committed before there is any project to tailor them to."""
+        self._step("各中心公布专家库承诺", "every center commits to its expert pool")
+        for side in self._sides:
+            (root,) = side["operator"].post("/api/pools", {})["roots"].values()
+            self._tell(f"{side.center.name}: {root[:16]}…", f"{side.center.english}: {root[:16]}…")
 
     def enter_project(self) -> None:
         """The agency enters the project; staff accept it."""
@@ -125,44 +139,54 @@ class FirstAct(Setting):
             "代理机构录入项目, 主场受理", "the agency enters the project, the host accepts it"
         )
         self._start_ms = self._clock.now_ms() + self._lead_ms
-        body = world.project(self._start_ms, HOURS)
+        body = self._case.project_body(self._start_ms, HOURS)
         self._project = self._host["agency"].post("/api/projects", body)["id"]
         self._host["staff"].post(f"/api/projects/{self._project}/accept")
         self._tell(f"{body['name']}", f"{body['name']}")
 
     def book(self) -> None:
-        """Seats: found, held, voted, confirmed."""
+        """Seats: found, held, voted, confirmed; all sub-venues or none."""
         self._step("查找、预留、表决、确认副场席位", "seats found, held, voted on, confirmed")
         end_ms = self._start_ms + HOURS * 3_600_000
-        free = self._host["agency"].get(
-            "/api/availability",
-            peer=self._centers[1],
-            start_ms=self._start_ms,
-            end_ms=end_ms,
-            seats=3,
-        )
-        self._tell(
-            f"长乐可用席位 {free['free_seats']} 个", f"{free['free_seats']} seats free at Changle"
-        )
+        for sub, counts in zip(self._subs, self._case.needs, strict=True):
+            free = self._host["agency"].get(
+                "/api/availability",
+                peer=sub.id,
+                start_ms=self._start_ms,
+                end_ms=end_ms,
+                seats=sum(counts),
+            )
+            self._tell(
+                f"{sub.center.short}可用席位 {free['free_seats']} 个",
+                f"{free['free_seats']} seats free at {sub.center.english}",
+            )
         self._host["agency"].post(
             f"/api/projects/{self._project}/plan",
-            world.plan(self._start_ms, end_ms, self._centers[1]),
+            self._case.plan_body(self._start_ms, end_ms, [sub.id for sub in self._subs]),
         )
-        booking = self._sub["staff"].until(
-            lambda caller: first(caller.get("/api/bookings"), "phase", "HELD"),
-            "the hold to arrive at the sub",
-        )
+        held = [
+            sub["staff"].until(
+                lambda caller: first(caller.get("/api/bookings"), "phase", "HELD"),
+                "the hold to arrive at the sub",
+            )
+            for sub in self._subs
+        ]
         self._tell("副场席位已预留, 等待副场表决", "seats held, waiting for the sub's vote")
-        self._sub["staff"].post(f"/api/bookings/{booking['id']}/vote", {"answer": "YES"})
+        for sub, booking in zip(self._subs, held, strict=True):
+            sub["staff"].post(f"/api/bookings/{booking['id']}/vote", {"answer": "YES"})
         legs = [
-            caller.until(
-                lambda asked: first(asked.get("/api/bookings"), "phase", "CONFIRMED"),
+            side["staff"].until(
+                lambda asked: when(
+                    asked.get("/api/bookings"),
+                    lambda found: all(leg["phase"] == "CONFIRMED" for leg in found),
+                ),
                 "the booking to be confirmed",
             )
-            for caller in (self._host["staff"], self._sub["staff"])
+            for side in self._sides
         ]
         self.told.bookings = [
             {"id": leg["id"], "role": leg["role"], "state": leg["phase"], "seats": leg["seats"]}
-            for leg in legs
+            for found in legs
+            for leg in found
         ]
         self._tell("副场同意, 主场确认", "the sub said yes, the host confirmed")

@@ -1,4 +1,4 @@
-"""The processes of the demonstration: two nodes, one e-trading system, each in its folder."""
+"""The processes of the demonstration: the nodes, one e-trading system, each in its folder."""
 
 import os
 from collections.abc import Iterable
@@ -7,12 +7,13 @@ from typing import Final
 
 from node.clock import SystemClock
 from node.demo.processes import Process, free_ports, run_all
-from node.demo.world import CHANGLE, JIAN, CenterWorld
+from node.demo.world import TWO_CENTERS, Case, CenterWorld
+from node.lossy import LOST_ON_PURPOSE
 from node.services import totp
 
 PASSWORD: Final = "demo-password-not-for-use"  # noqa: S105 (synthetic people only)
 PASSPHRASE: Final = "demo passphrase, not for use"  # noqa: S105 (synthetic centers only)
-CENTERS: Final = (JIAN, CHANGLE)
+CENTERS: Final = TWO_CENTERS.centers
 
 _CONFIG: Final = """\
 [center]
@@ -34,6 +35,7 @@ suites = ["{suite}"]
 
 [mode]
 production = false
+lose_messages_percent = {lost}
 
 [adapters.trading]
 kind = "stand_in"
@@ -62,12 +64,23 @@ class Nodes:
 
     Args:
         folder: Where everything is kept.
-        suite: The one that both centers speak.
+        suite: The one that all centers speak.
+        case: Which centers.
+        lost_percent: So many of the messages between the nodes are lost on purpose.
     """
 
-    def __init__(self, folder: Path, suite: str = "intl-1") -> None:
+    def __init__(
+        self,
+        folder: Path,
+        suite: str = "intl-1",
+        case: Case = TWO_CENTERS,
+        *,
+        lost_percent: int = 0,
+    ) -> None:
         self.folder = folder
         self.suite = suite
+        self.case = case
+        self.lost_percent = lost_percent
         self.environment = {
             name: value
             for name, value in os.environ.items()  # noqa: TID251 (children inherit it)
@@ -75,9 +88,11 @@ class Nodes:
         }
         self.environment["LIANPING_OPERATOR_PASSWORD"] = PASSWORD
         self.environment["LIANPING_ROOT_PASSPHRASE"] = PASSPHRASE
-        ports = free_ports(1 + 3 * len(CENTERS))
+        ports = free_ports(1 + 3 * len(case.centers))
         self._trading_port = ports.pop()
-        self._ports = {center.key: (ports.pop(), ports.pop(), ports.pop()) for center in CENTERS}
+        self._ports = {
+            center.key: (ports.pop(), ports.pop(), ports.pop()) for center in case.centers
+        }
         self._processes: dict[str, Process] = {}
 
     @property
@@ -105,11 +120,11 @@ class Nodes:
         return self.folder / center.key / "data" / "stand-in" / "messaging"
 
     def process(self, key: str) -> Process:
-        """One process: "jian", "changle" or "trading"."""
+        """One process: a center's by its key, or "trading"."""
         return self._processes[key]
 
     def start(self) -> None:
-        """Set both nodes up, start everything, wait until each answers. Raises DidNotStart."""
+        """Set all nodes up, start everything, wait until each answers. Raises DidNotStart."""
         self.folder.mkdir(parents=True, exist_ok=True)
         self._add(
             "trading",
@@ -117,13 +132,13 @@ class Nodes:
              "--listen", f"127.0.0.1:{self._trading_port}"],
             f"{self.trading_url}/health",
         )  # fmt: skip
-        configs = {center.key: self._configure(center) for center in CENTERS}
+        configs = {center.key: self._configure(center) for center in self.case.centers}
         init = ["-m", "node.cli", "init", "--non-interactive", "--config"]
         run_all(
             {f"{key} init": [*init, str(path)] for key, path in configs.items()},
             self.environment,
         )
-        for center in CENTERS:
+        for center in self.case.centers:
             config = configs[center.key]
             metrics = self._ports[center.key][2]
             self._add(
@@ -135,6 +150,21 @@ class Nodes:
             process.start()
         for process in self._processes.values():
             process.wait_ready()
+
+    def restart(self, center: CenterWorld) -> None:
+        """``kill -9`` a node and start it again; returns when it answers. Raises DidNotStart."""
+        process = self._processes[center.key]
+        process.kill()
+        process.start()
+        process.wait_ready()
+
+    def messages_lost(self) -> int:
+        """How many messages all nodes say that they have lost on purpose."""
+        return sum(
+            line.count(LOST_ON_PURPOSE)
+            for center in self.case.centers
+            for line in (self.folder / f"{center.key}.log").read_text("utf-8").splitlines()
+        )
 
     def stop(self) -> None:
         """End all processes."""
@@ -168,6 +198,7 @@ class Nodes:
                 metrics=metrics,
                 folder=folder / "data",
                 suite=self.suite,
+                lost=self.lost_percent,
                 trading=self.trading_url,
                 answers=", ".join(f'"{answer}"' for answer in center.answers),
             ),

@@ -5,6 +5,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
@@ -18,18 +19,41 @@ from node.demo.caller import Caller, CallFailed, connect
 from node.demo.narrator import Narrator
 from node.demo.nodes import PASSWORD, Nodes
 from node.demo.told import Told
-from node.demo.world import CHANGLE, JIAN, CenterWorld
+from node.demo.world import CenterWorld
 from node.services.accounts import FIRST_OPERATOR
 
 YEAR_MS: Final = 365 * 86_400_000
 UNAUTHORIZED: Final = 401
+BUSY: Final = frozenset({409, 502, 503, 504})
+"""What a node says while a partner cannot be reached, or an answer of its was lost."""
 CODE_SECONDS: Final = 75.0  # a code counts once; the next one comes within 30 s
 HOURS: Final = 9  # an observed evaluation of nine hours: domain.md §1.6
-LEAD_SECONDS: Final = 5  # from entry to start; a real project has days
+LEAD_SECONDS: Final = 5  # from entry to start, with one sub; a real project has days
+SECONDS_PER_FURTHER_SUB: Final = 3
 
 
 class StoryFailed(Exception):
     """A step did not come out as it must."""
+
+
+@dataclass
+class Side:
+    """One center in the story.
+
+    Args:
+        center: Who it is.
+        callers: The ways of its people into its node, by role.
+        id: Its center id, once it is known.
+        session: Of a sub: its session with the host, once it is called.
+    """
+
+    center: CenterWorld
+    callers: dict[str, Caller] = field(default_factory=dict)
+    id: str = ""
+    session: str = ""
+
+    def __getitem__(self, role: str) -> Caller:
+        return self.callers[role]
 
 
 class Setting:
@@ -38,8 +62,10 @@ class Setting:
     Args:
         nodes: The running processes.
         narrator: Tells.
-        lead_seconds: From the project's entry to its start; a slow machine needs more.
+        lead_seconds: From the project's entry to its start; a slow machine needs more. By
+            default enough for the number of centers.
         before: Called before every step with its name; tests kill nodes there.
+        amid: Called in the middle of a step with its name, once what it does has begun.
     """
 
     def __init__(
@@ -47,24 +73,35 @@ class Setting:
         nodes: Nodes,
         narrator: Narrator,
         *,
-        lead_seconds: int = LEAD_SECONDS,
+        lead_seconds: int | None = None,
         before: Callable[[str], None] = lambda _step: None,
+        amid: Callable[[str], None] = lambda _step: None,
     ) -> None:
         self._nodes = nodes
         self._narrator = narrator
         self._before = before
-        self._lead_ms = lead_seconds * 1_000
+        self._amid = amid
+        self._case = nodes.case
+        usual = LEAD_SECONDS + SECONDS_PER_FURTHER_SUB * (len(nodes.case.subs) - 1)
+        self._lead_ms = (usual if lead_seconds is None else lead_seconds) * 1_000
         self._clock = SystemClock()
-        self.told = Told()
+        self.told = Told(
+            planned={
+                "centers": len(nodes.case.centers),
+                "members": nodes.case.members,
+                "replaced": nodes.case.replaced,
+            }
+        )
         self._connections: dict[str, httpx.Client] = {}
-        self._host: dict[str, Caller] = {}
-        self._sub: dict[str, Caller] = {}
+        self._host, *self._subs = (Side(center) for center in nodes.case.centers)
         self._start_ms = 0
-        self._centers: list[str] = []
         self._project = ""
-        self._session = ""
-        self._experts: list[tuple[CenterWorld, Caller]] = []
+        self._experts: list[tuple[Side, Caller]] = []
         self._representatives: list[Caller] = []
+
+    @property
+    def _sides(self) -> list[Side]:
+        return [self._host, *self._subs]
 
     def _door(self, url: str) -> Caller:
         """A node as somebody sees it who has not logged in."""
@@ -73,14 +110,14 @@ class Setting:
         return Caller(self._connections[url], new_key)
 
     def _signers(self) -> list[tuple[Caller, str]]:
-        numbers = [(caller, world.by_phone(center.experts)) for center, caller in self._experts]
+        numbers = [(caller, world.by_phone(side.center.experts)) for side, caller in self._experts]
         signers = []
         for (caller, people), phone in zip(numbers, self._attending(), strict=True):
             signers.append((caller, people[phone]["身份证号"]))
         signers += [
             (caller, number)
             for caller, (_, number) in zip(
-                self._representatives, world.REPRESENTATIVES, strict=True
+                self._representatives, self._case.representatives, strict=True
             )
         ]
         return signers
@@ -88,11 +125,11 @@ class Setting:
     def _attending(self) -> list[str]:
         return [
             phone
-            for center in (JIAN, CHANGLE)
+            for side in self._sides
             for phone in sorted(
                 {
                     item.phone
-                    for item in self._spool(center)
+                    for item in self._spool(side.center)
                     if item.kind == "call" and item.answer == "attend"
                 }
             )
@@ -127,6 +164,19 @@ class Setting:
             "/api/check-in", {"id_number": id_number, "face": in_base64(sample_of(id_number))}
         )
 
+    def _insist(self, caller: Caller, path: str) -> Any:
+        """Command again and again while a partner that is needed for it cannot be reached."""
+
+        def tried(asked: Caller) -> Any | None:
+            try:
+                return asked.post(path) or {}
+            except CallFailed as error:
+                if error.status not in BUSY:
+                    raise
+            return None
+
+        return caller.until(tried, f"{path} to be done")
+
     def _verify(self, path: Path) -> tuple[int, dict[str, Any]]:
         """Run the offline verifier as an auditor would, on this file alone."""
         done = subprocess.run(  # noqa: S603 (our own command)
@@ -145,18 +195,27 @@ class Setting:
         found = first(caller.get("/api/agreements"), "id", agreement)
         return found if found and found["state"] == state else None
 
-    def _phase(self, callers: dict[str, Caller], phase: str) -> None:
-        self._session_at(callers, lambda session: session["phase"] == phase, f"phase {phase}")
+    def _subs_in(self, phase: str) -> None:
+        """Wait until every sub is in a phase."""
+        for sub in self._subs:
+            self._session_at(sub, sub.session, lambda found: found["phase"] == phase, phase)
+
+    def _host_in(self, phase: str) -> None:
+        """Wait until the host is in a phase with every sub."""
+        for sub in self._subs:
+            self._session_at(self._host, sub.session, lambda found: found["phase"] == phase, phase)
 
     def _session_at(
-        self, callers: dict[str, Caller], holds: Callable[[Any], bool], what: str
+        self, side: Side, session: str, holds: Callable[[Any], bool], what: str
     ) -> None:
-        callers["staff"].until(
-            lambda caller: when(caller.get(f"/api/sessions/{self._session}"), holds), what
+        side["staff"].until(
+            lambda caller: when(caller.get(f"/api/sessions/{session}"), holds),
+            f"{what} at {side.center.english}",
         )
 
     def _center(self, identifier: str) -> CenterWorld:
-        return JIAN if identifier == self._centers[0] else CHANGLE
+        (found,) = [side.center for side in self._sides if side.id == identifier]
+        return found
 
     def _demand(self, holds: bool, otherwise: str) -> None:
         if not holds:

@@ -16,7 +16,6 @@ from node.demo.setting import (
     when,
 )
 from node.demo.told import Told
-from node.demo.world import CHANGLE, JIAN
 
 STEPS: Final = (
     "prepare",
@@ -39,7 +38,7 @@ STEPS: Final = (
 
 
 class Story(FirstAct):
-    """Drives two running nodes through the whole main job."""
+    """Drives the running nodes through the whole main job."""
 
     def run(self) -> Told:
         """All steps, in order.
@@ -57,21 +56,28 @@ class Story(FirstAct):
         self.told.elapsed_seconds = round(self._narrator.elapsed_seconds, 2)
         return self.told
 
+    @property
+    def _joint(self) -> str:
+        """What the host does in one of the sessions, it does in all."""
+        return self._subs[0].session
+
     def draw(self) -> None:
-        """Both draws, with a decline and a no-answer replaced."""
+        """A draw from each pool, with a decline and a no-answer replaced."""
         self._step(
-            "抽取专家 (双方互为封存方)", "draw the experts (each center seals the other's draw)"
+            "抽取专家 (主场与副场互为封存方)",
+            "draw the experts (host and subs seal each other's draws)",
         )
         self._host["agency"].post(f"/api/projects/{self._project}/draw")
+        self._amid("draw")
         draws = self._host["agency"].until(
             lambda caller: when(
                 caller.get(f"/api/projects/{self._project}")["draws"],
                 lambda found: (
-                    len(found) == 2  # noqa: PLR2004 (one for each pool)
+                    len(found) == len(self._sides)  # one for each pool
                     and all(draw["list_delivered"] for draw in found)
                 ),
             ),
-            "both lists to be sealed and delivered",
+            "all lists to be sealed and delivered",
         )
         for draw in draws:
             name = self._center(draw["owner"])
@@ -97,8 +103,10 @@ class Story(FirstAct):
         """The e-trading system, and nobody else, opens the lists."""
         self._step("交易系统开启加密名单", "the e-trading system opens the sealed lists")
         rosters = self._door(self._nodes.trading_url).until(
-            lambda caller: when(caller.get("/rosters"), lambda found: len(found) >= 2),  # noqa: PLR2004
-            "the e-trading system to have both lists",
+            lambda caller: when(
+                caller.get("/rosters"), lambda found: len(found) >= len(self._sides)
+            ),
+            "the e-trading system to have all lists",
         )
         self.told.roster = {
             "opened_by": rosters[0]["by"],
@@ -106,53 +114,67 @@ class Story(FirstAct):
             "lists": len(rosters),
         }
         self._tell(
-            f"{self.told.roster['members']} 名专家; 两中心工作人员均未见名单",
-            f"{self.told.roster['members']} experts; no staff of either center has seen a name",
+            f"{self.told.roster['members']} 名专家; 各中心工作人员均未见名单",
+            f"{self.told.roster['members']} experts; no staff of any center has seen a name",
         )
 
     def convene(self) -> None:
         """The host calls the evaluation."""
         self._step("主场召集评标", "the host convenes the evaluation")
-        self._session = self._host["staff"].post(f"/api/projects/{self._project}/convene")["id"]
-        self._sub["staff"].until(
-            lambda caller: first(caller.get("/api/sessions"), "id", self._session),
-            "the call to arrive at the sub",
-        )
+        called = self._host["staff"].post(f"/api/projects/{self._project}/convene")["ids"]
+        by_peer = {
+            self._host["staff"].get(f"/api/sessions/{session}")["peer"]: session
+            for session in called
+        }
+        for sub in self._subs:
+            sub.session = by_peer[sub.id]
+            sub["staff"].until(
+                lambda caller, sub=sub: first(  # type: ignore[misc]
+                    caller.get("/api/sessions"), "id", sub.session
+                ),
+                "the call to arrive at the sub",
+            )
 
     def check_in(self) -> None:
         """Everybody checks in with ID and face at their own center."""
         self._step("专家凭身份证和人脸签到", "experts check in with ID and face")
-        for center in (JIAN, CHANGLE):
-            people = world.by_phone(center.experts)
-            door = self._door(self._nodes.url(center))
-            calls = {item.phone: item.answer for item in self._spool(center) if item.kind == "call"}
+        for side in self._sides:
+            people = world.by_phone(side.center.experts)
+            door = self._door(self._nodes.url(side.center))
+            calls = {
+                item.phone: item.answer for item in self._spool(side.center) if item.kind == "call"
+            }
             for phone in sorted(phone for phone, answer in calls.items() if answer == "attend"):
                 number = people[phone]["身份证号"]
-                self._experts.append((center, self._enter(door, number)))
-        door = self._door(self._nodes.url(JIAN))
-        self._representatives = [self._enter(door, number) for _, number in world.REPRESENTATIVES]
-        counts = [sum(1 for at, _ in self._experts if at is center) for center in (JIAN, CHANGLE)]
+                self._experts.append((side, self._enter(door, number)))
+        door = self._door(self._nodes.url(self._host.center))
+        self._representatives = [
+            self._enter(door, number) for _, number in self._case.representatives
+        ]
+        counts = {side.id: sum(at is side for at, _ in self._experts) for side in self._sides}
         self.told.committee = {
             "size": len(self._experts) + len(self._representatives),
             "representatives": len(self._representatives),
-            "experts_by_center": dict(zip(self._centers, counts, strict=True)),
+            "experts_by_center": counts,
         }
+        own, *others = counts.values()
         self._tell(
-            f"业主代表 2, 主场专家 {counts[0]}, 副场专家 {counts[1]}",
-            f"2 representatives, {counts[0]} host and {counts[1]} sub experts",
+            f"业主代表 2, 主场专家 {own}, 副场专家 {' + '.join(map(str, others))}",
+            f"2 representatives, {own} host and {' + '.join(map(str, others))} sub experts",
         )
 
     def start(self) -> None:
-        """One start for all sites, not before the hour."""
+        """One start for all sites, not before the hour and not before all are ready."""
         self._step("副场确认, 统一开始", "the sub is ready, one start for all")
-        self._sub["staff"].post(f"/api/sessions/{self._session}/ready")
-        self._phase(self._host, "READY")
+        for sub in self._subs:
+            sub["staff"].post(f"/api/sessions/{sub.session}/ready")
+        self._host_in("READY")
         self._host["staff"].until(
             lambda _caller: True if self._clock.now_ms() >= self._start_ms else None,
             "the hour of the evaluation",
         )
-        self._host["staff"].post(f"/api/sessions/{self._session}/start")
-        self._phase(self._sub, "RUNNING")
+        self._host["staff"].post(f"/api/sessions/{self._joint}/start")
+        self._subs_in("RUNNING")
 
     def elect(self) -> None:
         """All members elect the chair."""
@@ -162,26 +184,32 @@ class Story(FirstAct):
         for caller in everybody:
             caller.post("/api/me/ballot", {"candidate": me["code"]})
         self._session_at(
-            self._host, lambda session: session["ballots"] == len(everybody), "all ballots"
+            self._host,
+            self._joint,
+            lambda session: session["ballots"] == len(everybody),
+            "all ballots",
         )
-        self._host["staff"].post(f"/api/sessions/{self._session}/elect")
-        self._phase(self._sub, "CHAIRED")
+        self._host["staff"].post(f"/api/sessions/{self._joint}/elect")
+        self._subs_in("CHAIRED")
         self.told.evaluation["chair"] = me["code"]
 
     def sign_report(self) -> None:
         """The report is presented and signed by everybody."""
         self._step("评标报告由全体成员签名", "all members sign the report")
         report = "评标报告 (演示): 推荐第一中标候选人……\n".encode()
-        self._host["staff"].upload(f"/api/sessions/{self._session}/present", "report.txt", report)
-        self._phase(self._sub, "SIGNING")
+        self._host["staff"].upload(f"/api/sessions/{self._joint}/present", "report.txt", report)
+        self._subs_in("SIGNING")
         signers = [(caller, number) for caller, number in self._signers()]
         for caller, number in signers:
             caller.post("/api/me/sign", {"face": in_base64(sample_of(number))})
         self._session_at(
-            self._host, lambda session: session["signatures"] == len(signers), "all signatures"
+            self._host,
+            self._joint,
+            lambda session: session["signatures"] == len(signers),
+            "all signatures",
         )
-        self._host["staff"].post(f"/api/sessions/{self._session}/finish")
-        self._phase(self._sub, "FINISHED")
+        self._host["staff"].post(f"/api/sessions/{self._joint}/finish")
+        self._subs_in("FINISHED")
         self.told.evaluation["signatures"] = len(signers)
         self.told.evaluation["report_sha256"] = hashlib.sha256(report).hexdigest()
 
@@ -193,23 +221,29 @@ class Story(FirstAct):
              "retention": "15y"}
             for name, size in (("评标室1音视频", 4_800_000_000), ("专家桌面录像", 2_100_000_000))
         ]  # fmt: skip
-        self._sub["staff"].post(f"/api/sessions/{self._session}/hand-over", {"items": items})
-        self._phase(self._host, "HANDED_OVER")
-        self._host["staff"].post(f"/api/sessions/{self._session}/receive")
-        self._phase(self._sub, "ARCHIVED")
+        for sub in self._subs:
+            sub["staff"].post(f"/api/sessions/{sub.session}/hand-over", {"items": items})
+        self._host_in("HANDED_OVER")
+        for sub in self._subs:
+            self._host["staff"].post(f"/api/sessions/{sub.session}/receive")
+        self._subs_in("ARCHIVED")
         self.told.evaluation["state"] = "ARCHIVED"
+        for side in self._sides:
+            side["staff"].until(
+                lambda caller: when(
+                    caller.get("/api/bookings"),
+                    lambda found: all(leg["phase"] == "COMPLETED" for leg in found),
+                ),
+                "the booking to be completed",
+            )
         for leg in self.told.bookings:
             leg["state"] = "COMPLETED"
-        self._host["staff"].until(
-            lambda caller: first(caller.get("/api/bookings"), "phase", "COMPLETED"),
-            "the booking to be completed",
-        )
 
     def prove(self) -> None:
         """The dossier: written, verified, and refused when one byte is changed."""
         self._step("生成并验证卷宗", "the dossier is written and verified")
-        self._host["staff"].post(f"/api/sessions/{self._session}/dossier")
-        content = self._host["supervisor"].download(f"/api/sessions/{self._session}/dossier")
+        self._insist(self._host["staff"], f"/api/sessions/{self._joint}/dossier")
+        content = self._host["supervisor"].download(f"/api/sessions/{self._joint}/dossier")
         path = self._nodes.folder / "evaluation.dossier"
         path.write_bytes(content)
         code, verdict = self._verify(path)

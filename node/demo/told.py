@@ -4,22 +4,28 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 SIGNATURES: Final = 2  # one of each center, over the same bytes
-COMMITTEE: Final = 7  # 2 representatives + 2 host experts + 3 sub experts
-SUPPLEMENTS: Final = 2  # the expert who declines and the one who does not answer
 
 
 @dataclass
 class Told:
-    """What the demonstration has seen so far; becomes the JSON object."""
+    """What the demonstration has seen so far; becomes the JSON object.
 
-    agreement: dict[str, Any] = field(default_factory=dict)
-    joint_test: dict[str, Any] = field(default_factory=dict)
+    Args:
+        planned: How many ``centers`` and committee ``members`` there will be, and how many of
+            those called will be ``replaced``: who declines and who does not answer.
+        chaos: What was done to the nodes on purpose; empty if nothing was.
+    """
+
+    planned: dict[str, int]
+    agreements: list[dict[str, Any]] = field(default_factory=list)
+    joint_tests: list[dict[str, Any]] = field(default_factory=list)
     bookings: list[dict[str, Any]] = field(default_factory=list)
     committee: dict[str, Any] = field(default_factory=dict)
     draws: list[dict[str, Any]] = field(default_factory=list)
     roster: dict[str, Any] = field(default_factory=dict)
     evaluation: dict[str, Any] = field(default_factory=dict)
     dossier: dict[str, Any] = field(default_factory=dict)
+    chaos: dict[str, Any] = field(default_factory=dict)
     elapsed_seconds: float = 0.0
 
     @property
@@ -27,12 +33,13 @@ class Told:
         """Whether everything came out as it must; the exit code depends on it."""
         experts = self.committee.get("experts_by_center", {})
         checks: tuple[Any, ...] = (
-            self.agreement.get("signatures") == SIGNATURES,
-            self.joint_test.get("passed"),
+            len(self.agreements) == len(self.joint_tests) == self.planned["centers"] - 1,
+            all(each["signatures"] == SIGNATURES for each in self.agreements),
+            all(each["passed"] for each in self.joint_tests),
             self.bookings and all(leg["state"] == "COMPLETED" for leg in self.bookings),
-            self.committee.get("size") == COMMITTEE,
+            self.committee.get("size") == self.planned["members"],
             self.draws and all(draw["verified"] for draw in self.draws),
-            sum(draw["supplements"] for draw in self.draws) == SUPPLEMENTS,
+            sum(draw["supplements"] for draw in self.draws) == self.planned["replaced"],
             self.roster.get("members") == sum(experts.values()),
             self.evaluation.get("state") == "ARCHIVED",
             self.dossier.get("verified"),

@@ -1,7 +1,9 @@
-"""The two centers of the first case, with synthetic rooms and people, and their project.
+"""The centers of two cases, with synthetic rooms and people, and their projects.
 
 吉安 (host) and 长乐 (sub) evaluated 吉安县梅塘镇旧下至麻田双车道改造工程 together in 2023. Names
-of centers and project are those of the press note; every person here is made up.
+of centers and project are those of the press note. 济阳 (host), 宿州 and 南阳, of three
+provinces, evaluated together in 2026, with nine members of whom 宿州 gave three and 南阳 two; that
+project's name is made up, as is every person here.
 """
 
 import csv
@@ -18,6 +20,7 @@ from adapters.experts.synthetic import resident_id, synthetic_experts, to_csv, u
 POOL_SIZE: Final = 600
 SPECIALTIES: Final = ("A0803", "A0801")
 """What the project needs: taken from the list that the synthetic experts have."""
+HOST_EXPERTS: Final = 2
 HEADINGS: Final = ("场地", "评标室", "席位", "类型", "设备", "隔夜")
 EQUIPMENT: Final = "camera;desktop_feed;face_check"
 
@@ -28,6 +31,7 @@ class CenterWorld:
 
     key: str
     name: str
+    short: str
     english: str
     region: str
     uscc: str
@@ -69,6 +73,7 @@ class CenterWorld:
 JIAN: Final = CenterWorld(
     key="jian",
     name="吉安市公共资源交易吉安分中心",
+    short="吉安",
     english="Ji'an",
     region="360821",
     uscc=uscc("360821", 30001001),
@@ -80,6 +85,7 @@ JIAN: Final = CenterWorld(
 CHANGLE: Final = CenterWorld(
     key="changle",
     name="长乐区公共资源交易服务中心",
+    short="长乐",
     english="Changle",
     region="350112",
     uscc=uscc("350112", 30001002),
@@ -89,58 +95,155 @@ CHANGLE: Final = CenterWorld(
     answers=("no_answer", "attend"),
 )
 
-REPRESENTATIVES: Final = (
-    ("梅业主", resident_id("360821", date(1975, 3, 14), 101)),
-    ("唐代表", resident_id("360821", date(1982, 9, 30), 102)),
+JIYANG: Final = CenterWorld(
+    key="jiyang",
+    name="济南市公共资源交易中心济阳分中心",
+    short="济阳",
+    english="Jiyang",
+    region="370115",
+    uscc=uscc("370115", 30001003),
+    venue="济阳分中心评标区",
+    seed=370115,
+    encoding="gb18030",
+    answers=("attend", "decline"),
+)
+SUZHOU: Final = CenterWorld(
+    key="suzhou",
+    name="宿州市公共资源交易中心",
+    short="宿州",
+    english="Suzhou",
+    region="341300",
+    uscc=uscc("341300", 30001004),
+    venue="宿州中心评标区",
+    seed=341300,
+    encoding="utf-8",
+    answers=("no_answer", "attend"),
+)
+NANYANG: Final = CenterWorld(
+    key="nanyang",
+    name="南阳市公共资源交易中心",
+    short="南阳",
+    english="Nanyang",
+    region="411300",
+    uscc=uscc("411300", 30001005),
+    venue="南阳中心评标区",
+    seed=411300,
+    encoding="gb18030",
+    answers=("attend",),
 )
 
 
-def project(start_ms: int, hours: int) -> dict[str, Any]:
-    """The project as the agency enters it."""
-    return {
-        "code": "E3608210319004627001",
-        "name": "吉安县梅塘镇旧下至麻田双车道改造工程",
-        "kind": "A",
-        "region": "360821",
-        "tenderee": {"name": "吉安县梅塘镇人民政府", "uscc": uscc("360821", 30002001)},
-        "agency": {"name": "吉安诚信招标代理有限公司", "uscc": uscc("360821", 30002002)},
-        "bid_deadline_ms": start_ms - 1_000,
-        "start_ms": start_ms,
-        "end_ms": start_ms + hours * 3_600_000,
-        "lots": [
-            {
-                "code": "E3608210319004627001001",
-                "name": "吉安县梅塘镇旧下至麻田双车道改造工程施工",
-            }
-        ],
-        "representatives": [
-            {"name": name, "id_number": number} for name, number in REPRESENTATIVES
-        ],
-    }
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One evaluation: who takes part, and what is evaluated.
+
+    Args:
+        centers: The host, then its subs.
+        needs: By sub, how many experts of each of ``SPECIALTIES``.
+        code: The project's code; its lot has three digits more.
+        project: Its name.
+        tenderee: Name of who invites bids.
+        agency: Name of the agency.
+        representatives: (name, identity number) of those who sit at the host.
+    """
+
+    centers: tuple[CenterWorld, ...]
+    needs: tuple[tuple[int, int], ...]
+    code: str
+    project: str
+    tenderee: str
+    agency: str
+    representatives: tuple[tuple[str, str], ...]
+
+    @property
+    def subs(self) -> tuple[CenterWorld, ...]:
+        """All but the host."""
+        return self.centers[1:]
+
+    @property
+    def members(self) -> int:
+        """How many the committee will have."""
+        return len(self.representatives) + HOST_EXPERTS + sum(map(sum, self.needs))
+
+    @property
+    def replaced(self) -> int:
+        """How many of those called will not come and are replaced."""
+        return sum(answer != "attend" for center in self.centers for answer in center.answers)
+
+    def project_body(self, start_ms: int, hours: int) -> dict[str, Any]:
+        """The project as the agency enters it."""
+        region = self.centers[0].region
+        return {
+            "code": self.code,
+            "name": self.project,
+            "kind": "A",
+            "region": region,
+            "tenderee": {"name": self.tenderee, "uscc": uscc(region, 30002001)},
+            "agency": {"name": self.agency, "uscc": uscc(region, 30002002)},
+            "bid_deadline_ms": start_ms - 1_000,
+            "start_ms": start_ms,
+            "end_ms": start_ms + hours * 3_600_000,
+            "lots": [{"code": f"{self.code}001", "name": f"{self.project}施工"}],
+            "representatives": [
+                {"name": name, "id_number": number} for name, number in self.representatives
+            ],
+        }
+
+    def plan_body(self, start_ms: int, end_ms: int, subs: Sequence[str]) -> dict[str, Any]:
+        """What the agency asks for, with the subs' center ids."""
+        return {
+            "start_ms": start_ms,
+            "end_ms": end_ms,
+            "host_seats": len(self.representatives) + HOST_EXPERTS,
+            "representatives": len(self.representatives),
+            "host_experts": [{"specialty": SPECIALTIES[0], "count": HOST_EXPERTS}],
+            "subs": [
+                {
+                    "seats": sum(counts),
+                    "equipment": EQUIPMENT.split(";"),
+                    "overnight": True,
+                    "experts": [
+                        {"specialty": name, "count": count}
+                        for name, count in zip(SPECIALTIES, counts, strict=True)
+                    ],
+                }
+                for counts in self.needs
+            ],
+            "mode": "CHOSEN",
+            "chosen": list(subs),
+        }
 
 
-def plan(start_ms: int, end_ms: int, sub: str) -> dict[str, Any]:
-    """What the agency asks for: 7 = 2 representatives + 2 host experts + 3 sub experts."""
-    return {
-        "start_ms": start_ms,
-        "end_ms": end_ms,
-        "host_seats": 4,
-        "representatives": 2,
-        "host_experts": [{"specialty": SPECIALTIES[0], "count": 2}],
-        "subs": [
-            {
-                "seats": 3,
-                "equipment": EQUIPMENT.split(";"),
-                "overnight": True,
-                "experts": [
-                    {"specialty": SPECIALTIES[0], "count": 2},
-                    {"specialty": SPECIALTIES[1], "count": 1},
-                ],
-            }
-        ],
-        "mode": "CHOSEN",
-        "chosen": [sub],
-    }
+TWO_CENTERS: Final = Case(
+    centers=(JIAN, CHANGLE),
+    needs=((2, 1),),
+    code="E3608210319004627001",
+    project="吉安县梅塘镇旧下至麻田双车道改造工程",
+    tenderee="吉安县梅塘镇人民政府",
+    agency="吉安诚信招标代理有限公司",
+    representatives=(
+        ("梅业主", resident_id("360821", date(1975, 3, 14), 101)),
+        ("唐代表", resident_id("360821", date(1982, 9, 30), 102)),
+    ),
+)
+"""7 = 2 representatives + 2 host experts + 3 of 长乐."""
+
+THREE_PROVINCES: Final = Case(
+    centers=(JIYANG, SUZHOU, NANYANG),
+    needs=((2, 1), (1, 1)),
+    code="E3701150319004628001",
+    project="济阳区乡镇供水管网改造工程(演示)",
+    tenderee="济阳区城乡水务局",
+    agency="济南诚信招标代理有限公司",
+    representatives=(
+        ("济业主", resident_id("370115", date(1974, 5, 6), 103)),
+        ("阳代表", resident_id("370115", date(1983, 2, 1), 104)),
+    ),
+)
+"""9 = 2 representatives + 2 host experts + 3 of 宿州 + 2 of 南阳."""
+
+CASES: Final = {2: TWO_CENTERS, 3: THREE_PROVINCES}
+"""By the number of centers; the two of the first case are of two provinces, too."""
 
 
 def by_phone(experts: Sequence[Mapping[str, str]]) -> dict[str, Mapping[str, str]]:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import pytest
 from structlog.testing import capture_logs
+from typing_extensions import override
 
 from federation.ids import CenterId
 from federation.ports import Transport, Unreachable
@@ -18,15 +19,19 @@ class Counting(Transport):
     def __init__(self) -> None:
         self.calls: list[str] = []
 
+    @override
     async def hello(self, peer: CenterId, request: bytes) -> bytes:
         return self._answer("hello", request)
 
+    @override
     async def deliver(self, peer: CenterId, request: bytes) -> bytes:
         return self._answer("deliver", request)
 
+    @override
     async def query(self, peer: CenterId, request: bytes) -> bytes:
         return self._answer("query", request)
 
+    @override
     async def follow(self, peer: CenterId, request: bytes) -> Sequence[bytes]:
         return [self._answer("follow", request)]
 
