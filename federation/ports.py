@@ -226,12 +226,9 @@ class Ledger(Protocol):
         """Epoch and size of our last head that a peer cosigned and that counts no more."""
 
     def put_former_head(
-        self, owner: CenterId, witness: CenterId, suite_id: str, epoch: int, size: int, note: str
+        self, peer: CenterId, suite_id: str, epoch: int, size: int, note: str
     ) -> None:
-        """Keep a cosigned head of a log that went on without what is beyond it."""
-
-    def former_notes(self, owner: CenterId, witness: CenterId) -> Sequence[str]:
-        """Such heads, the last ones last."""
+        """Keep a head of our log that a peer cosigned and that our log has not, or not now."""
 
     # Words that were lost: see ``federation.engine.recovery``.
 

@@ -15,6 +15,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from federation.engine import epochs
 from federation.errors import Malformed
 from federation.evidence.entry import descriptor_entry
 from federation.ids import CenterId
@@ -136,6 +137,7 @@ class Acquaintance:
             now_ms: The time of the entries.
         """
         taken = []
+        epoch = self._keyring.peers[peer].log_epoch
         for link in news.links:
             number = link.descriptor.sequence
             gone = [each.key_id for each in link.descriptor.revoked]
@@ -149,6 +151,8 @@ class Acquaintance:
             for suite_id in sorted(set(suites) & set(link.descriptor.suites)):
                 ledger.append_log(suite_id, entry, link.digest)
             taken.append(link)
+            epochs.took_peer(ledger, epoch, link.descriptor)
+            epoch = max(epoch, link.descriptor.log_epoch)
         if news.turn is Turn.TWIN:
             held = self._keyring.signed(peer) or b""
             ledger.put_twin(peer, held, news.shown, now_ms)

@@ -10,6 +10,7 @@ from dataclasses import replace
 from enum import StrEnum
 from typing import Final, TypeVar
 
+from federation.engine import epochs
 from federation.engine.floor import Floor
 from federation.engine.identity import Identity
 from federation.evidence.checkpoint import (
@@ -88,16 +89,23 @@ class Witness:
         ledger = floor.ledger
         size, root = ledger.log_head(suite_id)
         known = ledger.cosigned(peer, suite_id)
-        proven_from = known[0] if known else 0
+        descriptor = self._identity.descriptor
+        proven_from = 0
+        if known is not None:
+            proven_from = known[0]
+        elif descriptor.log_epoch:
+            proven_from = epochs.base(ledger, self._identity.chain, peer, suite_id)
         seen = ledger.witnessed(peer, suite_id)
         cosigned = seen[2] if seen else ""
-        if size in {0, proven_from}:
+        if size == 0 or (known is not None and size == proven_from):
             return Witnessing(cosigned=cosigned)
+        if descriptor.log_epoch and not self._in_epoch(peer):
+            return Witnessing(cosigned=cosigned)  # it knows our log by another name
         good = self._identity.face(suite_id).all_signing(Purpose.LOG, floor.now_ms)
         if not any(self._knows(peer, own.id) for own in good):
             return Witnessing(cosigned=cosigned)
         signed = ledger.checkpoint(suite_id)
-        number = self._identity.descriptor.sequence
+        number = descriptor.sequence
         if (
             signed is not None
             and signed[0] == size
@@ -185,8 +193,15 @@ class Witness:
         seen = floor.ledger.witnessed(peer, suite_id)
         if seen is None:
             return Sighting.BAD
-        floor.ledger.put_fork(peer, seen[2], shown, floor.now_ms)
+        origin = self._keyring.peers[peer].log_name(suite_id)
+        began = Checkpoint(origin, seen[0], seen[1]).body()  # as its root signed it
+        floor.ledger.put_fork(peer, seen[2] or began, shown, floor.now_ms)
         return Sighting.FORK
+
+    def _in_epoch(self, peer: CenterId) -> bool:
+        """Whether a peer has taken the descriptor by which our logs have their present names."""
+        taken = self._identity.taken_by(peer)
+        return taken is not None and taken.log_epoch == self._identity.descriptor.log_epoch
 
     def _knows(self, peer: CenterId, key_id: bytes) -> bool:
         """Whether a peer has taken a key of ours; one that never told is not waited for."""
@@ -202,12 +217,49 @@ class Witness:
             shown, _ = verify_note(note, log_keys(ours, suite_id))
             cosigned_at(note, witness_keys(theirs, suite_id))
         except BadCheckpoint:
+            if self._of_epoch_before(floor, peer, suite_id, note):
+                return
             if not _was_good(note, suite_id, ours, theirs):
                 self._observe(peer, Sighting.BAD)
             return
-        if known is None or shown.size > known[0]:
-            floor.ledger.put_cosigned(peer, suite_id, shown.size, note)
-            floor.cosigned(peer, suite_id, shown.size)
+        size, _ = floor.ledger.log_head(suite_id)
+        if (known is not None and shown.size <= known[0]) or not shown.size:
+            return
+        if shown.size > size or not self._is_ours(floor, suite_id, shown, size):
+            # Our own signature on what we have not: what we run on is an old copy.
+            floor.ledger.put_former_head(peer, suite_id, ours.log_epoch, shown.size, note)
+            floor.ledger.lost(f"{peer} cosigned a log that goes on otherwise", floor.now_ms)
+            return
+        floor.ledger.put_cosigned(peer, suite_id, shown.size, note)
+        floor.cosigned(peer, suite_id, shown.size)
+
+    def _is_ours(self, floor: Floor[L], suite_id: str, shown: Checkpoint, size: int) -> bool:
+        """Whether a head that we have signed is one of the log that is here."""
+        signed = floor.ledger.checkpoint(suite_id)
+        if signed is not None and signed[0] == shown.size:
+            latest = epochs.head_of(signed[1])
+            if latest is not None and latest.root == shown.root:
+                return True
+        _, root = floor.ledger.log_head(suite_id)
+        proof = floor.ledger.consistency(suite_id, shown.size, size)
+        return merkle.verify_consistency(suite(suite_id), shown.size, shown.root, size, root, proof)
+
+    def _of_epoch_before(self, floor: Floor[L], peer: CenterId, suite_id: str, note: str) -> bool:
+        """Whether a note is of our log as it was before a backup; the last such is kept."""
+        ours, theirs = self._identity.descriptor, self._keyring.peers[peer]
+        head = epochs.head_of(note)
+        for epoch in range(ours.log_epoch):
+            former = replace(ours, log_epoch=epoch, revoked=())
+            if head is None or head.origin != former.log_name(suite_id):
+                continue
+            try:
+                verify_note(note, log_keys(former, suite_id))
+                cosigned_at(note, witness_keys(replace(theirs, revoked=()), suite_id))
+            except BadCheckpoint:
+                return False
+            floor.ledger.put_former_head(peer, suite_id, epoch, head.size, note)
+            return True
+        return False
 
 
 def _was_good(note: str, suite_id: str, ours: Descriptor, theirs: Descriptor) -> bool:

@@ -5,7 +5,7 @@ modules, as functions over ``ledger.connection``.
 """
 
 import sqlite3
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from functools import lru_cache, partial
 
 from federation.ids import AgreementId, CenterId, ConversationId
@@ -16,7 +16,7 @@ from federation.protocol.standing import UNTOUCHED, Standing
 from federation.trust import merkle
 from federation.trust.suite import suite
 from federation.wire.words import TERMS
-from node.store import agreements, descriptors
+from node.store import agreements, descriptors, recovery
 
 
 class LogTip:
@@ -190,6 +190,8 @@ class SqlLedger:
             f" WHERE peer = ? AND number > ? AND receipt IS NULL{others} ORDER BY number LIMIT ?",
             (peer, after, *without, at_most),
         ).fetchall()
+        if rows and self.blocked(peer):
+            return []  # what was said after a loss must not reach the peer before it gave back
         words: list[SaidWord] = []
         total = 0
         for row in rows:
@@ -385,7 +387,8 @@ class SqlLedger:
     def doubtful(self, peer: CenterId) -> bool:
         """Whether a peer's logs or descriptors contradict each other."""
         row = self.connection.execute(
-            "SELECT 1 FROM fork WHERE peer = ? UNION ALL SELECT 1 FROM twin WHERE center = ?",
+            "SELECT 1 FROM fork WHERE peer = ? AND explained IS NULL"
+            " UNION ALL SELECT 1 FROM twin WHERE center = ?",
             (peer, peer),
         ).fetchone()
         return row is not None
@@ -398,9 +401,85 @@ class SqlLedger:
         )
 
     def forked(self, peer: CenterId) -> bool:
-        """Whether two checkpoints of a peer that cannot both be true are kept."""
-        row = self.connection.execute("SELECT 1 FROM fork WHERE peer = ?", (peer,)).fetchone()
+        """Whether two checkpoints of a peer that cannot both be true are kept, unexplained."""
+        row = self.connection.execute(
+            "SELECT 1 FROM fork WHERE peer = ? AND explained IS NULL", (peer,)
+        ).fetchone()
         return row is not None
+
+    def forks(self, peer: CenterId) -> Sequence[tuple[str, str]]:
+        """The contradictions that nothing explains yet: what was held, and what was shown."""
+        return self.connection.execute(
+            "SELECT held, shown FROM fork WHERE peer = ? AND explained IS NULL", (peer,)
+        ).fetchall()
+
+    def explain_forks(self, peer: CenterId, epoch: int, shown: Sequence[str]) -> None:
+        """An epoch that a peer announced explains what it had shown; the proof stays."""
+        self.connection.executemany(
+            "UPDATE fork SET explained = ? WHERE peer = ? AND shown = ?",
+            [(epoch, peer, each) for each in shown],
+        )
+
+    # Epochs of logs, and words that were lost
+
+    def follow_epoch(
+        self, peer: CenterId, suite_id: str, before: int, size: int, root: bytes
+    ) -> None:
+        """Keep what we cosigned last of a peer's log, and cosign from ``size`` on at the most."""
+        recovery.follow_epoch(self.connection, peer, suite_id, before, (size, root))
+
+    def leave_epoch(self, before: int) -> None:
+        """Keep what peers cosigned of our logs in an epoch that is over, apart."""
+        recovery.leave_epoch(self.connection, before)
+
+    def former_head(self, peer: CenterId, suite_id: str) -> tuple[int, int] | None:
+        """Epoch and size of our last head that a peer cosigned and that counts no more."""
+        return recovery.former_head(self.connection, peer, suite_id)
+
+    def put_former_head(
+        self, peer: CenterId, suite_id: str, epoch: int, size: int, note: str
+    ) -> None:
+        """Keep a head of our log that a peer cosigned and that our log has not, or not now."""
+        recovery.put_former(
+            self.connection, recovery.Former(True, peer, suite_id, epoch, size, note)
+        )
+
+    def recovering(self) -> bool:
+        """Whether words of ours are known to be lost and are being fetched back."""
+        return recovery.recovering(self.connection)
+
+    def blocked(self, peer: CenterId) -> bool:
+        """Whether nothing may be said to or heard from a peer before it gave us our words back."""
+        return recovery.blocked(self.connection, peer)
+
+    def suspect(self, peer: CenterId, words_heard: int, now_ms: int) -> bool:
+        """A peer says that it heard more words than we said; False if that was looked at."""
+        asked_from_ms = recovery.asked_from_ms(self.connection)
+        return recovery.suspect(self.connection, peer, words_heard, asked_from_ms, now_ms)
+
+    def lost(self, reason: str, now_ms: int) -> None:
+        """Words of ours are lost for certain: nothing new until all peers were asked."""
+        asked_from_ms = recovery.asked_from_ms(self.connection)
+        recovery.lost(self.connection, reason, asked_from_ms, now_ms)
+
+    def attempt(self, function: Callable[[], object]) -> Exception | None:
+        """Run a part of the transaction; if it fails, undo the part and answer the error.
+
+        Raises:
+            sqlite3.OperationalError: The disk is at fault: then nothing can go on.
+        """
+        self.connection.execute("SAVEPOINT attempt")
+        try:
+            function()
+        except Exception as error:
+            self.connection.execute("ROLLBACK TO attempt")
+            self.connection.execute("RELEASE attempt")
+            self._logs.clear()  # what it had appended is gone; the table is read anew
+            if isinstance(error, sqlite3.OperationalError):
+                raise
+            return error
+        self.connection.execute("RELEASE attempt")
+        return None
 
 
 _CONVERSATION = (

@@ -600,6 +600,19 @@ CREATE TABLE booking (
     note TEXT NOT NULL DEFAULT ''
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX booking_bundle ON booking (bundle);
+
+-- What hosts have decided on bundles, and on changes of them, as they signed it. Two rows of one
+-- host on one subject prove that it told two decisions.
+CREATE TABLE decision (
+    host TEXT NOT NULL,
+    bundle BLOB NOT NULL,
+    change BLOB NOT NULL, -- empty for the decision on the bundle itself
+    decision TEXT NOT NULL,
+    envelope BLOB NOT NULL,
+    brought_by TEXT NOT NULL,
+    at_ms INTEGER NOT NULL,
+    PRIMARY KEY (host, bundle, change, decision)
+) STRICT;
 CREATE INDEX booking_project ON booking (project);
 
 -- Statements of usage, ours (as the sub) and peers'. Both words' bodies are as they were said.
