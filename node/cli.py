@@ -16,6 +16,7 @@ from typing_extensions import override
 from federation.trust.suite import SUITES, SuiteUnavailable
 from node import logs, serving, wiring
 from node.commands import agreement as agreement_commands
+from node.commands import availability as availability_command
 from node.commands import config as config_commands
 from node.commands import init as init_command
 from node.commands import keys as keys_commands
@@ -91,6 +92,7 @@ main.add_command(config_commands.check, "check-config")
 main.add_command(peer_commands.peer)
 main.add_command(agreement_commands.agreement)
 main.add_command(keys_commands.keys)
+main.add_command(availability_command.availability)
 main.add_command(verify)
 
 

@@ -49,6 +49,7 @@ from node.services import descriptors, expiry
 from node.services.accounts import Accounts
 from node.services.agreements import Agreements
 from node.services.answers import Answers
+from node.services.availability import Availability
 from node.services.bookings import Bookings
 from node.services.bundling import LocalRules
 from node.services.dossiers import Dossiers
@@ -332,6 +333,14 @@ async def _assemble(config: Config, keys: Keys, outsides: Outsides, stack: Async
         commands=Commands(negotiator),
         accounts=Accounts(random=random.bytes, cipher=cipher, center=config.center.name),
         agreements=rooms.agreements,
+        availability=Availability(
+            negotiator=negotiator,
+            keyring=keyring,
+            outbox=outbox,
+            partners=rooms.agreements.partners,
+            in_force=rooms.agreements.in_force,
+            tested=peering.passed_recently,
+        ),
         bookings=bookings,
         dossiers=Dossiers(
             negotiator=negotiator,

@@ -225,7 +225,7 @@ async def progress(parts: NodeParts, who: AgencyOrStaff, project: IdPath) -> Pro
     """各阶段状态与人数,不含任何姓名。· Phases and counts, no name of anybody."""
 
     def look(desk: Desk) -> ProjectState:
-        row = _own(parts, desk, who, project)
+        row = own_project(parts, desk, who, project)
         return ProjectState(
             **_brief(row),
             bid_deadline_ms=row.project.bid_deadline_ms,
@@ -264,7 +264,7 @@ async def plan(parts: NodeParts, who: Agency, project: IdPath, body: Plan) -> Ma
     )
 
     def ask(desk: Desk) -> bytes:
-        row = _own(parts, desk, who, project)
+        row = own_project(parts, desk, who, project)
         return parts.bookings.plan(desk, row.id, request, who.subject)
 
     made = await parts.commands.run(who, ask)
@@ -276,7 +276,7 @@ async def draw(parts: NodeParts, who: Agency, project: IdPath) -> list[Made]:
     """全部副场确认、抽取时间已到才能开始。· When all is confirmed and the window is open."""
 
     def start(desk: Desk) -> list[bytes]:
-        row = _own(parts, desk, who, project)
+        row = own_project(parts, desk, who, project)
         return parts.draws.start(desk, row.id, who.subject)
 
     return [Made(id=each.hex()) for each in await parts.commands.run(who, start)]
@@ -316,7 +316,7 @@ async def representatives(
     people = [(person.name, person.id_number) for person in body]
 
     def add(desk: Desk) -> None:
-        row = _own(parts, desk, who, project)
+        row = own_project(parts, desk, who, project)
         parts.projects.add_representatives(desk, row.id, people)
 
     await parts.commands.run(who, add)
@@ -337,7 +337,7 @@ def draw_shape(each: DrawStatus) -> Draw:
     )
 
 
-def _own(parts: Parts, desk: Desk, who: Caller, project: str) -> ProjectRow:
+def own_project(parts: Parts, desk: Desk, who: Caller, project: str) -> ProjectRow:
     """The project, if this caller may see it. Raises NotFound."""
     row = parts.projects.get(desk, raw(project))
     if not _may_see(who, row):

@@ -15,6 +15,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from node.api import (
     agency,
     agreements,
+    availability,
     door,
     evaluation,
     expert,
@@ -76,6 +77,7 @@ def routes(parts: Parts) -> FastAPI:
         staff,
         evaluation,
         agency,
+        availability,
         expert,
         supervisor,
         usage,

@@ -16,6 +16,7 @@ from node.links import Links
 from node.metrics import Metrics
 from node.services.accounts import Accounts
 from node.services.agreements import Agreements
+from node.services.availability import Availability
 from node.services.bookings import Bookings
 from node.services.dossiers import Dossiers
 from node.services.draws import Draws
@@ -52,6 +53,7 @@ class Parts:
     commands: Commands
     accounts: Accounts
     agreements: Agreements
+    availability: Availability
     bookings: Bookings
     dossiers: Dossiers
     draws: Draws

@@ -91,6 +91,36 @@ class Link:
         headers = {"Idempotency-Key": once}
         return self._call("POST", path, json=dict(body or {}), headers=headers)
 
+    def events(self, path: str, body: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+        """Ask for server-sent events; gives each as it comes: its name and its JSON.
+
+        Never sent again: whoever asks has seen some of it already.
+
+        Raises:
+            Refused: The node says no.
+            CannotDo: It is not running, or the line broke.
+        """
+        headers = {"Authorization": f"Bearer {self._token}"} if self._token else {}
+        try:
+            with self._http.stream("POST", path, json=dict(body), headers=headers) as answer:
+                if not answer.is_success:
+                    answer.read()
+                    _content(answer)
+                name = ""
+                for line in answer.iter_lines():
+                    field, _, value = line.partition(": ")
+                    if field == "event":
+                        name = value
+                    elif field == "data":
+                        yield name, json.loads(value)
+        except _NOT_UP as error:
+            raise _not_running(self._path) from error
+        except httpx.TransportError as error:
+            raise CannotDo(
+                f"与节点的连接中断({type(error).__name__}),请重试",
+                f"the line to the node broke ({type(error).__name__}); try again",
+            ) from error
+
     def log_in(self, account: str, password: str, totp: str | None = None) -> "Link":
         """The same line as a person. Raises Refused."""
         body = {"name": account, "password": password}
