@@ -8,6 +8,7 @@ none is held twice is the database's key, not a check made here.
 import sqlite3
 from collections import Counter
 from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
 from typing import Final, TypeAlias
 
 from federation.errors import SeatsTaken
@@ -53,11 +54,28 @@ class Venues:
 
     def free_seats(self, desk: Desk, window: Window, requirement: Requirement) -> tuple[str, ...]:
         """Choose seats that are free all through a window; empty when there are not enough."""
+        return self.free_seats_for(desk, None, window, requirement)
+
+    def free_seats_for(
+        self,
+        desk: Desk,
+        holder: bytes | None,
+        window: Window,
+        requirement: Requirement,
+        without: AbstractSet[str] = frozenset(),
+    ) -> tuple[str, ...]:
+        """Choose seats of which nobody but a holder has any in a window; empty when there are none.
+
+        Args:
+            desk: The floor.
+            holder: Whose own seats count as free; None for nobody's.
+            window: The window.
+            requirement: What the seats must offer.
+            without: Seats that will not do.
+        """
         connection = desk.ledger.connection
-        chosen = choose_seats(
-            venues.catalogue(connection), requirement, venues.taken(connection, window)
-        )
-        return chosen or ()
+        taken = venues.taken(connection, window, besides=holder) | without
+        return choose_seats(venues.catalogue(connection), requirement, taken) or ()
 
     def count_free(self, desk: Desk, window: Window, requirement: Requirement) -> int:
         """How many suitable seats the venue with the most of them has free in a window."""

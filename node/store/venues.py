@@ -73,11 +73,14 @@ def seats_with_names(connection: sqlite3.Connection, holder: bytes) -> list[tupl
     ).fetchall()
 
 
-def taken(connection: sqlite3.Connection, window: Window) -> frozenset[str]:
-    """Ids, as in the catalogue, of seats that are held at some time in a window."""
+def taken(
+    connection: sqlite3.Connection, window: Window, *, besides: bytes | None = None
+) -> frozenset[str]:
+    """Ids, as in the catalogue, of seats held at some time in a window, ``besides`` by a holder."""
     span = slots(window)
     rows = connection.execute(
-        "SELECT DISTINCT seat FROM seat_slot WHERE slot >= ? AND slot < ?", (span.start, span.stop)
+        "SELECT DISTINCT seat FROM seat_slot WHERE slot >= ? AND slot < ? AND holder IS NOT ?",
+        (span.start, span.stop, besides),
     ).fetchall()
     return frozenset(_text(seat) for (seat,) in rows)
 

@@ -582,7 +582,10 @@ CREATE TABLE bundle (
     reason TEXT NOT NULL,
     decide_by_ms INTEGER NOT NULL,
     planned_by TEXT NOT NULL,
-    created_at_ms INTEGER NOT NULL
+    created_at_ms INTEGER NOT NULL,
+    -- A bundle of one leg that takes the place of a lost one: that leg, and the bundle it was of.
+    replaces BLOB,
+    joins BLOB REFERENCES bundle (id)
 ) STRICT, WITHOUT ROWID;
 
 -- One leg, at the host and at the sub alike; project is known at the host only.
@@ -597,6 +600,9 @@ CREATE TABLE booking (
     end_ms INTEGER NOT NULL,
     promise_ends_ms INTEGER,
     given_up_at_ms INTEGER, -- at the sub: when seats in doubt were given free, as agreed
+    cancelled_by TEXT, -- HOST or SUB
+    cancelled_at_ms INTEGER, -- by the sub's clock; at the host once the sub's receipt tells it
+    cancel_fee_fen INTEGER, -- what that costs whoever cancelled, by the agreement
     note TEXT NOT NULL DEFAULT ''
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX booking_bundle ON booking (bundle);
@@ -614,6 +620,84 @@ CREATE TABLE decision (
     PRIMARY KEY (host, bundle, change, decision)
 ) STRICT;
 CREATE INDEX booking_project ON booking (project);
+
+-- A change of the window of a booked evaluation, at the host. The seats are the host's own:
+-- before and after.
+CREATE TABLE change (
+    id BLOB PRIMARY KEY,
+    bundle BLOB NOT NULL REFERENCES bundle (id),
+    kind TEXT NOT NULL CHECK (kind IN ('MOVE', 'EXTEND')),
+    start_ms INTEGER NOT NULL,
+    end_ms INTEGER NOT NULL,
+    before_start_ms INTEGER NOT NULL,
+    before_end_ms INTEGER NOT NULL,
+    by_law INTEGER NOT NULL,
+    why TEXT NOT NULL,
+    seats TEXT NOT NULL,
+    phase TEXT NOT NULL,
+    decision TEXT,
+    reason TEXT NOT NULL DEFAULT '',
+    decide_by_ms INTEGER NOT NULL,
+    asked_by TEXT NOT NULL,
+    asked_at_ms INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX change_bundle ON change (bundle);
+
+-- What was asked of one leg, at both sides, and how it was answered and settled. before_* is
+-- the window that counted when it was asked; the seats are those of the sub, before and after.
+CREATE TABLE leg_change (
+    conversation BLOB NOT NULL,
+    change BLOB NOT NULL,
+    kind TEXT NOT NULL CHECK (kind IN ('MOVE', 'EXTEND')),
+    start_ms INTEGER NOT NULL,
+    end_ms INTEGER NOT NULL,
+    before_start_ms INTEGER NOT NULL,
+    before_end_ms INTEGER NOT NULL,
+    by_law INTEGER NOT NULL,
+    why TEXT NOT NULL,
+    seats TEXT,
+    answer TEXT,
+    answer_why TEXT NOT NULL DEFAULT '',
+    clause TEXT NOT NULL DEFAULT '',
+    alternative_start_ms INTEGER NOT NULL DEFAULT 0,
+    decision TEXT,
+    asked_at_ms INTEGER NOT NULL,
+    PRIMARY KEY (conversation, change)
+) STRICT, WITHOUT ROWID;
+
+-- Reports of readiness, at both sides; start_ms is of the window that one was made for.
+CREATE TABLE readiness (
+    conversation BLOB NOT NULL,
+    moment TEXT NOT NULL,
+    start_ms INTEGER NOT NULL,
+    ready INTEGER NOT NULL,
+    checks TEXT NOT NULL,
+    reason TEXT NOT NULL,
+    at_ms INTEGER NOT NULL
+) STRICT;
+CREATE INDEX readiness_conversation ON readiness (conversation);
+
+-- What the sub's people said of their site; the last answer for a window counts.
+CREATE TABLE readiness_answer (
+    conversation BLOB NOT NULL,
+    start_ms INTEGER NOT NULL,
+    ready INTEGER NOT NULL,
+    reason TEXT NOT NULL,
+    answered_by TEXT NOT NULL,
+    at_ms INTEGER NOT NULL,
+    PRIMARY KEY (conversation, start_ms)
+) STRICT, WITHOUT ROWID;
+
+-- What went against a promise and people must settle: seats given free while in doubt.
+CREATE TABLE booking_dispute (
+    conversation BLOB PRIMARY KEY,
+    text_zh TEXT NOT NULL,
+    text_en TEXT NOT NULL,
+    opened_at_ms INTEGER NOT NULL,
+    resolved_by TEXT,
+    resolved_at_ms INTEGER,
+    resolution TEXT
+) STRICT, WITHOUT ROWID;
 
 -- Statements of usage, ours (as the sub) and peers'. Both words' bodies are as they were said.
 CREATE TABLE usage_statement (
