@@ -5,6 +5,17 @@ type, with which receipt, and when. Both who writes the log and who verifies it 
 the leaf from here.
 """
 
+from typing import Final
+
+OUT: Final = "out"
+"""A word of the log's owner."""
+IN: Final = "in"
+"""A word that it heard."""
+OUT_AGAIN: Final = "out-again"
+"""A word of its own that it had lost, and that the hearer gave back with its receipt."""
+IN_AGAIN: Final = "in-again"
+"""A word that it had heard and lost, and that its speaker gave back with the receipt."""
+
 
 def log_entry(
     direction: str, peer: str, kind: str, word: bytes, receipt: bytes, at_ms: int
@@ -12,7 +23,8 @@ def log_entry(
     """The data of one leaf, as JSON without blanks and with sorted keys.
 
     Args:
-        direction: ``out`` for a word of ours, ``in`` for one that we heard.
+        direction: ``OUT`` for a word of ours, ``IN`` for one that we heard; the other two for
+            words that were given back after a backup was restored, with the time of then.
         peer: The other center's id.
         kind: The word's payload type, one of the vocabulary's.
         word: The envelope's hash, 32 bytes.

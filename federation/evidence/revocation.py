@@ -41,11 +41,14 @@ class History:
         current: The newest descriptor.
         keys: Every key that any of them lists, by suite and id.
         revoked: By key id.
+        restored: Where each log went on from a backup: the least size with which an epoch began,
+            by suite; no item for a log that never did.
     """
 
     current: Descriptor
     keys: Mapping[tuple[str, bytes], PublicKey]
     revoked: Mapping[bytes, Revoked]
+    restored: Mapping[str, int]
 
     def messages(self, suite_id: str) -> dict[bytes, bytes]:
         """Keys of words, receipts and documents by id, revoked ones too."""
@@ -78,6 +81,7 @@ def _history(center: str, chain: Sequence[Announced], decode: Decode) -> History
         read = decode.chain([each.signed for each in chain])
     keys: dict[tuple[str, bytes], PublicKey] = {}
     revoked: dict[bytes, Revoked] = {}
+    restored: dict[str, int] = {}
     for (descriptor, digest), announced in zip(read, chain, strict=True):
         if descriptor.center_id != center:
             refute(Step.DESCRIPTORS, where, "密钥说明属于另一中心", "is of another center")
@@ -85,7 +89,11 @@ def _history(center: str, chain: Sequence[Announced], decode: Decode) -> History
         for each in descriptor.revoked:
             known = Revoked(descriptor.sequence, digest, announced.logged)
             revoked.setdefault(each.key_id, known)
-    return History(read[-1][0], keys, revoked)
+        if descriptor.log_epoch:
+            for suite_id in descriptor.suites:
+                kept = descriptor.log_begin(suite_id)
+                restored[suite_id] = min(kept, restored.get(suite_id, kept))
+    return History(read[-1][0], keys, revoked, restored)
 
 
 def check_order(

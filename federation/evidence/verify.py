@@ -32,7 +32,7 @@ from federation.evidence.dossier import (
     Transcript,
     read,
 )
-from federation.evidence.entry import log_entry
+from federation.evidence.entry import IN, IN_AGAIN, OUT, OUT_AGAIN, log_entry
 from federation.evidence.evaluation import Findings, examine
 from federation.evidence.replay import Replay
 from federation.evidence.revocation import History, check_documents, check_order, histories
@@ -81,7 +81,7 @@ def verify(file: bytes, decode: Decode) -> Verdict:
     talks = _envelopes(dossier, chosen, keys, decode)
     kinds, phases = _conversations(dossier, talks, agreement, tuple(parties), chosen.suite_id)
     _receipts(talks)
-    logs = _logs(dossier, chosen, keys, talks)
+    logs = _logs(dossier, chosen, keys, talks, known)
     check_order(chosen, talks, known, {center: log.head for center, log in logs.items()})
     check_documents(talks, known, signed_by)
     case = Case(dossier, parties, terms, chosen, agreement, talks, kinds, phases)
@@ -327,6 +327,7 @@ def _logs(
     chosen: Suite,
     keys: Mapping[str, _Keys],
     talks: Mapping[bytes, Sequence[Told]],
+    known: Mapping[str, History],
 ) -> dict[str, _Log]:
     if set(dossier.checkpoints) != set(keys):
         refute(Step.LOGS, "checkpoints", "应有双方日志的检查点", "must be of exactly both logs")
@@ -340,27 +341,45 @@ def _logs(
             cosigned, _ = cosigned_at(note, keys[other].witness)
         for words in talks.values():
             for told in words:
-                _check_logged(chosen, told, center, head)
+                _check_logged(chosen, told, head, center, known[center].restored)
         found[center] = _Log(head, cosigned * 1000)
     return found
 
 
-def _check_logged(chosen: Suite, told: Told, center: str, head: Checkpoint) -> None:
+def _check_logged(
+    chosen: Suite, told: Told, head: Checkpoint, center: str, restored: Mapping[str, int]
+) -> None:
+    """The word stands in a center's log where it said that it would, or came back after a loss.
+
+    The checkpoint is of the epoch of the center's newest descriptor, by its name. What came back
+    stands beyond what was kept, was said beyond it, and the entry says that it came back.
+    """
     logged = told.logged[center]
     statement = told.statement
+    kept = restored.get(chosen.suite_id)
+    came_back = kept is not None and logged.index >= kept
     if statement.sender == center:
-        entry = log_entry(
-            "out", statement.recipient, told.payload_type, told.hash, b"", logged.at_ms
-        )
-        fits = logged.index == statement.log_size and logged.at_ms == statement.sent_at_ms
+        own = (statement.recipient, told.payload_type, told.hash, b"", logged.at_ms)
+        entries = [log_entry(OUT, *own)] if logged.index == statement.log_size else []
+        again = log_entry(OUT_AGAIN, *own)
+        fits = logged.at_ms == statement.sent_at_ms
+        came_back = came_back and kept is not None and statement.log_size >= kept
     else:
-        entry = log_entry(
-            "in", statement.sender, told.payload_type, told.hash, told.answer_hash, logged.at_ms
-        )
+        other = (statement.sender, told.payload_type, told.hash, told.answer_hash, logged.at_ms)
+        entries = [log_entry(IN, *other)]
+        again = log_entry(IN_AGAIN, *other)
         fits = logged.at_ms == told.answer.sent_at_ms
-    leaf = merkle.leaf_hash(chosen, entry)
-    if not fits or not merkle.verify_inclusion(
-        chosen, leaf, logged.index, head.size, logged.path, head.root
+    entries += [again] if came_back else []
+    if not fits or not any(
+        merkle.verify_inclusion(
+            chosen,
+            merkle.leaf_hash(chosen, each),
+            logged.index,
+            head.size,
+            logged.path,
+            head.root,
+        )
+        for each in entries
     ):
         refute(
             Step.LOGS,

@@ -116,7 +116,7 @@ def collect(desk: Desk, session_id: bytes) -> Parts:
     assert terms is not None, "the session was under it"
     ours = ledger.cosigned(row.peer, terms.suite)
     theirs = ledger.witnessed(row.peer, terms.suite)
-    if ours is None or theirs is None:
+    if ours is None or theirs is None or not theirs[2]:  # or only of an epoch before
         raise Conflicting(
             "双方日志尚未相互联署, 请稍后重试", "the logs are not cosigned yet; try again later"
         )
