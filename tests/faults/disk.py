@@ -9,7 +9,8 @@ The model is the one that SQLite itself is built against (sqlite.org/atomiccommi
 with nothing better assumed: what was synced stays; of what was not, each write may be there,
 be missing, or be there in some of its sectors only, in any combination and whatever the order
 it was issued in; a file that was never synced may be missing altogether, and one whose
-deletion was not synced may be back.
+deletion was not synced may be back. A folder is synced by a deletion that asks for it, and,
+as SQLite's unix VFS has it, by the first sync of a journal or WAL that was created in it.
 """
 
 import random
@@ -23,8 +24,10 @@ import apsw
 from typing_extensions import override
 
 SECTOR: Final = 512  # the smallest piece that a drive writes whole
-EVERY_TORN: Final = 0.25  # of the writes that survive, in the images that tear
-MOST_WEIGHT: Final = 64  # from six unsynced acts on, points are alike
+TEARING: Final = 0.5  # of the mixtures tear some of what survives
+EVERY_TORN: Final = 0.25  # of the writes that survive in those
+AHEAD: Final = 16  # images by which each point is early, as the last ones have little choice
+MOST_WEIGHT: Final = 16  # from four unsynced acts on, points are alike
 SURVIVAL: Final = (0.1, 0.3, 0.5, 0.7, 0.9)  # how much of the unsynced an image keeps
 
 
@@ -143,13 +146,14 @@ class _Platter:
     pending: dict[int, Op] = field(default_factory=dict)
     begun: int = 0
     acknowledged: int = 0
-    syncs: int = 0
 
     def take(self, number: int, op: Op) -> None:
         if op.act is Act.SYNC:
-            for at in [at for at, waiting in self.pending.items() if waiting.file == op.file]:
-                _apply(self.durable, self.pending.pop(at), _WHOLE)
-            self.syncs += 1
+            # See os_unix.c, UNIXFILE_DIRSYNC.
+            new = op.file not in self.durable and op.file.endswith(("-journal", "-wal"))
+            for at, waiting in list(self.pending.items()):
+                if waiting.file == op.file or (new and waiting.act is Act.DELETE):
+                    _apply(self.durable, self.pending.pop(at), _WHOLE)
         elif op.act is Act.BEGIN_COMMIT:
             self.begun += 1
         elif op.act is Act.ACKNOWLEDGE:
@@ -169,28 +173,30 @@ class _Platter:
 
 
 def images(ops: list[Op], rng: random.Random, count: int) -> Iterator[Callable[[], Image]]:
-    """``count`` different images, over all points at which power may go.
+    """``count`` images over all points at which power may go, no two of them alike.
 
-    Each point has one image, in which nothing of the unsynced survives, and its share of the
-    rest by how much can differ there: first the one in which everything survives, then
-    mixtures. Answers functions that build the image, so that one which is only counted costs
-    nothing; they must be called before the iteration goes on.
+    What a point adds to the one before it: after a write, the images in which it survives, whole
+    or torn, with any of the unsynced ones before it; after a sync or an acknowledgement, the
+    image in which nothing unsynced survives. Each point has one, the rest is shared out by how
+    much can differ. Answers functions that build the image, so that one which is only counted
+    costs nothing; they must be called before the iteration goes on.
 
     Raises:
         ValueError: The record does not hold that many different images.
     """
     weights = _weights(ops)
-    whole, extra = sum(weights), max(0, count - len(ops))
-    number = weighed = 0
+    points, whole = sum(weight > 0 for weight in weights), sum(weights)
+    base, extra = min(points, count), max(0, count - points)
+    number = passed = weighed = 0
     platter = _Platter()
     for done, (op, weight) in enumerate(zip(ops, weights, strict=True)):
         platter.take(done, op)
-        weighed += weight
-        share = min(count - extra, done + 1) + extra * weighed // whole
+        passed, weighed = passed + (weight > 0), weighed + weight
+        share = min(count, base * passed // points + extra * weighed // whole + AHEAD)
         seen: set[Survivors] = set()
         tries = 0
-        while number < share and tries < 4 * (share - number) + 8:
-            survivors = _survivors(platter.pending, rng, tries)
+        while weight and number < share and tries < 4 * (share - number) + 4:
+            survivors = _survivors(platter.pending, done, rng, tries)
             tries += 1
             if survivors in seen:
                 continue
@@ -215,29 +221,37 @@ def images(ops: list[Op], rng: random.Random, count: int) -> Iterator[Callable[[
 
 
 def _weights(ops: list[Op]) -> list[int]:
-    """How much can differ at each point: two to the number of unsynced acts, and a cap."""
+    """How many new images each point has, up to ``MOST_WEIGHT``."""
     platter = _Platter()
     weights = []
     for done, op in enumerate(ops):
         platter.take(done, op)
-        weights.append(min(2 ** len(platter.pending), MOST_WEIGHT) - 1)
+        if op.act is Act.BEGIN_COMMIT:
+            weights.append(0)
+        elif done in platter.pending:
+            sectors = len(op.data) // SECTOR
+            weights.append(min(2 ** (len(platter.pending) - 1) * (1 + sectors), MOST_WEIGHT))
+        else:
+            weights.append(1)
     return weights
 
 
-def _survivors(pending: dict[int, Op], rng: random.Random, turn: int) -> Survivors:
-    if turn == 0 or not pending:
+def _survivors(pending: dict[int, Op], newest: int, rng: random.Random, turn: int) -> Survivors:
+    if newest not in pending:
         return ()
-    if turn == 1:
+    if turn == 0:
         return tuple((at, _WHOLE) for at in pending)
+    if turn == 1:
+        return ((newest, _WHOLE),)
     keep = rng.choice(SURVIVAL)
-    tears = rng.random() < 0.5
+    tears = rng.random() < TEARING
     chosen = []
     for at, op in pending.items():
-        if rng.random() >= keep:
+        if at != newest and rng.random() >= keep:
             continue
         mask = _WHOLE
         if tears and len(op.data) > SECTOR and rng.random() < EVERY_TORN:
-            mask = rng.getrandbits((len(op.data) + SECTOR - 1) // SECTOR)
+            mask = rng.randrange(1, 2 ** ((len(op.data) + SECTOR - 1) // SECTOR) - 1)
         chosen.append((at, mask))
     return tuple(chosen)
 
