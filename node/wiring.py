@@ -69,6 +69,7 @@ from node.services.peers import Peers
 from node.services.pool_announcements import PoolAnnouncements
 from node.services.projects import Projects
 from node.services.rehearsal_calendar import RehearsalCalendar
+from node.services.selections import Selections
 from node.services.session_archive import SessionArchive
 from node.services.sessions import Sessions
 from node.services.todos import Todos
@@ -246,6 +247,7 @@ async def _assemble(config: Config, keys: Keys, outsides: Outsides, stack: Async
                 Kind.BOOKING: bookings,
                 Kind.DRAW: rooms.draws,
                 Kind.SESSION: sessions,
+                Kind.SELECTION: Selections(),
             },
             introduced=descriptors.note,
         ),
