@@ -251,7 +251,9 @@ async def _assemble(config: Config, keys: Keys, outsides: Outsides, stack: Async
             },
             introduced=descriptors.note,
         ),
-        questions=Answers(venues=venues, in_force=rooms.agreements.in_force),
+        questions=Answers(
+            venues=venues, in_force=rooms.agreements.in_force, decisions=bookings.decisions
+        ),
         listener=links,
         clock=clock,
         random=random,
@@ -279,6 +281,7 @@ async def _assemble(config: Config, keys: Keys, outsides: Outsides, stack: Async
         observe=links.delivered,
         watch=links.broken,
     )
+    bookings.decisions.bind(negotiator, outbox.ask, bookings)
     errands = Errands(
         negotiator=negotiator,
         handlers=_merged(

@@ -19,6 +19,7 @@ from federation.errors import (
     Malformed,
     NoAgreement,
     NotFresh,
+    NotYet,
     OutOfTurn,
     Refused,
     Unauthenticated,
@@ -84,6 +85,10 @@ class Inside(Protocol[L]):
 
     def heard(self, floor: "Floor[L]", spoken: Said) -> None:
         """A peer's word was accepted: keep what it means for us, say what follows."""
+
+    def denied(self, floor: "Floor[L]", spoken: Said, error: FederationError) -> None:
+        """We refused a peer's word, which is kept all the same. By default that is all."""
+        del floor, spoken, error
 
     def refused(self, floor: "Floor[L]", conversation: Conversation, receipt: Receipt) -> None:
         """A peer refused a word of ours with its signature; the conversation has ended."""
@@ -216,6 +221,7 @@ class Floor(Generic[L]):
         return self._say(known, word)
 
     def _say(self, conversation: Conversation, word: Word) -> Said:
+        agreed.check_whole(self.ledger, conversation.peer)
         after = machine.say(
             TABLES[word.kind],
             conversation,
@@ -314,12 +320,29 @@ class Floor(Generic[L]):
             )
             self._inside.admit(self, conversation, word, statement)  # (12)
         except FederationError as error:
-            return self._refuse(visitor, conversation, error)
+            payload, receipt = self._refuse(visitor, conversation, error)
+            said = Said(conversation, word, visitor.envelope.payload, visitor.hash)
+            self._inside.denied(self, said, error)
+            return payload, receipt
         after = replace(after, heard_hash=visitor.hash)
         receipt = self._receipt(Outcome.ACCEPTED, after)
         payload = self._keep(visitor, after, receipt)
         self._inside.heard(self, Said(after, word, visitor.envelope.payload, visitor.hash))
         return payload, receipt
+
+    def learn(self, conversation: ConversationId, word: Word) -> Conversation | None:
+        """Take a decision that a peer has told somebody else; None if it was not awaited.
+
+        The caller has verified that it is the peer's, and about what we share.
+        """
+        known = self.ledger.conversation(conversation)
+        assert known is not None, "a decision is learned about a conversation that we have"
+        waits = agreed.waits(self.ledger, known)
+        after = machine.learn(TABLES[word.kind], known, word, self.now_ms, waits)
+        if after == known:
+            return None
+        self.ledger.put_conversation(after, self.now_ms)
+        return after
 
     def receipted(self, word: SaidWord, envelope: bytes, receipt: Receipt, raw: bytes) -> bool:
         """Take a verified receipt for a word of ours; answers whether the word is done with."""
@@ -336,7 +359,9 @@ class Floor(Generic[L]):
         return True
 
     def lapse(self, conversation: Conversation) -> None:
-        """Let a conversation's deadline pass, if it is ours."""
+        """Let a conversation's deadline pass, if it is ours; not before lost words are back."""
+        if self.ledger.blocked(conversation.peer):
+            return
         after = machine.expire(TABLES[conversation.kind], conversation, self.now_ms)
         if after == conversation:
             # The other side's clock decides; look again when it has had time to act.
@@ -354,9 +379,16 @@ class Floor(Generic[L]):
     ) -> tuple[bytes, Receipt]:
         """Refuse a word that did not pass the doorkeeper's last steps.
 
-        One that is only late, or early, and next in a conversation counts as heard: else no
-        word could ever follow it, and a signed agreement could never be terminated.
+        One that is only late, and next in a conversation, counts as heard: else no word could
+        ever follow it, and a signed agreement could never be terminated. One that is early is
+        left for later: a clock that is set wrong for an hour must not undo a decision for good.
         """
+        if isinstance(problem, NotYet):
+            heard = conversation.heard if conversation else 0
+            later = refusal(problem, conversation.phase if conversation else "")
+            return self._answer(
+                visitor, replace(later, outcome=Outcome.GAP, heard_revision=heard)
+            )
         if conversation is not None and isinstance(problem, NotFresh):
             try:
                 word = decode_word(visitor.envelope.payload_type, visitor.statement.body)

@@ -116,6 +116,21 @@ class ConversationAnswer:
 
 
 @dataclass(frozen=True, slots=True)
+class DecisionQuestion:
+    """How did the host decide on a bundle, or on a change of it?"""
+
+    bundle_id: bytes
+    change_id: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class DecisionAnswer:
+    """The host's own words, as they were signed."""
+
+    envelopes: tuple[bytes, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Cursor:
     """Words after this number are wanted."""
 
@@ -192,6 +207,8 @@ _MESSAGES: Final = MappingProxyType(
         OwnWordsAnswer: pb.OwnWordsAnswer,
         DigestQuestion: pb.DigestQuestion,
         DigestAnswer: pb.DigestAnswer,
+        DecisionQuestion: pb.DecisionQuestion,
+        DecisionAnswer: pb.DecisionAnswer,
         Cursor: pb.Cursor,
     }
 )

@@ -32,6 +32,7 @@ MAX_SIGNATURE_BYTES: Final = 80  # Ed25519 has 64, SM2 in DER up to 72; the suit
 MAX_STRATA: Final = 4_096  # the national specialty list has under 1,000 leaves
 MAX_LISTING_BYTES: Final = 480 * 1024  # 15,000 entries; leaves room within a 1 MiB call
 MAX_CHECKS: Final = 64
+MAX_DECISION_BYTES: Final = 8_192  # one short word with its signature and path
 MAX_ATTRIBUTE_BYTES: Final = 512  # registry number and name
 MAX_DISTINCT_PER_VERDICT: Final = 5
 MAX_CERTIFICATE_BYTES: Final = 8_192
@@ -154,6 +155,10 @@ _RULES: Final[Mapping[str, Rule]] = MappingProxyType(
         "contributors": Rule(_center, at_most=8, at_least=2),
         "bundle_id": Rule(_ID),
         "change_id": Rule(_ID),
+        "DecisionQuestion.change_id": Rule(_or_empty(_ID)),
+        "DecisionAnswer.envelopes": Rule(
+            _at_most(MAX_DECISION_BYTES), at_most=booking.MAX_PARTICIPANTS
+        ),
         "booking_id": Rule(_ID),
         "session_id": Rule(_ID),
         "draw_ids": Rule(_ID, at_most=32, at_least=1),

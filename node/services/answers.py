@@ -1,8 +1,9 @@
 """What a peer may ask this center, and what it is told. Changes nothing.
 
 Here: free seats and coarse expert counts, for partners under an agreement only, and
-inclusion proofs, for envelopes that the asker sent or got itself: a log entry names the
-other center, and with whom else this one deals is nobody's business. How a conversation stands is the engine's answer.
+inclusion proofs, for envelopes that the asker sent or got itself: a log entry names the other
+center, and with whom else this one deals is nobody's business. How a conversation stands is
+the engine's answer.
 """
 
 import json
@@ -14,6 +15,7 @@ from federation.ids import CenterId
 from federation.wire.questions import (
     AvailabilityAnswer,
     AvailabilityQuestion,
+    DecisionQuestion,
     ExpertCount,
     Inclusion,
     InclusionAnswer,
@@ -26,6 +28,7 @@ from node.domain.codes import Specialty
 from node.domain.refusal import Inadmissible
 from node.domain.venue import OVERNIGHT, Requirement, SeatKind
 from node.services.booking_terms import InForce
+from node.services.decisions import Decisions
 from node.services.errors import NotFound
 from node.services.house import Desk
 from node.services.venues import Venues
@@ -47,11 +50,13 @@ class Answers:
     Args:
         venues: The seats.
         in_force: Finds the agreement with a peer.
+        decisions: What hosts have decided, for other subs of the same bundle.
     """
 
-    def __init__(self, *, venues: Venues, in_force: InForce) -> None:
+    def __init__(self, *, venues: Venues, in_force: InForce, decisions: Decisions) -> None:
         self._venues = venues
         self._in_force = in_force
+        self._decisions = decisions
 
     def answer(self, floor: Desk, peer: CenterId, question: object) -> object:
         """Answer a verified question.
@@ -65,6 +70,8 @@ class Answers:
             return self._availability(floor, peer, question)
         if isinstance(question, InclusionQuestion):
             return _inclusion(floor, peer, question)
+        if isinstance(question, DecisionQuestion):
+            return self._decisions.answer(floor, peer, question)
         raise Malformed(f"{type(question).__name__} is no question that this node answers")
 
     def _availability(

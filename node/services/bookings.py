@@ -10,11 +10,11 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from federation.engine.floor import Said
-from federation.errors import Malformed, OutOfScope, OutOfTurn, SeatsTaken, TooLate
+from federation.errors import FederationError, Malformed, OutOfScope, OutOfTurn, SeatsTaken, TooLate
 from federation.ids import CenterId
 from federation.protocol import booking, enforcement
 from federation.protocol.agreement import AgreementTerms
-from federation.protocol.booking import Answer, Complete, Decide, Decision, Hold, Vote
+from federation.protocol.booking import Answer, Complete, Decide, Decision, Hold, Settle, Vote
 from federation.protocol.conversation import Conversation, Word
 from federation.wire.envelopes import Receipt, Statement
 from node.domain.project import BookingRequest
@@ -30,6 +30,7 @@ from node.services.booking_terms import (
     window_of,
 )
 from node.services.bundling import Bundling, LocalRules
+from node.services.decisions import Decisions
 from node.services.errands import Handler, Result
 from node.services.errors import Conflicting, Invalid, NotFound
 from node.services.house import Desk
@@ -74,6 +75,7 @@ class Bookings:
         local: LocalRules | None = None,
         notice: Notice | None = None,
     ) -> None:
+        self.decisions = Decisions()
         self._venues = venues
         self._tested = tested
         self._notice = notice
@@ -107,7 +109,9 @@ class Bookings:
                 f"拒绝须说明理由,且不超过{MAX_REASON_CHARS}字",
                 f"a no needs a reason; at most {MAX_REASON_CHARS} characters",
             )
-        if yes:
+        if yes and row.hold.participants == (desk.identity.center,):
+            word = Vote(Answer.BOOK, reason=reason)
+        elif yes:
             promise_ms = _terms(desk, row).decide_ms
             word = Vote(Answer.YES, reason=reason, promise_ms=promise_ms)
         else:
@@ -161,6 +165,7 @@ class Bookings:
         """How the errands left here are run."""
         return {
             GIVE_UP: self._give_up,
+            **self.decisions.handlers(),
             **self._bundling.handlers(),
             **(self._notice.handlers() if self._notice is not None else {}),
         }
@@ -181,11 +186,10 @@ class Bookings:
             row = bookings.get(desk.ledger.connection, conversation.id)
             if row is not None and row.bundle != word.bundle_id:
                 raise Malformed("bundle_id is not the bundle that the Hold named")
-            if row is not None and row.phase == booking.IN_DOUBT:
-                _admit_late(desk, row, word)
-        elif isinstance(word, Vote) and word.answer is Answer.YES:
-            terms = _terms(desk, self.get(desk, conversation.id))
-            enforcement.check_promise(terms, word.promise_ms)
+            if row is not None:
+                self.admit_decision(desk, row, word)
+        elif isinstance(word, Vote):
+            _admit_vote(desk, self.get(desk, conversation.id), word)
 
     def said(self, desk: Desk, spoken: Said) -> None:
         """Keep our own word."""
@@ -197,12 +201,15 @@ class Bookings:
             _keep(desk, conversation, word, bundle.project)
         elif isinstance(word, Vote):
             self._settle(desk, conversation)
+            if word.answer is Answer.BOOK:
+                self._prepare(desk, conversation)
+            elif word.answer is Answer.YES:
+                row = self.get(desk, conversation.id)
+                self.decisions.await_one(desk, row, b"", word.promise_ms)
         if isinstance(word, Hold | Decide | Complete):
             usage.has_said(desk, conversation)
         if isinstance(word, Complete):
-            row = bookings.get(connection, conversation.id)
-            assert row is not None, "a booking is stored with its Hold"
-            self._bundling.finish(desk, row.bundle)
+            self._bundling.finish(desk, self.get(desk, conversation.id).bundle)
 
     def heard(self, desk: Desk, spoken: Said) -> None:
         """Keep a peer's word, and say what follows from it."""
@@ -216,7 +223,12 @@ class Bookings:
         elif isinstance(word, Vote):
             self._hear_vote(desk, conversation, word)
         elif isinstance(word, Decide):
-            self._hear_decision(desk, conversation, word)
+            row = bookings.get(desk.ledger.connection, conversation.id)
+            if (
+                row is not None
+            ):  # else an abort overtook its Hold: the conversation is the tombstone
+                self.decisions.keep(desk, row, word, spoken.hash)
+                self._hear_decision(desk, conversation, word)
         elif isinstance(word, Complete):
             heard_the_end(desk, conversation.id, BY_SYSTEM)
             self._settle(desk, conversation)
@@ -263,6 +275,26 @@ class Bookings:
         """A peer has answered with its receipts: a bundle may be closed."""
         del suite_id, size
         self._bundling.close_told(desk, peer)
+
+    def denied(self, desk: Desk, spoken: Said, error: FederationError) -> None:
+        """A decision that we refused may contradict another: it is kept as proof."""
+        del error
+        row = bookings.get(desk.ledger.connection, spoken.conversation.id)
+        if row is not None and isinstance(spoken.word, Decide):
+            self.decisions.keep(desk, row, spoken.word, spoken.hash)
+
+    # Decisions, whoever brings them
+
+    def admit_decision(self, desk: Desk, row: BookingRow, word: Decide | Settle) -> None:
+        """Refuse a second decision, and a confirmation of seats that are free again."""
+        self.decisions.check(desk, row, word)
+        if row.phase == booking.IN_DOUBT and word.decision is Decision.CONFIRM:
+            enforcement.check_confirmation(_terms(desk, row), row.held_at_ms, desk.now_ms)
+
+    def take_decision(self, desk: Desk, conversation: Conversation, word: Decide | Settle) -> None:
+        """A co-participant has handed the host's decision over."""
+        if isinstance(word, Decide):
+            self._hear_decision(desk, conversation, word)
 
     # The sub's side
 
@@ -357,24 +389,26 @@ class Bookings:
         return give_up
 
     def _hear_decision(self, desk: Desk, conversation: Conversation, word: Decide) -> None:
-        connection = desk.ledger.connection
-        if bookings.get(connection, conversation.id) is None:
-            return  # an abort that overtook its Hold: the conversation is the tombstone
         if word.decision is Decision.ABORT:
-            bookings.set_note(connection, conversation.id, word.reason)
+            bookings.set_note(desk.ledger.connection, conversation.id, word.reason)
         self._settle(desk, conversation)
         if conversation.phase == booking.CONFIRMED:
-            row = self.get(desk, conversation.id)
-            day = shanghai_date(row.start_ms).isoformat()
-            todos.add(
-                connection,
-                role="staff",
-                kind=PREPARE,
-                subject=conversation.id,
-                zh=f"副场预约已确认:{day},{row.hold.seats}个席位,请做好准备",
-                en=f"a booking is confirmed: {row.hold.seats} seats on {day}; prepare them",
-                now_ms=desk.now_ms,
-            )
+            self._prepare(desk, conversation)
+
+    def _prepare(self, desk: Desk, conversation: Conversation) -> None:
+        if todos.was_left(desk.ledger.connection, PREPARE, conversation.id):
+            return  # a booking is confirmed once, whether by our yes, a co-participant or the host
+        row = self.get(desk, conversation.id)
+        day = shanghai_date(row.start_ms).isoformat()
+        todos.add(
+            desk.ledger.connection,
+            role="staff",
+            kind=PREPARE,
+            subject=conversation.id,
+            zh=f"副场预约已确认:{day},{row.hold.seats}个席位,请做好准备",
+            en=f"a booking is confirmed: {row.hold.seats} seats on {day}; prepare them",
+            now_ms=desk.now_ms,
+        )
 
     def _settle(self, desk: Desk, conversation: Conversation) -> None:
         """Give the sub's seats back if its phase does not keep them; close what is overtaken."""
@@ -402,7 +436,7 @@ class Bookings:
         row = self.get(desk, conversation.id)
         if vote.answer is Answer.YES:
             bookings.set_promise(connection, conversation.id, desk.now_ms + vote.promise_ms)
-        else:
+        elif vote.answer is Answer.NO:
             why = vote.reason
             if vote.alternative_start_ms:
                 why = f"{why}(可改在 · free from {local_time(vote.alternative_start_ms)})"
@@ -417,9 +451,11 @@ def _keep(desk: Desk, conversation: Conversation, hold: Hold, project: bytes | N
     )
 
 
-def _admit_late(desk: Desk, row: BookingRow, word: Decide) -> None:
-    if word.decision is Decision.CONFIRM:
-        enforcement.check_confirmation(_terms(desk, row), row.held_at_ms, desk.now_ms)
+def _admit_vote(desk: Desk, row: BookingRow, vote: Vote) -> None:
+    if vote.answer is Answer.YES:
+        enforcement.check_promise(_terms(desk, row), vote.promise_ms)
+    if vote.answer is Answer.BOOK and row.hold.participants != (row.peer,):
+        raise Malformed("BOOK is for a leg that is alone; others were asked too")
 
 
 def _terms(desk: Desk, row: BookingRow) -> AgreementTerms:

@@ -47,7 +47,8 @@ DEADLINE: Final = "bundle_deadline"
 DECIDED: Final = "bundle_decided"
 """The to-do by which the agency learns what became of its bundle."""
 
-_UNTOLD: Final = frozenset({booking.HELD, booking.PROMISED})
+_UNTOLD: Final = frozenset({booking.HELD, booking.PROMISED, booking.CONFIRMED})
+"""Where a leg may stand when its bundle is decided; CONFIRMED if it was alone and said so."""
 _IN_THE_WAY: Final = (
     "该项目已有进行中或已确认的预约",
     "the project has a booking that is under way or confirmed",

@@ -12,6 +12,7 @@ from typing_extensions import override
 
 from federation.engine.acquaintance import Link, News
 from federation.engine.floor import Floor, Inside, Said
+from federation.errors import FederationError
 from federation.ids import CenterId
 from federation.protocol.conversation import Conversation, Kind, Word
 from federation.wire.envelopes import Receipt, Statement
@@ -40,6 +41,10 @@ class Reaction(Protocol):
 
     def heard(self, desk: Desk, spoken: Said) -> None:
         """A peer's word was accepted."""
+
+    def denied(self, desk: Desk, spoken: Said, error: FederationError) -> None:
+        """We refused a peer's word. Few kinds have anything to keep of it."""
+        del desk, spoken, error
 
     def refused(self, desk: Desk, conversation: Conversation, receipt: Receipt) -> None:
         """A peer refused a word of ours."""
@@ -80,6 +85,10 @@ class House(Inside[SqlLedger]):
     @override
     def heard(self, floor: Desk, spoken: Said) -> None:
         self._reactions[spoken.conversation.kind].heard(floor, spoken)
+
+    @override
+    def denied(self, floor: Desk, spoken: Said, error: FederationError) -> None:
+        self._reactions[spoken.conversation.kind].denied(floor, spoken, error)
 
     @override
     def refused(self, floor: Desk, conversation: Conversation, receipt: Receipt) -> None:

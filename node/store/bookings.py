@@ -112,6 +112,11 @@ def of_bundle(connection: sqlite3.Connection, bundle: bytes) -> list[BookingRow]
     )
 
 
+def named(connection: sqlite3.Connection, bundle: bytes) -> list[BookingRow]:
+    """The legs that name a bundle, ours or another host's."""
+    return _rows(connection, " WHERE b.bundle = ? ORDER BY b.conversation", bundle)
+
+
 def set_promise(connection: sqlite3.Connection, booking_id: bytes, promise_ends_ms: int) -> None:
     """Store until when the sub keeps its promise."""
     connection.execute(

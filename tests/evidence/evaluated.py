@@ -44,6 +44,7 @@ from federation.trust.envelope import sign_alone
 from federation.trust.keys import Purpose, agreement_type
 from federation.wire.words import TERMS, encode_word
 from node.services.answers import Answers
+from node.services.decisions import Decisions
 from node.services.dossiers import Dossiers
 from node.services.house import Desk
 from node.services.venues import Venues
@@ -398,7 +399,7 @@ class Evaluation:
 
 
 def furnish(_center: Center) -> Furniture:
-    return Furniture(questions=Answers(venues=Venues(), in_force=in_force))
+    return Furniture(questions=Answers(venues=Venues(), in_force=in_force, decisions=Decisions()))
 
 
 @dataclass(frozen=True)

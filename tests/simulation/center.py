@@ -1,15 +1,14 @@
 """One simulated center: the real node on a real database, and its power supply.
 
-A crash drops every object and rolls back what was not committed; the database stays, and the
-next incarnation is built from it. Everything an incarnation holds is tied to its number, so
-that nothing of a dead one can act.
+A crash drops every object; the next incarnation is built from what the power cut left on the
+disk. Everything an incarnation holds is tied to its number, so that nothing of a dead one can
+act.
 """
 
 import asyncio
 import random
 import sqlite3
 from collections.abc import Callable, Iterable
-from functools import cache
 from typing import TypeVar
 
 from typing_extensions import override
@@ -17,85 +16,38 @@ from typing_extensions import override
 from federation.engine.acquaintance import News
 from federation.engine.alarms import Alarms
 from federation.engine.doorkeeper import Doorkeeper
-from federation.engine.floor import Said
 from federation.engine.negotiator import Listener, Negotiator
 from federation.engine.outbox import Outbox, Peek
 from federation.engine.witness import Sighting, Witness
 from federation.ids import AgreementId, CenterId
-from federation.ports import Store, Unreachable
-from federation.protocol import booking
+from federation.ports import Unreachable
 from federation.protocol.agreement import AgreementTerms
-from federation.protocol.booking import Decide, Decision, Hold, Vote
-from federation.protocol.conversation import Conversation, Kind, Phase, Word
+from federation.protocol.conversation import Kind
 from federation.transport.pumps import PumpListener, Pumps
 from federation.trust.keyring import Keyring
 from federation.trust.suite import suite
-from federation.wire.envelopes import Receipt, Statement
+from federation.wire.envelopes import Receipt
 from federation.wire.words import TERMS
+from node.services.answers import Answers
 from node.services.bookings import Bookings
 from node.services.errands import Errands
 from node.services.errors import NotFound
 from node.services.house import Desk, House, Reaction
 from node.services.projects import Projects
 from node.services.venues import Venues
-from node.store import migrations
 from node.store.cipher import KEY_BYTES, NONCE_BYTES, ColumnCipher
-from node.store.ledger import LogTip, SqlLedger
+from node.store.database import StoreUnavailable
+from node.store.ledger import SqlLedger
+from tests.simulation.clock import SimClock
+from tests.simulation.disk import Disk, SimStore
 from tests.simulation.lines import Line, Network, PowerCut
 from tests.simulation.oracle import Oracle
+from tests.simulation.watched import Watched
 from tests.support.agreed import put_signed
 from tests.support.identities import describe, identify, make_secrets
-from tests.support.pair import NOON, Mute, NoQuestions, SeededRandom
+from tests.support.pair import NOON, Mute, SeededRandom
 
 T = TypeVar("T")
-
-
-class SimClock:
-    """This center's clock: the run's time, and how wrong it is here."""
-
-    def __init__(self, loop: asyncio.AbstractEventLoop, skew_ms: int) -> None:
-        self._loop = loop
-        self._skew_ms = skew_ms
-
-    def now_ms(self) -> int:
-        return NOON + int(self._loop.time() * 1000) + self._skew_ms
-
-
-class SimStore(Store[SqlLedger]):
-    """Transactions, run inline; each may be the one in which the power fails."""
-
-    def __init__(self, center: "SimCenter") -> None:
-        self._center = center
-        self._incarnation = center.incarnation
-        self._tip = LogTip()
-
-    @override
-    async def transact(self, function: Callable[[SqlLedger], T]) -> T:
-        center = self._center
-        center.must_be(self._incarnation)
-        center.maybe_crash("crashed before a transaction")
-        connection = center.connection
-        center.staged.clear()
-        before = connection.total_changes
-        connection.execute("BEGIN IMMEDIATE")
-        try:
-            result = function(SqlLedger(connection, self._tip))
-        except BaseException:
-            connection.execute("ROLLBACK")
-            raise
-        if connection.total_changes != before:
-            center.maybe_crash("crashed before the commit")
-        self.commit(connection)
-        for word in center.staged:
-            center.oracle.took_effect(center.id, word)
-        center.oracle.committed(center.id, center.name, connection)
-        if connection.total_changes != before:
-            center.maybe_crash("crashed between the commit and the answer")
-        return result
-
-    def commit(self, connection: sqlite3.Connection) -> None:
-        """Make it durable before anybody learns of it."""
-        connection.execute("COMMIT")
 
 
 class SimListener(Listener, PumpListener):
@@ -133,81 +85,14 @@ class SimListener(Listener, PumpListener):
 
     @override
     def broke(self, pump: str, error: Exception) -> None:
+        if isinstance(error, StoreUnavailable):
+            self._center.oracle.reached("a pump outlived a full disk")
+            return
         self._center.oracle.violated(f"{self._center.name}: pump {pump} broke: {error!r}")
-
-
-class Watched(Reaction):
-    """The real reaction to bookings, watched."""
-
-    def __init__(self, center: "SimCenter", bookings: Bookings) -> None:
-        self._center = center
-        self._bookings = bookings
-        self._before: dict[bytes, Phase] = {}
-
-    @override
-    def admit(
-        self, desk: Desk, conversation: Conversation, word: Word, statement: Statement
-    ) -> None:
-        self._before[conversation.id] = conversation.phase
-        if isinstance(word, Hold):
-            self._contended(desk, conversation, word)
-        self._bookings.admit(desk, conversation, word, statement)
-
-    @override
-    def said(self, desk: Desk, spoken: Said) -> None:
-        self._bookings.said(desk, spoken)
-
-    @override
-    def heard(self, desk: Desk, spoken: Said) -> None:
-        reached = self._center.oracle.reached
-        before, word = self._before.get(spoken.conversation.id), spoken.word
-        if not self._center.delivering:
-            reached("a word was first heard through Follow")
-        if isinstance(word, Vote) and before == booking.RELEASED:
-            no = spoken.conversation.phase == booking.DECLINED
-            reached("a no crossed an abort" if no else "a vote crossed an abort")
-        if isinstance(word, Decide):
-            confirm = word.decision is Decision.CONFIRM
-            if before == booking.IN_DOUBT:
-                reached("doubt ended in a confirmation" if confirm else "doubt ended in an abort")
-            if before == booking.EXPIRED:
-                reached("an abort ended an expired leg")
-            if before == booking.PROMISED and not confirm:
-                reached("an abort reached a promise")
-        self._center.staged.append(spoken.hash)
-        self._bookings.heard(desk, spoken)
-
-    @override
-    def refused(self, desk: Desk, conversation: Conversation, receipt: Receipt) -> None:
-        self._bookings.refused(desk, conversation, receipt)
-
-    @override
-    def lapsed(self, desk: Desk, before: Conversation, after: Conversation) -> None:
-        if after.phase == booking.EXPIRED:
-            self._center.oracle.reached("a hold expired")
-        if after.phase == booking.IN_DOUBT:
-            self._center.oracle.reached("a leg came into doubt")
-        self._bookings.lapsed(desk, before, after)
-
-    @override
-    def cosigned(self, desk: Desk, peer: CenterId, suite_id: str, size: int) -> None:
-        self._center.oracle.reached("a checkpoint was cosigned")
-        self._bookings.cosigned(desk, peer, suite_id, size)
-
-    def _contended(self, desk: Desk, conversation: Conversation, hold: Hold) -> None:
-        row = desk.ledger.connection.execute(
-            "SELECT 1 FROM booking b JOIN seat_slot s ON s.holder = b.conversation"
-            " WHERE b.peer <> ? AND b.start_ms < ? AND b.end_ms > ? LIMIT 1",
-            (conversation.peer, hold.end_ms, hold.start_ms),
-        ).fetchone()
-        if row is not None:
-            self._center.oracle.reached("two hosts wanted the same seats")
 
 
 class SimCenter:
     """One center of a run."""
-
-    store_type: type[SimStore] = SimStore
 
     def __init__(
         self,
@@ -225,9 +110,10 @@ class SimCenter:
         self.oracle = oracle
         self.incarnation = 0
         self.alive = False
-        self.on_since = 0.0
-        self.delivering = False
+        self.awake_since = 0.0
+        self.delivering = 0
         self.staged: list[bytes] = []
+        self.changes = 0
         self.random = SeededRandom(f"{seed}/{name}")
         self.secrets = make_secrets(self.random.bytes)
         self.identity = identify(
@@ -235,9 +121,8 @@ class SimCenter:
         )
         self.keyring = Keyring()
         self.clock = SimClock(loop, skew_ms)
-        self.connection = sqlite3.connect(":memory:", isolation_level=None)
-        self.connection.deserialize(_template())
-        self.connection.execute("PRAGMA foreign_keys=ON")
+        self._faults = random.Random(f"{seed}/{name}/faults")
+        self.disk = Disk(self._faults)
         self.projects = Projects(
             ColumnCipher(self.random.bytes(KEY_BYTES), lambda: self.random.bytes(NONCE_BYTES))
         )
@@ -248,12 +133,17 @@ class SimCenter:
         self.pumps: Pumps[SqlLedger]
         self._loop = loop
         self._network = network
-        self._faults = random.Random(f"{seed}/{name}/faults")
+        self._store: SimStore
         self._life: asyncio.Task[None] | None = None
 
     @property
     def id(self) -> CenterId:
         return self.identity.center
+
+    @property
+    def connection(self) -> sqlite3.Connection:
+        """Its database, as it is now."""
+        return self.disk.connection
 
     @property
     def certificate(self) -> bytes:
@@ -265,21 +155,25 @@ class SimCenter:
         """Build the node from its database and let its pumps run."""
         assert not self.alive, f"{self.name} is on already"
         self.alive = True
-        self.on_since = self._loop.time()
+        self.woke(self._loop.time())
         self.oracle.note(self._loop.time(), self.name, "start", self.incarnation)
-        self.oracle.restarted(self.id, self.name, self.connection)
+        self.changes += 1
+        self.oracle.restarted(self)
         self.bookings = Bookings(
             venues=self.venues, in_force=_in_force, tested=lambda *_: True, local=None
         )
+        self._store = SimStore(self, self._loop)
         mute = Mute()
         reactions: dict[Kind, Reaction] = dict.fromkeys(Kind, mute)
         reactions[Kind.BOOKING] = Watched(self, self.bookings)
         self.negotiator = Negotiator(
-            store=self.store_type(self),
+            store=self._store,
             identity=self.identity,
             keyring=self.keyring,
             inside=House(reactions),
-            questions=NoQuestions(),
+            questions=Answers(
+                venues=self.venues, in_force=_in_force, decisions=self.bookings.decisions
+            ),
             listener=SimListener(self),
             clock=self.clock,
             random=self.random,
@@ -289,6 +183,7 @@ class SimCenter:
             witness=Witness(identity=self.identity, keyring=self.keyring, observe=self._sighted),
         )
         self.outbox = Outbox(negotiator=self.negotiator, transport=Line(self._network, self))
+        self.bookings.decisions.bind(self.negotiator, self.outbox.ask, self.bookings)
         errands = Errands(negotiator=self.negotiator, handlers=self.bookings.handlers())
         self.pumps = Pumps(
             negotiator=self.negotiator,
@@ -302,22 +197,53 @@ class SimCenter:
         )
         self._life = self._loop.create_task(self._live())
 
+    def woke(self, at: float) -> None:
+        """From now on it can see what time it is, and act on it."""
+        self.awake_since = max(at, self.awake_since)
+
     def crash(self) -> None:
-        """Cut the power: objects are gone, what was committed stays."""
+        """Cut the power: objects are gone, and on the disk is what a power cut leaves."""
         if not self.alive:
             return
         self.alive = False
-        self.delivering = False
+        self.delivering = 0
         self.incarnation += 1
         self.oracle.note(self._loop.time(), self.name, "crash", self.incarnation)
+        self.oracle.suffered("crash")
         if self.connection.in_transaction:
-            self.connection.execute("ROLLBACK")
+            self._leave_half()
+        self._store.power_cut()
+        self.disk.image()
         assert self._life is not None, "a center that is on has a life"
         self._life.cancel()
 
-    def maybe_crash(self, goal: str) -> None:
+    def _leave_half(self) -> None:
+        """Keep all or nothing of what was not acknowledged."""
+        changed = self._store.has_written()
+        if self.disk.keeps(self._network.weather.kept):
+            self._store.commit(self.connection)
+            if changed:
+                self.oracle.suffered("power_cut_kept")
+                self.oracle.reached("a power cut kept what was not acknowledged")
+        else:
+            self.connection.execute("ROLLBACK")
+            if changed:
+                self.oracle.suffered("power_cut_lost")
+                self.oracle.reached("a power cut lost what was not acknowledged")
+
+    def committed(self) -> None:
+        """Something was committed: let the oracle look."""
+        if not self._store.has_written():
+            return
+        for word in self.staged:
+            self.oracle.took_effect(self.id, word)
+        self.staged.clear()
+        self.changes += 1
+        self.oracle.committed(self)
+
+    def maybe_crash(self, goal: str, chance: float | None = None) -> None:
         """Crash here and now, if the weather wants it."""
-        chance = self._network.weather.crash
+        chance = self._network.weather.crash if chance is None else chance
         if not chance or self._faults.random() >= chance:
             return
         self.oracle.reached(goal)
@@ -328,6 +254,7 @@ class SimCenter:
     def power_up(self) -> None:
         """Start, if it is off."""
         if not self.alive:
+            self.oracle.suffered("restart")
             self.start()
 
     def must_be(self, incarnation: int) -> None:
@@ -385,13 +312,3 @@ def _in_force(desk: Desk, peer: CenterId, /) -> tuple[AgreementId, AgreementTerm
     if row is None:
         raise NotFound("没有协议", "no agreement with that center")
     return AgreementId(row[0]), TERMS.decode(row[1])
-
-
-@cache
-def _template() -> bytes:
-    """An empty database with all tables, made once and copied for every center."""
-    connection = sqlite3.connect(":memory:", isolation_level=None)
-    migrations.migrate(connection, migrations.load(), NOON)
-    image = connection.serialize()
-    connection.close()
-    return image

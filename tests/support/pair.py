@@ -144,6 +144,8 @@ class Furniture:
     reactions: Mapping[Kind, Reaction] = field(default_factory=dict)
     handlers: Mapping[str, Handler] = field(default_factory=dict)
     questions: Questions[SqlLedger] = field(default_factory=NoQuestions)
+    bind: Callable[["Center"], None] = lambda _center: None
+    """Gives services their way to the negotiator and the outbox once these are made."""
 
 
 @dataclass
@@ -300,6 +302,7 @@ class Center:
             negotiator=self.negotiator,
             handlers={**TodoClock().handlers(), **furniture.handlers},
         )
+        furniture.bind(self)
 
 
 class Line(Transport):

@@ -9,8 +9,9 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from adapters.experts.synthetic import resident_id, synthetic_experts, to_csv, uscc
-from federation.ids import AgreementId, CenterId
+from federation.ids import AgreementId, CenterId, ConversationId
 from federation.protocol.agreement import AgreementTerms
+from federation.protocol.booking import Answer, Vote
 from federation.protocol.conversation import Kind
 from federation.wire.words import TERMS
 from node.domain import codes
@@ -94,7 +95,8 @@ class Offices:
         return Furniture(
             reactions={Kind.BOOKING: bookings},
             handlers=bookings.handlers(),
-            questions=Answers(venues=venues, in_force=in_force),
+            questions=Answers(venues=venues, in_force=in_force, decisions=bookings.decisions),
+            bind=lambda each: bookings.decisions.bind(each.negotiator, each.outbox.ask, bookings),
         )
 
     @property
@@ -217,3 +219,9 @@ async def vote(offices: Offices, booking_id: bytes, *, yes: bool, reason: str = 
     await offices.sub.center.do(
         lambda desk: offices.sub.bookings.vote(desk, booking_id, yes=yes, reason=reason, by=STAFF)
     )
+
+
+async def promise(offices: Offices, booking_id: bytes, *, promise_ms: int = HOUR_MS) -> None:
+    """The sub promises as one that is not alone does: the host's decision is awaited."""
+    word = Vote(Answer.YES, promise_ms=promise_ms)
+    await offices.sub.center.do(lambda desk: desk.say(ConversationId(booking_id), word))

@@ -9,7 +9,7 @@ import pytest
 from adapters.messaging.stand_in import SpoolMessaging, read_spool
 from federation.ids import CenterId
 from federation.protocol import booking
-from federation.protocol.booking import Decide, Decision, ExpertNeed
+from federation.protocol.booking import Answer, Decide, Decision, ExpertNeed, Vote
 from federation.protocol.bundle import DECIDE_MARGIN_MS, BundlePhase
 from federation.protocol.conversation import Role
 from federation.protocol.quota import OPEN
@@ -26,6 +26,7 @@ from node.store import projects, todos, venues
 from node.store.bundles import BundleRow
 from tests.support.agreed import put_signed
 from tests.support.identities import stranger
+from tests.support.liar import Liar
 from tests.support.pair import (
     DAY_MS,
     HOUR_MS,
@@ -47,6 +48,7 @@ from tests.support.planning import (
     confirmed,
     held,
     person,
+    promise,
     request,
     seat_rows,
     seated,
@@ -186,7 +188,7 @@ async def test_a_promise_in_doubt_keeps_the_seats_until_the_decision_arrives() -
     offices = Offices()
     async with two_centers(offices) as pair:
         project_id, booking_id = await held(pair, offices, decide_ms=HOUR_MS)
-        await vote(offices, booking_id, yes=True)
+        await promise(offices, booking_id)
         await pair.sub.outbox.deliver(pair.host.id)
         pair.cut()
         await pair.later(HOUR_MS)
@@ -201,14 +203,93 @@ async def test_a_promise_in_doubt_keeps_the_seats_until_the_decision_arrives() -
         assert (await only_bundle(offices, project_id)).bundle.phase is BundlePhase.CLOSED
 
 
-async def test_a_yes_that_crosses_the_abort_books_nothing() -> None:
+async def test_a_sub_that_is_alone_is_booked_by_its_yes_and_never_in_doubt() -> None:
+    offices = Offices()
+    async with two_centers(offices) as pair:
+        project_id, booking_id = await held(pair, offices, decide_ms=HOUR_MS)
+        await vote(offices, booking_id, yes=True)
+        await pair.sub.outbox.deliver(pair.host.id)
+        pair.cut()
+        await pair.later(2 * HOUR_MS)
+        assert await phases(pair, booking_id) == ["CONFIRMED", "CONFIRMED"]
+        assert await todo_kinds(offices.sub, "staff") == ["prepare_booking"]
+        assert (await only_bundle(offices, project_id)).bundle.phase is BundlePhase.DECIDED
+        pair.restore()
+        await pair.settle()
+        assert (await only_bundle(offices, project_id)).bundle.phase is BundlePhase.CLOSED
+        assert await todo_kinds(offices.sub, "staff") == ["prepare_booking"]
+
+
+async def test_a_preparation_that_is_done_is_not_asked_for_again_by_the_record() -> None:
+    offices = Offices()
+    async with two_centers(offices) as pair:
+        _, booking_id = await held(pair, offices)
+        await vote(offices, booking_id, yes=True)
+        await offices.sub.center.do(
+            lambda desk: todos.done(
+                desk.ledger.connection,
+                kind="prepare_booking",
+                subject=booking_id,
+                by=STAFF,
+                now_ms=desk.now_ms,
+            )
+        )
+        await pair.settle()
+        assert await phases(pair, booking_id) == ["CONFIRMED", "CONFIRMED"]
+        assert await todo_kinds(offices.sub, "staff") == []
+
+
+async def test_only_who_is_alone_may_book_by_its_yes() -> None:
+    offices = Offices()
+    async with two_centers(offices) as pair:
+        await pair.agree()
+        await seated(offices)
+        silent = await third(pair)
+        project_id = await accepted(offices)
+        wish = request(pair.sub.id, silent)
+        await offices.host.center.do(
+            lambda desk: offices.host.bookings.plan(desk, project_id, wish, AGENCY)
+        )
+        await pair.settle()
+        legs = await offices.host.center.do(
+            lambda desk: offices.host.bookings.of_project(desk, project_id)
+        )
+        (leg,) = [each for each in legs if each.peer == pair.sub.id]
+        await pair.sub.do(lambda desk: desk.say(leg.conversation, Vote(Answer.BOOK)))
+        await pair.settle()
+        receipt = pair.host.listener.receipts[-1][1]
+        assert (receipt.reason, "alone" in receipt.detail) == ("MALFORMED", True)
+        assert await pair.host.phase(leg.conversation) == "HELD"
+
+
+async def test_a_host_that_took_the_booking_cannot_abort_it() -> None:
+    """Only an abort that crossed the yes wins; this one was said after its receipt."""
+    offices = Offices()
+    async with two_centers(offices) as pair:
+        project_id, booking_id = await held(pair, offices)
+        await vote(offices, booking_id, yes=True)
+        await pair.sub.outbox.deliver(pair.host.id)
+        bundle = (await only_bundle(offices, project_id)).bundle.id
+        abort = Decide(bundle, Decision.ABORT, "never mind")
+        receipt = await Liar(pair.host, pair.sub).tell(booking_id, abort)
+        assert (receipt.outcome.name, receipt.reason) == ("REFUSED", "CONFLICT")
+        assert await pair.sub.phase(booking_id) == "CONFIRMED"
+        assert await seats_held(offices.sub, booking_id) == 5
+
+
+@pytest.mark.parametrize("alone", [True, False])
+async def test_a_yes_that_crosses_the_abort_books_nothing(alone: bool) -> None:
     offices = Offices()
     async with two_centers(offices) as pair:
         _, booking_id = await held(pair, offices)
         pair.cut()
-        await vote(offices, booking_id, yes=True)
+        if alone:
+            await vote(offices, booking_id, yes=True)
+        else:
+            await promise(offices, booking_id, promise_ms=DAY_MS)
         await pair.later(30 * MINUTE_MS + DECIDE_MARGIN_MS)
-        assert await phases(pair, booking_id) == ["RELEASED", "PROMISED"]
+        expected = "CONFIRMED" if alone else "PROMISED"
+        assert await phases(pair, booking_id) == ["RELEASED", expected]
         pair.restore()
         await pair.settle()
         assert await phases(pair, booking_id) == ["RELEASED", "RELEASED"]

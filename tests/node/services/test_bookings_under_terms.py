@@ -40,6 +40,7 @@ from tests.support.planning import (
     Offices,
     accepted,
     held,
+    promise,
     request,
     seated,
     vote,
@@ -319,7 +320,7 @@ async def in_doubt(pair: TwoCenters, offices: Offices, policy: InDoubt) -> bytes
         in_doubt=policy,
         max_open_bookings=1,
     )
-    await vote(offices, booking_id, yes=True)
+    await promise(offices, booking_id)
     await pair.sub.outbox.deliver(pair.host.id)
     pair.cut()
     await pair.later(HOUR_MS)

@@ -11,6 +11,7 @@ from federation.protocol.session import ArchiveItem
 from federation.wire.evidence import DECODE
 from node.services.agreements import Agreements
 from node.services.answers import Answers
+from node.services.decisions import Decisions
 from node.services.dossiers import Dossiers
 from node.services.draw_errands import Place
 from node.services.draws import Draws
@@ -67,7 +68,7 @@ class Hall:
         self.sides.append(Side(center, Lists(), service, office.bookings, office.projects))
         return replace(
             furniture,
-            questions=Answers(venues=Venues(), in_force=in_force),
+            questions=Answers(venues=Venues(), in_force=in_force, decisions=Decisions()),
             reactions={
                 **furniture.reactions,
                 Kind.DRAW: draws,

@@ -1216,6 +1216,56 @@ class ConversationAnswer(_message.Message):
 Global___ConversationAnswer: _TypeAlias = ConversationAnswer  # noqa: Y015
 
 @_typing.final
+class DecisionQuestion(_message.Message):
+    """How did the host decide? Asked of the host, and of other subs of the same bundle."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    BUNDLE_ID_FIELD_NUMBER: _builtins.int
+    CHANGE_ID_FIELD_NUMBER: _builtins.int
+    bundle_id: _builtins.bytes
+    """Required. The bundle, 16 bytes."""
+    change_id: _builtins.bytes
+    """The change that is asked about, 16 bytes; empty for the decision on the bundle itself."""
+    def __init__(
+        self,
+        *,
+        bundle_id: _builtins.bytes = ...,
+        change_id: _builtins.bytes = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["bundle_id", b"bundle_id", "change_id", b"change_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DecisionQuestion: _TypeAlias = DecisionQuestion  # noqa: Y015
+
+@_typing.final
+class DecisionAnswer(_message.Message):
+    """The host's own words, to whichever sub they were said. Empty when none is known."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ENVELOPES_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def envelopes(self) -> _containers.RepeatedScalarFieldContainer[_builtins.bytes]:
+        """SignedEnvelope messages of Decide, or of Settle, as they were signed."""
+
+    def __init__(
+        self,
+        *,
+        envelopes: _abc.Iterable[_builtins.bytes] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["envelopes", b"envelopes"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DecisionAnswer: _TypeAlias = DecisionAnswer  # noqa: Y015
+
+@_typing.final
 class OwnWordsQuestion(_message.Message):
     """A center that lost words asks for what the two said to each other and receipted."""
 
