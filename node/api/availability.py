@@ -1,7 +1,8 @@
 """Routes that ask all partners at once what they have free: as one answer, or as it comes."""
 
 import json
-from collections.abc import Awaitable, Callable
+from collections import Counter
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Depends, Response
@@ -19,7 +20,7 @@ from node.domain.calendar import Window
 from node.domain.project import ExpertSlots, ProjectKind, SelectionMode
 from node.domain.venue import Requirement, SeatKind, capability
 from node.services.accounts import Role
-from node.services.availability import ADVICE, Availability, Finding, Outcome, Wish, summary
+from node.services.availability import ADVICE, Availability, Finding, Outcome, Wish
 from node.services.booking_terms import KIND_CODES
 from node.services.house import Desk
 
@@ -73,7 +74,8 @@ class Row(Shape):
     center: CenterText
     name: str
     outcome: Outcome = Field(
-        description="free 够用, taken 不够, not_covered 协议不涵盖, unreachable 联系不上, refused 拒答"
+        description="free 够用, taken 不够, not_covered 协议不涵盖, unreachable 联系不上, "
+        "refused 拒答"
     )
     clause: str = Field(default="", description="协议条款 · the clause that does not cover it")
     zh: str = ""
@@ -187,7 +189,7 @@ async def _found(asking: Availability, wish: Wish) -> Found:
         return
 
     found = await asking.find(wish, ignore)
-    return Found(rows=[_row(each) for each in found], summary=Summary(**summary(found)))
+    return Found(rows=[_row(each) for each in found], summary=_summary(found))
 
 
 def _stream(asking: Availability, wish: Wish) -> Response:
@@ -198,9 +200,21 @@ def _stream(asking: Availability, wish: Wish) -> Response:
             await tell("answer", _row(finding))
 
         found = await asking.find(wish, answer)
-        await tell("summary", Summary(**summary(found)))
+        await tell("summary", _summary(found))
 
     return EventStream(source)
+
+
+def _summary(found: Sequence[Finding]) -> Summary:
+    counts = Counter(finding.outcome for finding in found)
+    return Summary(
+        partners=len(found),
+        free=counts[Outcome.FREE],
+        taken=counts[Outcome.TAKEN],
+        not_covered=counts[Outcome.NOT_COVERED],
+        unreachable=counts[Outcome.UNREACHABLE],
+        refused=counts[Outcome.REFUSED],
+    )
 
 
 async def _of_project(parts: NodeParts, who: Caller, project: str, body: Wanted) -> Wish:

@@ -7,7 +7,6 @@ right when it was said, and only a ``Hold`` is binding. What we answer to partne
 """
 
 import asyncio
-from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -20,11 +19,11 @@ from federation.ids import CenterId
 from federation.ports import Unreachable
 from federation.protocol import booking, enforcement
 from federation.protocol.agreement import AgreementTerms
-from federation.protocol.booking import ExpertNeed, Hold, SelectionMode
+from federation.protocol.booking import ExpertNeed, Hold
 from federation.trust.keyring import Keyring
 from federation.wire.questions import AvailabilityAnswer, AvailabilityQuestion
 from node.domain.calendar import Window, check_window
-from node.domain.project import ExpertSlots, ProjectKind
+from node.domain.project import ExpertSlots, ProjectKind, SelectionMode
 from node.domain.refusal import Inadmissible
 from node.domain.venue import Requirement
 from node.services.booking_terms import KIND_CODES, InForce, Tested, check_hold, for_people
@@ -224,12 +223,6 @@ class Availability:
         return "" if pinned is None else pinned.name
 
 
-def summary(findings: Sequence[Finding]) -> dict[str, int]:
-    """How many partners there are, and how many by outcome."""
-    counts = Counter(finding.outcome for finding in findings)
-    return {"partners": len(findings)} | {each.value: counts[each] for each in Outcome}
-
-
 def _question(wish: Wish) -> AvailabilityQuestion:
     return AvailabilityQuestion(
         start_ms=wish.window.start_ms,
@@ -254,6 +247,6 @@ def _as_hold(wish: Wish, peer: CenterId, terms: AgreementTerms) -> Hold:
         overnight=wish.venue.overnight,
         project_kind=KIND_CODES[wish.kind],
         experts=tuple(ExpertNeed(slot.specialty, slot.count) for slot in wish.slots),
-        selection=wish.mode,
+        selection=booking.SelectionMode[wish.mode.name],
         value_wan=enforcement.told_value(terms, wish.value_fen),
     )
