@@ -2,6 +2,7 @@
 
     HOLDING ─all legs promised, time enough→ DECIDED(CONFIRM) ─all subs told→ CLOSED
        └──any no, any refusal, or no time left──→ DECIDED(ABORT) ─┘
+    Confirmed, and a leg lost all the same: CLOSED_WITH_EXCEPTIONS, for people to see to.
 
 Presumed abort: without a durable CONFIRM there is none. The host confirms only when every
 sub said yes and enough of the shortest promise is left for the decision to arrive. A leg that
@@ -27,6 +28,7 @@ class BundlePhase(StrEnum):
     HOLDING = "HOLDING"
     DECIDED = "DECIDED"
     CLOSED = "CLOSED"
+    CLOSED_WITH_EXCEPTIONS = "CLOSED_WITH_EXCEPTIONS"
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +51,8 @@ class Leg:
     promise_ends_ms: int | None
     told: bool
     """Whether the sub's receipt for the decision has arrived."""
+    given_up: bool = False
+    """Whether the host itself let it go after the decision."""
 
 
 def decide(bundle: Bundle, legs: Mapping[ConversationId, Leg], now_ms: int) -> Bundle:
@@ -71,15 +75,24 @@ def decide(bundle: Bundle, legs: Mapping[ConversationId, Leg], now_ms: int) -> B
 
 
 def close(bundle: Bundle, legs: Mapping[ConversationId, Leg]) -> Bundle:
-    """Close the bundle once every leg has acknowledged the decision or had ended anyway."""
-    if bundle.phase is BundlePhase.DECIDED and all(
-        legs[leg].told or legs[leg].phase == REFUSED for leg in bundle.legs
-    ):
-        return replace(bundle, phase=BundlePhase.CLOSED)
-    return bundle
+    """Close the bundle once every leg has acknowledged the decision or had ended anyway.
+
+    A confirmed bundle of which a leg is lost is never closed silently, not even afterwards.
+    """
+    if bundle.phase not in {BundlePhase.DECIDED, BundlePhase.CLOSED}:
+        return bundle
+    states = [legs[leg] for leg in bundle.legs]
+    if not all(leg.told or leg.phase == REFUSED for leg in states):
+        return bundle
+    lost = bundle.decision is Decision.CONFIRM and any(
+        leg.phase in _LOST_LATER and not leg.given_up for leg in states
+    )
+    phase = BundlePhase.CLOSED_WITH_EXCEPTIONS if lost else BundlePhase.CLOSED
+    return bundle if bundle.phase is phase else replace(bundle, phase=phase)
 
 
 _LOST: Final = frozenset({booking.DECLINED, booking.EXPIRED, booking.RELEASED, REFUSED})
+_LOST_LATER: Final = _LOST | {booking.CANCELLED}
 
 
 def _in_time(leg: Leg, now_ms: int) -> bool:

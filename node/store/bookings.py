@@ -12,7 +12,7 @@ from typing import Any, Final, cast
 from federation.ids import AgreementId, CenterId, ConversationId
 from federation.protocol import booking
 from federation.protocol.booking import Decide, Hold
-from federation.protocol.conversation import Phase, Role
+from federation.protocol.conversation import Phase, Role, Word
 from federation.protocol.quota import Counted
 from federation.wire.words import PAYLOAD_TYPES, decode_word, encode_word
 
@@ -28,13 +28,15 @@ class BookingRow:
         bundle: The bundle it is a leg of.
         project: The project's id; None at the sub, who is not told.
         hold: What was asked for.
-        start_ms: Start of the window, unix milliseconds.
-        end_ms: End of the window.
+        start_ms: Start of the window that counts now, unix milliseconds; the Hold keeps the one
+            that was first asked for.
+        end_ms: End of that window.
         promise_ends_ms: At the host, when the sub's promise ends on our clock; else None.
         note: Why the leg ended, in words for people, or "".
         phase: The conversation's.
         agreement: Under which agreement.
         held_at_ms: When the Hold was said or heard, by our clock.
+        cancelled: How it was cancelled, if it was.
     """
 
     conversation: ConversationId
@@ -50,6 +52,22 @@ class BookingRow:
     phase: Phase
     agreement: AgreementId
     held_at_ms: int
+    cancelled: "Cancelled | None" = None
+
+
+@dataclass(frozen=True, slots=True)
+class Cancelled:
+    """A cancellation. ``at_ms`` and ``fee_fen`` are None until the sub's receipt has told when.
+
+    Args:
+        by: The side that cancelled.
+        at_ms: When, by the sub's clock.
+        fee_fen: What it costs that side by the agreement, fen.
+    """
+
+    by: Role
+    at_ms: int | None
+    fee_fen: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +83,8 @@ class NewBooking:
 
 _SELECT: Final = (
     "SELECT b.conversation, b.role, b.peer, b.bundle, b.project, b.hold, b.start_ms, b.end_ms,"
-    " b.promise_ends_ms, b.note, c.phase, c.agreement, c.opened_at_ms"
+    " b.promise_ends_ms, b.note, c.phase, c.agreement, c.opened_at_ms, b.cancelled_by,"
+    " b.cancelled_at_ms, b.cancel_fee_fen"
     " FROM booking b JOIN conversation c ON c.id = b.conversation"
 )
 _HOLD: Final = PAYLOAD_TYPES[Hold]
@@ -117,12 +136,69 @@ def named(connection: sqlite3.Connection, bundle: bytes) -> list[BookingRow]:
     return _rows(connection, " WHERE b.bundle = ? ORDER BY b.conversation", bundle)
 
 
+def of_family(connection: sqlite3.Connection, root: bytes) -> list[BookingRow]:
+    """The legs of a bundle of ours and of those that joined it, in a fixed order."""
+    return _rows(
+        connection,
+        " JOIN bundle u ON u.id = b.bundle WHERE b.role = 'HOST' AND (u.id = ? OR u.joins = ?)"
+        " ORDER BY b.conversation",
+        root,
+        root,
+    )
+
+
 def set_promise(connection: sqlite3.Connection, booking_id: bytes, promise_ends_ms: int) -> None:
     """Store until when the sub keeps its promise."""
     connection.execute(
         "UPDATE booking SET promise_ends_ms = ? WHERE conversation = ?",
         (promise_ends_ms, booking_id),
     )
+
+
+def set_window(
+    connection: sqlite3.Connection, booking_id: bytes, start_ms: int, end_ms: int
+) -> None:
+    """Store the window that counts from now on."""
+    connection.execute(
+        "UPDATE booking SET start_ms = ?, end_ms = ? WHERE conversation = ?",
+        (start_ms, end_ms, booking_id),
+    )
+
+
+def set_cancelled(
+    connection: sqlite3.Connection, booking_id: bytes, cancelled: Cancelled | None
+) -> None:
+    """Store how a booking was cancelled; None if it was not, after all."""
+    values = (
+        (None, None, None)
+        if cancelled is None
+        else (cancelled.by, cancelled.at_ms, cancelled.fee_fen)
+    )
+    connection.execute(
+        "UPDATE booking SET cancelled_by = ?, cancelled_at_ms = ?, cancel_fee_fen = ?"
+        " WHERE conversation = ?",
+        (*values, booking_id),
+    )
+
+
+def cancelled_untold(connection: sqlite3.Connection, peer: CenterId) -> list[BookingRow]:
+    """Bookings with a peer that we, the host, cancelled and it has not receipted yet."""
+    return _rows(
+        connection,
+        " WHERE b.peer = ? AND b.role = 'HOST' AND b.cancelled_by = 'HOST'"
+        " AND b.cancelled_at_ms IS NULL ORDER BY b.conversation",
+        peer,
+    )
+
+
+def receipt_of(connection: sqlite3.Connection, booking_id: bytes, word: type[Word]) -> bytes | None:
+    """The peer's receipt, an envelope, for the last word of a type that we said in a booking."""
+    row = connection.execute(
+        "SELECT receipt FROM said WHERE conversation = ? AND payload_type = ?"
+        " ORDER BY revision DESC LIMIT 1",
+        (booking_id, PAYLOAD_TYPES[word]),
+    ).fetchone()
+    return None if row is None else cast("bytes | None", row[0])
 
 
 def set_given_up(connection: sqlite3.Connection, booking_id: bytes, now_ms: int) -> None:
@@ -138,14 +214,21 @@ def set_note(connection: sqlite3.Connection, booking_id: bytes, note: str) -> No
 
 
 def counted(
-    connection: sqlite3.Connection, role: Role, peer: CenterId, agreements: Sequence[bytes]
+    connection: sqlite3.Connection,
+    role: Role,
+    peer: CenterId,
+    agreements: Sequence[bytes],
+    besides: bytes = b"",
 ) -> tuple[Counted, ...]:
-    """Every booking of one direction under some agreements, as their quotas count them."""
+    """Every booking of one direction under some agreements, as their quotas count them.
+
+    ``besides`` is a booking that is not counted, as it is its own window that is asked about.
+    """
     rows = connection.execute(
         "SELECT b.start_ms, b.end_ms, c.phase, c.agreement, b.given_up_at_ms"
         " FROM booking b JOIN conversation c ON c.id = b.conversation"
-        " WHERE b.role = ? AND b.peer = ?",
-        (role, peer),
+        " WHERE b.role = ? AND b.peer = ? AND b.conversation <> ?",
+        (role, peer, besides),
     ).fetchall()
     return tuple(
         # In doubt for ever, but of seats that are free again: as if it had expired.
@@ -167,11 +250,13 @@ def at_work(connection: sqlite3.Connection, now_ms: int) -> list[tuple[CenterId,
     return [(CenterId(peer), AgreementId(agreement)) for peer, agreement in dict.fromkeys(kept)]
 
 
-def decision_pending(connection: sqlite3.Connection, booking_id: bytes) -> bool:
-    """Whether a Decide of ours waits for the sub's receipt."""
+def decision_pending(
+    connection: sqlite3.Connection, booking_id: bytes, word: type[Word] = Decide
+) -> bool:
+    """Whether a Decide of ours, or another word, waits for the sub's receipt."""
     row = connection.execute(
         "SELECT 1 FROM said WHERE conversation = ? AND payload_type = ? AND receipt IS NULL",
-        (booking_id, PAYLOAD_TYPES[Decide]),
+        (booking_id, PAYLOAD_TYPES[word]),
     ).fetchone()
     return row is not None
 
@@ -183,7 +268,7 @@ def _rows(connection: sqlite3.Connection, clause: str, *values: object) -> list[
 def _booking(row: Sequence[Any]) -> BookingRow:
     (
         conversation, role, peer, bundle, project, hold, start_ms, end_ms, promise_ends_ms, note,
-        phase, agreement, held_at_ms,
+        phase, agreement, held_at_ms, cancelled_by, cancelled_at_ms, cancel_fee_fen,
     ) = row  # fmt: skip
     return BookingRow(
         conversation=ConversationId(conversation),
@@ -199,4 +284,9 @@ def _booking(row: Sequence[Any]) -> BookingRow:
         phase=Phase(phase),
         agreement=AgreementId(agreement),
         held_at_ms=held_at_ms,
+        cancelled=(
+            None
+            if cancelled_by is None
+            else Cancelled(Role(cancelled_by), cancelled_at_ms, cancel_fee_fen)
+        ),
     )

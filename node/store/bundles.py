@@ -12,16 +12,27 @@ from federation.protocol.bundle import Bundle, BundlePhase
 
 @dataclass(frozen=True, slots=True)
 class BundleRow:
-    """One bundle with what the protocol does not know of it."""
+    """One bundle with what the protocol does not know of it.
+
+    ``replaces`` is the leg whose place its one leg takes, ``joins`` the bundle of that leg.
+    """
 
     bundle: Bundle
     project: bytes
     planned_by: str
     created_at_ms: int
+    replaces: ConversationId | None = None
+    joins: bytes | None = None
+
+    @property
+    def root(self) -> bytes:
+        """The bundle that the host's own seats are held for."""
+        return self.bundle.id if self.joins is None else self.joins
 
 
 _SELECT: Final = (
-    "SELECT id, project, phase, decision, reason, decide_by_ms, planned_by, created_at_ms"
+    "SELECT id, project, phase, decision, reason, decide_by_ms, planned_by, created_at_ms,"
+    " replaces, joins"
     " FROM bundle"
 )
 
@@ -35,6 +46,32 @@ def add(
         " VALUES (?, ?, ?, ?, ?, ?, ?)",
         (bundle.id, project, bundle.phase.value, bundle.reason, bundle.decide_by_ms, by, now_ms),
     )
+
+
+def stand_in(
+    connection: sqlite3.Connection, bundle_id: bytes, replaces: bytes, joins: bytes
+) -> None:
+    """Let a new bundle take the place of a leg of another."""
+    connection.execute(
+        "UPDATE bundle SET replaces = ?, joins = ? WHERE id = ?", (replaces, joins, bundle_id)
+    )
+
+
+def standing_in_for(connection: sqlite3.Connection, leg: bytes) -> list[BundleRow]:
+    """The bundles that were to take the place of a leg, oldest first."""
+    rows = connection.execute(
+        _SELECT + " WHERE replaces = ? ORDER BY created_at_ms, id", (leg,)
+    ).fetchall()
+    return [_bundle(connection, row) for row in rows]
+
+
+def with_exceptions(connection: sqlite3.Connection) -> int:
+    """How many bundles lost a leg after they were confirmed."""
+    (count,) = connection.execute(
+        "SELECT count(*) FROM bundle WHERE phase = ?",
+        (BundlePhase.CLOSED_WITH_EXCEPTIONS.value,),
+    ).fetchone()
+    return int(count)
 
 
 def get(connection: sqlite3.Connection, bundle_id: bytes) -> BundleRow | None:
@@ -75,7 +112,9 @@ def set_phase(connection: sqlite3.Connection, bundle: Bundle) -> None:
 
 
 def _bundle(connection: sqlite3.Connection, row: Sequence[Any]) -> BundleRow:
-    bundle_id, project, phase, decision, reason, decide_by_ms, planned_by, created_at_ms = row
+    bundle_id, project, phase, decision, reason, decide_by_ms, planned_by, created_at_ms, *rest = (
+        row
+    )
     legs = connection.execute(
         "SELECT conversation FROM booking WHERE bundle = ? AND role = 'HOST' ORDER BY conversation",
         (bundle_id,),
@@ -92,4 +131,5 @@ def _bundle(connection: sqlite3.Connection, row: Sequence[Any]) -> BundleRow:
         project,
         planned_by,
         created_at_ms,
+        *rest,
     )

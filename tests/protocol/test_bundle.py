@@ -47,6 +47,26 @@ def test_a_closed_bundle_stays_as_it_is() -> None:
     assert decide(closed, told, NOW) is closed
 
 
+def test_a_confirmed_bundle_that_loses_a_leg_is_never_closed_silently() -> None:
+    first, second = OPEN.legs
+    for phase, given_up, expected in (
+        ("REFUSED", False, BundlePhase.CLOSED_WITH_EXCEPTIONS),
+        ("CANCELLED", False, BundlePhase.CLOSED_WITH_EXCEPTIONS),
+        ("CANCELLED", True, BundlePhase.CLOSED),
+        ("COMPLETED", False, BundlePhase.CLOSED),
+        ("CHANGING", False, BundlePhase.CLOSED),
+    ):
+        legs = {
+            first: Leg(Phase("CONFIRMED"), None, told=True),
+            second: Leg(Phase(phase), None, told=phase != "REFUSED", given_up=given_up),
+        }
+        for begun in (BundlePhase.DECIDED, BundlePhase.CLOSED):
+            bundle = Bundle(OPEN.id, OPEN.legs, begun, NOW, Decision.CONFIRM)
+            assert close(bundle, legs).phase is expected, (phase, begun)
+        aborted = Bundle(OPEN.id, OPEN.legs, BundlePhase.DECIDED, NOW, Decision.ABORT)
+        assert close(aborted, legs).phase is BundlePhase.CLOSED
+
+
 LEGS = st.lists(
     st.builds(
         Leg,
