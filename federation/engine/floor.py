@@ -5,15 +5,14 @@ commit together or not at all. The outbox sends afterwards. The center's own rea
 reactions come from ``Inside``; whatever it says goes through the same floor.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from typing import Generic, Protocol, TypeVar
+from dataclasses import replace
+from typing import Generic, TypeVar
 
 from federation.engine import agreed
-from federation.engine.acquaintance import Link, News
 from federation.engine.agreed import ANY, Dealing
 from federation.engine.doorkeeper import Visitor
 from federation.engine.identity import WORD_LASTS_MS, Identity
+from federation.engine.inside import Inside, Said
 from federation.errors import (
     FederationError,
     Malformed,
@@ -54,58 +53,6 @@ from federation.wire.envelopes import (
 from federation.wire.words import PAYLOAD_TYPES, decode_word, encode_word
 
 L = TypeVar("L", bound=Ledger)
-
-
-@dataclass(frozen=True, slots=True)
-class Said:
-    """What was just said: the word, its payload bytes and its envelope hash."""
-
-    conversation: Conversation
-    word: Word
-    payload: bytes
-    hash: bytes
-
-
-class Inside(Protocol[L]):
-    """A center's own reasons and reactions. All methods run inside the floor's transaction."""
-
-    def admit(
-        self, floor: "Floor[L]", conversation: Conversation, word: Word, statement: Statement
-    ) -> None:
-        """Refuse a word for reasons of our own, before it changes anything.
-
-        ``conversation`` is as it was before the word.
-
-        Raises:
-            FederationError: The refusal, in words that the peer will read.
-        """
-
-    def said(self, floor: "Floor[L]", spoken: Said) -> None:
-        """We said a word: keep what it means for us."""
-
-    def heard(self, floor: "Floor[L]", spoken: Said) -> None:
-        """A peer's word was accepted: keep what it means for us, say what follows."""
-
-    def denied(self, floor: "Floor[L]", spoken: Said, error: FederationError) -> None:
-        """We refused a peer's word, which is kept all the same. By default that is all."""
-        del floor, spoken, error
-
-    def refused(self, floor: "Floor[L]", conversation: Conversation, receipt: Receipt) -> None:
-        """A peer refused a word of ours with its signature; the conversation has ended."""
-
-    def lapsed(self, floor: "Floor[L]", before: Conversation, after: Conversation) -> None:
-        """A deadline of ours has passed. Same phase: we must say a word."""
-
-    def introduced(
-        self, floor: "Floor[L]", peer: CenterId, news: News, taken: Sequence[Link]
-    ) -> None:
-        """A peer greeted and showed its descriptors; ``taken`` is what was new to us."""
-
-    def cosigned(self, floor: "Floor[L]", peer: CenterId, suite_id: str, size: int) -> None:
-        """A peer cosigned our log of a suite up to ``size`` entries.
-
-        Told again, with the same size, after a peer's receipts: they may come in either order.
-        """
 
 
 class Floor(Generic[L]):
@@ -386,9 +333,7 @@ class Floor(Generic[L]):
         if isinstance(problem, NotYet):
             heard = conversation.heard if conversation else 0
             later = refusal(problem, conversation.phase if conversation else "")
-            return self._answer(
-                visitor, replace(later, outcome=Outcome.GAP, heard_revision=heard)
-            )
+            return self._answer(visitor, replace(later, outcome=Outcome.GAP, heard_revision=heard))
         if conversation is not None and isinstance(problem, NotFresh):
             try:
                 word = decode_word(visitor.envelope.payload_type, visitor.statement.body)

@@ -10,11 +10,13 @@ from dataclasses import dataclass, field
 from itertools import groupby
 from typing import Generic, Protocol, TypeVar
 
+from federation.engine import agreed
 from federation.engine.acquaintance import NOTHING_NEW, Acquaintance, News, Turn
 from federation.engine.agreed import ANY, Dealing
 from federation.engine.doorkeeper import Doorkeeper, Visitor
-from federation.engine.floor import Floor, Inside
+from federation.engine.floor import Floor
 from federation.engine.identity import Identity
+from federation.engine.inside import Inside
 from federation.engine.receipts import Receipts, Unsigned
 from federation.engine.witness import NOTHING, Witness
 from federation.errors import FederationError, Malformed, Unauthenticated
@@ -138,6 +140,7 @@ class Negotiator(Generic[L]):
         suite_id = visitors[0].suite.suite_id
 
         def run(floor: Floor[L]) -> tuple[list[Unsigned], list[Receipt], Witnessing]:
+            agreed.check_whole(floor.ledger, sender)
             self.witness.look(floor, sender, suite_id, witnessing)
             answers = [floor.hear(visitor) for visitor in visitors]
             # Whoever shows nothing is shown nothing: a checkpoint costs as much as many words,
@@ -205,6 +208,9 @@ class Negotiator(Generic[L]):
             floor.ledger, self.identity.suites, peer, news, floor.now_ms
         )
         self.inside.introduced(floor, peer, news, taken)
+        said, _ = floor.ledger.counts(peer)
+        if greeting.words_heard > said:
+            floor.ledger.suspect(peer, greeting.words_heard, floor.now_ms)
         if self.identity.learned(peer, greeting.knows_sequence, greeting.clock_ms):
             floor.ledger.put_knows(peer, greeting.knows_sequence)
 
@@ -289,6 +295,8 @@ class Negotiator(Generic[L]):
         """Hear words that we fetched ourselves; their receipts go out when the peer asks."""
 
         def run(floor: Floor[L]) -> list[Receipt]:
+            if visitors and floor.ledger.blocked(CenterId(visitors[0].statement.sender)):
+                return []  # what was lost comes first; these come again
             return [floor.hear(visitor)[1] for visitor in visitors]
 
         return await self.transact(run)

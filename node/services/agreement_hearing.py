@@ -9,7 +9,7 @@ from typing import Final
 
 from typing_extensions import override
 
-from federation.engine.floor import Said
+from federation.engine.inside import Said
 from federation.errors import Conflict, Malformed, Refused, TooLate
 from federation.ids import AgreementId, CenterId, ConversationId
 from federation.protocol.agreement import (

@@ -9,7 +9,7 @@ finds them.
 from collections.abc import Mapping
 from typing import Any, Final
 
-from federation.engine.floor import Said
+from federation.engine.inside import Said
 from federation.errors import FederationError, Malformed, OutOfScope, OutOfTurn, SeatsTaken, TooLate
 from federation.ids import CenterId
 from federation.protocol import booking, enforcement

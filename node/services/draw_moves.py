@@ -6,7 +6,7 @@ be done outside, a call or a delivery, is left as an errand.
 
 from typing import Final
 
-from federation.engine.floor import Said
+from federation.engine.inside import Said
 from federation.ids import ConversationId
 from federation.lottery import ranking, walk
 from federation.lottery.walk import Ask, Exhausted, Settled

@@ -15,7 +15,7 @@ from typing_extensions import override
 
 from adapters.messaging.port import Messaging
 from adapters.trading.port import TradingSystem
-from federation.engine.floor import Said
+from federation.engine.inside import Said
 from federation.ids import AgreementId, CenterId, ConversationId
 from federation.lottery import audit, walk
 from federation.protocol import draw as words

@@ -11,7 +11,8 @@ from typing import Protocol, TypeAlias
 from typing_extensions import override
 
 from federation.engine.acquaintance import Link, News
-from federation.engine.floor import Floor, Inside, Said
+from federation.engine.floor import Floor
+from federation.engine.inside import Inside, Said
 from federation.errors import FederationError
 from federation.ids import CenterId
 from federation.protocol.conversation import Conversation, Kind, Word

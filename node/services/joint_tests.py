@@ -12,7 +12,7 @@ Measuring is ``joint_checks``, what follows from the words ``domain.joint_test``
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
-from federation.engine.floor import Said
+from federation.engine.inside import Said
 from federation.errors import Conflict, OutOfTurn
 from federation.ids import DIGEST_BYTES, AgreementId, CenterId, ConversationId
 from federation.lottery.ranking import VALUE_BYTES, commitment
@@ -355,7 +355,8 @@ class JointTests:
         match word:
             case ReportTest(agreement, checks):
                 joint_tests.set_theirs(desk.ledger.connection, row.id, agreement, checks)
-                desk.say(talk(row), wish(desk.now_ms))
+                calendar = workdays.calendar(desk.ledger.connection)
+                desk.say(talk(row), wish(desk.now_ms, calendar))
             case RehearseVote(answer):
                 yes = answer is Answer.YES
                 desk.say(talk(row), RehearseDecide(Decision.CONFIRM if yes else Decision.ABORT))

@@ -6,7 +6,7 @@ Nothing of a test is in memory: a node that was killed in the middle goes on fro
 from collections.abc import Sequence
 from typing import Final
 
-from federation.engine.floor import Said
+from federation.engine.inside import Said
 from federation.errors import Malformed
 from federation.ids import ConversationId
 from federation.protocol.booking import Check

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 
 from typing_extensions import override
 
-from federation.engine.floor import Said
+from federation.engine.inside import Said
 from federation.errors import OutOfTurn
 from federation.ids import AgreementId, CenterId
 from federation.protocol.agreement import AgreementTerms

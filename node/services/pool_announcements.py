@@ -13,7 +13,7 @@ from itertools import pairwise
 from types import MappingProxyType
 from typing import Final
 
-from federation.engine.floor import Said
+from federation.engine.inside import Said
 from federation.errors import Conflict, Malformed, NoAgreement, TooLate
 from federation.ids import CenterId
 from federation.lottery.pool import Pool, PoolMember, build_pool, strata_root

@@ -2,7 +2,7 @@
 
 from typing_extensions import override
 
-from federation.engine.floor import Said
+from federation.engine.inside import Said
 from federation.errors import Refused
 from federation.ids import CenterId
 from federation.protocol.conversation import Conversation, Word

@@ -6,8 +6,8 @@ draws know, a sub starts only with a committee that holds its experts and keeps 
 
 from typing_extensions import override
 
-from federation.engine.floor import Said
 from federation.engine.identity import SKEW_MS
+from federation.engine.inside import Said
 from federation.errors import Conflict, Malformed, OutOfScope, OutOfTurn, Refused, TooEarly, TooLate
 from federation.ids import CenterId
 from federation.protocol import booking as legs

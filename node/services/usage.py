@@ -13,8 +13,8 @@ from typing import Any, Final
 
 from typing_extensions import override
 
-from federation.engine.floor import Said
 from federation.engine.identity import SKEW_MS
+from federation.engine.inside import Said
 from federation.errors import Conflict, Malformed, NoAgreement, Refused, TooEarly, TooLate
 from federation.ids import AgreementId, CenterId
 from federation.protocol import booking

@@ -2,7 +2,7 @@
 
 import pytest
 
-from federation.engine.floor import Said
+from federation.engine.inside import Said
 from federation.errors import Unauthenticated
 from federation.ids import AgreementId, ConversationId
 from federation.protocol.booking import Check, ExpertNeed, Hold, SelectionMode

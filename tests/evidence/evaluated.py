@@ -13,7 +13,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Final
 
-from federation.engine.floor import Said
+from federation.engine.inside import Said
 from federation.ids import AgreementId, CenterId, ConversationId
 from federation.lottery import audit, ranking, walk
 from federation.lottery.pool import Pool, build_pool, check_listings

@@ -19,7 +19,8 @@ from typing_extensions import override
 from federation.engine.acquaintance import Link, News, Turn
 from federation.engine.alarms import Alarms
 from federation.engine.doorkeeper import Doorkeeper
-from federation.engine.floor import Floor, Inside, Said
+from federation.engine.floor import Floor
+from federation.engine.inside import Inside, Said
 from federation.engine.identity import WORD_LASTS_MS, Identity
 from federation.engine.negotiator import Listener, Negotiator, Questions
 from federation.engine.outbox import Outbox, Peek

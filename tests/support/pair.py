@@ -22,7 +22,7 @@ from typing_extensions import override
 from federation.engine.acquaintance import News
 from federation.engine.alarms import Alarms
 from federation.engine.doorkeeper import Doorkeeper
-from federation.engine.floor import Said
+from federation.engine.inside import Said
 from federation.engine.negotiator import Listener, Negotiator, Questions
 from federation.engine.outbox import Outbox, Peek
 from federation.engine.witness import Witness

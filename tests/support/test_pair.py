@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from federation.engine.floor import Said
+from federation.engine.inside import Said
 from federation.ids import ConversationId
 from federation.protocol.booking import Check
 from federation.protocol.conversation import Word
