@@ -119,12 +119,7 @@ def check_booking(terms: AgreementTerms, wish: Wish, now_ms: int) -> None:
     _check_scope(terms, wish)
     _check_numbers(terms, wish.hold)
     _check_hours(terms, wish.hold)
-    if wish.hold.start_ms - now_ms < terms.lead_time_ms:
-        raise TooEarly(
-            "the booking does not keep the agreed lead time",
-            clause="lead_time_ms",
-            alternative=f"start_ms>={now_ms + terms.lead_time_ms + ANSWER_MS}",
-        )
+    _check_lead(terms, wish.hold, now_ms)
     check_quota(terms, wish.hold, wish.others, now_ms)
     if terms.joint_test_valid_days and not wish.tested:
         raise OutOfScope(
@@ -133,6 +128,36 @@ def check_booking(terms: AgreementTerms, wish: Wish, now_ms: int) -> None:
             clause="joint_test_valid_days",
             alternative=f"run=lianping peer test {wish.sub}",
         )
+
+
+def check_change(terms: AgreementTerms, wish: Wish, now_ms: int, *, moved: bool) -> None:
+    """Check that the agreement allows another window for a booking that stands.
+
+    What was booked keeps its version of the agreement to the end: that it takes new work is
+    not asked again. Nor is any of this asked of an extension that the law demands.
+
+    Args:
+        terms: The agreement.
+        wish: As for the booking, with the new window; ``others`` are without the booking itself.
+        now_ms: Now.
+        moved: Whether the window begins anew; else only its end is later.
+
+    Raises:
+        NoAgreement: It would begin after the agreement's term.
+        OutOfScope: Outside the agreed hours.
+        TooEarly: Moved, and the lead time is not kept.
+        QuotaSpent: A quota is used up in the new window.
+    """
+    if wish.hold.start_ms > terms.effective_until_ms:
+        raise NoAgreement(
+            "the agreement expires before the evaluation starts",
+            clause="effective_until_ms",
+            alternative=f"start_ms<={terms.effective_until_ms}",
+        )
+    _check_hours(terms, wish.hold)
+    if moved:
+        _check_lead(terms, wish.hold, now_ms)
+    check_quota(terms, wish.hold, wish.others, now_ms)
 
 
 def coarse_wan(value_fen: int) -> int:
@@ -238,6 +263,15 @@ def _check_numbers(terms: AgreementTerms, hold: Hold) -> None:
             f"{experts} experts are more than the agreement allows",
             clause="max_experts_per_session",
             alternative=f"experts={terms.max_experts_per_session}",
+        )
+
+
+def _check_lead(terms: AgreementTerms, hold: Hold, now_ms: int) -> None:
+    if hold.start_ms - now_ms < terms.lead_time_ms:
+        raise TooEarly(
+            "the booking does not keep the agreed lead time",
+            clause="lead_time_ms",
+            alternative=f"start_ms>={now_ms + terms.lead_time_ms + ANSWER_MS}",
         )
 
 
