@@ -54,6 +54,10 @@ class Unavailable(FederationError):
     retryable = True
 
 
+class Recovering(Unavailable):
+    """This center has lost words and fetches them back; it is here, and takes no new work."""
+
+
 class Malformed(Refused):
     """The word is not what the protocol describes."""
 
@@ -70,6 +74,12 @@ class NotFresh(Refused):
     """The word was signed too long ago, or in the future."""
 
     reason = "NOT_FRESH"
+
+
+class NotYet(NotFresh):
+    """The word is of a time to come: one of the two clocks is wrong, and will be set."""
+
+    retryable = True
 
 
 class NoAgreement(Refused):

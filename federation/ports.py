@@ -7,7 +7,8 @@ that a whole federation runs in one process on a virtual clock, from one seed.
 """
 
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import Protocol, TypeVar
 
 from federation.ids import AgreementId, CenterId, ConversationId
@@ -74,6 +75,49 @@ class StoredReceipt:
 
     word_hash: bytes
     payload: bytes
+
+
+class Asking(StrEnum):
+    """How the asking of one peer for what we have lost stands."""
+
+    SUSPECT = "SUSPECT"
+    """It says that it heard more than we said, and is asked to show it."""
+
+    DENIED = "DENIED"
+    """It could not show it."""
+
+    WAITED = "WAITED"
+    """Words are lost, and this peer has not given back all of its share yet."""
+
+    ANSWERED = "ANSWERED"
+    """It has."""
+
+    WITHOUT = "WITHOUT"
+    """The operator goes on without it: nothing is said to it before it has answered."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """How the asking of one peer stands, and how far."""
+
+    peer: CenterId
+    state: Asking
+    reason: str
+    since_ms: int
+    asked_from_ms: int
+    heard_to: int
+    said_to: int
+    words_heard: int
+
+
+@dataclass(frozen=True, slots=True)
+class GivenBack:
+    """One word with its receipt, as a peer gave both back; both are verified."""
+
+    hash: bytes
+    peer: CenterId
+    word: bytes = field(repr=False)
+    receipt: bytes = field(repr=False)
 
 
 class Ledger(Protocol):
@@ -243,6 +287,49 @@ class Ledger(Protocol):
 
     def lost(self, reason: str, now_ms: int) -> None:
         """Words of ours are lost for certain: nothing new until all peers were asked."""
+
+    def asked(self) -> Sequence[Asked]:
+        """Whom we ask for what we have lost; empty when all is well."""
+
+    def put_asked(self, row: Asked) -> None:
+        """Note how far the asking of a peer went."""
+
+    def put_back(self, row: GivenBack) -> None:
+        """Keep a word that was given back until all have answered."""
+
+    def given_back(self, peers: Collection[CenterId]) -> Sequence[GivenBack]:
+        """What these peers gave back."""
+
+    def recovered(self, peers: Collection[CenterId]) -> None:
+        """What these peers gave back has its place again."""
+
+    def has_word(self, word_hash: bytes) -> tuple[bool, bool]:
+        """Whether a word is here, ours or a peer's; and whether with its receipt."""
+
+    def withdraw(self, conversation: ConversationId, revision: int) -> int:
+        """A word that we said in place of one that we had forgotten is sent no more."""
+
+    def beyond(self, epoch: int) -> Sequence[tuple[CenterId, str, int]]:
+        """(peer, suite, size) of our heads of the present epoch that our logs do not have."""
+
+    def heard_from(
+        self, peer: CenterId, after: int, since_ms: int, at_most: int
+    ) -> Sequence[tuple[int, bytes, bytes, str]]:
+        """(place, envelope, our receipt's payload, suite) of words that we heard, in order."""
+
+    def said_to(
+        self, peer: CenterId, after: int, since_ms: int, at_most: int
+    ) -> Sequence[tuple[int, str, bytes, bytes, str]]:
+        """(number, payload type, payload, its receipt, suite) of words that a peer receipted."""
+
+    def former_notes(self, peer: CenterId) -> Sequence[str]:
+        """A peer's heads that we cosigned in epochs before, the last of each."""
+
+    def shared(self, peer: CenterId) -> Sequence[Conversation]:
+        """All conversations with a peer, by id."""
+
+    def refusal_in(self, conversation: ConversationId) -> bytes | None:
+        """The payload of our last receipt in a conversation that refuses a word; None: none."""
 
     def attempt(self, function: Callable[[], object]) -> Exception | None:
         """Run a part of the transaction; if it fails, undo the part and answer the error."""

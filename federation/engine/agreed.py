@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from federation.engine.identity import Identity
-from federation.errors import NoAgreement, Refused, Unavailable
+from federation.errors import NoAgreement, Recovering, Refused, Unavailable
 from federation.ids import CenterId
 from federation.ports import Ledger
 from federation.protocol import conversation as machine
@@ -117,3 +117,12 @@ def waits(ledger: Ledger, conversation: Conversation) -> Mapping[Phase, int]:
         return machine.NO_WAITS
     terms = ledger.agreement(conversation.agreement)
     return machine.NO_WAITS if terms is None else enforcement.agreed_waits(terms, conversation)
+
+
+def check_whole(ledger: Ledger, peer: CenterId) -> None:
+    """Nothing new with a peer before it gave back what we have lost. Raises Recovering."""
+    if ledger.blocked(peer):
+        raise Recovering(
+            "this center restores words that it has lost from its partners' copies, and takes no "
+            "new work meanwhile; try again later"
+        )

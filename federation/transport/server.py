@@ -17,7 +17,7 @@ import grpc
 from grpc_health.v1 import health, health_pb2  # type: ignore[import-untyped]
 from lianping.federation.v1 import federation_pb2
 
-from federation.errors import FederationError, Unauthenticated, Unavailable
+from federation.errors import FederationError, Recovering, Unauthenticated, Unavailable
 from federation.ids import CenterId
 from federation.transport import limits
 from federation.transport.strangers import Strangers
@@ -36,6 +36,7 @@ NO_DEADLINE: Final = "every call needs a deadline of at most 60 s"
 TOO_MANY: Final = "too many calls at the same time; try again later"
 STORE_AWAY: Final = "not available at the moment; try again later"
 PAUSED: Final = "paused by this center's operator; try again later"
+RECOVERING: Final = "this center restores lost words from its partners; try again later"
 OWN_FAULT: Final = "internal error"
 TOO_OFTEN: Final = "too_often"
 """The cause of a refusal of what was not read: for metrics only, the words are the same."""
@@ -212,6 +213,8 @@ class Server:
             )
         except _NoPlace:
             status, text, cause = grpc.StatusCode.RESOURCE_EXHAUSTED, TOO_MANY, "too_many"
+        except Recovering:
+            status, text, cause = grpc.StatusCode.UNAVAILABLE, RECOVERING, "recovering"
         except Unavailable:
             status, text, cause = grpc.StatusCode.UNAVAILABLE, PAUSED, "paused"
         except FederationError:

@@ -16,7 +16,8 @@ from federation.protocol.standing import UNTOUCHED, Standing
 from federation.trust import merkle
 from federation.trust.suite import suite
 from federation.wire.words import TERMS
-from node.store import agreements, descriptors, recovery
+from node.store import agreements, descriptors
+from node.store.loss_ledger import LossLedger
 
 
 class LogTip:
@@ -43,7 +44,7 @@ class LogTip:
         return known
 
 
-class SqlLedger:
+class SqlLedger(LossLedger):
     """One transaction on the node's database."""
 
     def __init__(self, connection: sqlite3.Connection, tip: LogTip) -> None:
@@ -88,6 +89,14 @@ class SqlLedger:
                 now_ms,
             ),
         )
+
+    def shared(self, peer: CenterId) -> Sequence[Conversation]:
+        """All conversations with a peer, by id."""
+        rows = self.connection.execute(
+            f"SELECT {_CONVERSATION} FROM conversation WHERE peer = ? ORDER BY id",  # noqa: S608
+            (peer,),
+        ).fetchall()
+        return [_conversation(row) for row in rows]
 
     def due(self, now_ms: int, at_most: int) -> Sequence[Conversation]:
         """Conversations whose deadline has passed, oldest first."""
@@ -419,48 +428,6 @@ class SqlLedger:
             "UPDATE fork SET explained = ? WHERE peer = ? AND shown = ?",
             [(epoch, peer, each) for each in shown],
         )
-
-    # Epochs of logs, and words that were lost
-
-    def follow_epoch(
-        self, peer: CenterId, suite_id: str, before: int, size: int, root: bytes
-    ) -> None:
-        """Keep what we cosigned last of a peer's log, and cosign from ``size`` on at the most."""
-        recovery.follow_epoch(self.connection, peer, suite_id, before, (size, root))
-
-    def leave_epoch(self, before: int) -> None:
-        """Keep what peers cosigned of our logs in an epoch that is over, apart."""
-        recovery.leave_epoch(self.connection, before)
-
-    def former_head(self, peer: CenterId, suite_id: str) -> tuple[int, int] | None:
-        """Epoch and size of our last head that a peer cosigned and that counts no more."""
-        return recovery.former_head(self.connection, peer, suite_id)
-
-    def put_former_head(
-        self, peer: CenterId, suite_id: str, epoch: int, size: int, note: str
-    ) -> None:
-        """Keep a head of our log that a peer cosigned and that our log has not, or not now."""
-        recovery.put_former(
-            self.connection, recovery.Former(True, peer, suite_id, epoch, size, note)
-        )
-
-    def recovering(self) -> bool:
-        """Whether words of ours are known to be lost and are being fetched back."""
-        return recovery.recovering(self.connection)
-
-    def blocked(self, peer: CenterId) -> bool:
-        """Whether nothing may be said to or heard from a peer before it gave us our words back."""
-        return recovery.blocked(self.connection, peer)
-
-    def suspect(self, peer: CenterId, words_heard: int, now_ms: int) -> bool:
-        """A peer says that it heard more words than we said; False if that was looked at."""
-        asked_from_ms = recovery.asked_from_ms(self.connection)
-        return recovery.suspect(self.connection, peer, words_heard, asked_from_ms, now_ms)
-
-    def lost(self, reason: str, now_ms: int) -> None:
-        """Words of ours are lost for certain: nothing new until all peers were asked."""
-        asked_from_ms = recovery.asked_from_ms(self.connection)
-        recovery.lost(self.connection, reason, asked_from_ms, now_ms)
 
     def attempt(self, function: Callable[[], object]) -> Exception | None:
         """Run a part of the transaction; if it fails, undo the part and answer the error.

@@ -5,46 +5,11 @@ When and why is ``federation.engine.recovery``.
 
 import sqlite3
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Final
 
 from federation.ids import CenterId
-
-SUSPECT: Final = "SUSPECT"
-"""It says that it heard more than we said, and is asked to show it."""
-DENIED: Final = "DENIED"
-"""It could not show it."""
-WAITED: Final = "WAITED"
-"""Words are lost, and this peer has not given back all of its share yet."""
-ANSWERED: Final = "ANSWERED"
-"""It has."""
-WITHOUT: Final = "WITHOUT"
-"""The operator goes on without it: nothing is said to it before it has answered."""
-
-
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """How the asking of one peer stands."""
-
-    peer: CenterId
-    state: str
-    reason: str
-    since_ms: int
-    asked_from_ms: int
-    heard_to: int
-    said_to: int
-    words_heard: int
-
-
-@dataclass(frozen=True, slots=True)
-class GivenBack:
-    """One word with its receipt, as the peer gave both back; both are verified."""
-
-    hash: bytes
-    peer: CenterId
-    word: bytes = field(repr=False)
-    receipt: bytes = field(repr=False)
-
+from federation.ports import Asked, Asking, GivenBack
 
 MARGIN_MS: Final = 3_600_000  # clocks may differ, and a word may have been long on the way
 _ASKED: Final = "peer, state, reason, since_ms, asked_from_ms, heard_to, said_to, words_heard"
@@ -53,7 +18,7 @@ _ASKED: Final = "peer, state, reason, since_ms, asked_from_ms, heard_to, said_to
 def asked(connection: sqlite3.Connection) -> list[Asked]:
     """All rows, by peer."""
     rows = connection.execute(f"SELECT {_ASKED} FROM recovery ORDER BY peer")  # noqa: S608
-    return [Asked(*row) for row in rows.fetchall()]
+    return [Asked(CenterId(row[0]), Asking(row[1]), *row[2:]) for row in rows.fetchall()]
 
 
 def recovering(connection: sqlite3.Connection) -> bool:
@@ -107,30 +72,26 @@ def lost(connection: sqlite3.Connection, reason: str, asked_from_ms: int, now_ms
     return fresh
 
 
-def set_state(connection: sqlite3.Connection, peer: str, state: str) -> None:
-    """Note how the asking of a peer stands."""
-    connection.execute("UPDATE recovery SET state = ? WHERE peer = ?", (state, peer))
-
-
-def set_asked(
-    connection: sqlite3.Connection,
-    peer: str,
-    *,
-    heard_to: int,
-    said_to: int,
-    asked_from_ms: int,
-    words_heard: int,
-) -> None:
-    """Note how far a peer's answers go."""
+def put_asked(connection: sqlite3.Connection, row: Asked) -> None:
+    """Note how far the asking of a peer went."""
     connection.execute(
-        "UPDATE recovery SET heard_to = ?, said_to = ?, asked_from_ms = ?, words_heard = ?"
-        " WHERE peer = ?",
-        (heard_to, said_to, asked_from_ms, words_heard, peer),
+        "UPDATE recovery SET state = ?, reason = ?, since_ms = ?, asked_from_ms = ?,"
+        " heard_to = ?, said_to = ?, words_heard = ? WHERE peer = ?",
+        (
+            row.state.value,
+            row.reason,
+            row.since_ms,
+            row.asked_from_ms,
+            row.heard_to,
+            row.said_to,
+            row.words_heard,
+            row.peer,
+        ),
     )
 
 
 def finish(connection: sqlite3.Connection, peers: Iterable[str]) -> None:
-    """Peers whose words are all here again."""
+    """These peers' words are all here again."""
     for peer in peers:
         connection.execute("DELETE FROM recovery WHERE peer = ?", (peer,))
         connection.execute("DELETE FROM given_back WHERE peer = ?", (peer,))
@@ -148,14 +109,6 @@ def given_back(connection: sqlite3.Connection, peers: Collection[str]) -> list[G
     """What these peers gave back."""
     rows = connection.execute("SELECT hash, peer, word, receipt FROM given_back").fetchall()
     return [GivenBack(*row) for row in rows if row[1] in peers]
-
-
-def count_back(connection: sqlite3.Connection, peer: str) -> int:
-    """How many words a peer gave back, of either side."""
-    (count,) = connection.execute(
-        "SELECT count(*) FROM given_back WHERE peer = ?", (peer,)
-    ).fetchone()
-    return int(count)
 
 
 def asked_from_ms(connection: sqlite3.Connection) -> int:
@@ -190,6 +143,16 @@ def said_to(
         " ORDER BY number LIMIT ?",
         (peer, after, since_ms, at_most),
     ).fetchall()
+
+
+def refusal_in(connection: sqlite3.Connection, conversation: bytes) -> bytes | None:
+    """Our last receipt in a conversation that refuses a word."""
+    row = connection.execute(
+        "SELECT receipt_payload FROM heard WHERE conversation = ? AND NOT accepted"
+        " ORDER BY revision DESC LIMIT 1",
+        (conversation,),
+    ).fetchone()
+    return None if row is None else bytes(row[0])
 
 
 def has_word(connection: sqlite3.Connection, word_hash: bytes) -> tuple[bool, bool]:
