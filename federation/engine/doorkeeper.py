@@ -12,8 +12,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from federation.engine.acquaintance import NOTHING_NEW, Acquaintance, News, Turn
-from federation.engine.identity import SKEW_MS, Identity
-from federation.errors import FederationError, Malformed, NotFresh, Unauthenticated, WrongRecipient
+from federation.engine.identity import SKEW_MS, WORD_LASTS_MS, Identity
+from federation.errors import (
+    FederationError,
+    Malformed,
+    NotFresh,
+    NotYet,
+    Unauthenticated,
+    WrongRecipient,
+)
 from federation.ids import CenterId
 from federation.trust.envelope import (
     MAX_BATCH,
@@ -226,7 +233,8 @@ def _statement(envelope: Envelope) -> Statement:
 def _stale(statement: Statement, now_ms: int) -> NotFresh | None:
     if statement.sent_at_ms > now_ms + SKEW_MS:
         ahead = statement.sent_at_ms - now_ms
-        return NotFresh(
+        too_far = NotFresh if ahead > WORD_LASTS_MS else NotYet
+        return too_far(
             f"said {ahead} ms in the future: check both clocks", clause="freshness ±120 s"
         )
     if statement.expires_at_ms < now_ms - SKEW_MS:

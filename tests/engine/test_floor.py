@@ -237,6 +237,28 @@ async def test_an_expired_statement_is_refused_once_heard_for_the_first_time(sce
     assert (receipt.outcome, receipt.reason) == (Outcome.REFUSED, "NOT_FRESH")
 
 
+async def test_a_word_of_a_time_to_come_is_left_for_later(scene: Scene) -> None:
+    conversation = await scene.hold()
+    scene.pair.watch.pass_ms(-DAY_MS)  # the sub's clock is wrong when the word comes
+
+    _, receipt = await scene.heard(await scene.first_visitor())
+    assert (receipt.outcome, receipt.reason) == (Outcome.GAP, "NOT_FRESH")
+    assert await scene.pair.sub.sql("SELECT count(*) FROM heard") == [(0,)]
+
+    scene.pair.watch.pass_ms(DAY_MS)  # it is set
+    assert (await scene.heard(await scene.first_visitor()))[1].outcome is Outcome.ACCEPTED
+    assert await scene.pair.sub.phase(conversation) == booking.HELD
+
+
+async def test_a_word_of_a_time_far_to_come_is_refused(scene: Scene) -> None:
+    await scene.hold()
+    scene.pair.watch.pass_ms(-31 * DAY_MS)
+
+    _, receipt = await scene.heard(await scene.first_visitor())
+
+    assert (receipt.outcome, receipt.reason) == (Outcome.REFUSED, "NOT_FRESH")
+
+
 async def test_nobody_speaks_in_a_conversation_that_is_not_there(scene: Scene) -> None:
     with pytest.raises(OutOfTurn, match="no conversation"):
         await scene.pair.host.do(lambda desk: desk.say(ConversationId(bytes(16)), Vote(Answer.YES)))

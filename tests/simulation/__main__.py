@@ -2,22 +2,28 @@
 
 python -m tests.simulation                     2,000 seeds on all cores
 python -m tests.simulation --seeds 50000       before a release
+python -m tests.simulation --nodes 3..7        how many centers; 5 is five in every run
 python -m tests.simulation --seed 1234         one seed again, with its trace hash
+python -m tests.simulation --mutants           every mistake that must be found, and by which seed
 python -m tests.simulation --mutant "skips the order check"
 """
 
 import argparse
+import json
 import os
 import sys
 import time
 from collections import Counter
+from collections.abc import Sequence
+from typing import Any
 
-from tests.simulation.goals import SOMETIMES
-from tests.simulation.mutants import MUTANTS, mutant
-from tests.simulation.pool import every
-from tests.simulation.run import STORM_MINUTES, Report, run
+from tests.simulation.goals import FAULTS, SOMETIMES
+from tests.simulation.mutants import MUTANTS
+from tests.simulation.pool import every, hunt_all
+from tests.simulation.run import MOST_NODES, STORM_MINUTES, Report, run
 
-ENOUGH_SEEDS = 500  # from so many on, every goal must have been reached
+ENOUGH_SEEDS = 2_000  # from so many on, every goal and every fault must have been reached
+LEAST_NODES = 2
 TELL_SECONDS = 2.0
 HOUR_SECONDS = 3600
 
@@ -30,71 +36,111 @@ def main() -> int:
     parser.add_argument("--seeds", type=int, default=2_000, help="how many (2000)")
     parser.add_argument("--start", type=int, default=0, help="the first seed (0)")
     parser.add_argument("--seed", type=int, help="run this one alone and show its trace")
+    parser.add_argument("--nodes", type=_nodes, help="how many centers: 5, or 3..7 by the seed")
     parser.add_argument("--minutes", type=float, default=STORM_MINUTES, help="of faults (20)")
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1, help="processes")
     parser.add_argument("--mutant", choices=sorted(MUTANTS), help="look for this mistake")
+    parser.add_argument("--mutants", action="store_true", help="look for every mistake too")
     chosen = parser.parse_args()
-    if chosen.mutant is not None:
-        return _hunt(chosen.mutant, range(chosen.start, chosen.start + chosen.seeds))
-    if chosen.seed is not None:
-        return _again(run(chosen.seed, minutes=chosen.minutes))
     seeds = range(chosen.start, chosen.start + chosen.seeds)
-    return _all(seeds, chosen.minutes, chosen.workers)
+    if chosen.mutant is not None:
+        return _hunted([chosen.mutant], seeds, chosen.workers)["escaped"] != []
+    if chosen.seed is not None:
+        return _again(run(chosen.seed, minutes=chosen.minutes, nodes=chosen.nodes))
+    return _all(seeds, chosen)
 
 
-def _all(seeds: range, minutes: float, workers: int) -> int:
+def _nodes(text: str) -> Sequence[int]:
+    least, dots, most = text.partition("..")
+    try:
+        found = range(int(least), int(most if dots else least) + 1)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"{text!r} is neither a number nor like 3..7") from error
+    if not found or not LEAST_NODES <= found[0] <= found[-1] <= MOST_NODES:
+        raise argparse.ArgumentTypeError(f"from {LEAST_NODES} to {MOST_NODES} centers")
+    return found
+
+
+def _all(seeds: range, chosen: argparse.Namespace) -> int:
     began = told = time.perf_counter()
-    goals: Counter[str] = Counter()
+    sums: dict[str, Counter[str]] = {"goals": Counter(), "faults": Counter(), "nodes": Counter()}
     failed: list[Report] = []
-    days, done = 0.0, 0
-    for report in every(seeds, minutes=minutes, workers=workers):
+    words = bundles = done = 0
+    hours = 0.0
+    for report in every(seeds, minutes=chosen.minutes, nodes=chosen.nodes, workers=chosen.workers):
         done += 1
-        days += report.simulated_seconds / HOUR_SECONDS / 24
-        goals.update(report.goals)
+        hours += report.simulated_seconds / HOUR_SECONDS
+        words += report.words
+        bundles += report.bundles
+        sums["goals"].update(report.goals)
+        sums["faults"].update(report.faults)
+        sums["nodes"][str(report.nodes)] += 1
         if report.violation is not None:
             failed.append(report)
             _say(f"seed {report.seed}: {report.violation}")
-            _say(f"    again: {_command(report.seed, minutes)}")
+            _say(f"    again: {_command(report.seed, chosen)}")
         now = time.perf_counter()
         if now - told > TELL_SECONDS or done == len(seeds):
             told = now
             _say(f"{done}/{len(seeds)} seeds, {done / (now - began):.1f}/s, {len(failed)} failed")
-    missed = sorted(SOMETIMES - set(goals))
-    _say(
-        f"{done} seeds, {days:.1f} simulated days, {workers} processes, "
-        f"{time.perf_counter() - began:.0f} s: {len(failed)} violation(s)"
-    )
-    for goal in sorted(SOMETIMES):
-        _say(f"    {goals[goal]:>8}  {goal}")
+    missed = [*sorted(SOMETIMES - set(sums["goals"])), *sorted(FAULTS - set(sums["faults"]))]
+    for what, names in (("goals", SOMETIMES), ("faults", FAULTS)):
+        _say(what)
+        for name in sorted(names):
+            _say(f"    {sums[what][name]:>8}  {name}")
+    result: dict[str, Any] = {
+        "seeds": done,
+        "seconds": round(time.perf_counter() - began),
+        "simulated_hours": round(hours),
+        "nodes": dict(sorted(sums["nodes"].items())),
+        "words": words,
+        "bundles": bundles,
+        "faults": dict(sorted(sums["faults"].items())),
+        "goals": len(SOMETIMES),
+        "goals_reached": len(SOMETIMES & set(sums["goals"])),
+        "missed": missed,
+        "violations": len(failed),
+        "failed_seeds": [report.seed for report in failed],
+    }
+    if chosen.mutants:
+        result["mutants"] = _hunted(sorted(MUTANTS), seeds, chosen.workers)
     if missed and done >= ENOUGH_SEEDS:
         _say(f"never reached: {'; '.join(missed)}. The runs have a blind spot.")
-        return 1
-    return 1 if failed else 0
+    _say(json.dumps(result, ensure_ascii=False))
+    escaped = chosen.mutants and result["mutants"]["escaped"]
+    return 1 if failed or escaped or (missed and done >= ENOUGH_SEEDS) else 0
 
 
-def _hunt(name: str, seeds: range) -> int:
-    for seed in seeds:
-        with mutant(name):
-            report = run(seed)
-        if report.violation is not None:
-            _say(f"seed {seed} finds a node that {name}: {report.violation}")
-            return 0
-    _say(f"{len(seeds)} seeds did not find a node that {name}")
-    return 1
+def _hunted(names: Sequence[str], seeds: range, workers: int) -> dict[str, Any]:
+    """Hunt for mutants; answers how many there are, how many were found, and who escaped."""
+    escaped = []
+    for name, report in hunt_all(names, seeds, workers=workers):
+        if report is None:
+            escaped.append(name)
+            _say(f"     escaped  {name}: {len(seeds)} seeds did not find it")
+        else:
+            _say(f"    {report.seed:>8}  {name}: {report.violation}")
+    return {"hunted": len(names), "found": len(names) - len(escaped), "escaped": escaped}
 
 
 def _again(report: Report) -> int:
     _say(f"seed {report.seed}: {report.violation or 'at rest, nothing violated'}")
     _say(f"trace {report.trace}")
     _say(f"{report.simulated_seconds:.0f} s simulated in {report.seconds:.2f} s")
-    for goal, count in sorted(report.goals.items()):
-        _say(f"    {count:>8}  {goal}")
+    for what, counts in (("goals", report.goals), ("faults", report.faults)):
+        _say(what)
+        for name, count in sorted(counts.items()):
+            _say(f"    {count:>8}  {name}")
     return 1 if report.violation else 0
 
 
-def _command(seed: int, minutes: float) -> str:
-    options = "" if minutes == STORM_MINUTES else f" --minutes {minutes:g}"
-    return f"python -m tests.simulation --seed {seed}{options}"
+def _command(seed: int, chosen: argparse.Namespace) -> str:
+    options = f"SEED={seed}"
+    if chosen.nodes is not None:
+        options += f" NODES={chosen.nodes[0]}..{chosen.nodes[-1]}"
+    if chosen.minutes != STORM_MINUTES:
+        options += f' ARGS="--minutes {chosen.minutes:g}"'
+    return f"make simulate {options}"
 
 
 def _say(line: str) -> None:

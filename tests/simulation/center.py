@@ -165,7 +165,7 @@ class SimCenter:
         self._store = SimStore(self, self._loop)
         mute = Mute()
         reactions: dict[Kind, Reaction] = dict.fromkeys(Kind, mute)
-        reactions[Kind.BOOKING] = Watched(self, self.bookings)
+        watched = reactions[Kind.BOOKING] = Watched(self, self.bookings)
         self.negotiator = Negotiator(
             store=self._store,
             identity=self.identity,
@@ -183,7 +183,7 @@ class SimCenter:
             witness=Witness(identity=self.identity, keyring=self.keyring, observe=self._sighted),
         )
         self.outbox = Outbox(negotiator=self.negotiator, transport=Line(self._network, self))
-        self.bookings.decisions.bind(self.negotiator, self.outbox.ask, self.bookings)
+        self.bookings.decisions.bind(self.negotiator, self.outbox.ask, watched)
         errands = Errands(negotiator=self.negotiator, handlers=self.bookings.handlers())
         self.pumps = Pumps(
             negotiator=self.negotiator,
@@ -290,11 +290,15 @@ class SimCenter:
             raise PowerCut(self.name)
         return await self.negotiator.transact(use_case)
 
+    def meet(self, peer: "SimCenter") -> None:
+        """Know a peer, agreement or not."""
+        self.keyring.pin(peer.identity.descriptor)
+
     def agree(self, peer: "SimCenter", terms: AgreementTerms) -> None:
         """Put a signed agreement into the database."""
         document = TERMS.encode(terms)
         agreement = suite(terms.suite).tagged("agreement", document)
-        self.keyring.pin(peer.identity.descriptor)
+        self.meet(peer)
         put_signed(
             self.connection,
             agreement=agreement,

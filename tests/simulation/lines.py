@@ -18,6 +18,7 @@ from federation.wire.envelopes import (
     encode_envelope,
     encode_followed,
 )
+from node.store.database import StoreUnavailable
 from tests.simulation.oracle import Oracle
 from tests.simulation.weather import Weather
 
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
     from tests.simulation.center import SimCenter
 
 PAGE: Final = limits.MAX_PAGE
+LATE_SECONDS: Final = 1.0
+"""What takes longer counts as delayed."""
 
 
 class PowerCut(BaseException):
@@ -46,6 +49,8 @@ class Network:
         self._loop = loop
         self._source = source
         self._oracle = oracle
+        self._sent: dict[tuple[int, int], int] = {}
+        self._arrived: dict[tuple[int, int], int] = {}
         self._serving: set[asyncio.Task[None]] = set()
 
     def add(self, center: "SimCenter") -> None:
@@ -55,13 +60,16 @@ class Network:
     async def call(self, ours: "SimCenter", peer: CenterId, method: str, raw: bytes) -> Any:
         """One call over a line. Raises Unreachable."""
         theirs = self.centers[peer]
+        ours.maybe_crash("crashed before a call was sent", self.weather.cut_off)
         answer: asyncio.Future[Any] = self._loop.create_future()
         self._oracle.note(self._now(), ours.name, theirs.name, method, raw)
         if method == "deliver":
             self._split(ours, theirs, raw)
-        for _ in range(2 if self._chance(self.weather.twice, "a request arrived twice") else 1):
-            if not self._chance(self.weather.lost, "a request was lost"):
+        twice = self._chance(self.weather.twice, "a request arrived twice", "duplication")
+        for _ in range(2 if twice else 1):
+            if not self._chance(self.weather.lost, "a request was lost", "loss"):
                 self._send(ours, theirs, lambda: self._arrive(ours, theirs, method, raw, answer))
+        ours.maybe_crash("crashed after a call was sent", self.weather.cut_off)
         try:
             async with asyncio.timeout(
                 limits.FOLLOW_SECONDS if method == "follow" else limits.UNARY_SECONDS
@@ -71,12 +79,21 @@ class Network:
             raise Unreachable("no answer in time") from error
 
     def _send(self, ours: "SimCenter", theirs: "SimCenter", then: Callable[[], None]) -> None:
+        way = (ours.number, theirs.number)
+        self._sent[way] = number = self._sent.get(way, 0) + 1
+
         def arrive() -> None:
-            if not self._cut(ours, theirs):
-                then()
+            if self._cut(ours, theirs):
+                return
+            if number < self._arrived.get(way, 0):
+                self._oracle.suffered("reordering")
+            self._arrived[way] = max(number, self._arrived.get(way, 0))
+            then()
 
         if not self._cut(ours, theirs):
             delay = self._source.expovariate(1000 / self.weather.delay_ms)
+            if delay > LATE_SECONDS:
+                self._oracle.suffered("delay")
             self._loop.call_later(delay, arrive)
 
     def _arrive(
@@ -98,6 +115,10 @@ class Network:
             reply = await self._handle(ours, theirs, method, raw)
         except PowerCut:
             return
+        except StoreUnavailable:
+            self._oracle.reached("a call was turned away by a full disk")
+            self._send(theirs, ours, lambda: _refuse(answer))
+            return
         except (Unauthenticated, FederationError) as error:
             self._oracle.violated(f"{theirs.name} turned {ours.name} away: {error!r}")
             return
@@ -110,7 +131,7 @@ class Network:
         if method == "deliver" and isinstance(reply, bytes):
             self._oracle.replied(theirs.id, reply)
         self._oracle.note(self._now(), theirs.name, ours.name, "reply", reply)
-        if not self._chance(self.weather.reply_lost, "a reply was lost"):
+        if not self._chance(self.weather.reply_lost, "a reply was lost", "loss"):
             self._send(theirs, ours, lambda: _resolve(answer, reply))
 
     async def _handle(
@@ -123,19 +144,22 @@ class Network:
         handlers: dict[str, Callable[[bytes, bytes], Awaitable[bytes]]] = {
             "hello": negotiator.hello, "deliver": negotiator.deliver, "query": negotiator.query,
         }  # fmt: skip
-        theirs.delivering = method == "deliver"
+        incarnation = theirs.incarnation
+        theirs.delivering += method == "deliver"
         try:
             return await handlers[method](raw, ours.certificate)
         finally:
-            theirs.delivering = False
+            if theirs.incarnation == incarnation:
+                theirs.delivering -= method == "deliver"
 
     def _split(self, ours: "SimCenter", theirs: "SimCenter", raw: bytes) -> None:
         """A middle box that cuts batches: a later word arrives before the others."""
         envelopes, _ = decode_delivery(raw)
+        self._oracle.sent(ours, envelopes)
         if len(envelopes) == 1:
             return
         self._oracle.reached("several words went in one call")
-        if self._chance(self.weather.split, ""):
+        if self._chance(self.weather.split, "", "split"):
             at = self._source.randrange(1, len(envelopes))
             alone = encode_delivery(envelopes[at : at + 1], Witnessing())
             nowhere = self._loop.create_future()
@@ -149,11 +173,14 @@ class Network:
                 if cut.one_way and ours.number > theirs.number:
                     continue
                 self._oracle.reached("a link was cut")
+                way = "one_way" if cut.one_way else "two_way"
+                self._oracle.suffered(f"partition_{way}")
                 return True
         return False
 
-    def _chance(self, chance: float, goal: str) -> bool:
+    def _chance(self, chance: float, goal: str, fault: str) -> bool:
         if chance and self._source.random() < chance:
+            self._oracle.suffered(fault)
             if goal:
                 self._oracle.reached(goal)
             return True

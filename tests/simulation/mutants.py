@@ -23,7 +23,7 @@ from node.services import bundling
 from node.services.errands import Errands
 from node.store import bundles, venues
 from node.store.ledger import LogTip, SqlLedger
-from tests.simulation.center import SimStore
+from tests.simulation.disk import SimStore
 
 Patch = tuple[Any, str, Any]
 
@@ -32,15 +32,17 @@ FORGET_AFTER: Final = 3  # deliveries of one word, in the mutant that gives up
 
 def _late_commit() -> Sequence[Patch]:
     """Every transaction stays open until the next one begins."""
-    usual = SimStore.transact
+    usual = SimStore._begin
 
-    async def transact(self: SimStore, function: Callable[[SqlLedger], Any]) -> Any:
-        connection = self._center.connection
+    def begin(self: SimStore, connection: sqlite3.Connection) -> None:
         if connection.in_transaction:
             connection.execute("COMMIT")
-        return await usual(self, function)
+        usual(self, connection)
 
-    return ((SimStore, "transact", transact), (SimStore, "commit", lambda _self, _connection: None))
+    return (
+        (SimStore, "_begin", begin),
+        (SimStore, "commit", lambda self, _connection: self._center.committed()),
+    )
 
 
 def _no_duplicate_check() -> Sequence[Patch]:

@@ -28,6 +28,7 @@ from node.domain.venue import Requirement, SeatKind
 from node.services.errors import UseCaseError
 from node.services.house import Desk
 from node.store import venues
+from node.store.database import StoreUnavailable
 from tests.simulation.center import SimCenter
 from tests.simulation.lines import PowerCut
 from tests.support.pair import DAY_MS, HOUR_MS, NOON
@@ -35,7 +36,11 @@ from tests.support.pair import DAY_MS, HOUR_MS, NOON
 T = TypeVar("T")
 
 WINDOWS: Final = 2  # few windows, so that hosts want the same
-EXPERTS: Final = {1: (4,), 2: (2, 2), 3: (2, 2, 2)}
+LATE_SECONDS: Final = (30.0, 200.0, 600.0)
+"""How late who answers late answers: the agreed times are from 90 seconds to 6 minutes."""
+EXPERTS: Final = {
+    1: (4,), 2: (2, 2), 3: (2, 2, 2), 4: (2, 2, 1, 1), 5: (2, 2, 2, 1, 1), 6: (2, 2, 2, 2, 1, 1),
+}  # fmt: skip
 """Experts of each sub: with one representative, an odd committee of at least five."""
 
 
@@ -48,15 +53,17 @@ class Habits:
     """How the people of a run behave.
 
     Args:
-        yes: How often staff says yes to a hold that it looks at.
-        no: How often it says no; else it looks away, perhaps for ever.
+        yes: How often staff says yes to a hold that it answers.
+        never: How often it never answers.
+        late: How often it answers late, perhaps too late.
         pause: Mean seconds between two looks.
         bundles: How many bundles each host plans.
         completes: How often a confirmed booking is completed.
     """
 
     yes: float
-    no: float
+    never: float
+    late: float
     pause: float
     bundles: int
     completes: float
@@ -64,9 +71,9 @@ class Habits:
     @classmethod
     def of(cls, source: random.Random) -> "Habits":
         """Choose."""
-        yes, no = source.choice(((1.0, 0.0), (0.9, 0.1), (0.6, 0.4), (0.3, 0.0)))
         return cls(
-            yes, no, source.choice((3.0, 20.0, 60.0)), source.randint(1, 4),
+            source.choice((1.0, 1.0, 0.9, 0.6)), source.choice((0.0, 0.0, 0.1, 0.5)),
+            source.choice((0.0, 0.0, 0.3, 0.6)), source.choice((3.0, 20.0, 60.0)), source.randint(1, 4),
             source.choice((0.0, 0.7, 1.0)),
         )  # fmt: skip
 
@@ -89,7 +96,8 @@ class People:
         self._source = source
         self._habits = habits
         self._stumble = stumble
-        self._ignored: set[bytes] = set()
+        self._ignored: set[tuple[bytes, str]] = set()
+        self._not_before: dict[bytes, float] = {}
 
     async def agency(self, host: SimCenter, subs: Sequence[SimCenter], seconds: float) -> None:
         """Plan bundles at a host, at some times of the run."""
@@ -120,10 +128,11 @@ class People:
             for attempt in range(3):
                 try:
                     await host.do(plan)
-                except PowerCut:
+                except (PowerCut, StoreUnavailable):
                     await _rest(30)
                     continue
                 except Stumble:
+                    host.oracle.suffered("stumble")
                     host.oracle.reached("a use case failed after it had spoken")
                     plan.__defaults__ = (project, request, False)
                     continue
@@ -134,36 +143,61 @@ class People:
 
     async def staff(self, center: SimCenter) -> None:
         """Look at what waits for an answer, for ever."""
+        seen = -1
         while True:
             await _rest(self._source.expovariate(1 / self._habits.pause))
+            if center.changes == seen:
+                continue  # nothing has changed since nothing was left to do
+            seen = center.changes
             try:
-                for row in await center.do(_waiting):
-                    await self._look(center, *row)
-            except PowerCut:
+                waiting = await center.do(_waiting)
+                busy = [await self._look(center, *row) for row in waiting]
+            except (PowerCut, StoreUnavailable):
+                seen = -1
                 continue
+            if any(busy):
+                seen = -1
 
-    async def _look(self, center: SimCenter, id_: bytes, role: str, phase: str) -> None:
+    async def _look(self, center: SimCenter, id_: bytes, role: str, phase: str) -> bool:
+        """Do what waits; answers whether it must be looked at again."""
         habits = self._habits
-        if id_ in self._ignored:
-            return
+        if (id_, phase) in self._ignored:
+            return False
+        if role == booking.SUB and phase == booking.HELD and self._puts_off(center, id_):
+            return True
         mood = self._source.random()
         try:
             if role == booking.SUB and phase == booking.HELD:
-                if mood < habits.yes + habits.no:
-                    await center.do(
-                        lambda desk: center.bookings.vote(
-                            desk, id_, yes=mood < habits.yes, reason="无席位", by="staff"
-                        )
+                await center.do(
+                    lambda desk: center.bookings.vote(
+                        desk, id_, yes=mood < habits.yes, reason="无席位", by="staff"
                     )
-                elif mood > 1 - 0.5 * (1 - habits.yes - habits.no):
-                    self._ignored.add(id_)
+                )
             elif role == booking.HOST and phase == booking.CONFIRMED:
                 if mood < habits.completes:
                     await center.do(lambda desk: center.bookings.complete(desk, id_, bytes(16)))
                 else:
-                    self._ignored.add(id_)
+                    self._ignored.add((id_, phase))
         except (UseCaseError, OutOfTurn):
-            return  # it changed while the person was thinking
+            return True  # it changed while the person was thinking
+        return False
+
+    def _puts_off(self, center: SimCenter, id_: bytes) -> bool:
+        """Whether a person does not answer now: later, or never."""
+        now = asyncio.get_running_loop().time()
+        at = self._not_before.get(id_)
+        if at is None:
+            mood, habits = self._source.random(), self._habits
+            at = now
+            if mood < habits.never:
+                center.oracle.suffered("human_never")
+                self._ignored.add((id_, booking.HELD))
+                at = float("inf")
+            elif mood < habits.never + habits.late:
+                center.oracle.suffered("human_late")
+                at = now + self._source.expovariate(1 / self._source.choice(LATE_SECONDS))
+            self._not_before[id_] = at
+        return now < at
 
     def _wish(
         self, host: SimCenter, subs: Sequence[SimCenter], number: int

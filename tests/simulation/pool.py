@@ -1,7 +1,7 @@
 """Runs seeds and mutants on all cores."""
 
 import multiprocessing
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
 
 from tests.simulation.mutants import mutant
@@ -11,14 +11,19 @@ CHUNK = 4  # seeds handed to a process at once
 
 
 def every(
-    seeds: Iterable[int], *, minutes: float = STORM_MINUTES, workers: int
+    seeds: Iterable[int],
+    *,
+    minutes: float = STORM_MINUTES,
+    nodes: Sequence[int] | None = None,
+    workers: int,
 ) -> Iterator[Report]:
     """Run seeds in processes of their own, in no order."""
+    one = partial(run, minutes=minutes, nodes=nodes)
     if workers == 1:
-        yield from (run(seed, minutes=minutes) for seed in seeds)
+        yield from map(one, seeds)
         return
     with multiprocessing.get_context("spawn").Pool(workers) as pool:
-        yield from pool.imap_unordered(partial(run, minutes=minutes), seeds, CHUNK)
+        yield from pool.imap_unordered(one, seeds, CHUNK)
 
 
 def hunt(name: str, seeds: range) -> tuple[str, Report | None]:
@@ -31,7 +36,9 @@ def hunt(name: str, seeds: range) -> tuple[str, Report | None]:
     return name, None
 
 
-def hunt_all(names: Iterable[str], seeds: range, *, workers: int) -> dict[str, Report | None]:
+def hunt_all(
+    names: Iterable[str], seeds: range, *, workers: int
+) -> Iterator[tuple[str, Report | None]]:
     """Look for mutants, each in a process that serves nothing else meanwhile."""
     with multiprocessing.get_context("spawn").Pool(workers) as pool:
-        return dict(pool.imap_unordered(partial(hunt, seeds=seeds), names))
+        yield from pool.imap_unordered(partial(hunt, seeds=seeds), names)

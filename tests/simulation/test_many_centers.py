@@ -41,7 +41,7 @@ def test_the_seeds_reach_what_is_worth_reaching(reports: list[Report]) -> None:
 
 
 def test_every_mutant_is_found() -> None:
-    found = hunt_all(MUTANTS, range(MUTANT_SEEDS), workers=WORKERS)
+    found = dict(hunt_all(MUTANTS, range(MUTANT_SEEDS), workers=WORKERS))
     assert len(found) >= 12
     assert [name for name, report in found.items() if report is None] == []
 
