@@ -119,6 +119,7 @@ class Hold(Word):
     experts: tuple[ExpertNeed, ...]
     selection: SelectionMode
     value_wan: int = 0
+    selection_id: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)

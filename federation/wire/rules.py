@@ -314,6 +314,7 @@ _RULES: Final[Mapping[str, Rule]] = MappingProxyType(
         "ended_at_ms": Rule(_MOMENT),
         # a lottery of sub-venues
         "selection_id": Rule(_ID),
+        "Hold.selection_id": Rule(_or_empty(_ID)),
         "attempt": Rule(_number(1, selection.MAX_ATTEMPTS)),
         "candidates": Rule(
             _center, at_most=selection.MAX_CANDIDATES, at_least=selection.MIN_CANDIDATES

@@ -699,6 +699,36 @@ CREATE TABLE booking_dispute (
     resolution TEXT
 ) STRICT, WITHOUT ROWID;
 
+-- A lottery of sub-venues that we hold for a project. sealed_value is our random value.
+CREATE TABLE selection (
+    id BLOB PRIMARY KEY,
+    project BLOB NOT NULL REFERENCES project (id),
+    suite TEXT NOT NULL,
+    attempt INTEGER NOT NULL,
+    sealed_value BLOB NOT NULL,
+    progress TEXT NOT NULL,
+    ranked TEXT NOT NULL DEFAULT '[]',
+    declined TEXT NOT NULL DEFAULT '[]',
+    note TEXT NOT NULL DEFAULT '',
+    asked_by TEXT NOT NULL,
+    created_at_ms INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX selection_project ON selection (project);
+
+-- One conversation of a lottery, at its host and at a candidate alike.
+CREATE TABLE candidacy (
+    conversation BLOB PRIMARY KEY,
+    selection BLOB NOT NULL,
+    attempt INTEGER NOT NULL,
+    role TEXT NOT NULL,
+    peer TEXT NOT NULL,
+    invite BLOB NOT NULL,
+    sealed_value BLOB, -- at the candidate: our random value
+    commitment BLOB, -- at the host: the candidate's
+    value BLOB, -- at the host: what the candidate disclosed
+    UNIQUE (selection, attempt, role, peer)
+) STRICT, WITHOUT ROWID;
+
 -- Statements of usage, ours (as the sub) and peers'. Both words' bodies are as they were said.
 CREATE TABLE usage_statement (
     conversation BLOB PRIMARY KEY,
