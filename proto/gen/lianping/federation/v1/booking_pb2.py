@@ -24,45 +24,45 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n$lianping/federation/v1/booking.proto\x12\x16lianping.federation.v1\".\n\nExpertNeed\x12\x11\n\tspecialty\x18\x01 \x01(\t\x12\r\n\x05\x63ount\x18\x02 \x01(\r\"\x9e\x02\n\x04Hold\x12\x11\n\tbundle_id\x18\x01 \x01(\x0c\x12\x14\n\x0cparticipants\x18\x02 \x03(\t\x12\x10\n\x08start_ms\x18\x03 \x01(\x03\x12\x0e\n\x06\x65nd_ms\x18\x04 \x01(\x03\x12\r\n\x05seats\x18\x05 \x01(\r\x12\x11\n\tequipment\x18\x06 \x03(\t\x12\x11\n\tovernight\x18\x07 \x01(\x08\x12\x14\n\x0cproject_kind\x18\x08 \x01(\t\x12\x33\n\x07\x65xperts\x18\t \x03(\x0b\x32\".lianping.federation.v1.ExpertNeed\x12\x38\n\tselection\x18\n \x01(\x0e\x32%.lianping.federation.v1.SelectionMode\x12\x11\n\tvalue_wan\x18\x0b \x01(\r\"x\n\x04Vote\x12.\n\x06\x61nswer\x18\x01 \x01(\x0e\x32\x1e.lianping.federation.v1.Answer\x12\x0e\n\x06reason\x18\x02 \x01(\t\x12\x1c\n\x14\x61lternative_start_ms\x18\x03 \x01(\x03\x12\x12\n\npromise_ms\x18\x04 \x01(\x03\"_\n\x06\x44\x65\x63ide\x12\x11\n\tbundle_id\x18\x01 \x01(\x0c\x12\x32\n\x08\x64\x65\x63ision\x18\x02 \x01(\x0e\x32 .lianping.federation.v1.Decision\x12\x0e\n\x06reason\x18\x03 \x01(\t\"\x1e\n\x08\x43omplete\x12\x12\n\nsession_id\x18\x01 \x01(\x0c\"K\n\x04Move\x12\x11\n\tchange_id\x18\x01 \x01(\x0c\x12\x10\n\x08start_ms\x18\x02 \x01(\x03\x12\x0e\n\x06\x65nd_ms\x18\x03 \x01(\x03\x12\x0e\n\x06reason\x18\x04 \x01(\t\"K\n\x06\x45xtend\x12\x11\n\tchange_id\x18\x01 \x01(\x0c\x12\x0e\n\x06\x65nd_ms\x18\x02 \x01(\x03\x12\x0e\n\x06reason\x18\x03 \x01(\t\x12\x0e\n\x06\x62y_law\x18\x04 \x01(\x08\"\x9e\x01\n\x07\x43onsent\x12\x11\n\tchange_id\x18\x01 \x01(\x0c\x12.\n\x06\x61nswer\x18\x02 \x01(\x0e\x32\x1e.lianping.federation.v1.Answer\x12\x0e\n\x06reason\x18\x03 \x01(\t\x12\x0e\n\x06\x63lause\x18\x04 \x01(\t\x12\x1c\n\x14\x61lternative_start_ms\x18\x05 \x01(\x03\x12\x12\n\npromise_ms\x18\x06 \x01(\x03\"_\n\x06Settle\x12\x11\n\tchange_id\x18\x01 \x01(\x0c\x12\x32\n\x08\x64\x65\x63ision\x18\x02 \x01(\x0e\x32 .lianping.federation.v1.Decision\x12\x0e\n\x06reason\x18\x03 \x01(\t\"\x18\n\x06\x43\x61ncel\x12\x0e\n\x06reason\x18\x01 \x01(\t\"\x1c\n\nSubstitute\x12\x0e\n\x06reason\x18\x01 \x01(\t\"7\n\x05\x43heck\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0e\n\x06passed\x18\x02 \x01(\x08\x12\x10\n\x08measured\x18\x03 \x01(\t\"\x89\x01\n\tReadiness\x12.\n\x06moment\x18\x01 \x01(\x0e\x32\x1e.lianping.federation.v1.Moment\x12\r\n\x05ready\x18\x02 \x01(\x08\x12-\n\x06\x63hecks\x18\x03 \x03(\x0b\x32\x1d.lianping.federation.v1.Check\x12\x0e\n\x06reason\x18\x04 \x01(\t*\x7f\n\rSelectionMode\x12\x1e\n\x1aSELECTION_MODE_UNSPECIFIED\x10\x00\x12\x19\n\x15SELECTION_MODE_CHOSEN\x10\x01\x12\x19\n\x15SELECTION_MODE_RANDOM\x10\x02\x12\x18\n\x14SELECTION_MODE_BLIND\x10\x03*P\n\x06\x41nswer\x12\x16\n\x12\x41NSWER_UNSPECIFIED\x10\x00\x12\x0e\n\nANSWER_YES\x10\x01\x12\r\n\tANSWER_NO\x10\x02\x12\x0f\n\x0b\x41NSWER_BOOK\x10\x03*N\n\x08\x44\x65\x63ision\x12\x18\n\x14\x44\x45\x43ISION_UNSPECIFIED\x10\x00\x12\x14\n\x10\x44\x45\x43ISION_CONFIRM\x10\x01\x12\x12\n\x0e\x44\x45\x43ISION_ABORT\x10\x02*f\n\x06Moment\x12\x16\n\x12MOMENT_UNSPECIFIED\x10\x00\x12\x15\n\x11MOMENT_DAY_BEFORE\x10\x01\x12\x1b\n\x17MOMENT_HALF_HOUR_BEFORE\x10\x02\x12\x10\n\x0cMOMENT_ASKED\x10\x03\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n$lianping/federation/v1/booking.proto\x12\x16lianping.federation.v1\".\n\nExpertNeed\x12\x11\n\tspecialty\x18\x01 \x01(\t\x12\r\n\x05\x63ount\x18\x02 \x01(\r\"\xb4\x02\n\x04Hold\x12\x11\n\tbundle_id\x18\x01 \x01(\x0c\x12\x14\n\x0cparticipants\x18\x02 \x03(\t\x12\x10\n\x08start_ms\x18\x03 \x01(\x03\x12\x0e\n\x06\x65nd_ms\x18\x04 \x01(\x03\x12\r\n\x05seats\x18\x05 \x01(\r\x12\x11\n\tequipment\x18\x06 \x03(\t\x12\x11\n\tovernight\x18\x07 \x01(\x08\x12\x14\n\x0cproject_kind\x18\x08 \x01(\t\x12\x33\n\x07\x65xperts\x18\t \x03(\x0b\x32\".lianping.federation.v1.ExpertNeed\x12\x38\n\tselection\x18\n \x01(\x0e\x32%.lianping.federation.v1.SelectionMode\x12\x11\n\tvalue_wan\x18\x0b \x01(\r\x12\x14\n\x0cselection_id\x18\x0c \x01(\x0c\"x\n\x04Vote\x12.\n\x06\x61nswer\x18\x01 \x01(\x0e\x32\x1e.lianping.federation.v1.Answer\x12\x0e\n\x06reason\x18\x02 \x01(\t\x12\x1c\n\x14\x61lternative_start_ms\x18\x03 \x01(\x03\x12\x12\n\npromise_ms\x18\x04 \x01(\x03\"_\n\x06\x44\x65\x63ide\x12\x11\n\tbundle_id\x18\x01 \x01(\x0c\x12\x32\n\x08\x64\x65\x63ision\x18\x02 \x01(\x0e\x32 .lianping.federation.v1.Decision\x12\x0e\n\x06reason\x18\x03 \x01(\t\"\x1e\n\x08\x43omplete\x12\x12\n\nsession_id\x18\x01 \x01(\x0c\"K\n\x04Move\x12\x11\n\tchange_id\x18\x01 \x01(\x0c\x12\x10\n\x08start_ms\x18\x02 \x01(\x03\x12\x0e\n\x06\x65nd_ms\x18\x03 \x01(\x03\x12\x0e\n\x06reason\x18\x04 \x01(\t\"K\n\x06\x45xtend\x12\x11\n\tchange_id\x18\x01 \x01(\x0c\x12\x0e\n\x06\x65nd_ms\x18\x02 \x01(\x03\x12\x0e\n\x06reason\x18\x03 \x01(\t\x12\x0e\n\x06\x62y_law\x18\x04 \x01(\x08\"\x9e\x01\n\x07\x43onsent\x12\x11\n\tchange_id\x18\x01 \x01(\x0c\x12.\n\x06\x61nswer\x18\x02 \x01(\x0e\x32\x1e.lianping.federation.v1.Answer\x12\x0e\n\x06reason\x18\x03 \x01(\t\x12\x0e\n\x06\x63lause\x18\x04 \x01(\t\x12\x1c\n\x14\x61lternative_start_ms\x18\x05 \x01(\x03\x12\x12\n\npromise_ms\x18\x06 \x01(\x03\"_\n\x06Settle\x12\x11\n\tchange_id\x18\x01 \x01(\x0c\x12\x32\n\x08\x64\x65\x63ision\x18\x02 \x01(\x0e\x32 .lianping.federation.v1.Decision\x12\x0e\n\x06reason\x18\x03 \x01(\t\"\x18\n\x06\x43\x61ncel\x12\x0e\n\x06reason\x18\x01 \x01(\t\"\x1c\n\nSubstitute\x12\x0e\n\x06reason\x18\x01 \x01(\t\"7\n\x05\x43heck\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0e\n\x06passed\x18\x02 \x01(\x08\x12\x10\n\x08measured\x18\x03 \x01(\t\"\x89\x01\n\tReadiness\x12.\n\x06moment\x18\x01 \x01(\x0e\x32\x1e.lianping.federation.v1.Moment\x12\r\n\x05ready\x18\x02 \x01(\x08\x12-\n\x06\x63hecks\x18\x03 \x03(\x0b\x32\x1d.lianping.federation.v1.Check\x12\x0e\n\x06reason\x18\x04 \x01(\t*\x7f\n\rSelectionMode\x12\x1e\n\x1aSELECTION_MODE_UNSPECIFIED\x10\x00\x12\x19\n\x15SELECTION_MODE_CHOSEN\x10\x01\x12\x19\n\x15SELECTION_MODE_RANDOM\x10\x02\x12\x18\n\x14SELECTION_MODE_BLIND\x10\x03*P\n\x06\x41nswer\x12\x16\n\x12\x41NSWER_UNSPECIFIED\x10\x00\x12\x0e\n\nANSWER_YES\x10\x01\x12\r\n\tANSWER_NO\x10\x02\x12\x0f\n\x0b\x41NSWER_BOOK\x10\x03*N\n\x08\x44\x65\x63ision\x12\x18\n\x14\x44\x45\x43ISION_UNSPECIFIED\x10\x00\x12\x14\n\x10\x44\x45\x43ISION_CONFIRM\x10\x01\x12\x12\n\x0e\x44\x45\x43ISION_ABORT\x10\x02*f\n\x06Moment\x12\x16\n\x12MOMENT_UNSPECIFIED\x10\x00\x12\x15\n\x11MOMENT_DAY_BEFORE\x10\x01\x12\x1b\n\x17MOMENT_HALF_HOUR_BEFORE\x10\x02\x12\x10\n\x0cMOMENT_ASKED\x10\x03\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'lianping.federation.v1.booking_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_SELECTIONMODE']._serialized_start=1317
-  _globals['_SELECTIONMODE']._serialized_end=1444
-  _globals['_ANSWER']._serialized_start=1446
-  _globals['_ANSWER']._serialized_end=1526
-  _globals['_DECISION']._serialized_start=1528
-  _globals['_DECISION']._serialized_end=1606
-  _globals['_MOMENT']._serialized_start=1608
-  _globals['_MOMENT']._serialized_end=1710
+  _globals['_SELECTIONMODE']._serialized_start=1339
+  _globals['_SELECTIONMODE']._serialized_end=1466
+  _globals['_ANSWER']._serialized_start=1468
+  _globals['_ANSWER']._serialized_end=1548
+  _globals['_DECISION']._serialized_start=1550
+  _globals['_DECISION']._serialized_end=1628
+  _globals['_MOMENT']._serialized_start=1630
+  _globals['_MOMENT']._serialized_end=1732
   _globals['_EXPERTNEED']._serialized_start=64
   _globals['_EXPERTNEED']._serialized_end=110
   _globals['_HOLD']._serialized_start=113
-  _globals['_HOLD']._serialized_end=399
-  _globals['_VOTE']._serialized_start=401
-  _globals['_VOTE']._serialized_end=521
-  _globals['_DECIDE']._serialized_start=523
-  _globals['_DECIDE']._serialized_end=618
-  _globals['_COMPLETE']._serialized_start=620
-  _globals['_COMPLETE']._serialized_end=650
-  _globals['_MOVE']._serialized_start=652
-  _globals['_MOVE']._serialized_end=727
-  _globals['_EXTEND']._serialized_start=729
-  _globals['_EXTEND']._serialized_end=804
-  _globals['_CONSENT']._serialized_start=807
-  _globals['_CONSENT']._serialized_end=965
-  _globals['_SETTLE']._serialized_start=967
-  _globals['_SETTLE']._serialized_end=1062
-  _globals['_CANCEL']._serialized_start=1064
-  _globals['_CANCEL']._serialized_end=1088
-  _globals['_SUBSTITUTE']._serialized_start=1090
-  _globals['_SUBSTITUTE']._serialized_end=1118
-  _globals['_CHECK']._serialized_start=1120
-  _globals['_CHECK']._serialized_end=1175
-  _globals['_READINESS']._serialized_start=1178
-  _globals['_READINESS']._serialized_end=1315
+  _globals['_HOLD']._serialized_end=421
+  _globals['_VOTE']._serialized_start=423
+  _globals['_VOTE']._serialized_end=543
+  _globals['_DECIDE']._serialized_start=545
+  _globals['_DECIDE']._serialized_end=640
+  _globals['_COMPLETE']._serialized_start=642
+  _globals['_COMPLETE']._serialized_end=672
+  _globals['_MOVE']._serialized_start=674
+  _globals['_MOVE']._serialized_end=749
+  _globals['_EXTEND']._serialized_start=751
+  _globals['_EXTEND']._serialized_end=826
+  _globals['_CONSENT']._serialized_start=829
+  _globals['_CONSENT']._serialized_end=987
+  _globals['_SETTLE']._serialized_start=989
+  _globals['_SETTLE']._serialized_end=1084
+  _globals['_CANCEL']._serialized_start=1086
+  _globals['_CANCEL']._serialized_end=1110
+  _globals['_SUBSTITUTE']._serialized_start=1112
+  _globals['_SUBSTITUTE']._serialized_end=1140
+  _globals['_CHECK']._serialized_start=1142
+  _globals['_CHECK']._serialized_end=1197
+  _globals['_READINESS']._serialized_start=1200
+  _globals['_READINESS']._serialized_end=1337
 # @@protoc_insertion_point(module_scope)

@@ -174,6 +174,7 @@ class Hold(_message.Message):
     EXPERTS_FIELD_NUMBER: _builtins.int
     SELECTION_FIELD_NUMBER: _builtins.int
     VALUE_WAN_FIELD_NUMBER: _builtins.int
+    SELECTION_ID_FIELD_NUMBER: _builtins.int
     bundle_id: _builtins.bytes
     """Required. The bundle that this booking is a leg of, 16 bytes."""
     start_ms: _builtins.int
@@ -193,6 +194,8 @@ class Hold(_message.Message):
     limit values. Values are published to the yuan, so an exact one would name the project (四不知); of these there are only 90 for
     each power of ten.
     """
+    selection_id: _builtins.bytes
+    """The lottery that the sub-venue was drawn in, 16 bytes; empty when it was picked (CHOSEN)."""
     @_builtins.property
     def participants(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Required. All subs of the bundle, this one included."""
@@ -219,10 +222,11 @@ class Hold(_message.Message):
         experts: _abc.Iterable[Global___ExpertNeed] | None = ...,
         selection: Global___SelectionMode.ValueType = ...,
         value_wan: _builtins.int = ...,
+        selection_id: _builtins.bytes = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["bundle_id", b"bundle_id", "end_ms", b"end_ms", "equipment", b"equipment", "experts", b"experts", "overnight", b"overnight", "participants", b"participants", "project_kind", b"project_kind", "seats", b"seats", "selection", b"selection", "start_ms", b"start_ms", "value_wan", b"value_wan"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["bundle_id", b"bundle_id", "end_ms", b"end_ms", "equipment", b"equipment", "experts", b"experts", "overnight", b"overnight", "participants", b"participants", "project_kind", b"project_kind", "seats", b"seats", "selection", b"selection", "selection_id", b"selection_id", "start_ms", b"start_ms", "value_wan", b"value_wan"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
