@@ -45,8 +45,7 @@ class Holiday:
     """One day that is not as its day of the week is.
 
     Raises:
-        Inadmissible: The name is empty or too long, the year is out of range, or a day on which
-            people work anyway is called a make-up day.
+        Inadmissible: The name is empty or too long, or the year is out of range.
     """
 
     day: date
@@ -59,11 +58,6 @@ class Holiday:
             raise Inadmissible(
                 f"年份应在{FIRST_YEAR}至{LAST_YEAR}之间",
                 f"the year must lie between {FIRST_YEAR} and {LAST_YEAR}",
-            )
-        if self.kind is DayKind.WORK and self.day.weekday() < _SATURDAY:
-            raise Inadmissible(
-                f"{self.day}不是周末,本来就上班;“上班”只用于调休的周末",
-                f"{self.day} is no week-end and is worked anyway; only make-up days are 上班",
             )
 
 
@@ -84,6 +78,16 @@ _KINDS: Final = {
     "调休上班": DayKind.WORK,
     "work": DayKind.WORK,
 }
+
+
+def check_notice(holiday: Holiday) -> Holiday:
+    """Refuse what no notice says: that people work on a day on which they work anyway."""
+    if holiday.kind is DayKind.WORK and holiday.day.weekday() < _SATURDAY:
+        raise Inadmissible(
+            f"{holiday.day}不是周末,本来就上班;“上班”只用于调休的周末",
+            f"{holiday.day} is no week-end and is worked anyway; only make-up days are 上班",
+        )
+    return holiday
 
 
 def holidays_from(table: Table) -> list[Holiday]:
@@ -125,7 +129,7 @@ def holidays_from(table: Table) -> list[Holiday]:
                 )
                 continue
             try:
-                found[day] = row.line, Holiday(day, kind, str(name))
+                found[day] = row.line, check_notice(Holiday(day, kind, str(name)))
             except Inadmissible as error:
                 reading.problem(row, "kind", error.zh, error.en)
     reading.finish()

@@ -55,6 +55,7 @@ RULES: Final[Mapping[str, Rule]] = {
     "booking_exception": Rule("处理被拒绝的预约", "look at a refused booking", 2 * HOUR, Cap.START),
     "prepare_booking": Rule("准备评标席位", "prepare seats", 2 * DAY, Cap.START),
     "bundle_decided": Rule("查看预约结果", "read a booking's outcome", 1 * DAY),
+    "two_decisions": Rule("核实两份矛盾的决定", "two decisions on one bundle", 1 * HOUR),
     "closure_meets_booking": Rule("改期受维护影响的预约", "move a booking", 4 * HOUR, Cap.START),
     # Projects, draws
     "rule_project": Rule("受理项目", "rule on a project", 1 * DAY),

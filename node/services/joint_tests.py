@@ -53,7 +53,7 @@ from node.services.joint_words import (
     transcript,
 )
 from node.services.rehearsal_calendar import RehearsalCalendar, wish
-from node.store import errands, joint_tests, todos
+from node.store import errands, joint_tests, todos, workdays
 from node.store.joint_tests import JointTestRow, State
 
 MEASURE: Final = "joint_test_measure"

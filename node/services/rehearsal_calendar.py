@@ -10,15 +10,23 @@ from typing import Final
 
 from federation.protocol.booking import Answer
 from federation.protocol.peering import RehearseHold, RehearseVote
-from node.domain.calendar import SLOT_MS, Window
+from node.domain.calendar import HOUR_MS, SLOT_MS, Window
 from node.domain.refusal import Inadmissible
 from node.domain.venue import Requirement, Room, Seat, Venue, choose_seats
-from node.domain.workday import DAY_MS
+from node.domain.workday import (
+    DAY_MS,
+    WorkCalendar,
+    add_working_days,
+    midnight_ms,
+    shanghai_date,
+)
 from node.services.house import Desk
+from node.services.vacancy import fitting, opening, unavailable
 from node.services.venues import Venues
 from node.store import joint_tests, venues
 
 AHEAD_MS: Final = 14 * DAY_MS  # far enough that a busy center has seats, near enough to be booked
+MORNING_MS: Final = 10 * HOUR_MS
 LASTS_MS: Final = 2 * SLOT_MS  # two slots, so that a slot at the border is rehearsed too
 SEATS: Final = 1  # every center has one
 MADE_UP: Final = range(9_999_999_901, 9_999_999_909)  # above any row id that a catalogue gets
@@ -30,9 +38,12 @@ _MADE_UP_VENUE: Final = Venue(
 )
 
 
-def wish(now_ms: int) -> RehearseHold:
-    """What the tester asks for."""
-    start_ms = (now_ms + AHEAD_MS) // SLOT_MS * SLOT_MS
+def wish(now_ms: int, calendar: WorkCalendar) -> RehearseHold:
+    """What the tester asks for: a working day's morning, when every center is open."""
+    day = add_working_days(
+        shanghai_date(now_ms + AHEAD_MS), 1, calendar.holidays, calendar.workdays
+    )
+    start_ms = midnight_ms(day) + MORNING_MS
     return RehearseHold(start_ms, start_ms + LASTS_MS, SEATS, equipment=(), overnight=False)
 
 
@@ -69,10 +80,11 @@ class RehearsalCalendar:
         connection = desk.ledger.connection
         catalogue = venues.catalogue(connection) if sub_venue else [_MADE_UP_VENUE]
         rehearsed = joint_tests.rehearsal_taken(connection, window)
-        taken = venues.taken(connection, window) | {
-            f"{seat:0{venues.ID_DIGITS}d}" for seat in rehearsed
-        }
-        chosen = choose_seats(catalogue, requirement, taken)
+        out = frozenset(venues.seat_text(seat) for seat in rehearsed)
+        if sub_venue:
+            out |= unavailable(connection, catalogue, window, opening(connection))
+            requirement = fitting(requirement, window)
+        chosen = choose_seats(catalogue, requirement, out)
         if chosen is None:
             later = self._seats.next_free_ms(desk, window, requirement) if sub_venue else None
             return RehearseVote(

@@ -1,7 +1,8 @@
 """The center's seats: taking the catalogue in, finding free ones, reserving them.
 
 Here: one import that happens wholly or not at all, and reservations under a holder: a
-bundle at the host, a booking at the sub. Which seats suit is ``node.domain.venue``; that
+bundle at the host, a booking at the sub. Which seats suit is ``node.domain.venue``, which of
+them cannot be given ``node.services.vacancy``; that
 none is held twice is the database's key, not a check made here.
 """
 
@@ -18,6 +19,7 @@ from node.domain.venue import Requirement, SeatKind, Venue, choose_seats, suits
 from node.domain.workday import DAY_MS, END_OF_TIME_MS
 from node.services.errors import Invalid
 from node.services.house import Desk
+from node.services.vacancy import fitting, opening, unavailable
 from node.store import venues
 
 LOOK_AHEAD_DAYS: Final = 14  # an evaluation put off by more than two weeks is planned anew
@@ -74,8 +76,9 @@ class Venues:
             without: Seats that will not do.
         """
         connection = desk.ledger.connection
-        taken = venues.taken(connection, window, besides=holder) | without
-        return choose_seats(venues.catalogue(connection), requirement, taken) or ()
+        catalogue = venues.catalogue(connection)
+        out = unavailable(connection, catalogue, window, opening(connection), holder) | without
+        return choose_seats(catalogue, fitting(requirement, window), out) or ()
 
     def count_free(self, desk: Desk, window: Window, requirement: Requirement) -> int:
         """How many suitable seats the venue with the most of them has free in a window."""
@@ -84,15 +87,17 @@ class Venues:
     def offers(self, desk: Desk, window: Window, requirement: Requirement) -> Counter[Offer]:
         """Suitable free seats of the venue with the most of them, counted by what they offer."""
         connection = desk.ledger.connection
-        taken = venues.taken(connection, window)
+        catalogue = venues.catalogue(connection)
+        out = unavailable(connection, catalogue, window, opening(connection))
+        requirement = fitting(requirement, window)
         counts = [
             Counter(
                 (seat.kind, venue.equipment | room.equipment | seat.equipment)
                 for room in venue.rooms
                 for seat in room.seats
-                if seat.id not in taken and suits(venue, room, seat, requirement)
+                if seat.id not in out and suits(venue, room, seat, requirement)
             )
-            for venue in venues.catalogue(connection)
+            for venue in catalogue
         ]
         return max(counts, key=lambda count: count.total(), default=Counter())
 
@@ -103,7 +108,7 @@ class Venues:
             Unix milliseconds; None when there is none within ``LOOK_AHEAD_DAYS``.
         """
         connection = desk.ledger.connection
-        catalogue = venues.catalogue(connection)
+        catalogue, opened = venues.catalogue(connection), opening(connection)
         for day in range(1, LOOK_AHEAD_DAYS + 1):
             start_ms = window.start_ms + day * DAY_MS
             end_ms = window.end_ms + day * DAY_MS
@@ -111,8 +116,9 @@ class Venues:
                 continue
             if end_ms > END_OF_TIME_MS:
                 return None
-            taken = venues.taken(connection, Window(start_ms, end_ms))
-            if choose_seats(catalogue, requirement, taken):
+            later = Window(start_ms, end_ms)
+            out = unavailable(connection, catalogue, later, opened)
+            if choose_seats(catalogue, fitting(requirement, later), out):
                 return start_ms
         return None
 

@@ -43,7 +43,7 @@ def catalogue(connection: sqlite3.Connection) -> list[Venue]:
         "SELECT id, room, kind, equipment FROM seat ORDER BY id"
     ):
         seats.setdefault(room, []).append(
-            Seat(_text(seat), SeatKind(kind), frozenset(json.loads(equipment)))
+            Seat(seat_text(seat), SeatKind(kind), frozenset(json.loads(equipment)))
         )
     rooms: dict[int, list[Room]] = {}
     for room, venue, name, overnight in connection.execute(
@@ -51,14 +51,14 @@ def catalogue(connection: sqlite3.Connection) -> list[Venue]:
     ):
         rooms.setdefault(venue, []).append(
             Room(
-                _text(room),
+                seat_text(room),
                 name,
                 tuple(seats.get(room, ())),
                 frozenset({OVERNIGHT}) if overnight else frozenset(),
             )
         )
     return [
-        Venue(_text(venue), name, tuple(rooms.get(venue, ())))
+        Venue(seat_text(venue), name, tuple(rooms.get(venue, ())))
         for venue, name in connection.execute("SELECT id, name FROM venue ORDER BY id").fetchall()
     ]
 
@@ -82,7 +82,7 @@ def taken(
         "SELECT DISTINCT seat FROM seat_slot WHERE slot >= ? AND slot < ? AND holder IS NOT ?",
         (span.start, span.stop, besides),
     ).fetchall()
-    return frozenset(_text(seat) for (seat,) in rows)
+    return frozenset(seat_text(seat) for (seat,) in rows)
 
 
 def hold(
@@ -93,9 +93,15 @@ def hold(
     Raises:
         sqlite3.IntegrityError: One of them is held by somebody, in some slot of the window.
     """
+    chosen = [int(seat) for seat in seats]
     connection.executemany(
         "INSERT INTO seat_slot (seat, slot, holder) VALUES (?, ?, ?)",
-        [(int(seat), slot, holder) for seat in seats for slot in slots(window)],
+        [(seat, slot, holder) for seat in chosen for slot in slots(window)],
+    )
+    connection.executemany(
+        "INSERT INTO room_use (holder, room) SELECT ?, room FROM seat WHERE id = ?"
+        " ON CONFLICT DO NOTHING",
+        [(holder, seat) for seat in chosen],
     )
 
 
@@ -109,8 +115,9 @@ def held(connection: sqlite3.Connection, holder: bytes) -> tuple[str, ...]:
     rows = connection.execute(
         "SELECT DISTINCT seat FROM seat_slot WHERE holder = ? ORDER BY seat", (holder,)
     ).fetchall()
-    return tuple(_text(seat) for (seat,) in rows)
+    return tuple(seat_text(seat) for (seat,) in rows)
 
 
-def _text(row_id: int) -> str:
+def seat_text(row_id: int) -> str:
+    """A row's id as the catalogue has it."""
     return f"{row_id:0{ID_DIGITS}d}"

@@ -21,6 +21,16 @@ OFFICE: Final = "office"
 """The scope of the office hours, which hold on every day that is worked."""
 
 
+def venue_scope(venue: str) -> str:
+    """The scope of a venue's hours, by the catalogue's id."""
+    return f"venue:{int(venue)}"
+
+
+def room_scope(room: str) -> str:
+    """The scope of a room's hours, by the catalogue's id."""
+    return f"room:{int(room)}"
+
+
 def notices(connection: sqlite3.Connection, year: int | None = None) -> list[Holiday]:
     """The days of the notices, of one year or all, in order."""
     rows = connection.execute(

@@ -36,6 +36,7 @@ from federation.trust.suite import GM_1, INTL_1
 from federation.wire.reports import REPORT, report_type
 from node.domain.tabular import SeatRow
 from node.domain.venue import SeatKind
+from node.domain.workday import WorkCalendar
 from node.services import joint_signing
 from node.services.agreements import Agreements
 from node.services.errors import Conflicting, NotFound
@@ -483,7 +484,7 @@ async def test_a_sub_without_seats_declines_the_rehearsal(office: Office) -> Non
 
 async def test_seats_that_are_booked_then_are_not_free_for_a_rehearsal(office: Office) -> None:
     await office.pair.agree()
-    hold = wish(NOON)
+    hold = wish(NOON, WorkCalendar())
 
     def fill(desk: Desk) -> None:
         connection = desk.ledger.connection
