@@ -12,8 +12,9 @@ import click
 
 from federation.evidence.case import Refuted
 from federation.evidence.dossier import MAX_FILE_BYTES
+from federation.evidence.joint import MAX_JOINT_BYTES, check, is_joint
+from federation.evidence.joint_verdict import JointVerdict
 from federation.evidence.verdict import Verdict
-from federation.evidence.verify import verify as examine
 from federation.ids import center_id
 from federation.trust.errors import SuiteUnavailable
 from federation.wire.evidence import DECODE
@@ -60,10 +61,12 @@ def verify(dossier: Path, *, as_json: bool, expect: tuple[str, ...], lang: str) 
     try:
         with dossier.open("rb") as file:
             document = file.read(MAX_FILE_BYTES + 1)
+            if is_joint(document):
+                document += file.read(MAX_JOINT_BYTES - MAX_FILE_BYTES)
     except OSError as error:
         raise click.UsageError(f"{dossier}: {error.strerror}") from error
     try:
-        verdict = examine(document, DECODE)
+        verdict = check(document, DECODE)
     except SuiteUnavailable as error:
         # Says nothing about the dossier: another machine may be able to tell.
         raise click.UsageError(f"此机器无法核对 / This machine cannot tell: {error}") from error
@@ -78,7 +81,7 @@ def verify(dossier: Path, *, as_json: bool, expect: tuple[str, ...], lang: str) 
 
 
 def _check_expected(
-    verdict: Verdict, expect: tuple[str, ...], *, as_json: bool, chinese: bool
+    verdict: Verdict | JointVerdict, expect: tuple[str, ...], *, as_json: bool, chinese: bool
 ) -> None:
     missing = [center for center in expect if center not in {p.center for p in verdict.parties}]
     if not missing:

@@ -39,6 +39,7 @@ class Step(IntEnum):
     ARCHIVE = 12
     TIMELINE = 13
     SEAL = 14
+    JOINT = 15
 
 
 class Refuted(Exception):

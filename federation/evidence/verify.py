@@ -56,8 +56,27 @@ _TYPES: Final = {
 }
 
 
+@dataclass(frozen=True, slots=True)
+class Examined:
+    """A dossier that holds, with what it was made of.
+
+    Args:
+        case: Its words.
+        findings: What they came to.
+        heads: Each center's log head.
+        verdict: What is told of it.
+        sealing: The public keys whose seal would be the maker's.
+    """
+
+    case: Case
+    findings: Findings
+    heads: Mapping[str, Checkpoint]
+    verdict: Verdict
+    sealing: Sequence[bytes]
+
+
 def verify(file: bytes, decode: Decode) -> Verdict:
-    """Verify a dossier.
+    """Verify a dossier of one sub-venue's part; ``joint.check`` takes joint ones, too.
 
     Args:
         file: The whole file.
@@ -67,6 +86,11 @@ def verify(file: bytes, decode: Decode) -> Verdict:
         Refuted: At the first thing that is wrong.
         SuiteUnavailable: This machine lacks the suite of the dossier; says nothing about it.
     """
+    return examined(file, decode).verdict
+
+
+def examined(file: bytes, decode: Decode) -> Examined:
+    """The same, with what the file was made of. Raises as ``verify``."""
     try:
         dossier, sealed = read(file)
     except Misshapen as error:
@@ -87,8 +111,15 @@ def verify(file: bytes, decode: Decode) -> Verdict:
     case = Case(dossier, parties, terms, chosen, agreement, talks, kinds, phases)
     findings = examine(case)
     told = _timeline(case)
-    _seal(chosen, keys[dossier.maker], sealed)
-    return _verdict(case, findings, logs, len(told))
+    maker = keys[dossier.maker]
+    _seal(chosen, maker, sealed)
+    return Examined(
+        case,
+        findings,
+        {center: log.head for center, log in logs.items()},
+        _verdict(case, findings, logs, len(told)),
+        [maker.message[key_id] for key_id in sorted(maker.good)],
+    )
 
 
 @dataclass(frozen=True, slots=True)

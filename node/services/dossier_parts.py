@@ -55,6 +55,7 @@ class Parts:
         talks: All conversations, by their first word in our log.
         proven: Our log's proofs by envelope hash.
         our_checkpoint: What they are under, cosigned by the peer.
+        our_size: Its size.
         their_size: Size of the peer's checkpoint that we cosigned last.
         openings: What we open of the draws.
         our_chain: Our descriptors.
@@ -68,6 +69,7 @@ class Parts:
     talks: tuple[Talk, ...]
     proven: Mapping[bytes, Proven]
     our_checkpoint: str
+    our_size: int
     their_size: int
     openings: Mapping[bytes, Opened]
     our_chain: tuple[Link, ...]
@@ -82,6 +84,18 @@ class Parts:
     def revoking(self) -> list[bytes]:
         """Digests of those of our descriptors that revoke a key: the peer's log places them."""
         return [link.digest for link in self.our_chain if link.descriptor.revoked]
+
+
+def all_ready(desk: Desk, session_id: bytes) -> list[bytes]:
+    """The sessions that make up an evaluation, by id: at the host one with each sub-venue.
+
+    Raises:
+        NotFound: There is no such session.
+        Conflicting: One of them is not archived.
+    """
+    row = _session(desk, session_id)
+    joint = sessions.joint(desk.ledger.connection, row)
+    return [bytes(_session(desk, each.id).id) for each in joint]
 
 
 def ready(desk: Desk, session_id: bytes) -> tuple[CenterId, str, int]:
@@ -138,6 +152,7 @@ def collect(desk: Desk, session_id: bytes) -> Parts:
         talks=tuple(found),
         proven=proven,
         our_checkpoint=note,
+        our_size=size,
         their_size=theirs[0],
         openings=_openings(desk, row),
         our_chain=tuple(read_link(signed) for signed in desk.identity.chain),

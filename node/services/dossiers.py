@@ -9,7 +9,7 @@ import asyncio
 import json
 import os
 import tempfile
-from collections.abc import Awaitable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Final, Protocol, TypeVar
 
@@ -17,10 +17,10 @@ from federation.engine.acquaintance import Link
 from federation.engine.negotiator import Negotiator
 from federation.engine.outbox import AnswerRefused, Peek
 from federation.errors import FederationError
+from federation.evidence import joint
 from federation.evidence.case import Refuted
 from federation.evidence.dossier import Announced, Dossier, Line, Logged, Transcript, write
 from federation.evidence.timeline import Event, timeline
-from federation.evidence.verify import verify
 from federation.ids import CenterId
 from federation.ports import Unreachable
 from federation.protocol.session import HandOver
@@ -32,7 +32,7 @@ from federation.wire.envelopes import RECEIPT_TYPE, decode_envelope, decode_stat
 from federation.wire.evidence import DECODE
 from federation.wire.questions import Inclusion, InclusionAnswer, InclusionQuestion
 from federation.wire.words import decode_word, read_signed_descriptor
-from node.services.dossier_parts import Parts, collect, ready
+from node.services.dossier_parts import Parts, all_ready, collect, ready
 from node.services.errors import Conflicting
 from node.services.house import Desk
 from node.store import dossiers
@@ -88,7 +88,8 @@ class Dossiers:
     async def make(self, session_id: bytes) -> Path:
         """Make the dossier of an archived session; answers the file.
 
-        Made again, it takes the place of the one before.
+        At a host with several sub-venues it is one joint dossier of all their sessions; a sub's
+        is of its own. Made again, it takes the place of the one before.
 
         Raises:
             NotFound: There is no such session.
@@ -96,22 +97,51 @@ class Dossiers:
                 receipt or was refused, the peer cannot be reached, or its log has no proof. The
                 sentences name what is missing and what to do.
         """
+        sessions = await self._negotiator.transact(lambda desk: all_ready(desk, session_id))
+        made = [await self._part(each) for each in sessions]
+        if len(made) == 1:
+            file = made[0][0]
+        else:
+            file = await self._joint(made)
+        path = self._folder / f"{sessions[0].hex()}.dossier"
+        await asyncio.to_thread(_keep, path, file)
+        digest = INTL_1.hash(file)
+
+        def note(desk: Desk) -> None:
+            for each in sessions:
+                dossiers.put(desk.ledger.connection, Made(each, path.name, digest, desk.now_ms))
+
+        await self._negotiator.transact(note)
+        return path
+
+    async def _part(self, session_id: bytes) -> tuple[bytes, Parts]:
+        """The dossier of one session, verified, and our side of it."""
         peer, suite_id, needed = await self._negotiator.transact(
             lambda desk: ready(desk, session_id)
         )
         theirs = await self._witnessed(peer, suite_id, needed)
         parts = await self._negotiator.transact(lambda desk: collect(desk, session_id))
         note, proofs = await self._proofs(peer, parts)
-        file = await asyncio.to_thread(self._file, parts, proofs, note, theirs)
-        path = self._folder / f"{session_id.hex()}.dossier"
-        await asyncio.to_thread(_keep, path, file)
-        digest = INTL_1.hash(file)
-        await self._negotiator.transact(
-            lambda desk: dossiers.put(
-                desk.ledger.connection, Made(session_id, path.name, digest, desk.now_ms)
-            )
+        return await asyncio.to_thread(self._file, parts, proofs, note, theirs), parts
+
+    async def _joint(self, made: Sequence[tuple[bytes, Parts]]) -> bytes:
+        """One file of all sub-venues' parts, verified."""
+        heads = [(parts.suite, parts.our_size) for _, parts in made]
+        links = await self._negotiator.transact(
+            lambda desk: [
+                joint.Extends(
+                    older,
+                    newer,
+                    desk.ledger.consistency(heads[older][0], heads[older][1], heads[newer][1]),
+                )
+                for older, newer in joint.chain(heads)
+            ]
         )
-        return path
+        now_ms = self._negotiator.clock.now_ms()
+        key = self._identity.face(heads[0][0]).signing(Purpose.MESSAGE, now_ms)
+        return await asyncio.to_thread(
+            self._checked, lambda: joint.write([file for file, _ in made], links, key.sign)
+        )
 
     async def _witnessed(self, peer: CenterId, suite_id: str, needed: int) -> bytes:
         """Have both logs cosigned; answers the peer's signed descriptor."""
@@ -169,9 +199,15 @@ class Dossiers:
         """The file, verified."""
         now_ms = self._negotiator.clock.now_ms()
         key = self._identity.face(parts.suite).signing(Purpose.MESSAGE, now_ms)
-        file = write(self._dossier(parts, proofs, note, theirs, now_ms), key.sign)
+        return self._checked(
+            lambda: write(self._dossier(parts, proofs, note, theirs, now_ms), key.sign)
+        )
+
+    def _checked(self, written: Callable[[], bytes]) -> bytes:
+        """A file that holds as anybody would find."""
+        file = written()
         try:
-            verify(file, DECODE)
+            joint.check(file, DECODE)
         except Refuted as error:
             raise Conflicting(
                 f"卷宗未通过自检, 未保存: 第{error.step.value}步, {error.where}: {error.zh}",
