@@ -33,6 +33,7 @@ from node.services.booking_terms import KIND_CODES, InForce, Tested, check_hold,
 from node.services.errands import Handler, Result
 from node.services.errors import Conflicting, Invalid, NotFound
 from node.services.house import Desk
+from node.services.lottery import Lottery, NoLottery
 from node.services.projects import found_project
 from node.services.venues import Venues
 from node.store import bookings, bundles, errands, pools, projects, sessions, todos
@@ -49,6 +50,7 @@ DECIDED: Final = "bundle_decided"
 
 _UNTOLD: Final = frozenset({booking.HELD, booking.PROMISED, booking.CONFIRMED})
 """Where a leg may stand when its bundle is decided; CONFIRMED if it was alone and said so."""
+_ANSWERED_YES: Final = frozenset({booking.PROMISED, booking.CONFIRMED})
 _IN_THE_WAY: Final = (
     "该项目已有进行中或已确认的预约",
     "the project has a booking that is under way or confirmed",
@@ -78,6 +80,14 @@ class _Wanted:
     hold: Hold
 
 
+@dataclass(frozen=True, slots=True)
+class _Chosen:
+    """The subs of a bundle, and the lottery that they were drawn in, if they were."""
+
+    subs: tuple[CenterId, ...]
+    selection_id: bytes = b""
+
+
 class Bundling:
     """Plans, decides and closes the bundles of this host.
 
@@ -95,9 +105,16 @@ class Bundling:
         self._in_force = in_force
         self._tested = tested
         self._local = local
+        self._lottery: Lottery = NoLottery()
+
+    def draw_with(self, lottery: Lottery) -> None:
+        """Draw sub-venues, and hold drawn bookings, with this lottery from now on."""
+        self._lottery = lottery
 
     def plan(self, desk: Desk, project_id: bytes, request: BookingRequest, by: str) -> bytes:
         """Ask every sub to keep its seats, and reserve the host's; answers the bundle's id.
+
+        Where the subs are drawn, the lottery comes first: then its id is answered.
 
         Raises:
             NotFound: No such project, or no agreement with a sub.
@@ -106,12 +123,48 @@ class Bundling:
                 has not the seats.
         """
         row = found_project(desk, project_id)
+        self._lottery.check_idle(desk, project_id)
         self._check_project(desk, row)
         self._check_request(desk, row, request)
+        if request.mode is SelectionMode.CHOSEN:
+            return self._book(desk, row, request, _Chosen(request.chosen), by)
+        projects.set_plan(desk.ledger.connection, project_id, request)
+        return self._lottery.begin(desk, row, request, by)
+
+    def book_drawn(
+        self, desk: Desk, project_id: bytes, drawn: Sequence[CenterId], selection_id: bytes, by: str
+    ) -> bytes:
+        """Book those that were drawn, as the project's plan asks; raises as ``plan``."""
+        row = found_project(desk, project_id)
+        assert row.plan is not None, "a lottery is held for a plan"
+        self._check_project(desk, row)
+        self._check_request(desk, row, row.plan)
+        return self._book(desk, row, row.plan, _Chosen(tuple(drawn), selection_id), by)
+
+    def able(
+        self, desk: Desk, row: ProjectRow, request: BookingRequest, sub: CenterId
+    ) -> tuple[AgreementId, AgreementTerms]:
+        """The agreement under which a center could take any of the places.
+
+        Raises:
+            NotFound: There is none.
+            Invalid: It does not cover one of the places; names the clause.
+        """
+        alone = _Chosen((sub,))
+        legs = [
+            self._wanted(desk, row, request, bytes(16), alone, sub, requirement)
+            for requirement in request.subs
+        ]
+        return legs[0].agreement, legs[0].terms
+
+    def _book(
+        self, desk: Desk, row: ProjectRow, request: BookingRequest, chosen: "_Chosen", by: str
+    ) -> bytes:
+        project_id = row.id
         bundle_id = desk.new_id()
         wanted = [
-            self._wanted(desk, row, request, bundle_id, sub, requirement)
-            for sub, requirement in zip(request.chosen, request.subs, strict=True)
+            self._wanted(desk, row, request, bundle_id, chosen, sub, requirement)
+            for sub, requirement in zip(chosen.subs, request.subs, strict=True)
         ]
         first = wanted[0]
         _check_pool(desk, first.terms, desk.identity.center, first.sub, request.host_slots)
@@ -201,11 +254,6 @@ class Bundling:
                 f"已登记招标人代表{named}人,方案中只有{request.representatives}人",
                 f"{named} representatives are named, but the plan has {request.representatives}",
             )
-        if request.mode is not SelectionMode.CHOSEN:
-            raise Invalid(
-                "本版本仅支持自主选择副场,请指定各副场中心",
-                "this version books sub-venues that are chosen by name; name a center for each",
-            )
         if desk.identity.center in request.chosen:
             raise Invalid("主场不能同时作为副场", "a center cannot be its own sub-venue")
         if any(sub.venue.kind is not None for sub in request.subs):
@@ -220,6 +268,7 @@ class Bundling:
         row: ProjectRow,
         request: BookingRequest,
         bundle_id: bytes,
+        chosen: "_Chosen",
         sub: CenterId,
         requirement: SubRequirement,
     ) -> _Wanted:
@@ -232,7 +281,7 @@ class Bundling:
             ) from error
         hold = Hold(
             bundle_id=bundle_id,
-            participants=request.chosen,
+            participants=chosen.subs,
             start_ms=request.window.start_ms,
             end_ms=request.window.end_ms,
             seats=requirement.venue.seats,
@@ -242,6 +291,7 @@ class Bundling:
             experts=tuple(ExpertNeed(slot.specialty, slot.count) for slot in requirement.slots),
             selection=booking.SelectionMode[request.mode.name],
             value_wan=enforcement.told_value(terms, row.project.value_fen),
+            selection_id=chosen.selection_id,
         )
         try:
             enforcement.check_value(terms, row.project.value_fen)
@@ -275,14 +325,19 @@ class Bundling:
         decision = decided.decision
         assert decision is not None, "a decided bundle has a decision"
         connection = desk.ledger.connection
-        for leg in bookings.of_bundle(connection, decided.id):
+        legs = bookings.of_bundle(connection, decided.id)
+        for leg in legs:
             if leg.phase in _UNTOLD:
                 desk.say(leg.conversation, Decide(decided.id, decision, decided.reason))
         code = found_project(desk, row.project).project.code
         if decision is Decision.ABORT:
             self._venues.release(desk, decided.id)
-            zh = f"项目{code}的副场预约未成功,已全部释放,请重新安排"
-            en = f"project {code}: no sub-venue is booked ({decided.reason}); plan anew"
+            if self._followed(desk, legs):
+                zh = f"项目{code}有副场未能承接,已按抽取顺位递补并重新预约"
+                en = f"project {code}: a sub-venue did not come; the next by rank is asked"
+            else:
+                zh = f"项目{code}的副场预约未成功,已全部释放,请重新安排"
+                en = f"project {code}: no sub-venue is booked ({decided.reason}); plan anew"
         else:
             zh = f"项目{code}的全部副场已确认"
             en = f"project {code}: all sub-venues are booked"
@@ -295,6 +350,12 @@ class Bundling:
             en=en,
             now_ms=desk.now_ms,
         )
+
+    def _followed(self, desk: Desk, legs: Sequence[BookingRow]) -> bool:
+        """Whether the subs were drawn, and others take the places of those who did not come."""
+        selection_id = next((leg.hold.selection_id for leg in legs), b"")
+        lost = [leg.peer for leg in legs if leg.phase not in _ANSWERED_YES]
+        return bool(selection_id and lost) and self._lottery.follow(desk, selection_id, lost)
 
     def _close(self, desk: Desk, bundle: Bundle) -> None:
         closed = rules.close(bundle, _legs(desk, bundle.id))
