@@ -7,6 +7,7 @@ first digits of their codes. What people typed freely is not repeated: it may na
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone
+from types import MappingProxyType
 from typing import Final
 
 from federation.evidence.dossier import LATEST_MS, Moment
@@ -82,6 +83,13 @@ def _agreeing(word: Word) -> tuple[str, str] | None:
             return None
 
 
+_VOTES: Final[Mapping[booking.Answer, tuple[str, str]]] = MappingProxyType({
+    booking.Answer.YES: ("同意", "agrees"),
+    booking.Answer.NO: ("不同意", "declines"),
+    booking.Answer.BOOK: ("同意并确认预约", "agrees, and books with it"),
+})  # fmt: skip
+
+
 def _before(word: Word) -> tuple[str, str] | None:
     match word:
         case booking.Hold():
@@ -90,8 +98,7 @@ def _before(word: Word) -> tuple[str, str] | None:
                 f"asks for {word.seats} seats ({local(word.start_ms)} to {local(word.end_ms)})",
             )
         case booking.Vote():
-            yes = word.answer is booking.Answer.YES
-            return ("同意", "agrees") if yes else ("不同意", "declines")
+            return _VOTES[word.answer]
         case booking.Decide():
             confirmed = word.decision is booking.Decision.CONFIRM
             return ("确认预约", "confirms the booking") if confirmed else ("取消", "aborts")

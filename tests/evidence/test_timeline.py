@@ -3,6 +3,7 @@
 import pytest
 
 from federation.evidence.timeline import BEIJING, Event, code, local, sentence, timeline
+from federation.protocol import booking
 from federation.protocol.conversation import Word
 from federation.protocol.session import Suspend
 from federation.protocol.tables import VOCABULARY
@@ -25,6 +26,13 @@ def test_every_word_has_a_sentence_of_its_own_in_both_languages(word: Word) -> N
     assert en.isprintable()
     fallback = f"says {word.case}"
     assert (en == fallback) == (type(word).__name__ in NOT_IN_A_DOSSIER)
+
+
+def test_each_answer_of_a_sub_reads_as_what_it_is() -> None:
+    told = {answer: sentence(booking.Vote(answer)) for answer in booking.Answer}
+    assert "不" in told[booking.Answer.NO][0]
+    assert "确认" in told[booking.Answer.BOOK][0]
+    assert len({en for _, en in told.values()}) == len(booking.Answer)
 
 
 def test_what_people_typed_is_not_repeated() -> None:
