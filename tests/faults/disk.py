@@ -26,8 +26,8 @@ from typing_extensions import override
 SECTOR: Final = 512  # the smallest piece that a drive writes whole
 TEARING: Final = 0.5  # of the mixtures tear some of what survives
 EVERY_TORN: Final = 0.25  # of the writes that survive in those
-AHEAD: Final = 16  # images by which each point is early, as the last ones have little choice
-MOST_WEIGHT: Final = 16  # from four unsynced acts on, points are alike
+MOST_ROOM: Final = 64  # of one point; from seven unsynced acts on there are always more
+MOST_TRIES: Final = 64  # for each different image of a point that has room for it
 SURVIVAL: Final = (0.1, 0.3, 0.5, 0.7, 0.9)  # how much of the unsynced an image keeps
 
 
@@ -177,27 +177,23 @@ def images(ops: list[Op], rng: random.Random, count: int) -> Iterator[Callable[[
 
     What a point adds to the one before it: after a write, the images in which it survives, whole
     or torn, with any of the unsynced ones before it; after a sync or an acknowledgement, the
-    image in which nothing unsynced survives. Each point has one, the rest is shared out by how
-    much can differ. Answers functions that build the image, so that one which is only counted
-    costs nothing; they must be called before the iteration goes on.
+    image in which nothing unsynced survives. Points take turns.
+
+    Answers functions that build the image, so that one which is only counted costs nothing;
+    they must be called before the iteration goes on.
 
     Raises:
         ValueError: The record does not hold that many different images.
     """
-    weights = _weights(ops)
-    points, whole = sum(weight > 0 for weight in weights), sum(weights)
-    base, extra = min(points, count), max(0, count - points)
-    number = passed = weighed = 0
+    number = 0
     platter = _Platter()
-    for done, (op, weight) in enumerate(zip(ops, weights, strict=True)):
+    for done, (op, share) in enumerate(zip(ops, _shares(ops, count), strict=True)):
         platter.take(done, op)
-        passed, weighed = passed + (weight > 0), weighed + weight
-        share = min(count, base * passed // points + extra * weighed // whole + AHEAD)
         seen: set[Survivors] = set()
-        tries = 0
-        while weight and number < share and tries < 4 * (share - number) + 4:
+        for tries in range(MOST_TRIES * share):
+            if len(seen) == share:
+                break
             survivors = _survivors(platter.pending, done, rng, tries)
-            tries += 1
             if survivors in seen:
                 continue
             seen.add(survivors)
@@ -216,24 +212,42 @@ def images(ops: list[Op], rng: random.Random, count: int) -> Iterator[Callable[[
 
             yield build
             number += 1
-    if number < count:
-        raise ValueError(f"the record of {len(ops)} acts gave {number} images of {count} asked for")
+        assert len(seen) == share, f"act {done} has not {share} different images"
 
 
-def _weights(ops: list[Op]) -> list[int]:
-    """How many new images each point has, up to ``MOST_WEIGHT``."""
+def _shares(ops: list[Op], count: int) -> list[int]:
+    """How many of ``count`` images each point gives: round by round, one each with room."""
+    room = _room(ops)
+    if count > sum(room):
+        raise ValueError(f"{count} images of a record that surely has {sum(room)} different ones")
+    shares = [0] * len(ops)
+    while count:
+        free = [at for at, most in enumerate(room) if shares[at] < most]
+        turn = min(count, len(free))
+        for number in range(turn):
+            shares[free[number * len(free) // turn]] += 1
+        count -= turn
+    return shares
+
+
+def _room(ops: list[Op]) -> list[int]:
+    """How many images each point adds, at least, up to ``MOST_ROOM``."""
     platter = _Platter()
-    weights = []
+    room = []
     for done, op in enumerate(ops):
         platter.take(done, op)
         if op.act is Act.BEGIN_COMMIT:
-            weights.append(0)
+            room.append(0)
         elif done in platter.pending:
-            sectors = len(op.data) // SECTOR
-            weights.append(min(2 ** (len(platter.pending) - 1) * (1 + sectors), MOST_WEIGHT))
+            tears = max(0, 2 ** _sectors(op) - 2)
+            room.append(min(2 ** (len(platter.pending) - 1) * (1 + tears), MOST_ROOM))
         else:
-            weights.append(1)
-    return weights
+            room.append(1)
+    return room
+
+
+def _sectors(op: Op) -> int:
+    return -(-len(op.data) // SECTOR)
 
 
 def _survivors(pending: dict[int, Op], newest: int, rng: random.Random, turn: int) -> Survivors:
@@ -251,7 +265,7 @@ def _survivors(pending: dict[int, Op], newest: int, rng: random.Random, turn: in
             continue
         mask = _WHOLE
         if tears and len(op.data) > SECTOR and rng.random() < EVERY_TORN:
-            mask = rng.randrange(1, 2 ** ((len(op.data) + SECTOR - 1) // SECTOR) - 1)
+            mask = rng.randrange(1, 2 ** _sectors(op) - 1)
         chosen.append((at, mask))
     return tuple(chosen)
 
