@@ -21,6 +21,7 @@ from node.commands import config as config_commands
 from node.commands import init as init_command
 from node.commands import keys as keys_commands
 from node.commands import peer as peer_commands
+from node.commands import why as why_command
 from node.commands.options import COMMAND_SETTINGS, config_option, examples
 from node.config import BadConfig, load, split_address
 from node.keystore.errors import BadKeys, WrongPin
@@ -94,6 +95,7 @@ main.add_command(agreement_commands.agreement)
 main.add_command(keys_commands.keys)
 main.add_command(availability_command.availability)
 main.add_command(verify)
+main.add_command(why_command.why)
 
 
 @main.group("stand-in", epilog=examples("lianping stand-in trading"))

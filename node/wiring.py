@@ -58,6 +58,7 @@ from node.services.draw_rules import OwnWindow
 from node.services.draws import Draws
 from node.services.errands import Errands, Handler
 from node.services.experts import Experts
+from node.services.holidays import Holidays
 from node.services.house import House
 from node.services.joining import Joining
 from node.services.joint_checks import JointChecks
@@ -72,9 +73,11 @@ from node.services.rehearsal_calendar import RehearsalCalendar
 from node.services.selections import Selections
 from node.services.session_archive import SessionArchive
 from node.services.sessions import Sessions
+from node.services.todo_clock import TodoClock
 from node.services.todos import Todos
 from node.services.usage import UsageStatements
 from node.services.venues import Venues
+from node.services.why import Whys
 from node.store import migrations
 from node.store.cipher import NONCE_BYTES, ColumnCipher
 from node.store.database import Database, StoreUnavailable
@@ -220,6 +223,7 @@ async def _assemble(config: Config, keys: Keys, outsides: Outsides, stack: Async
     )
     peering = Peering(tests=tests, pools=rooms.pools)
     usage = UsageStatements(peering)
+    holidays = Holidays()
     notice = Notice(outsides.messaging, config.center.duty_phones)
     bookings = Bookings(
         venues=venues,
@@ -232,8 +236,6 @@ async def _assemble(config: Config, keys: Keys, outsides: Outsides, stack: Async
         video=outsides.video,
         cipher=cipher,
         bookings=bookings,
-        holidays=config.policy.holidays,
-        workdays=config.policy.workdays,
     )
     sessions = Sessions(draws=rooms.draws, archive=archive, cipher=cipher)
     negotiator = Negotiator(
@@ -291,6 +293,8 @@ async def _assemble(config: Config, keys: Keys, outsides: Outsides, stack: Async
             peering.handlers(),
             usage.handlers(),
             expiry.handlers(),
+            TodoClock(notice).handlers(),
+            holidays.handlers(),
         ),
         observe=metrics.ran,
     )
@@ -305,6 +309,8 @@ async def _assemble(config: Config, keys: Keys, outsides: Outsides, stack: Async
     )
     await renewal.note()
     await negotiator.transact(expiry.start)
+    days_off, worked = config.policy.holidays, config.policy.workdays
+    await negotiator.transact(lambda desk: holidays.start(desk, days_off, worked))
     pumps = Pumps(
         negotiator=negotiator,
         outbox=outbox,
@@ -363,6 +369,7 @@ async def _assemble(config: Config, keys: Keys, outsides: Outsides, stack: Async
         sessions=sessions,
         todos=Todos(),
         venues=venues,
+        whys=Whys(negotiator=negotiator, outbox=outbox, paused=lambda peer: peer in pauses),
         links=links,
         pinned=pumps.pinned,
         renewal=renewal,
@@ -411,9 +418,7 @@ class _Rooms:
             trading=outsides.trading,
             messaging=outsides.messaging,
             place=Place(config.center.name, config.center.phone),
-            own_window=OwnWindow(
-                config.policy.draw_window, config.policy.holidays, config.policy.workdays
-            ),
+            own_window=OwnWindow(config.policy.draw_window),
         )
 
 

@@ -27,6 +27,7 @@ from node.api import (
     staff,
     supervisor,
     usage,
+    why,
 )
 from node.api.caller import LOCAL
 from node.api.commands import HEADER, KEY, Key
@@ -81,6 +82,7 @@ def routes(parts: Parts) -> FastAPI:
         expert,
         supervisor,
         usage,
+        why,
     ):
         app.include_router(module.router, prefix="/api")
     faults.install(app)

@@ -29,6 +29,7 @@ from node.services.sessions import Sessions
 from node.services.todos import Todos
 from node.services.usage import UsageStatements
 from node.services.venues import Venues
+from node.services.why import Whys
 from node.store.cipher import ColumnCipher
 from node.store.ledger import SqlLedger
 
@@ -66,6 +67,7 @@ class Parts:
     todos: Todos
     usage: UsageStatements
     venues: Venues
+    whys: Whys
     links: Links
     pinned: Callable[[], None]
     renewal: Renewal
