@@ -116,6 +116,7 @@ class GivenBack:
 
     hash: bytes
     peer: CenterId
+    suite: str
     word: bytes = field(repr=False)
     receipt: bytes = field(repr=False)
 

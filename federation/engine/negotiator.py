@@ -13,7 +13,9 @@ from typing import Generic, Protocol, TypeVar
 from federation.engine import agreed
 from federation.engine.acquaintance import NOTHING_NEW, Acquaintance, News, Turn
 from federation.engine.agreed import ANY, Dealing
+from federation.engine.digests import digest
 from federation.engine.doorkeeper import Doorkeeper, Visitor
+from federation.engine.exchange import give_back
 from federation.engine.floor import Floor
 from federation.engine.identity import Identity
 from federation.engine.inside import Inside
@@ -42,7 +44,9 @@ from federation.wire.questions import (
     ConversationAnswer,
     ConversationQuestion,
     Cursor,
+    DigestQuestion,
     Greeting,
+    OwnWordsQuestion,
     decode,
 )
 
@@ -244,8 +248,12 @@ class Negotiator(Generic[L]):
                 if visitor.problem is not None:
                     raise visitor.problem
                 question = decode(visitor.envelope.payload_type, visitor.statement.body)
-                if isinstance(question, ConversationQuestion):
-                    found: object = self._conversation(floor, peer, question)
+                if isinstance(question, OwnWordsQuestion):
+                    found: object = give_back(floor, peer, question)
+                elif isinstance(question, DigestQuestion):
+                    found = digest(floor, peer, question)
+                elif isinstance(question, ConversationQuestion):
+                    found = self._conversation(floor, peer, question)
                 else:
                     found = self.questions.answer(floor, peer, question)
             except FederationError as error:

@@ -5,7 +5,7 @@ cosigned; check and persist are one transaction (C2SP tlog-witness). A peer that
 histories is remembered with both notes and never cosigned again from that point.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from enum import StrEnum
 from typing import Final, TypeVar
@@ -131,6 +131,36 @@ class Witness:
         self._observe(peer, sighting)
         return sighting
 
+    def take_back(
+        self, floor: Floor[L], peer: CenterId, yours: Sequence[str], mine: Sequence[str]
+    ) -> None:
+        """Take the cosigned heads that a peer gives back after we have lost what we knew of them.
+
+        Args:
+            floor: The transaction.
+            peer: Who gives them.
+            yours: Heads of our logs that it has cosigned.
+            mine: Heads of its logs that we have cosigned: our signature says that each went on
+                from all that we had seen before.
+        """
+        for note in yours:
+            self._take_cosignature(floor, peer, _suite_in(note), note)
+        for note in mine:
+            self._remember(floor, peer, _suite_in(note), note)
+
+    def _remember(self, floor: Floor[L], peer: CenterId, suite_id: str, note: str) -> None:
+        theirs = self._keyring.peers[peer]
+        if suite_id not in theirs.suites or suite_id not in self._identity.suites:
+            return
+        try:
+            shown, _ = verify_note(note, log_keys(theirs, suite_id))
+            cosigned_at(note, witness_keys(self._identity.descriptor, suite_id))
+        except BadCheckpoint:
+            return  # of another epoch, or under a key that was revoked since: it shows its log anew
+        seen = floor.ledger.witnessed(peer, suite_id)
+        if seen is None or shown.size > seen[0]:
+            floor.ledger.put_witnessed(peer, suite_id, shown.size, shown.root, note)
+
     def _signed(self, suite_id: str, size: int, root: bytes, now_ms: int) -> str:
         """Our head under every log key of ours that is valid: a peer may know only the old one."""
         face = self._identity.face(suite_id)
@@ -213,6 +243,8 @@ class Witness:
         if known is not None and known[1] == note:
             return  # it comes with every call
         ours, theirs = self._identity.descriptor, self._keyring.peers[peer]
+        if suite_id not in ours.suites:
+            return
         try:
             shown, _ = verify_note(note, log_keys(ours, suite_id))
             cosigned_at(note, witness_keys(theirs, suite_id))
@@ -260,6 +292,13 @@ class Witness:
             floor.ledger.put_former_head(peer, suite_id, epoch, head.size, note)
             return True
         return False
+
+
+def _suite_in(note: str) -> str:
+    """The suite that a head's origin names; no suite's name if it names none."""
+    head = epochs.head_of(note)
+    parts = head.origin.split("/") if head is not None else []
+    return parts[2] if len(parts) in {3, 4} else ""
 
 
 def _was_good(note: str, suite_id: str, ours: Descriptor, theirs: Descriptor) -> bool:

@@ -100,14 +100,15 @@ def finish(connection: sqlite3.Connection, peers: Iterable[str]) -> None:
 def put_back(connection: sqlite3.Connection, row: GivenBack) -> None:
     """Keep a word that was given back until all have answered."""
     connection.execute(
-        "INSERT OR IGNORE INTO given_back (hash, peer, word, receipt) VALUES (?, ?, ?, ?)",
-        (row.hash, row.peer, row.word, row.receipt),
+        "INSERT OR IGNORE INTO given_back (hash, peer, suite, word, receipt)"
+        " VALUES (?, ?, ?, ?, ?)",
+        (row.hash, row.peer, row.suite, row.word, row.receipt),
     )
 
 
 def given_back(connection: sqlite3.Connection, peers: Collection[str]) -> list[GivenBack]:
     """What these peers gave back."""
-    rows = connection.execute("SELECT hash, peer, word, receipt FROM given_back").fetchall()
+    rows = connection.execute("SELECT hash, peer, suite, word, receipt FROM given_back").fetchall()
     return [GivenBack(*row) for row in rows if row[1] in peers]
 
 

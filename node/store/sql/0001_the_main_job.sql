@@ -252,6 +252,7 @@ CREATE TABLE recovery (
 CREATE TABLE given_back (
     hash BLOB PRIMARY KEY, -- of the word's envelope
     peer TEXT NOT NULL,
+    suite TEXT NOT NULL,
     word BLOB NOT NULL,
     receipt BLOB NOT NULL
 ) STRICT, WITHOUT ROWID;
