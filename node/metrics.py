@@ -8,6 +8,7 @@ Labels are bounded: ``peer`` is a pinned center's id or "other", kinds and words
 protocol's tables, causes and reasons from constants. Nothing here is personal data.
 """
 
+from collections import Counter as Tally
 from collections.abc import Collection, Mapping
 from typing import Final
 
@@ -30,6 +31,9 @@ from federation.ports import SaidWord
 from federation.trust.keyring import Keyring
 from federation.wire.envelopes import Outcome, Receipt
 from federation.wire.words import PAYLOAD_TYPES
+from node.domain.holidays import HORIZON_MS, unknown_years
+from node.domain.todo_rules import RULES
+from node.domain.workday import WorkCalendar
 from node.store.figures import Figures
 
 OTHER: Final = "other"
@@ -123,6 +127,17 @@ class Metrics:
         self.draws = Gauge("lianping_draws", "Draws by phase.", ["state"], registry=registry)
         self.disputes = Gauge(
             "lianping_usage_disputes", "Disputes over usage not settled.", registry=registry
+        )
+        self.overdue = Gauge(
+            "lianping_todos_overdue",
+            "Open to-dos of our people that are overdue, by kind.",
+            ["kind"],
+            registry=registry,
+        )
+        self.unknown_years = Gauge(
+            "lianping_holidays_unknown_years",
+            "Years that deadlines will soon reach into and whose holidays were not imported.",
+            registry=registry,
         )
         self.log_size = Gauge(
             "lianping_log_size",
@@ -283,7 +298,18 @@ class Metrics:
         _replace(self.bookings, figures.bookings)
         _replace(self.draws, figures.draws)
         self.disputes.set(figures.disputes)
+        _replace(self.overdue, _bounded(figures.overdue))
+        missing = unknown_years(WorkCalendar(years=figures.years), now_ms, now_ms + HORIZON_MS)
+        self.unknown_years.set(len(missing))
         return generate_latest(self.registry)
+
+
+def _bounded(overdue: Mapping[str, int]) -> dict[str, int]:
+    """By kind; kinds that this version does not know are one."""
+    found: Tally[str] = Tally()
+    for kind, count in overdue.items():
+        found[kind if kind in RULES else OTHER] += count
+    return dict(found)
 
 
 def _replace(gauge: Gauge, counts: Mapping[str, int]) -> None:

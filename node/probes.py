@@ -17,10 +17,11 @@ from starlette.routing import Route
 
 from federation.ports import Clock
 from node import logs
+from node.domain.holidays import HORIZON_MS, unknown_years
 from node.domain.workday import DAY_MS
 from node.metrics import Metrics
 from node.services.expiry import WARN_MS, Ends
-from node.store import figures
+from node.store import figures, workdays
 from node.store.database import Database, StoreUnavailable
 
 METRICS_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
@@ -66,13 +67,14 @@ class Probes:
 
     async def _metrics(self, _: Request) -> Response:
         try:
-            counted = await self.database.read(figures.count)
+            now_ms = self.clock.now_ms()
+            counted = await self.database.read(lambda found: figures.count(found, now_ms))
         except StoreUnavailable as error:
             LOG.warning("the metrics could not be counted", error=str(error))
             return PlainTextResponse("the database is not available\n", status_code=503)
         self.metrics.signing(not self.keys_problem())
         self.metrics.keys_end(self.keys_end())
-        page = self.metrics.page(counted, self.clock.now_ms())
+        page = self.metrics.page(counted, now_ms)
         return Response(page, media_type=METRICS_TYPE)
 
     async def _live(self, _: Request) -> Response:
@@ -89,7 +91,7 @@ class Probes:
         found = [(name, await check()) for name, check in checks]
         good = all(not problem for _, problem in found)
         lines = [f"[{'-' if problem else '+'}]{name} {problem or 'ok'}" for name, problem in found]
-        lines += self._warnings()
+        lines += [*self._warnings(), *await self._holidays()]
         text = "\n".join(lines) if not good or "verbose" in request.query_params else "ok"
         return PlainTextResponse(text + "\n", status_code=200 if good else 503)
 
@@ -102,6 +104,19 @@ class Probes:
             for center, found in self.keys_end().items()
             for (purpose, suite), end_ms in found.items()
             if end_ms - now_ms <= WARN_MS
+        ]
+
+    async def _holidays(self) -> list[str]:
+        """Years that deadlines will soon reach into and whose holidays nobody imported."""
+        now_ms = self.clock.now_ms()
+        try:
+            calendar = await self.database.read(workdays.calendar)
+        except StoreUnavailable:
+            return []  # told above
+        return [
+            f"[!]the holidays of {year} are not known, plain week-ends count: "
+            "lianping calendar holidays import FILE"
+            for year in unknown_years(calendar, now_ms, now_ms + HORIZON_MS)
         ]
 
     async def _serving(self) -> str:

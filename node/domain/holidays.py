@@ -16,8 +16,10 @@ from typing import Final
 from node.domain.refusal import Inadmissible
 from node.domain.sheet import Table
 from node.domain.tabular import Reading
-from node.domain.workday import WorkCalendar, shanghai_date
+from node.domain.workday import DAY_MS, WorkCalendar, shanghai_date
 
+HORIZON_MS: Final = 45 * DAY_MS
+"""So long ahead a year must be known: the notice is out by then, deadlines reach so far."""
 MAX_NAME_CHARS: Final = 32  # 国庆节、中秋节
 MAX_RUN_DAYS: Final = 31  # the longest holiday has nine days; more is a wrong year
 FIRST_YEAR: Final = 1970

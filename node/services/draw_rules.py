@@ -5,9 +5,7 @@ the word is next is the table's affair, whether a step fits the walk is the lott
 """
 
 from collections.abc import Sequence
-from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
-from datetime import date
 from typing import Final
 
 from federation.engine.identity import SKEW_MS
@@ -39,12 +37,12 @@ from federation.protocol.draw import (
 from federation.protocol.peering import AnnouncePool
 from federation.wire.envelopes import Statement, decode_statement
 from node.domain.calendar import DrawWindow, earliest_draw_ms
-from node.domain.workday import local_time
+from node.domain.workday import WorkCalendar, local_time
 from node.services.draw_files import DrawFiles
 from node.services.draw_view import DrawView, view
 from node.services.errors import Conflicting
 from node.services.house import Desk
-from node.store import bookings, draws, pools, transcripts
+from node.store import bookings, draws, pools, transcripts, workdays
 from node.store.draws import DrawRow
 from node.store.pools import Between
 
@@ -60,18 +58,14 @@ class OwnWindow:
 
     Attributes:
         rule: The jurisdiction's rule.
-        holidays: See ``node.domain.workday.is_working_day``; for rules in working days.
-        workdays: Likewise.
     """
 
     rule: DrawWindow
-    holidays: AbstractSet[date] = frozenset()
-    workdays: AbstractSet[date] = frozenset()
 
-    def opens_ms(self, bid_deadline_ms: int, start_ms: int) -> int:
-        """The first moment, unix milliseconds."""
+    def opens_ms(self, bid_deadline_ms: int, start_ms: int, calendar: WorkCalendar) -> int:
+        """The first moment, unix milliseconds; the calendar is for rules in working days."""
         return earliest_draw_ms(
-            [self.rule], bid_deadline_ms, start_ms, self.holidays, self.workdays
+            [self.rule], bid_deadline_ms, start_ms, calendar.holidays, calendar.workdays
         )
 
 
@@ -190,7 +184,7 @@ class DrawRules:
         self, desk: Desk, terms: AgreementTerms, bid_deadline_ms: int, start_ms: int
     ) -> None:
         """Our own people's question: is the draw window open? Raises Conflicting."""
-        own = self._own_rule(bid_deadline_ms, start_ms)
+        own = self._own_rule(desk, bid_deadline_ms, start_ms)
         opens_ms, _ = execution.draw_opens(terms, bid_deadline_ms, start_ms, own)
         if desk.now_ms < opens_ms:
             at = local_time(opens_ms)
@@ -265,7 +259,7 @@ class DrawRules:
         self, desk: Desk, conversation: Conversation, bid_deadline_ms: int, start_ms: int
     ) -> None:
         terms = self._files.terms(desk, conversation.agreement)
-        own = self._own_rule(bid_deadline_ms, start_ms)
+        own = self._own_rule(desk, bid_deadline_ms, start_ms)
         try:
             execution.check_draw_time(terms, bid_deadline_ms, start_ms, desk.now_ms, own)
         except TooEarly as error:  # the same, with the time as people of the partner read it
@@ -276,8 +270,9 @@ class DrawRules:
                 alternative=error.alternative,
             ) from error
 
-    def _own_rule(self, bid_deadline_ms: int, start_ms: int) -> tuple[int, str]:
-        return self._own.opens_ms(bid_deadline_ms, start_ms), OWN_RULE
+    def _own_rule(self, desk: Desk, bid_deadline_ms: int, start_ms: int) -> tuple[int, str]:
+        calendar = workdays.calendar(desk.ledger.connection)
+        return self._own.opens_ms(bid_deadline_ms, start_ms, calendar), OWN_RULE
 
     def _check_value(self, seen: DrawView, center: str, value: bytes) -> None:
         committed = (seen.commitments or {}).get(center)

@@ -13,6 +13,7 @@ from importlib import resources
 from typing import Any, Final
 
 from node.domain.holidays import (
+    HORIZON_MS,
     Holiday,
     calendar_of,
     check_notice,
@@ -32,8 +33,6 @@ UNKNOWN: Final = "holidays_unknown"
 """The to-do that asks the operator for a year's notice."""
 WATCH: Final = "watch_holidays"
 """The errand that looks, and leaves itself for the next day."""
-HORIZON_MS: Final = 45 * DAY_MS
-"""So long ahead a year must be known: the notice is out by then, deadlines reach so far."""
 _SEED: Final = "seed/holidays.csv"
 
 

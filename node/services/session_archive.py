@@ -6,9 +6,8 @@ has the agreement's working days (五个工作日) to hand its manifest over, th
 
 import json
 from collections.abc import Mapping, Sequence
-from collections.abc import Set as AbstractSet
 from dataclasses import replace
-from datetime import date, datetime
+from datetime import datetime
 from typing import Any, Final
 
 from adapters.video.port import Video
@@ -25,7 +24,7 @@ from node.services.errors import Invalid
 from node.services.house import Desk
 from node.services.reasons import alternative_zh, clause_zh
 from node.services.speech import well_formed
-from node.store import archives, errands, sessions
+from node.store import archives, errands, sessions, workdays
 from node.store.cipher import ColumnCipher
 from node.store.sessions import SessionRow
 
@@ -48,8 +47,6 @@ class SessionArchive:
         video: The video platform of this center.
         cipher: For the entrances: whoever has one may enter.
         bookings: To be told when an archive is complete.
-        holidays: See ``node.domain.workday.is_working_day``.
-        workdays: See ``node.domain.workday.is_working_day``.
     """
 
     def __init__(
@@ -58,14 +55,10 @@ class SessionArchive:
         video: Video,
         cipher: ColumnCipher,
         bookings: view.Bookings,
-        holidays: AbstractSet[date] = frozenset(),
-        workdays: AbstractSet[date] = frozenset(),
     ) -> None:
         self._video = video
         self._cipher = cipher
         self._bookings = bookings
-        self._holidays = holidays
-        self._workdays = workdays
 
     # Rooms
 
@@ -147,8 +140,9 @@ class SessionArchive:
         """Everybody has signed: the days of the hand-over begin, on both sides."""
         connection = desk.ledger.connection
         terms = view.terms(desk, row)
+        calendar = workdays.calendar(connection)
         due_ms = handover_due_ms(
-            desk.now_ms, terms.handover_working_days, self._holidays, self._workdays
+            desk.now_ms, terms.handover_working_days, calendar.holidays, calendar.workdays
         )
         sessions.set_finished(connection, row.id, desk.now_ms, due_ms)
         errands.add(

@@ -2,9 +2,9 @@
 
 import sqlite3
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from node.store import usage
+from node.store import todos, usage, workdays
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +18,8 @@ class Figures:
         bookings: How many bookings are in each phase.
         draws: How many draws are in each phase.
         disputes: How many disputes over usage are not settled.
+        years: The years whose holidays are known.
+        overdue: How many open to-dos are overdue, by kind.
     """
 
     outbox: Mapping[str, tuple[int, int]]
@@ -26,9 +28,11 @@ class Figures:
     bookings: Mapping[str, int]
     draws: Mapping[str, int]
     disputes: int = 0
+    years: frozenset[int] = frozenset()
+    overdue: Mapping[str, int] = field(default_factory=dict)
 
 
-def count(conn: sqlite3.Connection) -> Figures:
+def count(conn: sqlite3.Connection, now_ms: int) -> Figures:
     """Count. Each statement reads an index or a small table."""
     return Figures(
         outbox={
@@ -53,6 +57,8 @@ def count(conn: sqlite3.Connection) -> Figures:
         bookings=_phases(conn, "booking"),
         draws=_phases(conn, "draw"),
         disputes=usage.open_disputes(conn),
+        years=workdays.calendar(conn).years,
+        overdue=todos.overdue(conn, now_ms),
     )
 
 

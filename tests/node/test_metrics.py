@@ -35,7 +35,9 @@ async def test_a_waiting_word_shows_its_age_and_a_receipt_clears_it() -> None:
     async with two_centers() as pair:
         await pair.agree()
         metrics = Metrics(pair.host.keyring, "1")
-        idle = samples(metrics, await pair.host.database.read(figures.count))
+        idle = samples(
+            metrics, await pair.host.database.read(lambda found: figures.count(found, NOON))
+        )
         assert idle["lianping_outbox_depth", f"peer={pair.sub.id}"] == 0
         assert idle["lianping_outbox_oldest_age_seconds", f"peer={pair.sub.id}"] == 0
         counted = Figures(
@@ -59,6 +61,22 @@ def test_two_nodes_fit_one_process() -> None:
     one.turned_away("bad_signature")
     assert samples(one)["lianping_unauthenticated_total", "cause=bad_signature"] == 1
     assert ("lianping_unauthenticated_total", "cause=bad_signature") not in samples(two)
+
+
+def test_overdue_todos_are_counted_by_kind_and_unknown_kinds_are_one() -> None:
+    metrics = Metrics(Keyring(), "1")
+    overdue = {"vote_booking": 2, "from the future": 1, "from the past": 1}
+    found = samples(metrics, Figures({}, {}, {}, {}, {}, overdue=overdue))
+    assert found["lianping_todos_overdue", "kind=vote_booking"] == 2
+    assert found["lianping_todos_overdue", f"kind={OTHER}"] == 2
+    assert ("lianping_todos_overdue", "kind=vote_booking") not in samples(metrics)
+
+
+def test_a_year_nobody_imported_is_counted_before_it_begins() -> None:
+    metrics = Metrics(Keyring(), "1")
+    assert samples(metrics)["lianping_holidays_unknown_years", ""] == 1
+    known = Figures({}, {}, {}, {}, {}, years=frozenset({2026}))
+    assert samples(metrics, known)["lianping_holidays_unknown_years", ""] == 0
 
 
 async def test_the_write_probe_leaves_nothing_behind() -> None:

@@ -1,15 +1,18 @@
 """What a node says of its keys to machines: warned of long before, never taken out of service."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import httpx
 import pytest
 
 from federation.trust.keyring import Keyring
+from node.domain.holidays import Holiday
 from node.metrics import Metrics
 from node.probes import Probes
 from node.services.expiry import WARN_MS
-from node.store import migrations
+from node.services.holidays import seed
+from node.store import migrations, workdays
 from node.store.database import MEMORY, Database
 
 NOW_MS = 1_778_040_000_000
@@ -32,11 +35,27 @@ class Noon:
 async def test_a_key_that_ends_within_sixty_days_is_named(
     tmp_path: Path, left_ms: int, warning: str
 ) -> None:
+    ready = await readiness(tmp_path, left_ms, seed())
+    assert [line for line in ready.splitlines() if line.startswith("[!]")] == (
+        [warning] if warning else []
+    )
+
+
+async def test_a_year_whose_holidays_are_not_known_is_named(tmp_path: Path) -> None:
+    ready = await readiness(tmp_path, WARN_MS + 1, ())
+    (line,) = [line for line in ready.splitlines() if line.startswith("[!]")]
+    assert "2026" in line
+    assert "lianping calendar holidays import" in line
+
+
+async def readiness(tmp_path: Path, left_ms: int, days: Sequence[Holiday]) -> str:
+    """The verbose page of a node that is ready."""
     database = await Database.open(MEMORY)
     try:
         await database.alone(
             lambda connection: migrations.migrate(connection, migrations.load(), NOW_MS)
         )
+        await database.transact(lambda connection: workdays.put(connection, days, NOW_MS))
         probes = Probes(
             database=database,
             metrics=Metrics(Keyring(), "test"),
@@ -54,10 +73,8 @@ async def test_a_key_that_ends_within_sixty_days_is_named(
     finally:
         await database.close()
     assert ready.status_code == 200
-    assert [line for line in ready.text.splitlines() if line.startswith("[!]")] == (
-        [warning] if warning else []
-    )
     assert short.text == "ok\n"
     series = 'lianping_key_expires_timestamp_seconds{center="lp1a",purpose="log",suite="intl-1"}'
     (value,) = (line for line in page.splitlines() if line.startswith(series))
     assert float(value.removeprefix(series)) == (NOW_MS + left_ms) / 1000
+    return ready.text

@@ -36,7 +36,7 @@ from node.services.projects import Projects
 from node.services.session_archive import SessionArchive
 from node.services.sessions import Sessions
 from node.services.venues import Venues
-from node.store import experts, todos
+from node.store import experts, todos, workdays
 from node.store.sessions import Member
 from tests.support.pair import (
     DAY_MS,
@@ -261,7 +261,6 @@ async def booked_stage(
             video=FolderVideo(folder=folder / center.name),
             cipher=center.cipher,
             bookings=bookings,
-            holidays=frozenset({HOLIDAY}),
         )
         service = Sessions(draws=lists, archive=archive, cipher=center.cipher)
         sides.append(Side(center, lists, service, bookings, projects))
@@ -273,6 +272,10 @@ async def booked_stage(
     async with two_centers(furnish) as pair:
         stage = Stage(pair, sides[0], sides[1])
         await pair.agree(**terms)
+        for side in stage.sides:
+            await side.center.do(
+                lambda desk: workdays.set_own(desk.ledger.connection, {HOLIDAY}, (), desk.now_ms)
+            )
         await _book(stage, host_experts, sub_experts)
         _draw(stage, host_experts, sub_experts)
         await stage.sub.center.do(
