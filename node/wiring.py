@@ -232,6 +232,14 @@ async def _assemble(config: Config, keys: Keys, outsides: Outsides, stack: Async
         local=LocalRules(config.policy.members_at_least, config.policy.representatives_at_most),
         notice=notice,
     )
+    lottery = Selections(
+        cipher=cipher,
+        venues=venues,
+        partners=rooms.agreements.partners,
+        tested=peering.passed_recently,
+        booker=bookings.bundling,
+    )
+    bookings.bundling.draw_with(lottery)
     archive = SessionArchive(
         video=outsides.video,
         cipher=cipher,
@@ -249,7 +257,7 @@ async def _assemble(config: Config, keys: Keys, outsides: Outsides, stack: Async
                 Kind.BOOKING: bookings,
                 Kind.DRAW: rooms.draws,
                 Kind.SESSION: sessions,
-                Kind.SELECTION: Selections(),
+                Kind.SELECTION: lottery,
             },
             introduced=descriptors.note,
         ),
@@ -366,6 +374,7 @@ async def _assemble(config: Config, keys: Keys, outsides: Outsides, stack: Async
         peers=peers,
         joining=Joining(peers=peers, cipher=cipher, random=random.bytes),
         projects=Projects(cipher),
+        selections=lottery,
         sessions=sessions,
         todos=Todos(),
         venues=venues,

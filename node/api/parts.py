@@ -25,6 +25,7 @@ from node.services.joining import Joining
 from node.services.peering import Peering
 from node.services.peers import Peers
 from node.services.projects import Projects
+from node.services.selections import Selections
 from node.services.sessions import Sessions
 from node.services.todos import Todos
 from node.services.usage import UsageStatements
@@ -63,6 +64,7 @@ class Parts:
     peering: Peering
     peers: Peers
     projects: Projects
+    selections: Selections
     sessions: Sessions
     todos: Todos
     usage: UsageStatements

@@ -83,6 +83,11 @@ class Bookings:
             venues=venues, in_force=in_force, tested=tested, local=local or LocalRules()
         )
 
+    @property
+    def bundling(self) -> Bundling:
+        """The host's side, for the lottery of sub-venues."""
+        return self._bundling
+
     # What people do
 
     def plan(self, desk: Desk, project_id: bytes, request: BookingRequest, by: str) -> bytes:
@@ -319,6 +324,7 @@ class Bookings:
             hold=hold,
             tested=self._tested,
         )
+        self._bundling.check_drawn(desk, conversation.peer, hold)
         if hold.seats > MAX_SEATS:
             raise OutOfScope(
                 f"this center gives at most {MAX_SEATS} seats at once",

@@ -111,6 +111,10 @@ class Bundling:
         """Draw sub-venues, and hold drawn bookings, with this lottery from now on."""
         self._lottery = lottery
 
+    def check_drawn(self, desk: Desk, peer: CenterId, hold: Hold) -> None:
+        """Check at the sub that a Hold follows from a lottery. Raises FederationError."""
+        self._lottery.check_drawn(desk, peer, hold)
+
     def plan(self, desk: Desk, project_id: bytes, request: BookingRequest, by: str) -> bytes:
         """Ask every sub to keep its seats, and reserve the host's; answers the bundle's id.
 

@@ -149,8 +149,10 @@ def enrol(connection: sqlite3.Connection, new: Candidacy) -> None:
     )  # fmt: skip
 
 
-def set_commitment(connection: sqlite3.Connection, conversation: bytes, commitment: bytes) -> None:
-    """Store what a candidate committed to."""
+def set_commitment(
+    connection: sqlite3.Connection, conversation: bytes, commitment: bytes | None
+) -> None:
+    """Store what a candidate committed to; None: it is no entrant after all."""
     connection.execute(
         "UPDATE candidacy SET commitment = ? WHERE conversation = ?", (commitment, conversation)
     )

@@ -596,7 +596,7 @@ async def test_a_plan_that_cannot_be_kept_is_refused_in_both_languages() -> None
         await pair.agree()
         await refused(Conflicting, "2 free seats")
         await refused(Invalid, "own sub-venue", chosen=(pair.host.id,))
-        await refused(Invalid, "chosen by name", chosen=(), mode=SelectionMode.RANDOM)
+        await refused(Invalid, "holds no lotteries", chosen=(), mode=SelectionMode.RANDOM)
         early = TOMORROW_NINE - 2 * HOUR_MS
         await refused(Invalid, "bid deadline", window=Window(early, early + HOUR_MS))
         gone = pair.watch.now_ms - HOUR_MS
