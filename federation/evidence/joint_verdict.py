@@ -1,6 +1,6 @@
 """What a verified joint dossier says, for people and programs."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from federation.evidence.timeline import local
@@ -70,7 +70,8 @@ class JointVerdict:
         for at, part in enumerate(self.parts, start=1):
             name = part.parties[1].name
             lines += ["", f"第{at}分卷: {name}" if chinese else f"Part {at}: {name}"]
-            lines += [f"  {line}" for line in part.summary(lang).splitlines()]
+            alone = replace(part, other_venues=False)  # the others are here
+            lines += [f"  {line}" for line in alone.summary(lang).splitlines()]
         return "\n".join(lines)
 
     def _zh(self) -> list[str]:

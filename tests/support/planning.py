@@ -99,6 +99,9 @@ class Offices:
             bind=lambda each: bookings.decisions.bind(each.negotiator, each.outbox.ask, bookings),
         )
 
+    def __getitem__(self, name: str) -> Office:
+        return self._by_name[name]
+
     @property
     def host(self) -> Office:
         return self._by_name["host"]
