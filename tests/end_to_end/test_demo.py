@@ -53,6 +53,7 @@ def test_the_json_says_what_the_issue_asks_for(told: dict[str, Any]) -> None:
     assert told["dossier"]["verified"]
     assert told["dossier"]["tampered_refused"]
     assert told["elapsed_seconds"] > 0
+    assert told["chaos"] == {}
 
 
 def test_the_dossier_is_for_anybody(told: dict[str, Any]) -> None:
