@@ -6,7 +6,7 @@ of its own, and says words in the same transaction. Time, ids and randomness are
 that a whole federation runs in one process on a virtual clock, from one seed.
 """
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol, TypeVar
@@ -202,6 +202,12 @@ class Ledger(Protocol):
     def log_head(self, suite_id: str) -> tuple[int, bytes]:
         """Size and root of an evidence log; the root is empty for size 0."""
 
+    def log_root(self, suite_id: str, size: int) -> bytes:
+        """RFC 6962 root over the first leaves of an evidence log, at least one."""
+
+    def cosigned_below(self, suite_id: str, size: int) -> int:
+        """The largest size below another that any peer cosigned of our log; 0: none."""
+
     def consistency(self, suite_id: str, old_size: int, new_size: int) -> tuple[bytes, ...]:
         """RFC 6962 consistency proof between two sizes of a log."""
 
@@ -286,8 +292,8 @@ class Ledger(Protocol):
     def suspect(self, peer: CenterId, words_heard: int, now_ms: int) -> bool:
         """A peer says that it heard more words than we said; False if that was looked at."""
 
-    def lost(self, reason: str, now_ms: int) -> None:
-        """Words of ours are lost for certain: nothing new until all peers were asked."""
+    def lost(self, peers: Iterable[CenterId], reason: str, now_ms: int) -> None:
+        """Words of ours are lost for certain: nothing new until all these peers were asked."""
 
     def asked(self) -> Sequence[Asked]:
         """Whom we ask for what we have lost; empty when all is well."""

@@ -12,7 +12,7 @@ Whoever shows two histories without such a descriptor is refused as ever. A cont
 kept before is explained by an epoch only if the cosigned head lies beyond the new beginning.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from typing import Final
 
@@ -20,7 +20,7 @@ from federation.errors import Malformed
 from federation.evidence.checkpoint import BadCheckpoint, Checkpoint, parse_body
 from federation.ids import CenterId
 from federation.ports import Ledger
-from federation.trust.keys import BadDescriptor, Descriptor
+from federation.trust.keys import BadDescriptor, Descriptor, LogBegin
 from federation.wire.words import read_signed_descriptor
 
 MAX_CHAINS: Final = 4  # our own, before and after a renewal
@@ -54,6 +54,29 @@ def took_own(ledger: Ledger, before: int, after: Descriptor) -> bool:
         return False
     ledger.leave_epoch(before)
     return True
+
+
+def begins(ledger: Ledger, epoch: int, suites: Iterable[str]) -> tuple[LogBegin, ...]:
+    """Where the logs would go on if the next epoch began now.
+
+    That is with all that is here; but where we wrote on after a loss that nobody had noticed, and
+    a partner has cosigned otherwise, with the last head before it that somebody cosigned.
+
+    Args:
+        ledger: The transaction.
+        epoch: The present one.
+        suites: Whose logs.
+    """
+    found = []
+    otherwise = ledger.beyond(epoch)
+    for suite_id in suites:
+        size, _ = ledger.log_head(suite_id)
+        first = min((at for _, of, at in otherwise if of == suite_id), default=size + 1)
+        if first <= size:
+            size = ledger.cosigned_below(suite_id, first)
+        if size:
+            found.append(LogBegin(suite_id, size, ledger.log_root(suite_id, size)))
+    return tuple(found)
 
 
 def base(ledger: Ledger, chain: Sequence[bytes], peer: CenterId, suite_id: str) -> int:

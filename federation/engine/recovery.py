@@ -192,7 +192,8 @@ class Recovery(Generic[L]):
                 floor.ledger.put_back(back)
             lost += ours and not here
         if lost and row.state is Asking.SUSPECT:
-            floor.ledger.lost(f"{peer} showed words of ours that are not here", floor.now_ms)
+            why = f"{peer} showed words of ours that are not here"
+            floor.ledger.lost(floor.keyring.peers, why, floor.now_ms)
             row = _row(floor, peer) or row
         self._negotiator.witness.take_back(floor, peer, answer.yours, answer.mine)
         row = replace(

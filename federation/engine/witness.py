@@ -260,7 +260,8 @@ class Witness:
         if shown.size > size or not self._is_ours(floor, suite_id, shown, size):
             # Our own signature on what we have not: what we run on is an old copy.
             floor.ledger.put_former_head(peer, suite_id, ours.log_epoch, shown.size, note)
-            floor.ledger.lost(f"{peer} cosigned a log that goes on otherwise", floor.now_ms)
+            why = f"{peer} cosigned a log of ours that goes on otherwise"
+            floor.ledger.lost(self._keyring.peers, why, floor.now_ms)
             return
         floor.ledger.put_cosigned(peer, suite_id, shown.size, note)
         floor.cosigned(peer, suite_id, shown.size)

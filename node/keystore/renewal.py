@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from federation.engine import epochs
 from federation.engine.acquaintance import read_link
 from federation.engine.negotiator import Negotiator
 from federation.evidence.entry import descriptor_entry
@@ -149,6 +150,7 @@ def _log(desk: Desk, folder: Path, chain: Sequence[bytes]) -> None:
             f"{len(stored)}: restore a backup of the keys as new as the database, and rotate "
             "nothing meanwhile"
         )
+    epoch = 0
     for signed in chain:
         link = read_link(signed)
         number = link.descriptor.sequence
@@ -157,3 +159,5 @@ def _log(desk: Desk, folder: Path, chain: Sequence[bytes]) -> None:
             entry = descriptor_entry(me, number, link.digest, desk.now_ms)
             for suite_id in link.descriptor.suites:
                 desk.ledger.append_log(suite_id, entry, link.digest)
+            epochs.took_own(desk.ledger, epoch, link.descriptor)
+        epoch = link.descriptor.log_epoch

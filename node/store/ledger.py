@@ -290,6 +290,12 @@ class SqlLedger(LossLedger):
         frontier = self._frontier(suite_id)
         return frontier.size, frontier.root() if frontier.size else b""
 
+    def log_root(self, suite_id: str, size: int) -> bytes:
+        """RFC 6962 root over the first leaves of an evidence log, at least one."""
+        places = merkle.frontier_nodes(size)
+        peaks = [_node(self.connection, suite_id, level, at) for level, at in places]
+        return merkle.Frontier(suite(suite_id), size, peaks).root()
+
     def consistency(self, suite_id: str, old_size: int, new_size: int) -> tuple[bytes, ...]:
         """RFC 6962 consistency proof between two sizes of a log."""
         fetch = partial(_node, self.connection, suite_id)

@@ -5,7 +5,7 @@ are in ``recovery``.
 """
 
 import sqlite3
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 from federation.ids import CenterId, ConversationId
 from federation.ports import Asked, GivenBack
@@ -16,6 +16,10 @@ class LossLedger:
     """One transaction's share of it."""
 
     connection: sqlite3.Connection
+
+    def cosigned_below(self, suite_id: str, size: int) -> int:
+        """The largest size below another that any peer cosigned of our log; 0: none."""
+        return recovery.cosigned_below(self.connection, suite_id, size)
 
     def follow_epoch(
         self, peer: CenterId, suite_id: str, before: int, size: int, root: bytes
@@ -52,10 +56,10 @@ class LossLedger:
         asked_from_ms = recovery.asked_from_ms(self.connection)
         return recovery.suspect(self.connection, peer, words_heard, asked_from_ms, now_ms)
 
-    def lost(self, reason: str, now_ms: int) -> None:
-        """Words of ours are lost for certain: nothing new until all peers were asked."""
+    def lost(self, peers: Iterable[CenterId], reason: str, now_ms: int) -> None:
+        """Words of ours are lost for certain: nothing new until all these peers were asked."""
         asked_from_ms = recovery.asked_from_ms(self.connection)
-        recovery.lost(self.connection, reason, asked_from_ms, now_ms)
+        recovery.lost(self.connection, peers, reason, asked_from_ms, now_ms)
 
     def asked(self) -> Sequence[Asked]:
         """Whom we ask for what we have lost; empty when all is well."""

@@ -54,22 +54,22 @@ def suspect(
     return added.rowcount == 1
 
 
-def lost(connection: sqlite3.Connection, reason: str, asked_from_ms: int, now_ms: int) -> list[str]:
-    """Ask every pinned peer; answers those that were not asked before."""
-    peers = [row[0] for row in connection.execute("SELECT center FROM peer").fetchall()]
-    fresh = []
-    for peer in peers:
-        added = connection.execute(
-            "INSERT INTO recovery (peer, state, reason, since_ms, asked_from_ms)"
-            " VALUES (?, 'WAITED', ?, ?, ?)"
-            " ON CONFLICT (peer) DO UPDATE SET state = 'WAITED', reason = excluded.reason,"
-            " since_ms = excluded.since_ms"
-            " WHERE state NOT IN ('WAITED', 'ANSWERED')",
-            (peer, reason, now_ms, asked_from_ms),
-        )
-        if added.rowcount == 1:
-            fresh.append(peer)
-    return fresh
+def lost(
+    connection: sqlite3.Connection,
+    peers: Iterable[str],
+    reason: str,
+    asked_from_ms: int,
+    now_ms: int,
+) -> None:
+    """Ask these peers, those that are asked already once more only if they were left out."""
+    connection.executemany(
+        "INSERT INTO recovery (peer, state, reason, since_ms, asked_from_ms)"
+        " VALUES (?, 'WAITED', ?, ?, ?)"
+        " ON CONFLICT (peer) DO UPDATE SET state = 'WAITED', reason = excluded.reason,"
+        " since_ms = excluded.since_ms"
+        " WHERE state NOT IN ('WAITED', 'ANSWERED')",
+        [(peer, reason, now_ms, asked_from_ms) for peer in peers],
+    )
 
 
 def put_asked(connection: sqlite3.Connection, row: Asked) -> None:
@@ -255,6 +255,14 @@ def former_notes(connection: sqlite3.Connection, peer: str, *, ours: bool) -> li
         (ours, peer),
     ).fetchall()
     return [note for note, _ in rows]
+
+
+def cosigned_below(connection: sqlite3.Connection, suite_id: str, size: int) -> int:
+    """The largest size below another that any peer cosigned of our log; 0: none."""
+    (found,) = connection.execute(
+        "SELECT max(size) FROM cosigned WHERE suite = ? AND size < ?", (suite_id, size)
+    ).fetchone()
+    return found or 0
 
 
 def beyond(connection: sqlite3.Connection, epoch: int) -> list[tuple[str, str, int]]:
