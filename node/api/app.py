@@ -32,6 +32,7 @@ from node.api import (
 from node.api.caller import LOCAL
 from node.api.commands import HEADER, KEY, Key
 from node.api.parts import Parts
+from node.api.veiled import Veiled
 
 MAX_REQUEST_BYTES: Final = 24 * 1024 * 1024  # the largest report and its multipart frame
 MAX_REQUESTS: Final = 256  # at the same time; beyond it a person is told to come again
@@ -47,12 +48,12 @@ Every error is `{"error": {"code", "zh", "en", "detail"}}`.
 
 def create_app(parts: Parts) -> "Gate":
     """The application of one node, behind the gate to the network."""
-    return Gate(routes(parts), parts)
+    return Gate(Veiled(routes(parts), parts), parts)
 
 
 def create_doors(parts: Parts) -> tuple["Gate", "Gate"]:
     """The same application behind two gates: to the network, and to the node's own socket."""
-    app = routes(parts)
+    app = Veiled(routes(parts), parts)
     return Gate(app, parts), Gate(app, parts, local=True)
 
 

@@ -154,6 +154,7 @@ class Selections(Reaction, Lottery):
         fresh = SelectionRow(
             id=desk.new_id(),
             project=row.id,
+            mode=request.mode.name,
             suite=suite_id,
             attempt=1,
             sealed_value=b"",
@@ -451,7 +452,7 @@ class Selections(Reaction, Lottery):
         try:
             self._booker.book_drawn(desk, held.project, chosen, held.id, held.asked_by)
         except UseCaseError as error:
-            blind = request.mode.name == booking.SelectionMode.BLIND.name
+            blind = held.mode == booking.SelectionMode.BLIND.name
             # What an agreement does not cover would tell whose agreement it is.
             zh, en = ("抽中的副场无法预约", "what was drawn cannot be booked")
             self._end(desk, held, zh if blind else error.zh, en if blind else error.en)

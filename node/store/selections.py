@@ -35,6 +35,7 @@ class SelectionRow:
     Args:
         id: The same in all attempts.
         project: For which project of ours.
+        mode: RANDOM or BLIND.
         suite: Of all its conversations.
         attempt: The present one, from 1.
         sealed_value: Our random value of this attempt, under the data key.
@@ -47,6 +48,7 @@ class SelectionRow:
 
     id: bytes
     project: bytes
+    mode: str
     suite: str
     attempt: int
     sealed_value: bytes
@@ -89,7 +91,7 @@ class Candidacy:
 
 
 _SELECTION: Final = (
-    "SELECT id, project, suite, attempt, sealed_value, progress, asked_by, ranked, declined, note"
+    "SELECT id, project, mode, suite, attempt, sealed_value, progress, asked_by, ranked, declined, note"
     " FROM selection"
 )
 _CANDIDACY: Final = (
@@ -102,10 +104,10 @@ _CANDIDACY: Final = (
 def add(connection: sqlite3.Connection, row: SelectionRow, now_ms: int) -> None:
     """Store a new lottery of ours."""
     connection.execute(
-        "INSERT INTO selection (id, project, suite, attempt, sealed_value, progress, asked_by,"
-        " created_at_ms) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO selection (id, project, mode, suite, attempt, sealed_value, progress,"
+        " asked_by, created_at_ms) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (
-            row.id, row.project, row.suite, row.attempt, row.sealed_value, row.progress.value,
+            row.id, row.project, row.mode, row.suite, row.attempt, row.sealed_value, row.progress.value,
             row.asked_by, now_ms,
         ),
     )  # fmt: skip
@@ -135,6 +137,32 @@ def of_project(connection: sqlite3.Connection, project: bytes) -> list[Selection
         _SELECTION + " WHERE project = ? ORDER BY created_at_ms, id", (project,)
     ).fetchall()
     return [_selection(row) for row in rows]
+
+
+def unstarted(connection: sqlite3.Connection, mode: str) -> list[bytes]:
+    """Projects with a lottery of a mode whose evaluation has not started at any sub-venue."""
+    rows = connection.execute(
+        "SELECT DISTINCT project FROM selection WHERE mode = ? AND project NOT IN"
+        " (SELECT project FROM session WHERE project IS NOT NULL AND started_at_ms IS NOT NULL)",
+        (mode,),
+    ).fetchall()
+    return [project for (project,) in rows]
+
+
+def everything_of(connection: sqlite3.Connection, project: bytes) -> list[bytes]:
+    """The ids of a project and of all that came of it: bundles, bookings, draws, sessions."""
+    rows = connection.execute(
+        "SELECT ?1 UNION SELECT id FROM bundle WHERE project = ?1"
+        " UNION SELECT conversation FROM booking WHERE project = ?1"
+        " UNION SELECT d.conversation FROM draw d JOIN booking b ON b.conversation = d.booking"
+        " WHERE b.project = ?1"
+        " UNION SELECT conversation FROM session WHERE project = ?1"
+        " UNION SELECT id FROM selection WHERE project = ?1"
+        " UNION SELECT a.conversation FROM candidacy a JOIN selection s ON s.id = a.selection"
+        " WHERE s.project = ?1",
+        (project,),
+    ).fetchall()
+    return [found for (found,) in rows]
 
 
 def enrol(connection: sqlite3.Connection, new: Candidacy) -> None:
@@ -191,11 +219,12 @@ def _candidacies(connection: sqlite3.Connection, where: str, *values: object) ->
 
 def _selection(row: Sequence[Any]) -> SelectionRow:
     (
-        selection, project, suite, attempt, sealed_value, progress, asked_by, ranked, declined, note
+        selection, project, mode, suite, attempt, sealed_value, progress, asked_by, ranked, declined, note
     ) = row  # fmt: skip
     return SelectionRow(
         id=selection,
         project=project,
+        mode=mode,
         suite=suite,
         attempt=attempt,
         sealed_value=sealed_value,

@@ -704,6 +704,7 @@ CREATE TABLE booking_dispute (
 CREATE TABLE selection (
     id BLOB PRIMARY KEY,
     project BLOB NOT NULL REFERENCES project (id),
+    mode TEXT NOT NULL,
     suite TEXT NOT NULL,
     attempt INTEGER NOT NULL,
     sealed_value BLOB NOT NULL,

@@ -1,0 +1,71 @@
+"""Covers, on every answer that leaves the API, what ``node.services.veil`` says must be."""
+
+import json
+import re
+from typing import Any, Final
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from node.api.parts import Parts
+from node.services.veil import veil
+
+JSON: Final = b"application/json"
+
+_ID: Final = re.compile(r"[0-9a-f]{32}")
+
+
+class Veiled:
+    """Stands between the routes and the gate, before people and their programs alike.
+
+    Args:
+        app: The routes.
+        parts: The node.
+    """
+
+    def __init__(self, app: ASGIApp, parts: Parts) -> None:
+        self._app = app
+        self._parts = parts
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        start: Message | None = None
+        body = bytearray()
+
+        async def answer(message: Message) -> None:
+            nonlocal start
+            if message["type"] == "http.response.start" and _is_json(message):
+                start = message
+                return
+            if start is None or message["type"] != "http.response.body":
+                await send(message)
+                return
+            body.extend(message.get("body", b""))
+            if not message.get("more_body", False):
+                covered = await self._covered(scope["path"], bytes(body))
+                await send({**start, "headers": _measured(start, covered)})
+                await send({"type": "http.response.body", "body": covered})
+
+        await self._app(scope, receive, answer)
+
+    async def _covered(self, path: str, body: bytes) -> bytes:
+        """The body, covered; the same bytes where there is nothing to cover."""
+        found = await self._parts.negotiator.transact(veil)
+        if not found.names or not body:
+            return body
+        plain: Any = json.loads(body)
+        covered = found.over(plain, _ID.findall(path))
+        return body if covered == plain else json.dumps(covered, ensure_ascii=False).encode()
+
+
+def _is_json(message: Message) -> bool:
+    return any(
+        name == b"content-type" and value.startswith(JSON) for name, value in message["headers"]
+    )
+
+
+def _measured(start: Message, body: bytes) -> list[tuple[bytes, bytes]]:
+    kept = [(name, value) for name, value in start["headers"] if name != b"content-length"]
+    return [*kept, (b"content-length", str(len(body)).encode())]
