@@ -56,6 +56,16 @@ RULES: Final[Mapping[str, Rule]] = {
     "prepare_booking": Rule("准备评标席位", "prepare seats", 2 * DAY, Cap.START),
     "bundle_decided": Rule("查看预约结果", "read a booking's outcome", 1 * DAY),
     "two_decisions": Rule("核实两份矛盾的决定", "two decisions on one bundle", 1 * HOUR),
+    # Bookings that stand
+    "answer_change": Rule("答复预约变更", "answer a change", 2 * HOUR, Cap.CONVERSATION),
+    "change_in_doubt": Rule("联系主场确认变更", "call the host of a change", 1 * HOUR, Cap.START),
+    "change_decided": Rule("查看变更结果", "read a change's outcome", 1 * DAY, Cap.START),
+    "booking_cancelled": Rule("查看取消的预约", "read a cancelled booking", 1 * DAY, Cap.START),
+    "leg_lost": Rule("处理缺少的副场", "an evaluation lost a sub-venue", 2 * HOUR, Cap.START),
+    "seats_substituted": Rule("查看副场更换席位", "read other seats", 1 * DAY, Cap.START),
+    "confirm_readiness": Rule("确认场地就绪", "say whether the site is ready", 2 * HOUR, Cap.START),
+    "site_not_ready": Rule("处理未就绪的副场", "a sub-venue is not ready", 1 * HOUR, Cap.START),
+    "booking_dispute": Rule("处理预约争议", "settle a dispute over a booking", 3 * DAY),
     "closure_meets_booking": Rule("改期受维护影响的预约", "move a booking", 4 * HOUR, Cap.START),
     # Projects, draws
     "rule_project": Rule("受理项目", "rule on a project", 1 * DAY),

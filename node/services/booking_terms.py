@@ -73,7 +73,7 @@ def check_hold(
     host, sub = (
         (desk.identity.center, peer) if role == booking.HOST else (peer, desk.identity.center)
     )
-    versions = _versions(desk, agreement, terms)
+    counted_under = versions(desk, agreement, terms)
     check_start(desk.ledger.standing(agreement), hold.start_ms)
     enforcement.check_booking(
         terms,
@@ -81,14 +81,14 @@ def check_hold(
             host,
             sub,
             hold,
-            others=bookings.counted(desk.ledger.connection, role, peer, versions),
+            others=bookings.counted(desk.ledger.connection, role, peer, counted_under),
             tested=not terms.joint_test_valid_days or tested(desk, peer, agreement, terms),
         ),
         desk.now_ms,
     )
 
 
-def _versions(desk: Desk, agreement: AgreementId, terms: AgreementTerms) -> list[bytes]:
+def versions(desk: Desk, agreement: AgreementId, terms: AgreementTerms) -> list[bytes]:
     """An agreement and the versions that it replaces: an amendment does not renew a quota."""
     found = [bytes(agreement)]
     while terms.supersedes and terms.supersedes not in found:

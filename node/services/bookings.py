@@ -3,18 +3,26 @@
 Here: the sub's answers to a Hold, its staff's vote, its seats; the host's legs, whose
 bundle ``node.services.bundling`` decides. The sub keeps the seats in every phase of
 ``KEEPS_SEATS`` and gives them back in every other, so a decision that arrives late still
-finds them.
+finds them. What can happen once a booking stands is ``node.services.afterwards``.
 """
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Final
 
 from federation.engine.inside import Said
 from federation.errors import FederationError, Malformed, OutOfScope, OutOfTurn, SeatsTaken, TooLate
 from federation.ids import CenterId
 from federation.protocol import booking, enforcement
-from federation.protocol.agreement import AgreementTerms
-from federation.protocol.booking import Answer, Complete, Decide, Decision, Hold, Settle, Vote
+from federation.protocol.booking import (
+    Answer,
+    Complete,
+    Consent,
+    Decide,
+    Decision,
+    Hold,
+    Settle,
+    Vote,
+)
 from federation.protocol.conversation import Conversation, Word
 from federation.wire.envelopes import Receipt, Statement
 from node.domain.project import BookingRequest
@@ -22,6 +30,8 @@ from node.domain.refusal import Inadmissible
 from node.domain.venue import MAX_SEATS
 from node.domain.workday import local_time, shanghai_date
 from node.services import usage
+from node.services.afterwards import LATER, Afterwards, Outward
+from node.services.booking_exceptions import dispute_is_over
 from node.services.booking_terms import (
     InForce,
     Tested,
@@ -30,17 +40,19 @@ from node.services.booking_terms import (
     window_of,
 )
 from node.services.bundling import Bundling, LocalRules
+from node.services.change_terms import terms_of
 from node.services.decisions import Decisions
-from node.services.errands import Handler, Result
+from node.services.errands import Handler
 from node.services.errors import Conflicting, Invalid, NotFound
+from node.services.giving_up import GivingUp
 from node.services.house import Desk
 from node.services.notices import Notice
-from node.services.reasons import clause_zh, phase_zh, refusal
+from node.services.reasons import phase_zh, refusal
 from node.services.session_failure import heard_the_end
 from node.services.speech import well_formed
 from node.services.todos import BY_SYSTEM, VOTE_BOOKING
 from node.services.venues import Venues
-from node.store import bookings, bundles, errands, todos
+from node.store import bookings, bundles, todos
 from node.store.bookings import BookingRow, NewBooking
 from node.store.bundles import BundleRow
 
@@ -48,8 +60,6 @@ PREPARE: Final = "prepare_booking"
 """The to-do that asks the sub's staff to prepare the seats of a confirmed booking."""
 IN_DOUBT: Final = "booking_in_doubt"
 """The to-do that tells the sub's staff that the host's decision is overdue."""
-GIVE_UP: Final = "give_up_booking"
-"""The errand that gives the seats of a booking in doubt free, where the agreement says so."""
 EXCEPTION: Final = "booking_exception"
 """The to-do by which the host's staff learns that a sub refused a word of a booking."""
 MAX_REASON_CHARS: Final = 1_000  # what a word's field holds; federation.wire.rules
@@ -64,6 +74,7 @@ class Bookings:
         tested: Whether the joint test that an agreement demands was passed.
         local: This center's own rules on committees.
         notice: Whom to text about a Hold, or None.
+        outward: What is done outside for a booking that stands.
     """
 
     def __init__(
@@ -74,13 +85,18 @@ class Bookings:
         tested: Tested,
         local: LocalRules | None = None,
         notice: Notice | None = None,
+        outward: Outward | None = None,
     ) -> None:
         self.decisions = Decisions()
+        self._giving_up = GivingUp(venues)
         self._venues = venues
         self._tested = tested
         self._notice = notice
         self._bundling = Bundling(
             venues=venues, in_force=in_force, tested=tested, local=local or LocalRules()
+        )
+        self.after = Afterwards(
+            venues=venues, bundling=self._bundling, outward=outward or Outward()
         )
 
     @property
@@ -117,7 +133,7 @@ class Bookings:
         if yes and row.hold.participants == (desk.identity.center,):
             word = Vote(Answer.BOOK, reason=reason)
         elif yes:
-            promise_ms = _terms(desk, row).decide_ms
+            promise_ms = terms_of(desk, row).decide_ms
             word = Vote(Answer.YES, reason=reason, promise_ms=promise_ms)
         else:
             hold = row.hold
@@ -136,7 +152,7 @@ class Bookings:
         row = self.get(desk, booking_id)
         if row.role != booking.HOST:
             raise NotFound("没有该预约", "there is no such booking at this host")
-        if row.phase != booking.CONFIRMED:
+        if row.phase not in booking.BOOKED:
             raise Conflicting(
                 f"该预约当前为“{phase_zh(row.phase)}”,不能办结",
                 f"the booking is {row.phase}, not CONFIRMED",
@@ -169,9 +185,10 @@ class Bookings:
     def handlers(self) -> Mapping[str, Handler]:
         """How the errands left here are run."""
         return {
-            GIVE_UP: self._give_up,
+            **self._giving_up.handlers(),
             **self.decisions.handlers(),
             **self._bundling.handlers(),
+            **self.after.handlers(),
             **(self._notice.handlers() if self._notice is not None else {}),
         }
 
@@ -195,6 +212,11 @@ class Bookings:
                 self.admit_decision(desk, row, word)
         elif isinstance(word, Vote):
             _admit_vote(desk, self.get(desk, conversation.id), word)
+        elif isinstance(word, LATER):
+            row = self.get(desk, conversation.id)
+            if isinstance(word, Settle):
+                self.admit_decision(desk, row, word)
+            self.after.admit(desk, conversation, word)
 
     def said(self, desk: Desk, spoken: Said) -> None:
         """Keep our own word."""
@@ -211,10 +233,17 @@ class Bookings:
             elif word.answer is Answer.YES:
                 row = self.get(desk, conversation.id)
                 self.decisions.await_one(desk, row, b"", word.promise_ms)
+        elif isinstance(word, LATER):
+            self.after.said(desk, spoken)
+            if isinstance(word, Consent) and word.answer is Answer.YES:
+                row = self.get(desk, conversation.id)
+                self.decisions.await_one(desk, row, word.change_id, word.promise_ms)
         if isinstance(word, Hold | Decide | Complete):
             usage.has_said(desk, conversation)
+        if isinstance(word, Decide) and conversation.phase == booking.CONFIRMED:
+            self.after.booked(desk, conversation.id)
         if isinstance(word, Complete):
-            self._bundling.finish(desk, self.get(desk, conversation.id).bundle)
+            self.after.ended(desk, conversation)
 
     def heard(self, desk: Desk, spoken: Said) -> None:
         """Keep a peer's word, and say what follows from it."""
@@ -237,6 +266,12 @@ class Bookings:
         elif isinstance(word, Complete):
             heard_the_end(desk, conversation.id, BY_SYSTEM)
             self._settle(desk, conversation)
+            self.after.ended(desk, conversation)
+        elif isinstance(word, LATER):
+            if isinstance(word, Settle):
+                self.decisions.keep(desk, self.get(desk, conversation.id), word, spoken.hash)
+            self.after.heard(desk, spoken)
+            self._settle(desk, conversation)
 
     def refused(self, desk: Desk, conversation: Conversation, receipt: Receipt) -> None:
         """The other side refused a word: the leg has ended, people must know why."""
@@ -246,7 +281,9 @@ class Bookings:
         bookings.set_note(desk.ledger.connection, conversation.id, f"{zh} · {en}")
         if row.role == booking.SUB:
             self._settle(desk, conversation)
+            self.after.ended(desk, conversation)
             return
+        self.after.refused(desk, row, receipt)
         todos.add(
             desk.ledger.connection,
             role="staff",
@@ -261,10 +298,10 @@ class Bookings:
 
     def lapsed(self, desk: Desk, before: Conversation, after: Conversation) -> None:
         """Silence at the sub: the Hold expires, or the promise is in doubt."""
-        del before
         self._settle(desk, after)
+        self.after.lapsed(desk, before)
         if after.phase == booking.IN_DOUBT:
-            self._await_decision(desk, after)
+            self._giving_up.await_decision(desk, self.get(desk, after.id))
             todos.add(
                 desk.ledger.connection,
                 role="staff",
@@ -280,12 +317,13 @@ class Bookings:
         """A peer has answered with its receipts: a bundle may be closed."""
         del suite_id, size
         self._bundling.close_told(desk, peer)
+        self.after.told(desk, peer)
 
     def denied(self, desk: Desk, spoken: Said, error: FederationError) -> None:
         """A decision that we refused may contradict another: it is kept as proof."""
         del error
         row = bookings.get(desk.ledger.connection, spoken.conversation.id)
-        if row is not None and isinstance(spoken.word, Decide):
+        if row is not None and isinstance(spoken.word, Decide | Settle):
             self.decisions.keep(desk, row, spoken.word, spoken.hash)
 
     # Decisions, whoever brings them
@@ -294,12 +332,14 @@ class Bookings:
         """Refuse a second decision, and a confirmation of seats that are free again."""
         self.decisions.check(desk, row, word)
         if row.phase == booking.IN_DOUBT and word.decision is Decision.CONFIRM:
-            enforcement.check_confirmation(_terms(desk, row), row.held_at_ms, desk.now_ms)
+            enforcement.check_confirmation(terms_of(desk, row), row.held_at_ms, desk.now_ms)
 
     def take_decision(self, desk: Desk, conversation: Conversation, word: Decide | Settle) -> None:
         """A co-participant has handed the host's decision over."""
         if isinstance(word, Decide):
             self._hear_decision(desk, conversation, word)
+        else:
+            self.after.settled(desk, conversation, word)
 
     # The sub's side
 
@@ -365,45 +405,19 @@ class Bookings:
                 desk, conversation.id, f"新的副场预约待答复:{day},{hold.seats}个席位"
             )
 
-    def _await_decision(self, desk: Desk, conversation: Conversation) -> None:
-        """Where the agreement lets us, give the seats free when the hold time is over."""
-        row = self.get(desk, conversation.id)
-        until_ms = enforcement.gives_up_ms(_terms(desk, row), row.held_at_ms)
-        if until_ms is not None:
-            errands.add(
-                desk.ledger.connection,
-                kind=GIVE_UP,
-                key=f"{GIVE_UP}:{conversation.id.hex()}",
-                argument={"booking": conversation.id.hex()},
-                not_before_ms=until_ms,
-            )
-
-    async def _give_up(self, key: str, argument: dict[str, Any]) -> Result:
-        del key
-        booking_id = bytes.fromhex(argument["booking"])
-
-        def give_up(desk: Desk) -> None:
-            row = self.get(desk, booking_id)
-            if row.phase != booking.IN_DOUBT:
-                return  # the decision came
-            # The host's decision stays unknown, so does the phase: but nobody sits here.
-            self._venues.release(desk, booking_id)
-            bookings.set_given_up(desk.ledger.connection, booking_id, desk.now_ms)
-            note = f"{clause_zh('hold_ms')} · the hold time is over, the seats are free again"
-            bookings.set_note(desk.ledger.connection, booking_id, note)
-
-        return give_up
-
     def _hear_decision(self, desk: Desk, conversation: Conversation, word: Decide) -> None:
         if word.decision is Decision.ABORT:
             bookings.set_note(desk.ledger.connection, conversation.id, word.reason)
+            dispute_is_over(desk, conversation.id)
         self._settle(desk, conversation)
+        self.after.ended(desk, conversation)
         if conversation.phase == booking.CONFIRMED:
             self._prepare(desk, conversation)
 
     def _prepare(self, desk: Desk, conversation: Conversation) -> None:
         if todos.was_left(desk.ledger.connection, PREPARE, conversation.id):
             return  # a booking is confirmed once, whether by our yes, a co-participant or the host
+        self.after.booked(desk, conversation.id)
         row = self.get(desk, conversation.id)
         day = shanghai_date(row.start_ms).isoformat()
         todos.add(
@@ -459,15 +473,9 @@ def _keep(desk: Desk, conversation: Conversation, hold: Hold, project: bytes | N
 
 def _admit_vote(desk: Desk, row: BookingRow, vote: Vote) -> None:
     if vote.answer is Answer.YES:
-        enforcement.check_promise(_terms(desk, row), vote.promise_ms)
+        enforcement.check_promise(terms_of(desk, row), vote.promise_ms)
     if vote.answer is Answer.BOOK and row.hold.participants != (row.peer,):
         raise Malformed("BOOK is for a leg that is alone; others were asked too")
-
-
-def _terms(desk: Desk, row: BookingRow) -> AgreementTerms:
-    terms = desk.ledger.agreement(row.agreement)
-    assert terms is not None, "a booking is under an agreement that both signed"
-    return terms
 
 
 def _done(desk: Desk, kind: str, booking_id: bytes, by: str) -> None:

@@ -6,9 +6,9 @@ words that tell it and the host's own seats are one transaction, so that no cras
 a decision untold or told but not decided. The sub's side is ``node.services.bookings``.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Final
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Final, TypeAlias
 
 from federation.errors import FederationError
 from federation.ids import AgreementId, CenterId
@@ -18,8 +18,8 @@ from federation.protocol.agreement import AgreementTerms
 from federation.protocol.booking import Decide, Decision, ExpertNeed, Hold
 from federation.protocol.bundle import DECIDE_MARGIN_MS, Bundle, BundlePhase, Leg
 from federation.protocol.conversation import REFUSED
-from node.domain import committee
-from node.domain.calendar import check_window
+from node.domain import codes, committee
+from node.domain.calendar import Window, check_window
 from node.domain.project import (
     BookingRequest,
     ExpertSlots,
@@ -29,14 +29,21 @@ from node.domain.project import (
 )
 from node.domain.refusal import Inadmissible
 from node.domain.venue import Requirement
-from node.services.booking_terms import KIND_CODES, InForce, Tested, check_hold, for_people
+from node.services.booking_terms import (
+    KIND_CODES,
+    InForce,
+    Tested,
+    check_hold,
+    for_people,
+    requirement_of,
+)
 from node.services.errands import Handler, Result
 from node.services.errors import Conflicting, Invalid, NotFound
 from node.services.house import Desk
 from node.services.lottery import Lottery, NoLottery
 from node.services.projects import found_project
 from node.services.venues import Venues
-from node.store import bookings, bundles, errands, pools, projects, sessions, todos
+from node.store import bookings, bundles, errands, pools, projects, sessions, todos, venues
 from node.store.bookings import BookingRow
 from node.store.bundles import BundleRow
 from node.store.pools import Between
@@ -68,6 +75,14 @@ class LocalRules:
 
     members_at_least: int = committee.LAW_MINIMUM
     representatives_at_most: int | None = None
+
+
+Replaced: TypeAlias = Callable[[Desk, BundleRow, Decision], None]
+"""Told what became of a bundle that was to take the place of a leg."""
+
+
+def _unreplaced(_desk: Desk, _row: BundleRow, _decision: Decision) -> None:
+    """Nobody takes another's place here."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,10 +121,15 @@ class Bundling:
         self._tested = tested
         self._local = local
         self._lottery: Lottery = NoLottery()
+        self._replaced: Replaced = _unreplaced
 
     def draw_with(self, lottery: Lottery) -> None:
         """Draw sub-venues, and hold drawn bookings, with this lottery from now on."""
         self._lottery = lottery
+
+    def replace_with(self, replaced: Replaced) -> None:
+        """Tell this of what became of a sub that was asked to take a lost one's place."""
+        self._replaced = replaced
 
     def check_drawn(self, desk: Desk, peer: CenterId, hold: Hold) -> None:
         """Check at the sub that a Hold follows from a lottery. Raises FederationError."""
@@ -173,16 +193,67 @@ class Bundling:
         first = wanted[0]
         _check_pool(desk, first.terms, desk.identity.center, first.sub, request.host_slots)
         self._reserve(desk, bundle_id, request)
+        projects.set_plan(desk.ledger.connection, project_id, request)
+        self._hold(desk, row, bundle_id, wanted, by)
+        return bundle_id
+
+    def stand_in(
+        self, desk: Desk, row: ProjectRow, leg: BookingRow, sub: CenterId, by: str
+    ) -> bytes:
+        """Ask another sub to take the place of a leg; answers the id of a bundle of its own.
+
+        Raises:
+            NotFound: No agreement with the sub.
+            Invalid: An agreement does not allow it; says which.
+            Conflicting: The host had given its own seats back, and they are taken.
+        """
+        assert row.plan is not None, "what was booked was planned"
+        needs = SubRequirement(
+            requirement_of(leg.hold),
+            tuple(
+                ExpertSlots(codes.specialty(need.specialty), need.count)
+                for need in leg.hold.experts
+            ),
+        )
+        request = replace(
+            row.plan,
+            window=Window(leg.start_ms, leg.end_ms),
+            mode=SelectionMode.CHOSEN,
+            chosen=(sub,),
+            subs=(needs,),
+        )
+        connection, bundle_id = desk.ledger.connection, desk.new_id()
+        wanted = self._wanted(desk, row, request, bundle_id, _Chosen((sub,)), sub, needs)
+        lost = bundles.get(connection, leg.bundle)
+        assert lost is not None, "a leg belongs to a bundle"
+        if not venues.held(connection, lost.root):
+            self._reserve(desk, lost.root, request)
+        self._hold(desk, row, bundle_id, [wanted], by, instead_of=leg)
+        return bundle_id
+
+    def _hold(
+        self,
+        desk: Desk,
+        row: ProjectRow,
+        bundle_id: bytes,
+        wanted: Sequence[_Wanted],
+        by: str,
+        instead_of: BookingRow | None = None,
+    ) -> None:
         connection = desk.ledger.connection
         latest_vote_ms = desk.now_ms + max(leg.terms.vote_ms for leg in wanted)
+        start_ms = wanted[0].hold.start_ms
         bundle = Bundle(
             id=bundle_id,
             legs=(),
             phase=BundlePhase.HOLDING,
-            decide_by_ms=min(latest_vote_ms + DECIDE_MARGIN_MS, request.window.start_ms),
+            decide_by_ms=min(latest_vote_ms + DECIDE_MARGIN_MS, start_ms),
         )
-        bundles.add(connection, bundle, project_id, by, desk.now_ms)
-        projects.set_plan(connection, project_id, request)
+        bundles.add(connection, bundle, row.id, by, desk.now_ms)
+        if instead_of is not None:
+            lost = bundles.get(connection, instead_of.bundle)
+            assert lost is not None, "a leg belongs to a bundle"
+            bundles.stand_in(connection, bundle_id, instead_of.conversation, lost.root)
         for leg in wanted:
             desk.open(leg.sub, leg.agreement, leg.hold)
         errands.add(
@@ -192,7 +263,6 @@ class Bundling:
             argument={"bundle": bundle_id.hex()},
             not_before_ms=bundle.decide_by_ms,
         )
-        return bundle_id
 
     def judge(self, desk: Desk, bundle_id: bytes) -> None:
         """Decide a bundle if it is time, tell the subs, and close it if all know."""
@@ -213,9 +283,11 @@ class Bundling:
 
     def finish(self, desk: Desk, bundle_id: bytes) -> None:
         """Give the host's seats back once no leg of a bundle needs them any more."""
-        legs = bookings.of_bundle(desk.ledger.connection, bundle_id)
-        if all(leg.phase in {booking.COMPLETED, REFUSED} for leg in legs):
-            self._venues.release(desk, bundle_id)
+        row = bundles.get(desk.ledger.connection, bundle_id)
+        assert row is not None, "a leg belongs to a bundle"
+        legs = bookings.of_family(desk.ledger.connection, row.root)
+        if not any(leg.phase in booking.KEEPS_SEATS for leg in legs):
+            self._venues.release(desk, row.root)
 
     def handlers(self) -> Mapping[str, Handler]:
         """How the errands left here are run."""
@@ -233,7 +305,10 @@ class Bundling:
         connection = desk.ledger.connection
         for other in bundles.of_project(connection, row.id):
             legs = bookings.of_bundle(connection, other.bundle.id)
-            undone = all(leg.phase == REFUSED or _was_given_up(desk, leg) for leg in legs)
+            undone = all(
+                leg.phase in {REFUSED, booking.CANCELLED} or _was_given_up(desk, leg)
+                for leg in legs
+            )
             if other.bundle.decision is not Decision.ABORT and not undone:
                 raise Conflicting(*_IN_THE_WAY)
 
@@ -333,6 +408,9 @@ class Bundling:
         for leg in legs:
             if leg.phase in _UNTOLD:
                 desk.say(leg.conversation, Decide(decided.id, decision, decided.reason))
+        if row.replaces is not None:
+            self._replaced(desk, row, decision)
+            return
         code = found_project(desk, row.project).project.code
         if decision is Decision.ABORT:
             self._venues.release(desk, decided.id)
@@ -375,6 +453,7 @@ def _legs(desk: Desk, bundle_id: bytes) -> dict[Any, Leg]:
             promise_ends_ms=leg.promise_ends_ms,
             # What had ended before the decision was never told, and need not be.
             told=not bookings.decision_pending(connection, leg.conversation),
+            given_up=leg.cancelled is not None and leg.cancelled.by == booking.HOST,
         )
         for leg in bookings.of_bundle(connection, bundle_id)
     }

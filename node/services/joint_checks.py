@@ -130,7 +130,7 @@ class JointChecks:
             checks.append(self._signature(suite_id, len(peeks)))
         checks += [_suite(suite_id, self._random)]
         checks += await asyncio.gather(
-            *[_adapter(name, self_test) for name, self_test in self._self_tests]
+            *[adapter_check(name, self_test) for name, self_test in self._self_tests]
         )
         return Measured(tuple(checks), reached)
 
@@ -304,7 +304,8 @@ def _mistakes(suite: Suite, random: Callable[[int], bytes]) -> list[str]:
     return [what for what, right in found.items() if not right]
 
 
-async def _adapter(name: str, self_test: SelfTest) -> Check:
+async def adapter_check(name: str, self_test: SelfTest) -> Check:
+    """Whether an outside system answers its self test, in time."""
     try:
         async with asyncio.timeout(SELF_TEST_SECONDS):
             await self_test()

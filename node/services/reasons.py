@@ -75,6 +75,7 @@ CLAUSES_ZH: Final[Mapping[str, str]] = MappingProxyType(
         "suite": "密码套件与协议约定不符",
         "seats": "超过该中心一次可提供的席位数",
         "start_ms": "评标时间已过,请另选时间",
+        "end_ms": "评标结束时间不可行",
         "evaluation_start_ms": "评标开始时间不符或未到",
     }
 )

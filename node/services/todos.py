@@ -21,10 +21,28 @@ RULE_PROJECT: Final = "rule_project"
 VOTE_BOOKING: Final = "vote_booking"
 """Asks the sub's staff to answer a Hold."""
 
+ANSWER_CHANGE: Final = "answer_change"
+"""Asks the sub's staff to answer another window for a booking."""
+
+BOOKING_DISPUTE: Final = "booking_dispute"
+"""Asks the staff to settle a dispute over a booking."""
+
+CONFIRM_READINESS: Final = "confirm_readiness"
+"""Asks the sub's staff whether its site is ready."""
+
 SETTLE_USAGE: Final = ("usage_dispute", "usage_dispute_operator")
 """Ask the staff, and the operators, to settle a dispute over usage."""
 
-BY_DOING: Final = frozenset({RULE_PROJECT, VOTE_BOOKING, *SETTLE_USAGE})
+BY_DOING: Final = frozenset(
+    {
+        RULE_PROJECT,
+        VOTE_BOOKING,
+        ANSWER_CHANGE,
+        BOOKING_DISPUTE,
+        CONFIRM_READINESS,
+        *SETTLE_USAGE,
+    }
+)
 """To-dos that only the deed itself closes: ticking them off would hide a question unanswered."""
 
 
@@ -32,7 +50,7 @@ class Todos:
     """The to-do lists."""
 
     def open_for(self, desk: Desk, role: str) -> list[Todo]:
-        """What a role has to do, oldest first."""
+        """What a role has to do, what is due first first."""
         return todos.open_for(desk.ledger.connection, role)
 
     def tick(self, desk: Desk, todo_id: int, role: str, by: str) -> None:

@@ -14,7 +14,6 @@ from typing import Any, Final
 from federation.ids import CenterId, ConversationId
 from federation.protocol.booking import Answer, Consent, Decision
 from federation.protocol.change import Change, ChangePhase
-from node.domain.calendar import Window
 
 
 class Asked(StrEnum):
@@ -22,6 +21,14 @@ class Asked(StrEnum):
 
     MOVE = "MOVE"
     EXTEND = "EXTEND"
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """From when until when, unix milliseconds; as it was asked for, even if no window can be so."""
+
+    start_ms: int
+    end_ms: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +49,8 @@ class ChangeRow:
     change: Change
     bundle: bytes
     kind: Asked
-    window: Window
-    before: Window
+    window: Span
+    before: Span
     by_law: bool
     why: str
     seats: Seating
@@ -58,8 +65,8 @@ class LegChange:
     conversation: ConversationId
     change: bytes
     kind: Asked
-    window: Window
-    before: Window
+    window: Span
+    before: Span
     by_law: bool
     why: str
     asked_at_ms: int
@@ -222,8 +229,8 @@ def _change(connection: sqlite3.Connection, row: Sequence[Any]) -> ChangeRow:
         ),
         bundle=bundle,
         kind=Asked(kind),
-        window=Window(start_ms, end_ms),
-        before=Window(before_start_ms, before_end_ms),
+        window=Span(start_ms, end_ms),
+        before=Span(before_start_ms, before_end_ms),
         by_law=bool(by_law),
         why=why,
         seats=_seating(seats),
@@ -241,8 +248,8 @@ def _leg(row: Sequence[Any]) -> LegChange:
         conversation=ConversationId(conversation),
         change=change,
         kind=Asked(kind),
-        window=Window(start_ms, end_ms),
-        before=Window(before_start_ms, before_end_ms),
+        window=Span(start_ms, end_ms),
+        before=Span(before_start_ms, before_end_ms),
         by_law=bool(by_law),
         why=why,
         asked_at_ms=asked_at_ms,
