@@ -1,8 +1,8 @@
 """What two centers compare of the conversations that they share: digests, then lists.
 
 A conversation's digest covers how many words each side has said in it and the hash of its last
-one, in the order of the two center ids: so both sides make the same bytes of the same state. The
-phase is not in it, since a phase may lapse on one side's clock; lists show it.
+one, in the order of the two center ids: so both sides make the same bytes of the same state. Of
+the phase it covers where silence would lead from it, since a phase lapses on one side's clock.
 """
 
 from collections.abc import Iterable, Sequence
@@ -12,7 +12,8 @@ from federation.engine.floor import Floor
 from federation.errors import Malformed
 from federation.ids import CenterId
 from federation.ports import Ledger
-from federation.protocol.conversation import Conversation
+from federation.protocol.conversation import Conversation, Phase, Table
+from federation.protocol.tables import TABLES
 from federation.trust.suite import INTL_1, u64
 from federation.wire.questions import DigestAnswer, DigestQuestion, Held
 from federation.wire.rules import BUCKETS, MAX_HELD
@@ -58,8 +59,19 @@ def buckets(me: CenterId, peer: CenterId, shared: Iterable[Conversation]) -> tup
         theirs = (each.heard, each.heard_hash)
         first, second = (ours, theirs) if me < peer else (theirs, ours)
         row = each.id + u64(first[0]) + first[1] + u64(second[0]) + second[1]
+        row += lapsed(TABLES[each.kind], each.phase).encode()
         rows[bucket_of(each.id)].append(row)
     return tuple(DIGEST.tagged("digest", *sorted(row)) for row in rows)
+
+
+def lapsed(table: Table, phase: Phase) -> Phase:
+    """Where silence alone leads from a phase at last; the phase itself if nowhere."""
+    for _ in table.waits:
+        wait = table.waits.get(phase)
+        if wait is None or wait.lapses_to is None:
+            break
+        phase = wait.lapses_to
+    return phase
 
 
 def differing(ours: Sequence[bytes], theirs: Sequence[bytes]) -> list[int]:

@@ -317,6 +317,10 @@ class Floor(Generic[L]):
         self.ledger.put_conversation(after, self.now_ms)
         self._inside.lapsed(self, conversation, after)
 
+    def ended(self, conversation: Conversation, receipt: Receipt) -> None:
+        """Tell the inside that a conversation has ended by a refusal, of theirs or of ours."""
+        self._inside.refused(self, conversation, receipt)
+
     def cosigned(self, peer: CenterId, suite_id: str, size: int) -> None:
         """Tell the inside that a peer's cosignature covers more of our log of a suite."""
         self._inside.cosigned(self, peer, suite_id, size)

@@ -12,6 +12,7 @@ from federation.ids import CenterId
 from federation.ports import Asked, Asking, GivenBack
 
 MARGIN_MS: Final = 3_600_000  # clocks may differ, and a word may have been long on the way
+AGAIN_MS: Final = 3_600_000  # a claim that was looked at is not looked at again before
 _ASKED: Final = "peer, state, reason, since_ms, asked_from_ms, heard_to, said_to, words_heard"
 
 
@@ -48,8 +49,9 @@ def suspect(
         " VALUES (?, 'SUSPECT', 'the peer heard more words than we said', ?, ?, ?)"
         " ON CONFLICT (peer) DO UPDATE SET state = 'SUSPECT', words_heard = excluded.words_heard,"
         " since_ms = excluded.since_ms, heard_to = 0, said_to = 0, asked_from_ms = 0"
-        " WHERE state = 'DENIED' AND excluded.words_heard > words_heard",
-        (peer, now_ms, asked_from_ms, words_heard),
+        " WHERE state = 'DENIED' AND (excluded.words_heard > words_heard"
+        " OR excluded.since_ms >= since_ms + ?)",
+        (peer, now_ms, asked_from_ms, words_heard, AGAIN_MS),
     )
     return added.rowcount == 1
 
