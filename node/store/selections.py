@@ -91,8 +91,8 @@ class Candidacy:
 
 
 _SELECTION: Final = (
-    "SELECT id, project, mode, suite, attempt, sealed_value, progress, asked_by, ranked, declined, note"
-    " FROM selection"
+    "SELECT id, project, mode, suite, attempt, sealed_value, progress, asked_by, ranked, declined,"
+    " note FROM selection"
 )
 _CANDIDACY: Final = (
     "SELECT a.conversation, a.selection, a.attempt, a.role, a.peer, a.invite, a.sealed_value,"
@@ -107,8 +107,8 @@ def add(connection: sqlite3.Connection, row: SelectionRow, now_ms: int) -> None:
         "INSERT INTO selection (id, project, mode, suite, attempt, sealed_value, progress,"
         " asked_by, created_at_ms) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (
-            row.id, row.project, row.mode, row.suite, row.attempt, row.sealed_value, row.progress.value,
-            row.asked_by, now_ms,
+            row.id, row.project, row.mode, row.suite, row.attempt, row.sealed_value,
+            row.progress.value, row.asked_by, now_ms,
         ),
     )  # fmt: skip
 
@@ -219,7 +219,8 @@ def _candidacies(connection: sqlite3.Connection, where: str, *values: object) ->
 
 def _selection(row: Sequence[Any]) -> SelectionRow:
     (
-        selection, project, mode, suite, attempt, sealed_value, progress, asked_by, ranked, declined, note
+        selection, project, mode, suite, attempt, sealed_value, progress, asked_by, ranked,
+        declined, note,
     ) = row  # fmt: skip
     return SelectionRow(
         id=selection,
