@@ -43,6 +43,7 @@ from node.services.booking_terms import KIND_CODES
 from node.services.draws import DrawStatus
 from node.services.errors import Conflicting, NotFound
 from node.services.house import Desk
+from node.services.selections import SelectionStatus
 from node.store.bookings import BookingRow
 from node.store.projects import ProjectRow
 from node.store.sessions import SessionRow
@@ -162,6 +163,20 @@ class Evaluation(Shape):
     phase: str = Field(examples=["CONVENED"])
 
 
+class Lottery(Shape):
+    """A lottery of sub-venues in numbers; of a blind one nobody sees the order."""
+
+    id: HexText = Field(examples=[EXAMPLE_ID])
+    mode: str = Field(examples=["BLIND"])
+    attempt: int
+    progress: str = Field(examples=["DRAWN"])
+    candidates: int
+    entrants: int
+    ranked: list[CenterText] = Field(description="按顺位;盲选不显示 · by rank; empty if blind")
+    declined: int = Field(description="未能承接的副场数 · how many were passed over")
+    note: str
+
+
 class ProjectBrief(Shape):
     """A project in one line."""
 
@@ -179,6 +194,7 @@ class ProjectState(ProjectBrief):
     bid_deadline_ms: Ms
     start_ms: Ms
     end_ms: Ms
+    selections: list[Lottery]
     bookings: list[Leg]
     draws: list[Draw]
     sessions: list[Evaluation]
@@ -231,6 +247,7 @@ async def progress(parts: NodeParts, who: AgencyOrStaff, project: IdPath) -> Pro
             bid_deadline_ms=row.project.bid_deadline_ms,
             start_ms=row.project.evaluation.start_ms,
             end_ms=row.project.evaluation.end_ms,
+            selections=[_lottery(each) for each in parts.selections.of_project(desk, row.id)],
             bookings=[_leg(leg) for leg in parts.bookings.of_project(desk, row.id)],
             draws=[draw_shape(each) for each in parts.draws.status(desk, row.id)],
             sessions=[_evaluation(each) for each in parts.sessions.of_project(desk, row.id)],
@@ -241,7 +258,7 @@ async def progress(parts: NodeParts, who: AgencyOrStaff, project: IdPath) -> Pro
 
 @router.post("/projects/{project}/plan", summary="申请副场 · Ask for sub-venues")
 async def plan(parts: NodeParts, who: Agency, project: IdPath, body: Plan) -> Made:
-    """全部副场都同意才成立。· All sub-venues are booked, or none is."""
+    """全部副场都同意才成立;随机或盲选时先抽取。· All or none; drawn first if not chosen by name."""
     request = BookingRequest(
         window=Window(body.start_ms, body.end_ms),
         host_seats=body.host_seats,
@@ -358,6 +375,20 @@ def _brief(row: ProjectRow) -> dict[str, Any]:
         "reason": row.reason,
         "created_at_ms": row.created_at_ms,
     }
+
+
+def _lottery(each: SelectionStatus) -> Lottery:
+    return Lottery(
+        id=each.id.hex(),
+        mode=each.mode,
+        attempt=each.attempt,
+        progress=each.progress,
+        candidates=each.candidates,
+        entrants=each.entrants,
+        ranked=list(each.ranked),
+        declined=each.declined,
+        note=each.note,
+    )
 
 
 def _leg(row: BookingRow) -> Leg:
