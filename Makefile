@@ -51,9 +51,12 @@ endef
 demo: $(VENV)/.runtime $(VENV)/.editable ## Two centers evaluate one project together, on this machine
 	$(BIN)/lianping demo $(ARGS)
 
+# SEEDS=N how many runs, NODES=5 or NODES=3..7 centers, SEED=s that one again, MUTANTS=1 hunt for
+# every mistake that must be found; ARGS for the rest, see `make simulate ARGS=--help`.
 .PHONY: simulate
-simulate: $(VENV)/.dev $(VENV)/.editable ## A federation under faults, on a virtual clock (ARGS="--seeds 2000")
-	$(BIN)/python -m tests.simulation $(ARGS)
+simulate: $(VENV)/.dev $(VENV)/.editable ## Federations under faults, on a virtual clock (SEEDS=2000 NODES=3..7 SEED=s)
+	$(BIN)/python -m tests.simulation $(if $(SEEDS),--seeds $(SEEDS)) $(if $(NODES),--nodes $(NODES)) \
+		$(if $(SEED),--seed $(SEED)) $(if $(MUTANTS),--mutants) $(ARGS)
 
 .PHONY: bench
 bench: $(VENV)/.dev $(VENV)/.editable ## The figures of the README, measured here (ARGS=...)
@@ -70,6 +73,8 @@ test: $(VENV)/.dev $(VENV)/.editable test-tools ## The gate: lint, repository ch
 	$(call banner,tests)
 	$(BIN)/python -m coverage erase
 	$(BIN)/python -m coverage run -m pytest $(PYTEST_FLAGS) -q --ignore=tests/repo
+	$(call banner,2$(comma)000 simulated federations)
+	$(BIN)/python -m tests.simulation --seeds 2000
 	$(call banner,the same under gm-1)
 	HYPOTHESIS_PROFILE=again $(BIN)/python -m pytest $(PYTEST_FLAGS) -q --suite gm-1 $(SPOKEN_ALIKE)
 	$(call banner,coverage)

@@ -44,7 +44,7 @@ def main() -> int:
     chosen = parser.parse_args()
     seeds = range(chosen.start, chosen.start + chosen.seeds)
     if chosen.mutant is not None:
-        return _hunted([chosen.mutant], seeds, chosen.workers)["escaped"] != []
+        return len(_hunted([chosen.mutant], seeds, chosen.workers)["escaped"])
     if chosen.seed is not None:
         return _again(run(chosen.seed, minutes=chosen.minutes, nodes=chosen.nodes))
     return _all(seeds, chosen)

@@ -252,7 +252,7 @@ class Books:
                 taken.update(dict.fromkeys(slots, row.ask.seats))
             decision = self.decisions.get(row.ask.bundle)
             alone = row.ask.participants == 1  # its yes has booked it; the decision follows
-            if (row.phase in BOOKED and not alone or row.phase == "COMPLETED") and (
+            if ((row.phase in BOOKED and not alone) or row.phase == "COMPLETED") and (
                 decision != "CONFIRM"
             ):
                 self._oracle.violated(

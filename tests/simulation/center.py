@@ -221,7 +221,8 @@ class SimCenter:
         """Keep all or nothing of what was not acknowledged."""
         changed = self._store.has_written()
         if self.disk.keeps(self._network.weather.kept):
-            self._store.commit(self.connection)
+            self.connection.execute("COMMIT")
+            self.committed()
             if changed:
                 self.oracle.suffered("power_cut_kept")
                 self.oracle.reached("a power cut kept what was not acknowledged")

@@ -91,7 +91,8 @@ class Network:
             then()
 
         if not self._cut(ours, theirs):
-            delay = self._source.expovariate(1000 / self.weather.delay_ms)
+            mean = self.weather.delay_ms / 1000
+            delay = mean if self.weather.steady else self._source.expovariate(1 / mean)
             if delay > LATE_SECONDS:
                 self._oracle.suffered("delay")
             self._loop.call_later(delay, arrive)

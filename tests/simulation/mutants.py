@@ -2,28 +2,36 @@
 
 import sqlite3
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
 from types import MappingProxyType
 from typing import Any, Final
 
+from federation.engine import doorkeeper
 from federation.engine import floor as floors
 from federation.engine.alarms import Alarms
 from federation.engine.floor import Floor
+from federation.errors import NotFresh
 from federation.ids import CenterId
 from federation.ports import SaidWord
-from federation.protocol import booking, bundle, conversation
-from federation.protocol.booking import Decision
+from federation.protocol import booking, bundle, conversation, enforcement, quota
+from federation.protocol.booking import Answer, Decision, Hold, Vote
 from federation.protocol.bundle import Bundle, BundlePhase, Leg
 from federation.protocol.conversation import Conversation, Kind, Table
 from federation.protocol.tables import TABLES
+from federation.transport.pumps import Loop, Pumps
+from federation.wire import envelopes
+from federation.wire.envelopes import Outcome, Receipt, Statement
 from node.domain.calendar import Window, slots
+from node.services import bookings as services
 from node.services import bundling
+from node.services.bookings import Bookings
 from node.services.errands import Errands
 from node.store import bundles, venues
 from node.store.ledger import LogTip, SqlLedger
-from tests.simulation.disk import SimStore
+from tests.simulation.center import SimCenter
+from tests.simulation.disk import Disk, SimStore
 
 Patch = tuple[Any, str, Any]
 
@@ -86,14 +94,8 @@ def _gives_up() -> Sequence[Patch]:
     usual = SqlLedger.pending
     tries: Counter[bytes] = Counter()
 
-    def pending(
-        self: SqlLedger,
-        peer: CenterId,
-        at_most: int,
-        bytes_at_most: int,
-        without: Collection[str] = (),
-    ) -> Sequence[SaidWord]:
-        words = usual(self, peer, at_most, bytes_at_most, without)
+    def pending(self: SqlLedger, *limits: Any, **more: Any) -> Sequence[SaidWord]:
+        words = usual(self, *limits, **more)
         tries.update(word.hash for word in words)
         return [word for word in words if tries[word.hash] <= FORGET_AFTER]
 
@@ -166,9 +168,161 @@ def _seats_of_others() -> Sequence[Patch]:
         )
 
     return (
-        (venues, "taken", lambda _connection, _window: frozenset()),
+        (venues, "taken", lambda *_, **_more: frozenset()),
         (venues, "hold", hold),
     )
+
+
+def _not_synced() -> Sequence[Patch]:
+    """The disk says that it has written before it has: a power cut takes the last commit."""
+    earlier: dict[Disk, bytes] = {}
+    before: dict[Disk, bytes] = {}
+    commit, power = SimStore.commit, Disk.image
+
+    def forgetful(self: SimStore, connection: sqlite3.Connection) -> None:
+        if self.has_written():
+            before[self._center.disk] = earlier[self._center.disk]
+        commit(self, connection)
+
+    begin = SimStore._begin
+
+    def remember(self: Any, connection: sqlite3.Connection) -> None:
+        earlier[self._center.disk] = connection.serialize()
+        begin(self, connection)
+
+    def image(self: Disk) -> None:
+        last = before.pop(self, None)
+        if last is not None:
+            self.connection.deserialize(last)
+        power(self)
+
+    return ((SimStore, "commit", forgetful), (SimStore, "_begin", remember), (Disk, "image", image))
+
+
+def _goes_on_when_full() -> Sequence[Patch]:
+    def careless(name: str) -> Patch:
+        usual = getattr(SqlLedger, name)
+
+        def put(self: SqlLedger, word: Any) -> None:
+            with suppress(sqlite3.OperationalError):
+                usual(self, word)
+
+        return SqlLedger, name, put
+
+    return careless("put_heard"), careless("put_said")
+
+
+def _pump_ends() -> Sequence[Patch]:
+    async def once(self: Pumps[Any], name: str, loop: Loop) -> None:
+        try:
+            await loop()
+        except Exception as error:  # noqa: BLE001 (any)
+            self._listener.broke(name, error)
+
+    return ((Pumps, "_forever", once),)
+
+
+def _decides_again() -> Sequence[Patch]:
+    usual = bundle.decide
+
+    def decide(known: Bundle, legs: Mapping[Any, Leg], now_ms: int) -> Bundle:
+        if known.phase is BundlePhase.DECIDED and now_ms >= known.decide_by_ms:
+            return replace(known, phase=BundlePhase.CLOSED, decision=Decision.ABORT)
+        return usual(known, legs, now_ms)
+
+    def set_phase(connection: sqlite3.Connection, known: Bundle) -> None:
+        connection.execute(
+            "UPDATE bundle SET phase = ?, decision = ? WHERE id = ?",
+            (known.phase.value, known.decision and known.decision.name, known.id),
+        )
+
+    return ((bundle, "decide", decide), (bundles, "set_phase", set_phase))
+
+
+def _no_quota() -> Sequence[Patch]:
+    return ((enforcement, "check_quota", lambda *_: None),)
+
+
+def _quota_of_confirmed() -> Sequence[Patch]:
+    return ((quota, "OPEN", frozenset({booking.CONFIRMED})),)
+
+
+def _gives_up_what_it_must_keep() -> Sequence[Patch]:
+    return ((enforcement, "gives_up_ms", lambda terms, held_at_ms: held_at_ms + terms.hold_ms),)
+
+
+def _expired_keeps() -> Sequence[Patch]:
+    return ((booking, "KEEPS_SEATS", booking.KEEPS_SEATS | {booking.EXPIRED}),)
+
+
+def _head_ahead() -> Sequence[Patch]:
+    usual = envelopes.encode_statement
+
+    def encode(statement: Statement) -> bytes:
+        size = statement.log_size
+        return usual(replace(statement, log_size=size + 1) if size else statement)
+
+    return ((floors, "encode_statement", encode),)
+
+
+def _refuses_what_is_early() -> Sequence[Patch]:
+    return ((doorkeeper, "NotYet", NotFresh),)
+
+
+def _duplicates_answered_anew() -> Sequence[Patch]:
+    hear = Floor.hear
+
+    def answer(self: Floor[Any], visitor: Any) -> Any:
+        statement = visitor.statement
+        stored = self.ledger.receipt(CenterId(statement.sender), statement.message_id)
+        if stored is not None:
+            return self._answer(visitor, Receipt(Outcome.STALE))
+        return hear(self, visitor)
+
+    return ((Floor, "hear", answer),)
+
+
+def _crossed_booking_stands() -> Sequence[Patch]:
+    table = TABLES[Kind.BOOKING]
+    rows = {**table.next, (booking.CONFIRMED, "Decide.ABORT"): booking.CONFIRMED}
+    tables = {**TABLES, Kind.BOOKING: replace(table, next=MappingProxyType(rows))}
+    return ((floors, "TABLES", tables),)
+
+
+def _books_with_others() -> Sequence[Patch]:
+    """Books at once although others were asked too, and lets its hosts do so."""
+    usual = Floor.say
+
+    def say(self: Floor[Any], conversation: Any, word: Any) -> Any:
+        if isinstance(word, Vote) and word.answer is Answer.YES:
+            word = Vote(Answer.BOOK)
+        return usual(self, conversation, word)
+
+    return ((Floor, "say", say), (services, "_admit_vote", lambda *_: None))
+
+
+def _forgets_when_restarted() -> Sequence[Patch]:
+    """Passes over what waited when the node stopped: only new words are sent."""
+    usual = SimCenter.start
+
+    def start(self: SimCenter) -> None:
+        self.connection.execute(
+            "UPDATE said SET receipt = x'00', accepted = 1 WHERE receipt IS NULL"
+        )
+        usual(self)
+
+    return ((SimCenter, "start", start),)
+
+
+def _effects_apart() -> Sequence[Patch]:
+    """What a word means is committed apart from the word: a crash comes between."""
+    usual = Bookings._hold
+
+    def hold(self: Bookings, desk: Any, conversation: Conversation, word: Hold) -> None:
+        if desk.now_ms % 7:  # most find the time
+            usual(self, desk, conversation, word)
+
+    return ((Bookings, "_hold", hold),)
 
 
 MUTANTS: Final[Mapping[str, Callable[[], Sequence[Patch]]]] = MappingProxyType({
@@ -188,7 +342,26 @@ MUTANTS: Final[Mapping[str, Callable[[], Sequence[Patch]]]] = MappingProxyType({
     "trusts the log's tip after a rollback": _tip_runs_ahead,
     "hears without an entry in the log": _heard_but_not_logged,
     "gives seats that others hold": _seats_of_others,
+    "says that it has written before it has": _not_synced,
+    "goes on when the disk is full": _goes_on_when_full,
+    "never restarts a pump": _pump_ends,
+    "decides again when time is up": _decides_again,
+    "pays no heed to quotas": _no_quota,
+    "counts only confirmed bookings": _quota_of_confirmed,
+    "gives up seats that it agreed to keep": _gives_up_what_it_must_keep,
+    "keeps the seats of an expired hold": _expired_keeps,
+    "names a head that its log has not": _head_ahead,
+    "refuses for good what is only early": _refuses_what_is_early,
+    "answers a duplicate anew": _duplicates_answered_anew,
+    "lets a booking stand that an abort crossed": _crossed_booking_stands,
+    "books at once although others were asked": _books_with_others,
+    "forgets what waits when it restarts": _forgets_when_restarted,
+    "hears a hold and reserves nothing": _effects_apart,
 })  # fmt: skip
+
+
+SLIPS: Final = ("TypeError(", "AttributeError(", "NameError(")
+"""What a mutant fails with that has outlived the code that it changes: nothing was found then."""
 
 
 @contextmanager

@@ -8,6 +8,7 @@ is at rest.
 
 import hashlib
 from collections import Counter
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from federation.ids import CenterId
@@ -77,7 +78,7 @@ class Oracle:
 
     # What is seen on the wire
 
-    def sent(self, center: "SimCenter", envelopes: tuple[Envelope, ...]) -> None:
+    def sent(self, center: "SimCenter", envelopes: Sequence[Envelope]) -> None:
         """A node puts words on the wire: the head of its log that they name is for ever."""
         for envelope in envelopes:
             if envelope.payload in self._seen:

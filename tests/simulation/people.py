@@ -36,6 +36,10 @@ from tests.support.pair import DAY_MS, HOUR_MS, NOON
 T = TypeVar("T")
 
 WINDOWS: Final = 2  # few windows, so that hosts want the same
+REPLANS: Final = (0, 0, 2)
+"""How often whoever planned in vain plans anew."""
+REPLAN_SECONDS: Final = 5.0
+TRIES: Final = 3
 LATE_SECONDS: Final = (30.0, 200.0, 600.0)
 """How late who answers late answers: the agreed times are from 90 seconds to 6 minutes."""
 EXPERTS: Final = {
@@ -72,10 +76,13 @@ class Habits:
     def of(cls, source: random.Random) -> "Habits":
         """Choose."""
         return cls(
-            source.choice((1.0, 1.0, 0.9, 0.6)), source.choice((0.0, 0.0, 0.1, 0.5)),
-            source.choice((0.0, 0.0, 0.3, 0.6)), source.choice((3.0, 20.0, 60.0)), source.randint(1, 4),
+            source.choice((1.0, 1.0, 0.9, 0.6)),
+            source.choice((0.0, 0.0, 0.1, 0.5)),
+            source.choice((0.0, 0.0, 0.3, 0.6)),
+            source.choice((3.0, 20.0, 60.0)),
+            source.randint(1, 4),
             source.choice((0.0, 0.7, 1.0)),
-        )  # fmt: skip
+        )
 
 
 def furnish(center: SimCenter, seats: int) -> None:
@@ -100,46 +107,49 @@ class People:
         self._not_before: dict[bytes, float] = {}
 
     async def agency(self, host: SimCenter, subs: Sequence[SimCenter], seconds: float) -> None:
-        """Plan bundles at a host, at some times of the run."""
+        """Plan bundles at a host, at some times of the run; in vain, plan anew at once."""
         times = sorted(self._source.uniform(0, seconds * 0.8) for _ in range(self._habits.bundles))
         now = 0.0
         for number, at in enumerate(times):
-            await _rest(at - now)
-            now = at
+            await _rest(max(at - now, 0.0))
+            now = max(at, now)
             chosen = self._source.sample(
                 list(subs), self._source.randint(1, min(len(subs), len(EXPERTS)))
             )
-            project, request = self._wish(host, chosen, number)
-            stumbles = self._source.random() < self._stumble
+            for again in range(self._source.choice(REPLANS) + 1):
+                bundle = await self._plan(host, self._wish(host, chosen, f"{number}-{again}"))
+                while bundle and (decision := _decision(host, bundle)) is None:
+                    await _rest(REPLAN_SECONDS)
+                    now += REPLAN_SECONDS
+                if not bundle or decision == "CONFIRM" or now > seconds:
+                    break
 
-            def plan(
-                desk: Desk,
-                project: Project = project,
-                request: BookingRequest = request,
-                stumbles: bool = stumbles,
-            ) -> None:
-                entered = host.projects.create(desk, project, "agency")
-                host.projects.submit(desk, entered, "agency")
-                host.projects.accept(desk, entered, "staff")
-                host.bookings.plan(desk, entered, request, "agency")
-                if stumbles:
-                    raise Stumble
+    async def _plan(self, host: SimCenter, wish: tuple[Project, BookingRequest]) -> bytes | None:
+        """Ask for what is wished; answers the bundle, None if the host itself would not."""
+        project, request = wish
+        stumbles = self._source.random() < self._stumble
 
-            for attempt in range(3):
-                try:
-                    await host.do(plan)
-                except (PowerCut, StoreUnavailable):
-                    await _rest(30)
-                    continue
-                except Stumble:
-                    host.oracle.suffered("stumble")
-                    host.oracle.reached("a use case failed after it had spoken")
-                    plan.__defaults__ = (project, request, False)
-                    continue
-                except UseCaseError:
-                    pass
-                del attempt
-                break
+        def plan(desk: Desk) -> bytes:
+            entered = host.projects.create(desk, project, "agency")
+            host.projects.submit(desk, entered, "agency")
+            host.projects.accept(desk, entered, "staff")
+            bundle = host.bookings.plan(desk, entered, request, "agency")
+            if stumbles:
+                raise Stumble
+            return bundle
+
+        for _ in range(TRIES):
+            try:
+                return await host.do(plan)
+            except (PowerCut, StoreUnavailable):
+                await _rest(30)
+            except Stumble:
+                host.oracle.suffered("stumble")
+                host.oracle.reached("a use case failed after it had spoken")
+                stumbles = False
+            except UseCaseError:
+                return None
+        return None
 
     async def staff(self, center: SimCenter) -> None:
         """Look at what waits for an answer, for ever."""
@@ -200,7 +210,7 @@ class People:
         return now < at
 
     def _wish(
-        self, host: SimCenter, subs: Sequence[SimCenter], number: int
+        self, host: SimCenter, subs: Sequence[SimCenter], number: str
     ) -> tuple[Project, BookingRequest]:
         start_ms = NOON + DAY_MS + self._source.randrange(WINDOWS) * HOUR_MS
         window = Window(start_ms, start_ms + HOUR_MS)
@@ -228,6 +238,12 @@ class People:
             chosen=tuple(sub.id for sub in subs),
         )
         return project, request
+
+
+def _decision(host: SimCenter, bundle: bytes) -> str | None:
+    """What became of a bundle; a plan that a power cut took is as good as aborted."""
+    row = host.connection.execute("SELECT decision FROM bundle WHERE id = ?", (bundle,)).fetchone()
+    return "ABORT" if row is None else row[0]
 
 
 def _waiting(desk: Desk) -> list[tuple[bytes, str, str]]:

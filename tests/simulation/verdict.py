@@ -101,7 +101,7 @@ class Verdict:
             ).fetchone()
             # A refusal that changed nothing may be given without being kept.
             self._demand(
-                row is None and not accepted or row is not None and row[0] == accepted,
+                (row is None and not accepted) or (row is not None and row[0] == accepted),
                 f"{center.name}: a receipt is not what {other.name} has in its books",
             )
 

@@ -58,6 +58,7 @@ class Weather:
         twice: A request arrives twice.
         split: A later word of a batch arrives alone, before the batch.
         delay_ms: Mean of the exponential delay of one way; what is sent later may overtake.
+        steady: Every delay is the mean, so that nothing overtakes.
         crash: A transaction is cut by a crash: before, in the middle, or after its commit.
         kept: What a power cut leaves of a commit that was not acknowledged: how often all of
             it, else nothing.
@@ -76,6 +77,7 @@ class Weather:
     twice: float = 0.0
     split: float = 0.0
     delay_ms: float = 20.0
+    steady: bool = False
     crash: float = 0.0
     kept: float = 0.5
     cut_off: float = 0.0
@@ -117,6 +119,7 @@ def weather(source: random.Random, seconds: float) -> Weather:
         twice=choice((0, 0, 0.3)),
         split=choice((0, 0, 0.5)),
         delay_ms=choice((5.0, 100.0, 3_000.0)),
+        steady=choice((False, False, False, True)),
         crash=choice((0, 0, 0.004, 0.03)),
         kept=choice((0.0, 0.5, 0.5, 1.0)),
         cut_off=choice((0, 0, 0.02)),
