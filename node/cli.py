@@ -17,13 +17,15 @@ from federation.trust.suite import SUITES, SuiteUnavailable
 from node import logs, serving, wiring
 from node.commands import agreement as agreement_commands
 from node.commands import availability as availability_command
+from node.commands import calendar as calendar_commands
 from node.commands import config as config_commands
 from node.commands import init as init_command
 from node.commands import keys as keys_commands
 from node.commands import peer as peer_commands
 from node.commands import why as why_command
 from node.commands.options import COMMAND_SETTINGS, config_option, examples
-from node.config import BadConfig, load, split_address
+from node.config import BadConfig, load
+from node.config_values import split_address
 from node.keystore.errors import BadKeys, WrongPin
 from node.local_socket import SocketUnavailable
 from node.outside import StandInRefused
@@ -92,6 +94,7 @@ main.add_command(config_commands.group)
 main.add_command(config_commands.check, "check-config")
 main.add_command(peer_commands.peer)
 main.add_command(agreement_commands.agreement)
+main.add_command(calendar_commands.calendar)
 main.add_command(keys_commands.keys)
 main.add_command(availability_command.availability)
 main.add_command(verify)

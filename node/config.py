@@ -10,7 +10,6 @@ start. Only this module reads the environment.
 """
 
 import base64
-import binascii
 import os
 import tomllib
 from collections.abc import Mapping, Sequence
@@ -35,19 +34,26 @@ from pydantic_settings import (
 from typing_extensions import override
 
 from adapters.messaging.port import Answer
-from federation.trust.errors import BadKey
-from federation.trust.suite import GM_1, INTL_1, Suite
+from federation.trust.suite import GM_1, INTL_1
 from node import config_guesses as guesses
 from node.config_guesses import ENV_DELIMITER, ENV_PREFIX, OPERATOR_PASSWORD, ROOT_PASSPHRASE
-from node.domain import calendar, codes
+from node.config_values import (
+    Address,
+    DialledAddress,
+    RawKey,
+    RegionCode,
+    Sm2Key,
+    Uscc,
+    each_once,
+    visible,
+)
+from node.domain import calendar
 from node.domain.calendar import Anchor, Unit
 from node.domain.committee import LAW_MINIMUM
-from node.domain.refusal import Inadmissible
 from node.domain.workday import midnight_ms
 
 MAX_CONFIG_BYTES: Final = 256 * 1024  # a few dozen keys; more is not a configuration
 MAX_SECRET_BYTES: Final = 16 * 1024  # one line: a passphrase, a PIN, a long token
-MAX_PORT: Final = 65_535
 MAX_NAME_CHARS: Final = 128  # fits a page's head line and an SMS
 MAX_SIGNERS: Final = 2  # 双人签署; more people than that sign on paper
 MAX_TOKEN_CHARS: Final = 32  # CK_TOKEN_INFO.label, PKCS#11 §3.2
@@ -68,82 +74,6 @@ class BadConfig(Exception):
         self.problems = tuple(problems)
 
 
-def split_address(text: str) -> tuple[str, int]:
-    """``host:port`` as its two parts; an IPv6 host stands in brackets. Raises ValueError."""
-    host, colon, port = text.rpartition(":")
-    bare = host.removeprefix("[").removesuffix("]")
-    if not colon or not bare or not port.isdecimal() or int(port) > MAX_PORT:
-        raise ValueError(f"应为 主机:端口 · must be host:port, not {text!r}")
-    if ":" in bare and host == bare:
-        raise ValueError(f"IPv6 地址须加方括号 · an IPv6 address stands in brackets: {text!r}")
-    return bare, int(port)
-
-
-def _address(text: str) -> str:
-    split_address(text)
-    return text
-
-
-def _dialled(text: str) -> str:
-    host, port = split_address(text)
-    if port == 0 or host in {"0.0.0.0", "::"}:  # noqa: S104 - refused, not bound
-        raise ValueError(f"伙伴无法拨打 · partners cannot dial {text!r}; give a name and a port")
-    return text
-
-
-def _name(text: str) -> str:
-    if not text.isprintable() or text != text.strip():
-        raise ValueError(
-            "应为可见字符,首尾无空格 · must have visible characters and no blanks around"
-        )
-    return text
-
-
-def _region(text: str) -> str:
-    return _said(codes.region_code, text)
-
-
-def _uscc(text: str) -> str:
-    return _said(codes.uscc, text)
-
-
-def _said(parse: Any, text: str) -> str:
-    try:
-        return str(parse(text))
-    except Inadmissible as error:
-        raise ValueError(str(error)) from error
-
-
-def _raw_key(text: str) -> str:
-    return _key_of(INTL_1, "32字节的 X25519 公钥", text)
-
-
-def _sm2_key(text: str) -> str:
-    return _key_of(GM_1, "65字节的 SM2 公钥(04开头, 未压缩)", text)
-
-
-def _key_of(suite: Suite, zh: str, text: str) -> str:
-    try:
-        suite.check_key(base64.b64decode(text, validate=True))
-    except binascii.Error as error:
-        raise ValueError("应为 Base64 · must be standard base64") from error
-    except BadKey as error:
-        raise ValueError(f"应为{zh} · {error}") from error
-    return text
-
-
-def _each_once(values: tuple[str, ...]) -> tuple[str, ...]:
-    if len(set(values)) != len(values):
-        raise ValueError("有重复 · one of them stands there twice")
-    return values
-
-
-Address = Annotated[str, AfterValidator(_address)]
-DialledAddress = Annotated[str, AfterValidator(_dialled)]
-RawKey = Annotated[str, AfterValidator(_raw_key)]
-Sm2Key = Annotated[str, AfterValidator(_sm2_key)]
-
-
 class Section(BaseModel):
     """What all sections have in common: frozen, and nothing unknown."""
 
@@ -153,11 +83,11 @@ class Section(BaseModel):
 class Center(Section):
     """Who we are. It stands in our descriptor and in agreements."""
 
-    name: Annotated[str, Field(min_length=1, max_length=MAX_NAME_CHARS), AfterValidator(_name)]
-    region_code: Annotated[str, AfterValidator(_region)]
+    name: Annotated[str, Field(min_length=1, max_length=MAX_NAME_CHARS), AfterValidator(visible)]
+    region_code: RegionCode
     phone: Annotated[str, Field(pattern=r"^[0-9+()\- ]{0,32}$")] = ""
     duty_phones: tuple[Annotated[str, Field(pattern=r"^1[0-9]{10}$")], ...] = ()
-    uscc: Annotated[str, AfterValidator(_uscc)]
+    uscc: Uscc
 
 
 class Listen(Section):
@@ -203,7 +133,7 @@ class Trust(Section):
     """
 
     suites: Annotated[
-        tuple[Literal["intl-1", "gm-1"], ...], Field(min_length=1), AfterValidator(_each_once)
+        tuple[Literal["intl-1", "gm-1"], ...], Field(min_length=1), AfterValidator(each_once)
     ] = ("intl-1",)
     intl_1_not_after: date | None = None
     gm_1_not_after: date | None = None
@@ -228,7 +158,7 @@ class KeyHolding(Section):
     module: Path | None = None
     token: Annotated[str, Field(min_length=1, max_length=MAX_TOKEN_CHARS)] | None = None
     pin_file: Path | None = None
-    file_suites: Annotated[tuple[Literal["intl-1", "gm-1"], ...], AfterValidator(_each_once)] = ()
+    file_suites: Annotated[tuple[Literal["intl-1", "gm-1"], ...], AfterValidator(each_once)] = ()
 
     @model_validator(mode="after")
     def _whole(self) -> Self:

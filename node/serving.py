@@ -20,7 +20,8 @@ from typing_extensions import override
 
 from node import local_socket, logs, outside, wiring
 from node.api.app import create_doors
-from node.config import Config, split_address
+from node.config import Config
+from node.config_values import split_address
 from node.services.accounts import Role
 from node.services.house import Desk
 from node.store import accounts

@@ -16,7 +16,7 @@ from node.commands import answers
 from node.commands.answers import Table
 from node.commands.founding import Report
 from node.commands.link import CannotDo
-from node.config import RawKey, Sm2Key
+from node.config_values import RawKey, Sm2Key
 from node.services.errors import Invalid
 
 DEFAULT_STORAGE: Final = "/var/lib/lianping"

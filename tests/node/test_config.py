@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from node.config import MAX_SECRET_BYTES, BadConfig, RestTrading, load, read_secret, split_address
+from node.config import MAX_SECRET_BYTES, BadConfig, RestTrading, load, read_secret
+from node.config_values import split_address
 from node.domain.workday import midnight_ms
 
 GOOD = """
