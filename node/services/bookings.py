@@ -278,21 +278,26 @@ class Bookings:
         row = bookings.get(desk.ledger.connection, conversation.id)
         assert row is not None, "a booking is stored with its Hold"
         zh, en = refusal(receipt)
-        bookings.set_note(desk.ledger.connection, conversation.id, f"{zh} · {en}")
+        # Given up by us before it came: nothing is left to be done, and of two refusals (of the
+        # Hold, then of the abort that cannot follow it) the first says why.
+        given_up = row.role == booking.HOST and conversation.phase == booking.RELEASED
+        if not (given_up and row.note):
+            bookings.set_note(desk.ledger.connection, conversation.id, f"{zh} · {en}")
         if row.role == booking.SUB:
             self._settle(desk, conversation)
             self.after.ended(desk, conversation)
             return
         self.after.refused(desk, row, receipt)
-        todos.add(
-            desk.ledger.connection,
-            role="staff",
-            kind=EXCEPTION,
-            subject=conversation.id,
-            zh=f"副场{row.peer}拒绝了预约:{zh},请处理",
-            en=f"sub-venue {row.peer} refused: {en}",
-            now_ms=desk.now_ms,
-        )
+        if not given_up:
+            todos.add(
+                desk.ledger.connection,
+                role="staff",
+                kind=EXCEPTION,
+                subject=conversation.id,
+                zh=f"副场{row.peer}拒绝了预约:{zh},请处理",
+                en=f"sub-venue {row.peer} refused: {en}",
+                now_ms=desk.now_ms,
+            )
         self._bundling.judge(desk, row.bundle)
         self._bundling.finish(desk, row.bundle)
 
