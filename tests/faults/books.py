@@ -329,7 +329,9 @@ def _phases(one: Book, other: Book) -> Iterator[str]:
 
     ours, theirs = of(one, other.center), of(other, one.center)
     for talk in ours.keys() | theirs.keys():
-        if ours.get(talk) != theirs.get(talk):
+        both = {ours.get(talk), theirs.get(talk)}
+        # A refusal reached a host that had given the leg up: over is over (proto/README.md).
+        if len(both) > 1 and both != {"RELEASED", "REFUSED"}:
             yield (
                 f"booking {talk.hex()}: {ours.get(talk)} at {one.center}, "
                 f"{theirs.get(talk)} at {other.center}"

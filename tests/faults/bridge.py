@@ -39,12 +39,15 @@ class Recorder:
         autocheckpoint: Pages of WAL at which the database is written back, in place of the
             store's number; None leaves it. Fewer give checkpoints in a short run.
         synchronous: In place of the store's FULL; for the test that a weaker one loses.
+        splits_before: Commits in the middle of each transaction, before the statement that
+            begins so; for the test that a word that is half there is found.
         states: The SHA-256 of the whole database after each commit, from the first on.
     """
 
     disk: RecordingDisk
     autocheckpoint: int | None = None
     synchronous: str | None = None
+    splits_before: str | None = None
     states: list[str] = field(default_factory=list)
 
     def connect(self, *arguments: Any, **options: Any) -> "BridgedConnection":
@@ -110,6 +113,10 @@ class BridgedConnection(GroupCommitConnection):
         statement = self._recorder.turned(sql)
         if statement == _COMMIT:
             return self._commit_noted()
+        splits_before = self._recorder.splits_before
+        if splits_before is not None and statement.startswith(splits_before):
+            self._commit_noted()
+            self._apsw.execute("BEGIN IMMEDIATE; SAVEPOINT member")
         with _translated():
             before = self._apsw.total_changes()
             cursor = self._apsw.execute(statement, _bindings(parameters))

@@ -58,6 +58,18 @@ def test_a_store_that_syncs_less_is_found_to_lose(worse: Turned) -> None:
     assert all("python -m tests.faults --seed 1 --replay 0/" in said for said in found.findings)
 
 
+@pytest.mark.parametrize("statement", ["INSERT INTO heard", "INSERT INTO said"])
+def test_a_word_that_is_half_there_is_found(statement: str) -> None:
+    """A store that commits the state and the log entry first, and the word a moment later."""
+    worse = Turned(splits_before=statement)
+    found = run_all(turned(list(jobs(SEED, SOME, 1)), worse), processes=2)
+
+    assert found.lost == 0
+    assert found.corrupt > 10
+    assert "its state is not that of its words" in found.findings[0]
+    assert "was neither said nor heard" in found.findings[0]
+
+
 def test_the_command_of_a_finding_finds_it_again() -> None:
     worse = Turned(synchronous="NORMAL")
     first = run_all(turned(list(jobs(SEED, SOME, 1)), worse), processes=2).findings[0]

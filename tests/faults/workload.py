@@ -68,6 +68,7 @@ class Turned:
 
     synchronous: str | None = None
     keeps_syncs: bool = True
+    splits_before: str | None = None
 
 
 AS_SHIPPED: Final = Turned()
@@ -88,6 +89,7 @@ async def _record(folder: Path, seed: int, number: int, turned: Turned) -> dict[
             RecordingDisk(f"disk-{seed}-{number}-{name}", keeps_syncs=turned.keeps_syncs),
             autocheckpoint=CHECKPOINTS[number % len(CHECKPOINTS)],
             synchronous=turned.synchronous,
+            splits_before=turned.splits_before,
         )
         return await Database.open(path, connection=recorder.connect)
 
