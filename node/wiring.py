@@ -58,12 +58,14 @@ from node.services.draw_rules import OwnWindow
 from node.services.draws import Draws
 from node.services.errands import Errands, Handler
 from node.services.experts import Experts
+from node.services.feeds import Feeds
 from node.services.holidays import Holidays
-from node.services.house import House
+from node.services.house import Desk, House
 from node.services.joining import Joining
 from node.services.joint_checks import JointChecks
 from node.services.joint_signing import ReportSigners
 from node.services.joint_tests import JointTests
+from node.services.maintenance import Maintenance
 from node.services.notices import Notice
 from node.services.peering import Peering
 from node.services.peers import Peers
@@ -73,6 +75,7 @@ from node.services.rehearsal_calendar import RehearsalCalendar
 from node.services.selections import Selections
 from node.services.session_archive import SessionArchive
 from node.services.sessions import Sessions
+from node.services.timetable import Timetable
 from node.services.todo_clock import TodoClock
 from node.services.todos import Todos
 from node.services.usage import UsageStatements
@@ -223,7 +226,6 @@ async def _assemble(config: Config, keys: Keys, outsides: Outsides, stack: Async
     )
     peering = Peering(tests=tests, pools=rooms.pools)
     usage = UsageStatements(peering)
-    holidays = Holidays()
     notice = Notice(outsides.messaging, config.center.duty_phones)
     bookings = Bookings(
         venues=venues,
@@ -302,7 +304,7 @@ async def _assemble(config: Config, keys: Keys, outsides: Outsides, stack: Async
             usage.handlers(),
             expiry.handlers(),
             TodoClock(notice).handlers(),
-            holidays.handlers(),
+            Holidays().handlers(),
         ),
         observe=metrics.ran,
     )
@@ -316,9 +318,7 @@ async def _assemble(config: Config, keys: Keys, outsides: Outsides, stack: Async
         problem=keys.problem,
     )
     await renewal.note()
-    await negotiator.transact(expiry.start)
-    days_off, worked = config.policy.holidays, config.policy.workdays
-    await negotiator.transact(lambda desk: holidays.start(desk, days_off, worked))
+    await negotiator.transact(lambda desk: _look_ahead(desk, config))
     pumps = Pumps(
         negotiator=negotiator,
         outbox=outbox,
@@ -378,6 +378,10 @@ async def _assemble(config: Config, keys: Keys, outsides: Outsides, stack: Async
         sessions=sessions,
         todos=Todos(),
         venues=venues,
+        holidays=Holidays(),
+        maintenance=Maintenance(),
+        timetable=Timetable(),
+        feeds=Feeds(random=random.bytes, name=config.center.name),
         whys=Whys(negotiator=negotiator, outbox=outbox, paused=lambda peer: peer in pauses),
         links=links,
         pinned=pumps.pinned,
@@ -408,6 +412,12 @@ async def _assemble(config: Config, keys: Keys, outsides: Outsides, stack: Async
         pumps=pumps,
         probes=probes,
     )
+
+
+def _look_ahead(desk: Desk, config: Config) -> None:
+    """What every start looks at, and every day after it: keys and holidays that run out."""
+    expiry.start(desk)
+    Holidays().start(desk, config.policy.holidays, config.policy.workdays)
 
 
 class _Rooms:

@@ -21,12 +21,16 @@ from node.services.bookings import Bookings
 from node.services.dossiers import Dossiers
 from node.services.draws import Draws
 from node.services.experts import Experts
+from node.services.feeds import Feeds
+from node.services.holidays import Holidays
 from node.services.joining import Joining
+from node.services.maintenance import Maintenance
 from node.services.peering import Peering
 from node.services.peers import Peers
 from node.services.projects import Projects
 from node.services.selections import Selections
 from node.services.sessions import Sessions
+from node.services.timetable import Timetable
 from node.services.todos import Todos
 from node.services.usage import UsageStatements
 from node.services.venues import Venues
@@ -70,6 +74,10 @@ class Parts:
     usage: UsageStatements
     venues: Venues
     whys: Whys
+    holidays: Holidays
+    maintenance: Maintenance
+    timetable: Timetable
+    feeds: Feeds
     links: Links
     pinned: Callable[[], None]
     renewal: Renewal

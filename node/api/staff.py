@@ -8,7 +8,7 @@ from pydantic import Field
 
 from adapters.experts.port import Export
 from federation.protocol.booking import SUB
-from node.api.access import NodeParts, Staff
+from node.api.access import AccountHolder, NodeParts, Staff
 from node.api.faults import RESPONSES
 from node.api.parts import Parts
 from node.api.shapes import (
@@ -26,6 +26,7 @@ from node.api.shapes import (
 )
 from node.domain.sheet import MAX_FILE_BYTES, Table, read_table
 from node.domain.tabular import experts_from, seats_from
+from node.domain.workday import local_time
 from node.services.errors import Invalid
 from node.services.house import Desk
 from node.store.bookings import BookingRow
@@ -55,6 +56,11 @@ class Todo(Shape):
     zh: str
     en: str
     created_at_ms: Ms
+    due_ms: Ms = Field(description="办理期限,按工作时间 · when it is due, in working time")
+    due: str = Field(description="北京时间 · Beijing time", examples=["2026-05-07 12:00"])
+    overdue: bool
+    reminded: bool = Field(description="已发提醒 · whether the phones on duty were told half-way")
+    escalated: bool = Field(description="已报值班负责人 · whether the operator was told")
 
 
 class Need(Shape):
@@ -135,9 +141,11 @@ async def refresh_experts(parts: NodeParts, who: Staff) -> Imported:
 
 
 @router.get("/todos", summary="待办 · What waits for us")
-async def todos(parts: NodeParts, who: Staff) -> list[Todo]:
-    """从早到晚。· Oldest first."""
-    rows = await parts.negotiator.transact(lambda desk: parts.todos.open_for(desk, who.role.value))
+async def todos(parts: NodeParts, who: AccountHolder) -> list[Todo]:
+    """本人角色的待办,期限早的在前。· Of the caller's role, what is due first first."""
+    now_ms, rows = await parts.negotiator.transact(
+        lambda desk: (desk.now_ms, parts.todos.open_for(desk, who.role.value))
+    )
     return [
         Todo(
             id=row.id,
@@ -146,13 +154,18 @@ async def todos(parts: NodeParts, who: Staff) -> list[Todo]:
             zh=row.zh,
             en=row.en,
             created_at_ms=row.created_at_ms,
+            due_ms=row.due_ms,
+            due=local_time(row.due_ms),
+            overdue=row.due_ms <= now_ms,
+            reminded=row.reminded_at_ms is not None,
+            escalated=row.escalated_at_ms is not None,
         )
         for row in rows
     ]
 
 
 @router.post("/todos/{todo}/done", summary="办结待办 · Tick a to-do off")
-async def tick(parts: NodeParts, who: Staff, todo: TodoPath) -> Done:
+async def tick(parts: NodeParts, who: AccountHolder, todo: TodoPath) -> Done:
     """须办理的待办不能直接勾选。· What must be acted upon cannot be ticked off."""
     await parts.commands.run(
         who, lambda desk: parts.todos.tick(desk, todo, who.role.value, who.subject)

@@ -121,6 +121,16 @@ class Link:
                 f"the line to the node broke ({type(error).__name__}); try again",
             ) from error
 
+    def upload(self, path: str, file: Path, content: bytes) -> Any:
+        """Command with a file, which the node takes whole or not at all.
+
+        Raises:
+            Refused: The node says no.
+            CannotDo: It is not running, or the line broke for good.
+        """
+        headers = {"Idempotency-Key": SystemRandom().bytes(KEY_BYTES).hex()}
+        return self._call("POST", path, files={"file": (file.name, content)}, headers=headers)
+
     def log_in(self, account: str, password: str, totp: str | None = None) -> "Link":
         """The same line as a person. Raises Refused."""
         body = {"name": account, "password": password}

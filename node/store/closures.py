@@ -53,6 +53,12 @@ _SELECT: Final = (
 )
 
 
+def find_room(connection: sqlite3.Connection, venue: str, room: str) -> int | None:
+    """A room's row, by name."""
+    place = find_place(connection, venue, room, None)
+    return None if place is None else place.room
+
+
 def find_place(
     connection: sqlite3.Connection, venue: str, room: str, seat: str | None
 ) -> Place | None:

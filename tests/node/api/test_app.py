@@ -23,7 +23,11 @@ TOKENS: dict[tuple[Path, str], str] = {}
 ROLES = ("staff", "agency", "supervisor")
 
 # Nobody calls these without having shown who he is in another way.
-DOORS = {("post", "/api/login"), ("post", "/api/check-in")}
+DOORS = {
+    ("post", "/api/login"),
+    ("post", "/api/check-in"),
+    ("get", "/api/calendar/{token}.ics"),
+}
 
 
 @asynccontextmanager
@@ -102,11 +106,12 @@ async def test_nobody_gets_in_without_a_token(tmp_path: Path) -> None:
         async with client(node) as http:
             for path, methods in paths.items():
                 real = path.replace("{peer}", "lp1" + "a" * 32).replace("{agreement}", "0" * 64)
-                for part in ("project", "session", "booking", "test", "invitation"):
+                for part in ("feed", "project", "session", "booking", "test", "invitation"):
                     real = real.replace(f"{{{part}}}", "0" * 32)
                 for method in methods:
                     if (method, path) not in DOORS:
-                        answer = await http.request(method, real.replace("{todo}", "1"))
+                        real = real.replace("{todo}", "1").replace("{closure}", "1")
+                        answer = await http.request(method, real)
                         assert answer.status_code == 401, (method, path, answer.text)
                         assert error(answer)["code"] == "LOG_IN"
 
