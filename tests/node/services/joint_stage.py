@@ -270,15 +270,22 @@ class JointStage:
             await self.ready(seat)
         await self.start()
 
+    async def vote_for(self, seat: Seat, chair: bytes) -> None:
+        """All members at a site vote for one."""
+        await self.each(
+            seat, lambda service, desk, sid, one: service.ballot(desk, sid, one.code, chair)
+        )
+
+    async def elect(self) -> None:
+        await self.act(self.host, lambda service, desk, sid: service.elect(desk, sid, STAFF))
+
     async def chaired(self) -> bytes:
         """Everybody votes for the first sub's first expert; answers the chair."""
         await self.started()
         chair = (await self.own(self.subs[0]))[0].code
         for seat in self.seats:
-            await self.each(
-                seat, lambda service, desk, sid, one: service.ballot(desk, sid, one.code, chair)
-            )
-        await self.act(self.host, lambda service, desk, sid: service.elect(desk, sid, STAFF))
+            await self.vote_for(seat, chair)
+        await self.elect()
         return chair
 
     async def present(self) -> None:
@@ -350,9 +357,22 @@ async def joint_stage(
         terms: Changes of the agreements.
     """
     stage = JointStage(folder)
+    async with staged(stage, answers=answers, seed=seed, **terms):
+        yield stage
+
+
+@asynccontextmanager
+async def staged(
+    stage: JointStage,
+    *,
+    answers: Sequence[Sequence[Answer]] = (),
+    seed: str = "1",
+    **terms: object,
+) -> AsyncIterator[None]:
+    """Bring a stage to life; for stages that behave otherwise. See ``joint_stage``."""
     async with federation(stage.furnish, seed=seed) as them:
         stage.them = them
         for seat, script in zip(stage.seats, answers, strict=False):
             seat.phones.script = list(script)
         await them.agree(**{"max_open_bookings": 9, **terms})
-        yield stage
+        yield

@@ -262,10 +262,8 @@ async def test_a_late_recusal_at_one_sub_is_replaced_there_and_all_wait(tmp_path
 
         chair = min(after)
         for seat in stage.seats:
-            await stage.each(
-                seat, lambda service, desk, sid, one: service.ballot(desk, sid, one.code, chair)
-            )
-        await stage.act(stage.host, lambda service, desk, sid: service.elect(desk, sid, STAFF))
+            await stage.vote_for(seat, chair)
+        await stage.elect()
         await stage.conclude()
         verdict = verify_joint(await stage.dossier(stage.host), DECODE)
         assert verdict.document()["members"] == MEMBERS
