@@ -1,0 +1,154 @@
+"""Every answer of a whole node, walked for the one name that a blind selection hides."""
+
+from pathlib import Path
+from typing import Final
+
+from federation.ids import AgreementId, CenterId, ConversationId
+from federation.protocol import booking, draw, session
+from federation.protocol.booking import ExpertNeed, Hold, SelectionMode
+from federation.protocol.conversation import Conversation, Kind, Phase, Role
+from federation.protocol.peering import AGREED, SECOND, Stage, StateUsage, Usage, UsedWord
+from federation.protocol.session import Convene
+from node.api.app import routes
+from node.services.house import Desk
+from node.services.veil import label
+from node.store import bookings, draws, projects, selections, sessions, todos
+from node.store import usage as usage_store
+from node.store.bookings import NewBooking
+from node.store.draws import DrawRow
+from node.store.selections import Progress, SelectionRow
+from node.wiring import Node
+from tests.node.api.test_app import assembled, client, log_in, person
+from tests.support.identities import stranger
+from tests.support.pair import HOUR_MS, SeededRandom
+from tests.support.planning import project
+
+PROJECT, BUNDLE, BOOKING, DRAW, SESSION, LOTTERY, USAGE = (bytes([n]) * 16 for n in range(1, 8))
+AGREEMENT: Final = AgreementId(b"\x09" * 32)
+
+ABOUT_PARTNERS: Final = (
+    "/api/peers", "/api/agreements", "/api/joint-tests", "/api/availability", "/api/invitations",
+)  # fmt: skip
+"""Pages about partners as such: the drawn one is among many there, and nothing says so."""
+
+
+async def drawn_blindly(node: Node) -> dict[str, str]:
+    """Put a confirmed blind booking into the node; answers what must not be seen."""
+    now_ms = node.parts.negotiator.clock.now_ms()
+    sub = stranger(SeededRandom("sub").bytes, "sub", now_ms).descriptor
+    node.parts.keyring.pin(sub)
+    peer = CenterId(sub.center_id)
+    start_ms = now_ms + 48 * HOUR_MS
+    hold = Hold(
+        BUNDLE, (peer,), start_ms, start_ms + HOUR_MS, 3, (), False, "A",
+        (ExpertNeed("A08", 3),), SelectionMode.BLIND, selection_id=LOTTERY,
+    )  # fmt: skip
+
+    def talk(of: bytes, kind: Kind, role: Role, phase: Phase) -> Conversation:
+        return Conversation(ConversationId(of), kind, role, peer, AGREEMENT, "intl-1", phase)
+
+    def put(desk: Desk) -> None:
+        connection, ledger = desk.ledger.connection, desk.ledger
+        projects.add(connection, PROJECT, project(), "agency", now_ms)
+        connection.execute(
+            "INSERT INTO bundle (id, project, phase, reason, decide_by_ms, planned_by,"
+            " created_at_ms) VALUES (?, ?, 'CLOSED', '', 1, 'agency', 1)",
+            (BUNDLE, PROJECT),
+        )
+        row = SelectionRow(
+            LOTTERY, PROJECT, "BLIND", "intl-1", 1, b"", Progress.DRAWN, "agency", (peer,)
+        )
+        selections.add(connection, row, now_ms)
+        ledger.put_conversation(
+            talk(BOOKING, Kind.BOOKING, booking.HOST, booking.CONFIRMED), now_ms
+        )
+        bookings.add(
+            connection,
+            NewBooking(ConversationId(BOOKING), booking.HOST, peer, PROJECT, hold),
+        )
+        bookings.set_note(connection, BOOKING, f"副场{peer} · {sub.name}")
+        ledger.put_conversation(talk(DRAW, Kind.DRAW, draw.SEALER, draw.VOID), now_ms)
+        draws.add(
+            connection,
+            DrawRow(
+                DRAW, draw.SEALER, peer, BOOKING, PROJECT, "p", "e", None, None, None, "",
+                AGREEMENT,
+            ),
+            now_ms,
+        )  # fmt: skip
+        ledger.put_conversation(talk(SESSION, Kind.SESSION, session.HOST, Phase("CONVENED")), 1)
+        convene = Convene(BOOKING, (DRAW,), start_ms, start_ms + HOUR_MS, 2, 0, 3)
+        sessions.add(
+            connection, session=SESSION, role="HOST", peer=peer, project=PROJECT, convene=convene
+        )
+        for role in ("staff", "agency", "supervisor", "operator"):
+            todos.add(
+                connection, role=role, kind=f"about-{role}", subject=BOOKING,
+                zh=f"副场{peer}({sub.name})未就绪", en=f"{peer} is not ready", now_ms=now_ms,
+            )  # fmt: skip
+        used = Usage(1, 0, 0, 0, 0, (UsedWord(BOOKING, Stage.HELD, bytes(32)),))
+        dealt = talk(USAGE, Kind.PEERING, SECOND, AGREED)
+        ledger.put_conversation(dealt, now_ms)
+        word = StateUsage(bytes(32), "2026-05-06", used)
+        usage_store.add(connection, dealt, peer, word, now_ms)
+
+    await node.parts.negotiator.transact(put)
+    return {"id": peer, "name": sub.name, "uscc": sub.uscc, "address": sub.address}
+
+
+async def walk(node: Node, hidden: dict[str, str]) -> tuple[int, dict[str, list[str]]]:
+    """Ask every route that looks, as every role; answers how many answered, and what was told."""
+    told: dict[str, list[str]] = {}
+    heard = 0
+    paths = routes(node.parts).openapi()["paths"]
+    tokens = [await log_in(node)]
+    tokens += [await person(node, role) for role in ("staff", "agency", "supervisor")]
+    for token in tokens:
+        async with client(node, token) as http:
+            for path, methods in paths.items():
+                if path.startswith(ABOUT_PARTNERS) or "get" not in methods:
+                    continue
+                for real in filled(path):
+                    answer = await http.get(real)
+                    heard += answer.is_success
+                    seen = [what for what, value in hidden.items() if value in answer.text]
+                    if seen:
+                        told[real] = seen
+    return heard, told
+
+
+IDS: Final = {"project": [PROJECT], "booking": [BOOKING], "session": [SESSION], "draw": [DRAW]}
+EVERY_ID: Final = [PROJECT, BUNDLE, BOOKING, DRAW, SESSION, LOTTERY, USAGE]
+
+
+def filled(path: str) -> list[str]:
+    """The path for everything that it may be asked about."""
+    if "{" not in path:
+        return [path]
+    before, rest = path.split("{", 1)
+    name, after = rest.split("}", 1)
+    return [f"{before}{each.hex()}{after}" for each in IDS.get(name, EVERY_ID)]
+
+
+async def test_no_answer_names_the_drawn_sub_before_the_start_and_all_may_after_it(
+    tmp_path: Path,
+) -> None:
+    async with assembled(tmp_path) as node:
+        hidden = await drawn_blindly(node)
+        heard, told = await walk(node, hidden)
+        assert told == {}
+        assert heard > 20
+
+        async with client(node, await log_in(node, "staff")) as http:
+            (row,) = (await http.get("/api/bookings")).json()
+            assert row["peer"] == label(1)
+            assert hidden["id"] not in str((await http.get("/api/todos")).json())
+            assert (await http.get("/api/usage")).json() == []
+
+            def start(desk: Desk) -> None:
+                sessions.set_started(desk.ledger.connection, SESSION, "LOT", "桥", desk.now_ms)
+
+            await node.parts.negotiator.transact(start)
+            (row,) = (await http.get("/api/bookings")).json()
+            assert row["peer"] == hidden["id"]
+            assert len((await http.get("/api/usage")).json()) == 1

@@ -1,0 +1,83 @@
+"""What a blind selection drew is covered where it belongs, and nowhere else."""
+
+from typing import Any
+
+from node.domain.project import SelectionMode
+from node.services.house import Desk
+from node.services.selections import Selections, SelectionStatus
+from node.services.veil import OPEN, Veil, label, veil
+from tests.support.federation import federation
+from tests.support.lots import Lots, answer, ask, lots, lottery, prepared
+
+SUB = "lp1" + "s" * 32
+PROJECT, BOOKING, OTHER = "01" * 16, "02" * 16, "03" * 16
+VEIL = Veil(
+    {subject: {SUB: label(1), "长乐": label(1)} for subject in (PROJECT, BOOKING)},
+    frozenset({"0a" * 16}),
+)
+
+
+def test_only_what_is_about_the_covered_project_is_covered() -> None:
+    rows = [
+        {"id": BOOKING, "peer": SUB, "note": f"副场{SUB}(长乐)拒绝"},
+        {"id": OTHER, "peer": SUB, "note": "长乐"},
+    ]
+    covered, plain = VEIL.over(rows)
+    assert covered["peer"] == label(1)
+    assert covered["note"] == f"副场{label(1)}({label(1)})拒绝"
+    assert plain == rows[1]
+
+
+def test_what_is_inside_a_covered_thing_is_covered_however_deep() -> None:
+    inside: dict[str, Any] = {"id": PROJECT, "draws": [{"id": OTHER, "owner": SUB, "of": [SUB]}]}
+    assert VEIL.over(inside) == {
+        "id": PROJECT,
+        "draws": [{"id": OTHER, "owner": label(1), "of": [label(1)]}],
+    }
+
+
+def test_an_error_about_a_covered_thing_is_covered_by_its_path() -> None:
+    fault = {"error": {"code": "CONFLICT", "zh": f"副场{SUB}未就绪"}}
+    assert VEIL.over(fault) == fault
+    assert VEIL.over(fault, [BOOKING])["error"]["zh"] == f"副场{label(1)}未就绪"
+
+
+def test_a_day_of_usage_that_counts_a_covered_booking_is_left_out() -> None:
+    days = [{"id": "0a" * 16, "peer": SUB}, {"id": "0b" * 16, "peer": SUB}]
+    assert VEIL.over(days) == days[1:]
+    assert VEIL.over(days[0]) is None
+
+
+def test_nothing_covered_changes_nothing() -> None:
+    assert OPEN.over({"peer": SUB}, [PROJECT]) == {"peer": SUB}
+
+
+async def test_a_blind_lottery_is_covered_and_a_random_one_is_not() -> None:
+    for mode, expected in ((SelectionMode.BLIND, True), (SelectionMode.RANDOM, False)):
+        offices = Lots()
+        async with federation(offices, subs=2) as them:
+            project_id = await prepared(them, offices)
+            selection_id = await ask(them, offices, project_id, lots(mode=mode))
+            await them.settle()
+            drawn = (await lottery(them, selection_id)).ranked[0]
+            found = await them.host.do(veil)
+            assert (project_id.hex() in found.names) == expected
+            service = offices.lotteries["host"]
+
+            def look(
+                desk: Desk, service: Selections = service, project_id: bytes = project_id
+            ) -> list[SelectionStatus]:
+                return service.of_project(desk, project_id)
+
+            status = await them.host.do(look)
+            if not expected:
+                assert status[0].ranked[0] == drawn
+                continue
+            assert status[0].ranked == ()
+            told = found.names[project_id.hex()]
+            (sub,) = [each for each in them.subs if each.id == drawn]
+            assert {drawn, sub.identity.descriptor.name} <= set(told)
+            await answer(them, offices, sub, yes=True)
+            assert (await them.host.do(veil)).names
+            # The sub knows its host, as in any booking.
+            assert not (await sub.do(veil)).names
