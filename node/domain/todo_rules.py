@@ -96,6 +96,17 @@ RULES: Final[Mapping[str, Rule]] = {
     "descriptor_twin": Rule("核实重复身份", "two nodes with one identity", 1 * HOUR),
     "descriptor_gap": Rule("补齐伙伴名片", "get a partner's descriptors", 1 * DAY),
     "descriptor_older": Rule("核实伙伴名片", "ask about an older descriptor", 1 * DAY),
+    # Lotteries of sub-venues
+    "selection_ended": Rule("重新安排副场抽取", "plan a lottery of sub-venues anew", 4 * HOUR),
+    "selection_contested": Rule("处理对副场抽取的异议", "look at a contested lottery", 2 * HOUR),
+    # Recovery after an old backup
+    "recovering": Rule("恢复旧备份后的数据", "recover from an old backup", 2 * HOUR),
+    "recovery_epoch": Rule("公布恢复后的日志", "announce the recovered log", 1 * HOUR),
+    "recovery_without": Rule("处理未应答的伙伴", "recover without a partner", 4 * HOUR),
+    "recovery_doubt": Rule("核实恢复前的承诺", "check what was promised before", 2 * HOUR),
+    "recovered": Rule("查看已恢复的业务", "read what was recovered", 1 * DAY),
+    "recovery_gap": Rule("核实缺失的报文", "ask about words that are lost", 4 * HOUR),
+    "books_differ": Rule("核对双方不一致的记录", "settle books that differ", 4 * HOUR),
     # The node itself
     "key_expires": Rule("更换密钥", "renew keys", 10 * DAY),
     "holidays_unknown": Rule("导入节假日安排", "import the holidays of a year", 10 * DAY),
