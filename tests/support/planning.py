@@ -30,6 +30,7 @@ from node.domain.project import (
 from node.domain.tabular import SeatRow, experts_from, read_table
 from node.domain.venue import Requirement, SeatKind
 from node.domain.workday import midnight_ms, shanghai_date
+from node.services.afterwards import Outward
 from node.services.answers import Answers
 from node.services.bookings import Bookings
 from node.services.bundling import LocalRules
@@ -73,8 +74,13 @@ class Offices:
     """Furnishes centers and remembers what it put into them."""
 
     def __init__(
-        self, *, local: LocalRules | None = None, notice: Callable[[Center], Notice] | None = None
+        self,
+        *,
+        local: LocalRules | None = None,
+        notice: Callable[[Center], Notice] | None = None,
+        outward: Callable[[Center], Outward] | None = None,
     ) -> None:
+        self._outward = outward
         self._local = local
         self._notice = notice
         self._by_name: dict[str, Office] = {}
@@ -88,6 +94,7 @@ class Offices:
             tested=lambda *_: tested[0],
             local=self._local,
             notice=self._notice(center) if self._notice else None,
+            outward=self._outward(center) if self._outward else None,
         )
         self._by_name[center.name] = Office(
             center, bookings, venues, Experts(center.cipher), Projects(center.cipher), tested
