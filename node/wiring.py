@@ -72,6 +72,7 @@ from node.services.peers import Peers
 from node.services.pool_announcements import PoolAnnouncements
 from node.services.projects import Projects
 from node.services.rehearsal_calendar import RehearsalCalendar
+from node.services.replanning import Replanning
 from node.services.selections import Selections
 from node.services.session_archive import SessionArchive
 from node.services.sessions import Sessions
@@ -374,6 +375,7 @@ async def _assemble(config: Config, keys: Keys, outsides: Outsides, stack: Async
         peers=peers,
         joining=Joining(peers=peers, cipher=cipher, random=random.bytes),
         projects=Projects(cipher),
+        replanning=Replanning(bookings),
         selections=lottery,
         sessions=sessions,
         todos=Todos(),

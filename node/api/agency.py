@@ -29,7 +29,6 @@ from node.domain import calendar, codes
 from node.domain.calendar import Window
 from node.domain.project import (
     MAX_VALUE_FEN,
-    BookingRequest,
     ExpertSlots,
     Lot,
     Party,
@@ -37,6 +36,7 @@ from node.domain.project import (
     SelectionMode,
     SubRequirement,
 )
+from node.domain.undated import UndatedRequest
 from node.domain.venue import Requirement, SeatKind, capability
 from node.services.accounts import Role
 from node.services.booking_terms import KIND_CODES
@@ -47,6 +47,7 @@ from node.services.selections import SelectionStatus
 from node.store.bookings import BookingRow
 from node.store.projects import ProjectRow
 from node.store.sessions import SessionRow
+from node.store.undated import UndatedRow
 
 MAX_LOTS: Final = 500  # above what the domain allows, so that its own words are heard
 
@@ -111,17 +112,22 @@ class Sub(Shape):
     experts: list[Slots] = Field(max_length=99)
 
 
-class Plan(Shape):
-    """What the agency asks for: window, host, sub-venues."""
+class UndatedPlan(Shape):
+    """What the agency asks for while the date is not fixed: host, sub-venues."""
 
-    start_ms: Ms
-    end_ms: Ms
     host_seats: int = Field(examples=[3])
     representatives: int = Field(examples=[1])
     host_experts: list[Slots] = Field(default_factory=list, max_length=99)
     subs: list[Sub] = Field(max_length=MAX_SUBS)
     mode: SelectionMode = SelectionMode.CHOSEN
     chosen: list[CenterText] = Field(default_factory=list, max_length=MAX_SUBS)
+
+
+class Plan(UndatedPlan):
+    """What the agency asks for: window, host, sub-venues."""
+
+    start_ms: Ms
+    end_ms: Ms
 
 
 class Free(Shape):
@@ -140,6 +146,17 @@ class Leg(Shape):
     phase: str = Field(examples=["CONFIRMED"])
     seats: int
     note: str
+    alternative_start_ms: Ms | None = Field(
+        description="副场提议的时间,可直接采纳 · what the sub proposed instead; one action takes it"
+    )
+
+
+class Undated(Shape):
+    """A request without a date (pseudo-booking): it holds no capacity."""
+
+    sub_venues: int
+    mode: str
+    filed_at_ms: Ms
 
 
 class Draw(Shape):
@@ -194,6 +211,7 @@ class ProjectState(ProjectBrief):
     bid_deadline_ms: Ms
     start_ms: Ms
     end_ms: Ms
+    undated: Undated | None = Field(description="未定时间的预约 · asked for without a date")
     selections: list[Lottery]
     bookings: list[Leg]
     draws: list[Draw]
@@ -248,7 +266,8 @@ async def progress(parts: NodeParts, who: AgencyOrStaff, project: IdPath) -> Pro
             start_ms=row.project.evaluation.start_ms,
             end_ms=row.project.evaluation.end_ms,
             selections=[_lottery(each) for each in parts.selections.of_project(desk, row.id)],
-            bookings=[_leg(leg) for leg in parts.bookings.of_project(desk, row.id)],
+            undated=_undated(parts.replanning.filed(desk, row.id)),
+            bookings=[_leg(parts, desk, leg) for leg in parts.bookings.of_project(desk, row.id)],
             draws=[draw_shape(each) for each in parts.draws.status(desk, row.id)],
             sessions=[_evaluation(each) for each in parts.sessions.of_project(desk, row.id)],
         )
@@ -259,26 +278,7 @@ async def progress(parts: NodeParts, who: AgencyOrStaff, project: IdPath) -> Pro
 @router.post("/projects/{project}/plan", summary="申请副场 · Ask for sub-venues")
 async def plan(parts: NodeParts, who: Agency, project: IdPath, body: Plan) -> Made:
     """全部副场都同意才成立;随机或盲选时先抽取。· All or none; drawn first if not chosen by name."""
-    request = BookingRequest(
-        window=Window(body.start_ms, body.end_ms),
-        host_seats=body.host_seats,
-        representatives=body.representatives,
-        host_slots=_slots(body.host_experts),
-        subs=tuple(
-            SubRequirement(
-                Requirement(
-                    sub.seats,
-                    sub.kind,
-                    frozenset(capability(word) for word in sub.equipment),
-                    sub.overnight,
-                ),
-                _slots(sub.experts),
-            )
-            for sub in body.subs
-        ),
-        mode=body.mode,
-        chosen=tuple(center(each) for each in body.chosen),
-    )
+    request = undated_request(body).dated(Window(body.start_ms, body.end_ms))
 
     def ask(desk: Desk) -> bytes:
         row = own_project(parts, desk, who, project)
@@ -354,6 +354,29 @@ def draw_shape(each: DrawStatus) -> Draw:
     )
 
 
+def undated_request(body: UndatedPlan) -> UndatedRequest:
+    """What the agency asks for, apart from the window. Raises Inadmissible."""
+    return UndatedRequest(
+        host_seats=body.host_seats,
+        representatives=body.representatives,
+        host_slots=_slots(body.host_experts),
+        subs=tuple(
+            SubRequirement(
+                Requirement(
+                    sub.seats,
+                    sub.kind,
+                    frozenset(capability(word) for word in sub.equipment),
+                    sub.overnight,
+                ),
+                _slots(sub.experts),
+            )
+            for sub in body.subs
+        ),
+        mode=body.mode,
+        chosen=tuple(center(each) for each in body.chosen),
+    )
+
+
 def own_project(parts: Parts, desk: Desk, who: Caller, project: str) -> ProjectRow:
     """The project, if this caller may see it. Raises NotFound."""
     row = parts.projects.get(desk, raw(project))
@@ -391,13 +414,22 @@ def _lottery(each: SelectionStatus) -> Lottery:
     )
 
 
-def _leg(row: BookingRow) -> Leg:
+def _undated(row: UndatedRow | None) -> Undated | None:
+    if row is None:
+        return None
+    return Undated(
+        sub_venues=len(row.request.subs), mode=row.request.mode.value, filed_at_ms=row.filed_at_ms
+    )
+
+
+def _leg(parts: Parts, desk: Desk, row: BookingRow) -> Leg:
     return Leg(
         id=row.conversation.hex(),
         peer=row.peer,
         phase=row.phase,
         seats=row.hold.seats,
         note=row.note,
+        alternative_start_ms=parts.replanning.alternative_ms(desk, row.conversation),
     )
 
 

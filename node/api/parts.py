@@ -28,6 +28,7 @@ from node.services.maintenance import Maintenance
 from node.services.peering import Peering
 from node.services.peers import Peers
 from node.services.projects import Projects
+from node.services.replanning import Replanning
 from node.services.selections import Selections
 from node.services.sessions import Sessions
 from node.services.timetable import Timetable
@@ -68,6 +69,7 @@ class Parts:
     peering: Peering
     peers: Peers
     projects: Projects
+    replanning: Replanning
     selections: Selections
     sessions: Sessions
     todos: Todos

@@ -48,11 +48,12 @@ from node.services.giving_up import GivingUp
 from node.services.house import Desk
 from node.services.notices import Notice
 from node.services.reasons import phase_zh, refusal
+from node.services.replanning import proposed_in
 from node.services.session_failure import heard_the_end
 from node.services.speech import well_formed
 from node.services.todos import BY_SYSTEM, VOTE_BOOKING
 from node.services.venues import Venues
-from node.store import bookings, bundles, todos
+from node.store import alternatives, bookings, bundles, todos
 from node.store.bookings import BookingRow, NewBooking
 from node.store.bundles import BundleRow
 
@@ -288,6 +289,9 @@ class Bookings:
             self.after.ended(desk, conversation)
             return
         self.after.refused(desk, row, receipt)
+        proposed_ms = proposed_in(receipt)
+        if proposed_ms is not None:
+            alternatives.put(desk.ledger.connection, conversation.id, proposed_ms)
         if not given_up:
             todos.add(
                 desk.ledger.connection,
@@ -464,6 +468,7 @@ class Bookings:
         elif vote.answer is Answer.NO:
             why = vote.reason
             if vote.alternative_start_ms:
+                alternatives.put(connection, conversation.id, vote.alternative_start_ms)
                 why = f"{why}(可改在 · free from {local_time(vote.alternative_start_ms)})"
             bookings.set_note(connection, conversation.id, why)
         self._bundling.judge(desk, row.bundle)

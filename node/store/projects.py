@@ -147,7 +147,7 @@ def set_plan(connection: sqlite3.Connection, project_id: bytes, plan: BookingReq
     """Store what is asked for; the last request counts."""
     connection.execute(
         "UPDATE project SET plan = ? WHERE id = ?",
-        (json.dumps(_plan_document(plan), sort_keys=True), project_id),
+        (json.dumps(plan_document(plan), sort_keys=True), project_id),
     )
 
 
@@ -232,12 +232,13 @@ def _project(row: Sequence[Any]) -> ProjectRow:
             lots=tuple(Lot(LotCode(lot), title) for lot, title in json.loads(lots)),
         ),
         ProjectState(state),
-        None if plan is None else _plan(json.loads(plan)),
+        None if plan is None else read_plan(json.loads(plan)),
         *rest,
     )
 
 
-def _plan_document(plan: BookingRequest) -> dict[str, Any]:
+def plan_document(plan: BookingRequest) -> dict[str, Any]:
+    """A request as JSON keeps it."""
     return {
         "start_ms": plan.window.start_ms,
         "end_ms": plan.window.end_ms,
@@ -259,7 +260,8 @@ def _plan_document(plan: BookingRequest) -> dict[str, Any]:
     }
 
 
-def _plan(document: Mapping[str, Any]) -> BookingRequest:
+def read_plan(document: Mapping[str, Any]) -> BookingRequest:
+    """A request from what ``plan_document`` made."""
     return BookingRequest(
         window=Window(document["start_ms"], document["end_ms"]),
         host_seats=document["host_seats"],

@@ -717,6 +717,20 @@ CREATE TABLE selection (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX selection_project ON selection (project);
 
+-- What the agency asks for while the date is not fixed (pseudo-booking); it holds no capacity.
+CREATE TABLE undated (
+    project BLOB PRIMARY KEY REFERENCES project (id),
+    request TEXT NOT NULL,
+    filed_by TEXT NOT NULL,
+    filed_at_ms INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+-- Another window that a sub proposed when it said no.
+CREATE TABLE alternative (
+    booking BLOB PRIMARY KEY,
+    start_ms INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
 -- One conversation of a lottery, at its host and at a candidate alike.
 CREATE TABLE candidacy (
     conversation BLOB PRIMARY KEY,
