@@ -38,7 +38,7 @@ _file = click.argument("file", type=click.Path(path_type=Path, exists=True, dir_
 _year = click.option("--year", type=int, metavar="YEAR", help="只看一年 · of one year only")
 
 
-@click.group(context_settings=COMMAND_SETTINGS)
+@click.group(context_settings=COMMAND_SETTINGS, epilog=examples("lianping calendar show"))
 def calendar() -> None:
     """日历:开放时间、维护、节假日、订阅。· Hours, maintenance, holidays, feeds."""
 
@@ -172,7 +172,7 @@ def lift(config_path: Path, as_json: bool, closure: int) -> None:
         click.echo("已重新开放 · open again")
 
 
-@calendar.group()
+@calendar.group(epilog=examples("lianping calendar holidays import 2027.csv --preview"))
 def holidays() -> None:
     """节假日安排。· Holidays, as the State Council's notices give them."""
 
@@ -254,7 +254,7 @@ def set_day(config_path: Path, as_json: bool, day: str, kind: str, name: str) ->
         click.echo("已修改 · done")
 
 
-@calendar.group()
+@calendar.group(epilog=examples("lianping calendar feed add --account zhang"))
 def feed() -> None:
     """日历订阅(iCalendar)。· Calendar feeds for phones and office programs."""
 
