@@ -76,7 +76,7 @@ class Afterwards:
         self._outward = outward
         self.substituting = Substituting(seats)
         self.cancelling = Cancelling(outward.calling_off)
-        self.changing = Changing(seats)
+        self.changing = Changing(seats, self.substituting)
         self.consenting = Consenting(
             venues=venues,
             seats=seats,

@@ -31,7 +31,7 @@ from node.services.house import Desk
 from node.services.projects import found_project
 from node.services.seating import Seats
 from node.services.speech import well_formed
-from node.services.substituting import checked
+from node.services.substituting import Substituting, checked
 from node.store import bookings, bundles, changes, draws, errands, projects, sessions, todos, venues
 from node.store.bookings import BookingRow
 from node.store.changes import Asked, ChangeRow, Seating, Span
@@ -42,6 +42,7 @@ DEADLINE: Final = "change_deadline"
 DECIDED: Final = "change_decided"
 """The to-do by which the agency learns what became of its change."""
 
+_EXTENDED: Final = "前一场评标延长 · the evaluation before is extended"
 _RUNNING: Final = frozenset(
     {
         session_words.CONVENED,
@@ -80,10 +81,12 @@ class Changing:
 
     Args:
         seats: The host's own seats.
+        substituting: Seats others elsewhere.
     """
 
-    def __init__(self, seats: Seats) -> None:
+    def __init__(self, seats: Seats, substituting: Substituting) -> None:
         self._seats = seats
+        self._substituting = substituting
 
     # What people do
 
@@ -238,6 +241,8 @@ class Changing:
         held = venues.held(desk.ledger.connection, wanted.root)
         if not held:
             return Seating()
+        if wanted.kind is Asked.EXTEND:  # nobody changes rooms in the middle: others do
+            self._substituting.give_way(desk, wanted.root, wanted.window, _EXTENDED)
         if wanted.by_law and not self._seats.in_the_way(desk, wanted.root, wanted.window):
             return self._seats.keep(desk, wanted.root, wanted.window)
         seating = self._seats.beside(
