@@ -3,6 +3,7 @@
 import os
 import random
 import time
+from datetime import UTC, datetime
 
 
 class SystemClock:
@@ -23,3 +24,8 @@ class SystemRandom:
     def fraction(self) -> float:
         """A number in [0, 1) for jitter."""
         return random.SystemRandom().random()
+
+
+def stamp(now_ms: int) -> str:
+    """A moment as it stands in a file's name, UTC: ``20261122T113000Z``."""
+    return datetime.fromtimestamp(now_ms // 1000, UTC).strftime("%Y%m%dT%H%M%SZ")

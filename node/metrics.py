@@ -25,6 +25,7 @@ from prometheus_client import (
 
 from federation.engine.acquaintance import Turn
 from federation.engine.delivery import Breaker
+from federation.engine.recovery import Standing
 from federation.engine.witness import Sighting
 from federation.ids import CenterId
 from federation.ports import SaidWord
@@ -61,6 +62,16 @@ class Metrics:
             "lianping_peer_up",
             "1 if the last heartbeat of the peer was answered.",
             ["peer"],
+            registry=registry,
+        )
+        self.recovering = Gauge(
+            "lianping_recovering",
+            "1 while words that an old database lacks are being fetched back: no new work.",
+            registry=registry,
+        )
+        self.recovery_waited = Gauge(
+            "lianping_recovery_peers_waited",
+            "Partners that have not given lost words back yet, those left out included.",
             registry=registry,
         )
         self.handshakes = Counter(
@@ -239,6 +250,11 @@ class Metrics:
     def greeted(self, peer: CenterId, skew_ms: int) -> None:
         """A peer's clock was compared with ours."""
         self.skew.labels(self.peer(peer)).set(skew_ms / 1000)
+
+    def stands(self, standing: Standing) -> None:
+        """How the recovery of lost words stands."""
+        self.recovering.set(1 if standing.recovering else 0)
+        self.recovery_waited.set(len(standing.waited) + len(standing.without))
 
     def up(self, peer: CenterId, is_up: bool) -> None:
         """A heartbeat was answered, or not."""

@@ -15,6 +15,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
+from federation.engine.recovery import WHOLE, Standing
 from federation.ports import Clock
 from node import logs
 from node.domain.holidays import HORIZON_MS, unknown_years
@@ -43,6 +44,7 @@ class Probes:
         certificate_ends_ms: When our TLS certificate ends.
         draining: Whether the node is going down.
         keys_problem: Why we cannot sign now; empty if we can.
+        recovering: Whether lost words are being fetched back.
         keys_end: By center, ours and partners', when each purpose has no good key any more.
     """
 
@@ -53,6 +55,7 @@ class Probes:
     certificate_ends_ms: Callable[[], int]
     draining: Callable[[], bool]
     keys_problem: Callable[[], str] = lambda: ""
+    recovering: Callable[[], Standing] = lambda: WHOLE
     keys_end: Callable[[], Mapping[str, Ends]] = dict
 
     def app(self) -> Starlette:
@@ -83,6 +86,7 @@ class Probes:
     async def _ready(self, request: Request) -> Response:
         checks: tuple[tuple[str, Callable[[], Awaitable[str]]], ...] = (
             ("serving", self._serving),
+            ("recovery", self._whole),
             ("database", self._writable),
             ("keys", self._keys),
             ("certificate", self._certificate),
@@ -121,6 +125,15 @@ class Probes:
 
     async def _serving(self) -> str:
         return "the node is going down" if self.draining() else ""
+
+    async def _whole(self) -> str:
+        standing = self.recovering()
+        if not standing.recovering:
+            return ""
+        waited = f"waiting for {', '.join(standing.waited)}" if standing.waited else ""
+        epoch = "run `lianping recover --new-epoch`" if standing.epoch_needed else ""
+        todo = "; ".join(each for each in (waited, epoch) if each)
+        return f"RECOVERING ({standing.reason}): {todo or 'putting the words back'}"
 
     async def _writable(self) -> str:
         try:

@@ -111,6 +111,7 @@ async def _run(config: Config, node: Node, started: Callable[[Node, int], None] 
                 serving = group.create_task(api.serve(sockets=[api_socket]))
                 own_serving = group.create_task(local.serve(sockets=[own_socket]))
                 pumping = group.create_task(node.pumps.run())
+                recovering = group.create_task(node.parts.recovering.run())
                 for number in (signal.SIGTERM, signal.SIGINT):
                     loop.add_signal_handler(number, stop.set)
                 LOG.info(
@@ -131,6 +132,7 @@ async def _run(config: Config, node: Node, started: Callable[[Node, int], None] 
                 api.should_exit = local.should_exit = True
                 await node.server.stop()
                 node.pumps.stop()
+                recovering.cancel()
             probes.should_exit = True
     LOG.info("the node is down")
 

@@ -33,10 +33,11 @@ from federation.trust.keyring import Keyring
 from node import logs, outside
 from node.api.commands import Commands
 from node.api.parts import Parts
-from node.clock import SystemClock, SystemRandom
+from node.clock import SystemClock, SystemRandom, stamp
 from node.config import Config, KeyHolding
 from node.keystore import chain
 from node.keystore import keys as keystore
+from node.keystore.backups import Backups
 from node.keystore.keys import Keys
 from node.keystore.renewal import Renewal
 from node.keystore.rotation import wardrobe
@@ -71,6 +72,7 @@ from node.services.peering import Peering
 from node.services.peers import Peers
 from node.services.pool_announcements import PoolAnnouncements
 from node.services.projects import Projects
+from node.services.recovering import Recovering
 from node.services.rehearsal_calendar import RehearsalCalendar
 from node.services.replanning import Replanning
 from node.services.selections import Selections
@@ -309,6 +311,13 @@ async def _assemble(config: Config, keys: Keys, outsides: Outsides, stack: Async
         ),
         observe=metrics.ran,
     )
+    recovering = Recovering(
+        negotiator=negotiator,
+        ask=outbox.ask,
+        peers=lambda: [peer for peer in keyring.peers if peer not in pauses],
+        observe=metrics.stands,
+        kicked=lambda: bells.wake(set(keyring.peers)),
+    )
     renewal = Renewal(
         folder=config.storage.folder / KEYS_FOLDER,
         holding=config.keys,
@@ -319,6 +328,7 @@ async def _assemble(config: Config, keys: Keys, outsides: Outsides, stack: Async
         problem=keys.problem,
     )
     await renewal.note()
+    await recovering.note()
     await negotiator.transact(lambda desk: _look_ahead(desk, config))
     pumps = Pumps(
         negotiator=negotiator,
@@ -388,6 +398,15 @@ async def _assemble(config: Config, keys: Keys, outsides: Outsides, stack: Async
         links=links,
         pinned=pumps.pinned,
         renewal=renewal,
+        recovering=recovering,
+        backups=Backups(
+            database=database,
+            identity=identity,
+            clock=clock,
+            random=random.bytes,
+            software=f"{DISTRIBUTION} {version()}",
+            stamp=stamp,
+        ),
     )
 
     def probes(draining: Callable[[], bool]) -> Probes:
@@ -399,6 +418,7 @@ async def _assemble(config: Config, keys: Keys, outsides: Outsides, stack: Async
             certificate_ends_ms=certificates.ends_ms,
             draining=draining,
             keys_problem=renewal.problem,
+            recovering=lambda: recovering.standing,
             keys_end=lambda: {
                 each.center_id: expiry.ends(each)
                 for each in (identity.descriptor, *keyring.peers.values())

@@ -9,7 +9,7 @@ made sure that a caller that hangs up does not interrupt it.
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping
 from time import perf_counter
 from typing import Any, Final, Never, Protocol, TypeVar, cast
 
@@ -40,6 +40,8 @@ RECOVERING: Final = "this center restores lost words from its partners; try agai
 OWN_FAULT: Final = "internal error"
 TOO_OFTEN: Final = "too_often"
 """The cause of a refusal of what was not read: for metrics only, the words are the same."""
+
+_AWAY: Final[Mapping[type[Unavailable], tuple[str, str]]] = {Recovering: (RECOVERING, "recovering")}
 
 Context = grpc.aio.ServicerContext[bytes, bytes]
 T = TypeVar("T")
@@ -213,10 +215,9 @@ class Server:
             )
         except _NoPlace:
             status, text, cause = grpc.StatusCode.RESOURCE_EXHAUSTED, TOO_MANY, "too_many"
-        except Recovering:
-            status, text, cause = grpc.StatusCode.UNAVAILABLE, RECOVERING, "recovering"
-        except Unavailable:
-            status, text, cause = grpc.StatusCode.UNAVAILABLE, PAUSED, "paused"
+        except Unavailable as error:
+            status = grpc.StatusCode.UNAVAILABLE
+            text, cause = _AWAY.get(type(error), (PAUSED, "paused"))
         except FederationError:
             status, text, cause = (
                 grpc.StatusCode.INVALID_ARGUMENT,

@@ -25,6 +25,7 @@ from node.api import (
     keys,
     operator,
     peers,
+    recovery,
     replanning,
     staff,
     supervisor,
@@ -39,6 +40,18 @@ from node.api.veiled import Veiled
 MAX_REQUEST_BYTES: Final = 24 * 1024 * 1024  # the largest report and its multipart frame
 MAX_REQUESTS: Final = 256  # at the same time; beyond it a person is told to come again
 SLOW_BODY_SECONDS: Final = 60.0  # a report over a line of 4 Mbit/s takes 40
+
+READING: Final = frozenset({"GET", "HEAD", "OPTIONS"})
+WHILE_RECOVERING: Final = (
+    "/api/login",
+    "/api/logout",
+    "/api/recovery",
+    "/api/backup",
+    "/api/keys",
+    "/api/peers",
+    "/api/todos",
+)
+"""What may be done while the node fetches lost words back: nothing that partners are told."""
 
 _DESCRIPTION: Final = """联评节点的 HTTP 接口,供本中心人员、代理机构、监督人员和现有系统使用。
 
@@ -75,6 +88,7 @@ def routes(parts: Parts) -> FastAPI:
         door,
         operator,
         peers,
+        recovery,
         agreements,
         joint_tests,
         keys,
@@ -142,6 +156,8 @@ class Gate:
                     503, "BUSY", "请求过多,请稍后再试", "too many requests; try again"
                 )
                 await refusal(scope, receive, answer)
+            elif self._parts.recovering.standing.recovering and _is_work(scope):
+                await faults.recovering()(scope, receive, answer)
             elif _announced(scope) > MAX_REQUEST_BYTES:
                 await _too_large(scope, receive, answer)
             else:
@@ -164,6 +180,11 @@ _HEADERS: Final = (
     (b"referrer-policy", b"no-referrer"),
     (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
 )
+
+
+def _is_work(scope: Scope) -> bool:
+    """Whether a request would change what is not whole; an operator's own work goes on."""
+    return scope["method"] not in READING and not scope["path"].startswith(WHILE_RECOVERING)
 
 
 class _Bounded:

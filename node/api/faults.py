@@ -17,7 +17,7 @@ from starlette.exceptions import HTTPException
 
 from adapters import errors as outside
 from federation.engine.outbox import AnswerRefused
-from federation.errors import FederationError
+from federation.errors import FederationError, Recovering
 from federation.ports import Unreachable
 from federation.trust.errors import SignerAway
 from federation.trust.keys import BadDescriptor
@@ -138,6 +138,21 @@ def _bad_request(_: Request, error: RequestValidationError) -> JSONResponse:
     return answer(422, "INVALID", "请求内容有误,见明细", "the request is not well-formed", detail)
 
 
+def recovering() -> JSONResponse:
+    """Work that is asked for while the node fetches lost words back."""
+    return answer(
+        503,
+        "RECOVERING",
+        "本节点正在从伙伴处恢复丢失的消息,暂不受理新业务,请稍后再试",
+        "this node fetches lost words back from its partners and takes no new work; try again",
+    )
+
+
+def _recovering(_: Request, error: Recovering) -> JSONResponse:
+    del error  # it is written for partners
+    return recovering()
+
+
 def _federation(_: Request, error: FederationError) -> JSONResponse:
     detail = [text for text in (error.clause, error.alternative) if text]
     return answer(
@@ -237,6 +252,7 @@ def install(app: FastAPI) -> None:
         Inadmissible: _inadmissible,
         BadTable: _bad_table,
         RequestValidationError: _bad_request,
+        Recovering: _recovering,
         FederationError: _federation,
         BadDescriptor: _bad_descriptor,
         Unreachable: _peer_away,

@@ -11,6 +11,7 @@ from federation.engine.outbox import Outbox
 from federation.trust.keyring import Keyring
 from node.api.commands import Commands
 from node.config import Config
+from node.keystore.backups import Backups
 from node.keystore.renewal import Renewal
 from node.links import Links
 from node.metrics import Metrics
@@ -28,6 +29,7 @@ from node.services.maintenance import Maintenance
 from node.services.peering import Peering
 from node.services.peers import Peers
 from node.services.projects import Projects
+from node.services.recovering import Recovering
 from node.services.replanning import Replanning
 from node.services.selections import Selections
 from node.services.sessions import Sessions
@@ -83,3 +85,5 @@ class Parts:
     links: Links
     pinned: Callable[[], None]
     renewal: Renewal
+    recovering: Recovering
+    backups: Backups

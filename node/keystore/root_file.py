@@ -228,6 +228,11 @@ def _not_one(path: Path) -> BadKeys:
     )
 
 
+def stretch(passphrase: str, salt: bytes, cost: Cost = FLOOR) -> bytes:
+    """32 bytes that only whoever knows a passphrase can make, at the cost of a root key's file."""
+    return bytes.fromhex(_stretch(passphrase, salt, cost).decode())
+
+
 def _stretch(passphrase: str, salt: bytes, cost: Cost) -> bytes:
     raw = hash_secret_raw(
         normal(passphrase),

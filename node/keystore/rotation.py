@@ -22,6 +22,7 @@ from federation.trust.keys import (
     MAX_KEYS,
     MAX_REVOKED,
     Descriptor,
+    LogBegin,
     PublicKey,
     Purpose,
     Revocation,
@@ -183,6 +184,21 @@ def withdraw_certificate(where: Where, certificate: bytes) -> Change:
     return _publish(where, replace(current, tls_certificates=left), current.keys, [], tls=True)
 
 
+def begin_epoch(where: Where, begins: tuple[LogBegin, ...]) -> Change:
+    """Announce that our logs go on from what a backup had kept.
+
+    Args:
+        where: What it works on.
+        begins: The heads that they go on from.
+
+    Raises:
+        BadKeys: The root is another center's.
+    """
+    current = _current(where.folder)
+    changed = replace(current, log_epoch=current.log_epoch + 1, log_begins=begins)
+    return _publish(where, changed, current.keys, [])
+
+
 def _current(folder: Path) -> Descriptor:
     signed = chain.read(folder)
     if not signed:
@@ -223,6 +239,8 @@ def _publish(
         keys=(*kept, *(key.published(where.now_ms) for key in made)),
         tls_certificates=certificates,
         revoked=changed.revoked,
+        log_epoch=changed.log_epoch,
+        log_begins=changed.log_begins,
     )
     signed = chain.publish(where.folder, following, where.root)
     return Change(read_signed_descriptor(signed), tuple(names))

@@ -62,7 +62,7 @@ _OTHERWISE: Final = (
 )
 _VERDICTS: Final = {
     Verdict.WE_LOST: ("对方有本中心没有的消息", "it has words that are not here"),
-    Verdict.THEY_LOST: ("对方缺少已回执的消息,可能用的是旧备份", "it lacks words that it receipted"),
+    Verdict.THEY_LOST: ("对方缺少已回执的消息", "it lacks words that it receipted"),
     Verdict.WE_REFUSED: ("对方因本中心拒绝而已终止", "it has ended it, as we refused its word"),
     Verdict.APART: ("双方状态不一致", "the two phases do not fit together"),
 }  # fmt: skip
@@ -156,8 +156,8 @@ def note_differences(desk: Desk, peer: CenterId, found: Sequence[Difference]) ->
             APART,
             each.conversation,
             f"与{_name(desk, peer)}的会话{each.conversation.hex()}:{zh}。本中心:"
-            f"{each.ours or '无'},发出{each.said[0]}(对方收到{each.said[1]}),收到{each.heard[0]}(对方发出"
-            f"{each.heard[1]});对方:{each.theirs or '无'}。请与对方核对",
+            f"{each.ours or '无'},发出{each.said[0]}(对方收到{each.said[1]}),收到"
+            f"{each.heard[0]}(对方发出{each.heard[1]});对方:{each.theirs or '无'}。请与对方核对",
             f"conversation {each.conversation.hex()} with {_name(desk, peer)}: {en}. Here: "
             f"{each.ours or 'unknown'}, said {each.said[0]} (heard there {each.said[1]}), heard "
             f"{each.heard[0]} (said there {each.heard[1]}); there: {each.theirs or 'unknown'}. "
