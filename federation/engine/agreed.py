@@ -16,6 +16,7 @@ from federation.ids import CenterId
 from federation.ports import Ledger
 from federation.protocol import conversation as machine
 from federation.protocol import enforcement
+from federation.protocol.agreement import AgreementTerms
 from federation.protocol.conversation import Conversation, Phase
 from federation.protocol.standing import NEEDS_NO_AGREEMENT, NEW_WORK, check_open
 from federation.wire.envelopes import Statement
@@ -63,8 +64,8 @@ def check(
     statement: Statement,
     now_ms: int,
     dealing: Dealing = ANY,
-) -> None:
-    """Check that a word's agreement lets it be said at all.
+) -> AgreementTerms | None:
+    """Check that a word's agreement lets it be said at all; answers its terms, if it has one.
 
     Raises:
         NoAgreement: None, not this one, or not active.
@@ -76,7 +77,7 @@ def check(
     if conversation.agreement is None:
         if conversation.kind not in NEEDS_NO_AGREEMENT:
             raise NoAgreement(f"a {conversation.kind} needs an agreement")
-        return
+        return None
     terms = ledger.agreement(conversation.agreement)
     if terms is None:
         raise NoAgreement("no such agreement is active here")
@@ -98,6 +99,7 @@ def check(
             check_open(terms, ledger.standing(conversation.agreement), now_ms)
         else:
             enforcement.check_in_force(terms, now_ms)
+    return terms
 
 
 def check_one(ledger: Ledger, peer: CenterId) -> None:
@@ -115,7 +117,11 @@ def waits(ledger: Ledger, conversation: Conversation) -> Mapping[Phase, int]:
     """How long the agreement lets each phase last, where it says so."""
     if conversation.agreement is None or conversation.kind not in enforcement.KINDS_THAT_WAIT:
         return machine.NO_WAITS
-    terms = ledger.agreement(conversation.agreement)
+    return waits_under(ledger.agreement(conversation.agreement), conversation)
+
+
+def waits_under(terms: AgreementTerms | None, conversation: Conversation) -> Mapping[Phase, int]:
+    """The same where the terms have been read."""
     return machine.NO_WAITS if terms is None else enforcement.agreed_waits(terms, conversation)
 
 

@@ -258,12 +258,12 @@ class Floor(Generic[L]):
         if order is not None:
             return self._answer(visitor, order)
         try:
-            agreed.check(  # (10)
+            terms = agreed.check(  # (10)
                 self.ledger, self.identity, conversation, statement, self.now_ms, self.dealing
             )
-            waits = agreed.waits(self.ledger, conversation)
+            waits = agreed.waits_under(terms, conversation)
             after = machine.hear(  # (11)
-                TABLES[word.kind], conversation, word, self.now_ms, waits
+                TABLES[word.kind], conversation, word, self.now_ms, waits, visitor.hash
             )
             self._inside.admit(self, conversation, word, statement)  # (12)
         except FederationError as error:
@@ -271,7 +271,6 @@ class Floor(Generic[L]):
             said = Said(conversation, word, visitor.envelope.payload, visitor.hash)
             self._inside.denied(self, said, error)
             return payload, receipt
-        after = replace(after, heard_hash=visitor.hash)
         receipt = self._receipt(Outcome.ACCEPTED, after)
         payload = self._keep(visitor, after, receipt)
         self._inside.heard(self, Said(after, word, visitor.envelope.payload, visitor.hash))
@@ -295,9 +294,10 @@ class Floor(Generic[L]):
         """Take a verified receipt for a word of ours; answers whether the word is done with."""
         if receipt.outcome is Outcome.GAP:
             return False
-        accepted = receipt.outcome is not Outcome.REFUSED
+        # STALE is no acceptance: the peer has another word of ours in this one's place.
+        accepted = receipt.outcome is Outcome.ACCEPTED
         self.ledger.put_receipt(word, envelope, raw, accepted=accepted)
-        if not accepted:
+        if receipt.outcome is Outcome.REFUSED:
             conversation = self.ledger.conversation(word.conversation)
             assert conversation is not None, "a word of ours belongs to a conversation"
             ended = machine.refused(TABLES[conversation.kind], conversation)

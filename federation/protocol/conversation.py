@@ -126,6 +126,31 @@ class Conversation:
     deadline_ms: int | None = None
     """On our own clock; None when nothing is waited for."""
 
+    def moved(
+        self,
+        phase: Phase,
+        deadline_ms: int | None,
+        *,
+        said: int = 0,
+        heard: int = 0,
+        heard_hash: bytes | None = None,
+    ) -> "Conversation":
+        """The same after one more word. Spelled out: ``replace`` takes a tenth of a word's time."""
+        return Conversation(
+            self.id,
+            self.kind,
+            self.role,
+            self.peer,
+            self.agreement,
+            self.suite,
+            phase,
+            self.said + said,
+            self.heard + heard,
+            self.said_hash,
+            self.heard_hash if heard_hash is None else heard_hash,
+            deadline_ms,
+        )
+
 
 NO_WAITS: Final[Mapping[Phase, int]] = MappingProxyType({})
 
@@ -155,7 +180,7 @@ def say(
     if (conversation.phase, word.case) in table.crossings:
         raise OutOfTurn(f"{word.case} comes too late: the phase is {conversation.phase}")
     phase, deadline_ms = _next(table, conversation, word, now_ms, agreed)
-    return replace(conversation, phase=phase, deadline_ms=deadline_ms, said=conversation.said + 1)
+    return conversation.moved(phase, deadline_ms, said=1)
 
 
 def hear(
@@ -164,10 +189,11 @@ def hear(
     word: Word,
     now_ms: int,
     agreed: Mapping[Phase, int] = NO_WAITS,
+    word_hash: bytes | None = None,
 ) -> Conversation:
     """Hear the other side's next word. Duplicates never get here: they have a stored receipt.
 
-    ``agreed`` as for ``say``.
+    ``agreed`` as for ``say``; ``word_hash`` is the word's, to be kept as the last one heard.
 
     Raises:
         OutOfTurn: The word is ours to say, or not next.
@@ -175,7 +201,7 @@ def hear(
     if table.speaker(conversation.phase, word) not in {table.other(conversation.role), EITHER}:
         raise OutOfTurn(f"{word.case} is not for the other side to say")
     phase, deadline_ms = _next(table, conversation, word, now_ms, agreed)
-    return replace(conversation, phase=phase, deadline_ms=deadline_ms, heard=conversation.heard + 1)
+    return conversation.moved(phase, deadline_ms, heard=1, heard_hash=word_hash)
 
 
 def learn(

@@ -189,6 +189,7 @@ class Groups:
         self._hops = 0
         self._taken = 0
         self._gathered = 0
+        self._took_seconds = 0.0
         self.transactions = 0
         self._where = where
         self._loop = loop
@@ -238,9 +239,14 @@ class Groups:
         A loop that is busy brings its requests one by one, and the thread would give each a
         commit of its own: a commit, a signature over its receipts and two wake-ups for every
         word. Gathered, 64 concurrent words cost a quarter less (PostgreSQL's ``commit_delay``
-        and ``commit_siblings``). Who comes alone never waits: the last group was of one.
+        and ``commit_siblings``). Who comes alone never waits: the last group was of one. Nor
+        does who brings much, such as a call of 64 words: the last group took longer than this.
         """
-        if 1 < self._gathered < MAX_GROUP and len(self.waiting) < MAX_GROUP:
+        if (
+            1 < self._gathered < MAX_GROUP
+            and len(self.waiting) < MAX_GROUP
+            and self._took_seconds < GATHER_SECONDS
+        ):
             self._pause(GATHER_SECONDS)
 
     def _take(self) -> list[Request]:
@@ -266,6 +272,7 @@ class Groups:
         except sqlite3.Error as error:
             self._abandon(conn, group, error)
             return
+        self._took_seconds = self._timer() - started
         kept = 0
         for request in group:
             request.answered = True
@@ -273,9 +280,8 @@ class Groups:
         self.commits += 1
         self.transactions += kept
         if self._observer is not None:
-            seconds = self._timer() - started
             # On the loop, where a fault of the observer's cannot pass for one of the store's.
-            self._loop.call_soon_threadsafe(self._observer, len(group), seconds)
+            self._loop.call_soon_threadsafe(self._observer, len(group), self._took_seconds)
 
     def _run_in_savepoint(self, conn: sqlite3.Connection, request: Request) -> None:
         conn.execute("SAVEPOINT member")

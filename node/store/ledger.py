@@ -6,17 +6,17 @@ modules, as functions over ``ledger.connection``.
 
 import sqlite3
 from collections.abc import Callable, Collection, Sequence
-from functools import lru_cache, partial
+from functools import partial
 
 from federation.ids import AgreementId, CenterId, ConversationId
 from federation.ports import HeardWord, SaidWord, StoredReceipt
 from federation.protocol.agreement import AgreementTerms
-from federation.protocol.conversation import Conversation, Kind, Phase, Role
+from federation.protocol.conversation import Conversation
 from federation.protocol.standing import UNTOUCHED, Standing
 from federation.trust import merkle
 from federation.trust.suite import suite
-from federation.wire.words import TERMS
 from node.store import agreements, descriptors
+from node.store.ledger_rows import CONVERSATION, SAID, conversation_of, said_of, terms_of
 from node.store.loss_ledger import LossLedger
 
 
@@ -51,16 +51,17 @@ class SqlLedger(LossLedger):
         self.connection = connection
         self._tip = tip
         self._logs: dict[str, merkle.Frontier] = {}
+        self._good_keys: set[tuple[str, bytes]] = set()
 
     # Conversations
 
     def conversation(self, conversation: ConversationId) -> Conversation | None:
         """Load a conversation."""
         row = self.connection.execute(
-            f"SELECT {_CONVERSATION} FROM conversation WHERE id = ?",  # noqa: S608 (a constant)
+            f"SELECT {CONVERSATION} FROM conversation WHERE id = ?",  # noqa: S608 (a constant)
             (conversation,),
         ).fetchone()
-        return None if row is None else _conversation(row)
+        return None if row is None else conversation_of(row)
 
     def put_conversation(self, conversation: Conversation, now_ms: int) -> None:
         """Store a conversation, new or changed."""
@@ -93,19 +94,19 @@ class SqlLedger(LossLedger):
     def shared(self, peer: CenterId) -> Sequence[Conversation]:
         """All conversations with a peer, by id."""
         rows = self.connection.execute(
-            f"SELECT {_CONVERSATION} FROM conversation WHERE peer = ? ORDER BY id",  # noqa: S608
+            f"SELECT {CONVERSATION} FROM conversation WHERE peer = ? ORDER BY id",  # noqa: S608
             (peer,),
         ).fetchall()
-        return [_conversation(row) for row in rows]
+        return [conversation_of(row) for row in rows]
 
     def due(self, now_ms: int, at_most: int) -> Sequence[Conversation]:
         """Conversations whose deadline has passed, oldest first."""
         rows = self.connection.execute(
-            f"SELECT {_CONVERSATION} FROM conversation"  # noqa: S608 (a constant)
+            f"SELECT {CONVERSATION} FROM conversation"  # noqa: S608 (a constant)
             " WHERE deadline_ms <= ? ORDER BY deadline_ms, id LIMIT ?",
             (now_ms, at_most),
         ).fetchall()
-        return [_conversation(row) for row in rows]
+        return [conversation_of(row) for row in rows]
 
     def next_deadline_ms(self) -> int | None:
         """The earliest deadline of all conversations."""
@@ -119,7 +120,7 @@ class SqlLedger(LossLedger):
         row = self.connection.execute(
             "SELECT document FROM agreement WHERE id = ? AND state = 'ACTIVE'", (agreement,)
         ).fetchone()
-        return None if row is None else _terms(row[0])
+        return None if row is None else terms_of(row[0])
 
     def standing(self, agreement: AgreementId) -> Standing:
         """What became of an agreement that is active with two signatures."""
@@ -195,7 +196,7 @@ class SqlLedger(LossLedger):
         """
         others = "".join(" AND suite <> ?" for _ in without)
         rows = self.connection.execute(
-            f"SELECT {_SAID} FROM said"  # noqa: S608 (constants)
+            f"SELECT {SAID} FROM said"  # noqa: S608 (constants)
             f" WHERE peer = ? AND number > ? AND receipt IS NULL{others} ORDER BY number LIMIT ?",
             (peer, after, *without, at_most),
         ).fetchall()
@@ -204,7 +205,7 @@ class SqlLedger(LossLedger):
         words: list[SaidWord] = []
         total = 0
         for row in rows:
-            word = _said(row)
+            word = said_of(row)
             total += len(word.payload)
             if words and (total > bytes_at_most or word.suite != words[0].suite):
                 break
@@ -219,21 +220,21 @@ class SqlLedger(LossLedger):
         None: the peer has not receipted it.
         """
         rows = self.connection.execute(
-            f"SELECT {_SAID}, accepted FROM said"  # noqa: S608 (a constant)
+            f"SELECT {SAID}, accepted FROM said"  # noqa: S608 (a constant)
             " WHERE conversation = ? AND revision > ? ORDER BY revision LIMIT ?",
             (conversation, after, at_most),
         ).fetchall()
         return [
-            (_said(row), None if accepted is None else bool(accepted)) for *row, accepted in rows
+            (said_of(row), None if accepted is None else bool(accepted)) for *row, accepted in rows
         ]
 
     def said_by_hash(self, word_hash: bytes) -> SaidWord | None:
         """A pending word by its envelope hash."""
         row = self.connection.execute(
-            f"SELECT {_SAID} FROM said WHERE hash = ? AND receipt IS NULL",  # noqa: S608
+            f"SELECT {SAID} FROM said WHERE hash = ? AND receipt IS NULL",  # noqa: S608
             (word_hash,),
         ).fetchone()
-        return None if row is None else _said(row)
+        return None if row is None else said_of(row)
 
     def put_receipt(
         self, word: SaidWord, envelope: bytes, receipt: bytes, *, accepted: bool
@@ -278,11 +279,12 @@ class SqlLedger(LossLedger):
             "INSERT INTO log_entry (suite, idx, data, envelope_hash) VALUES (?, ?, ?, ?)",
             (suite_id, index, data, envelope_hash),
         )
-        above = [(suite_id, level << 56 | at, digest) for level, at, digest in nodes if level]
-        if above:
-            self.connection.executemany(
-                "INSERT INTO log_node (suite, id, hash) VALUES (?, ?, ?)", above
-            )
+        for level, at, digest in nodes:
+            if level:
+                self.connection.execute(
+                    "INSERT INTO log_node (suite, id, hash) VALUES (?, ?, ?)",
+                    (suite_id, level << 56 | at, digest),
+                )
         return index
 
     def log_head(self, suite_id: str) -> tuple[int, bytes]:
@@ -368,6 +370,7 @@ class SqlLedger(LossLedger):
         self, peer: CenterId, sequence: int, digest: bytes, signed: bytes, revoked: Sequence[bytes]
     ) -> bool:
         """Store a peer's descriptor and the keys that it revokes; False if it was stored before."""
+        self._good_keys.clear()
         return descriptors.put(
             self.connection,
             descriptors.DescriptorRow(peer, sequence, digest, signed),
@@ -382,10 +385,18 @@ class SqlLedger(LossLedger):
         return None if row is None else row[0]
 
     def revoked(self, peer: CenterId, key_id: bytes) -> bool:
-        """Whether a stored descriptor of a peer revokes a key."""
+        """Whether a stored descriptor of a peer revokes a key.
+
+        A call's words are mostly under one key: one that is good is looked up once a
+        transaction, until this transaction itself stores a descriptor.
+        """
+        if (peer, key_id) in self._good_keys:
+            return False
         row = self.connection.execute(
             "SELECT 1 FROM revoked_key WHERE center = ? AND key_id = ?", (peer, key_id)
         ).fetchone()
+        if row is None:
+            self._good_keys.add((peer, key_id))
         return row is not None
 
     def put_knows(self, peer: CenterId, sequence: int) -> None:
@@ -453,35 +464,6 @@ class SqlLedger(LossLedger):
             return error
         self.connection.execute("RELEASE attempt")
         return None
-
-
-_CONVERSATION = (
-    "id, kind, role, peer, agreement, suite, phase, said, heard, said_hash, heard_hash, deadline_ms"
-)
-_SAID = "number, peer, conversation, revision, payload_type, payload, hash, said_at_ms, suite"
-
-
-@lru_cache(maxsize=256)  # the agreements of a few partners; each word is held against one
-def _terms(document: bytes) -> AgreementTerms:
-    return TERMS.decode(document)
-
-
-def _conversation(row: Sequence[object]) -> Conversation:
-    conversation, kind, role, peer, agreement, suite_id, phase, *rest = row
-    return Conversation(
-        ConversationId(conversation),  # type: ignore[arg-type]
-        Kind(str(kind)),
-        Role(role),  # type: ignore[arg-type]
-        CenterId(peer),  # type: ignore[arg-type]
-        None if agreement is None else AgreementId(agreement),  # type: ignore[arg-type]
-        str(suite_id),
-        Phase(phase),  # type: ignore[arg-type]
-        *rest,  # type: ignore[arg-type]
-    )
-
-
-def _said(row: Sequence[object]) -> SaidWord:
-    return SaidWord(*row)  # type: ignore[arg-type]
 
 
 def _node(connection: sqlite3.Connection, suite_id: str, level: int, index: int) -> bytes:

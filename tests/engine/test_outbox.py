@@ -8,6 +8,7 @@ import pytest
 from typing_extensions import override
 
 from federation.engine.delivery import ATTEMPTS_KEPT, CALLS_AT_ONCE, OPENS_AFTER, Breaker
+from federation.engine.identity import WORD_LASTS_MS
 from federation.ids import ConversationId
 from federation.protocol.booking import Check
 from federation.protocol.conversation import Word
@@ -152,7 +153,7 @@ async def test_what_a_peer_lost_is_said_again_from_what_it_has() -> None:
 async def test_a_word_that_was_refused_is_never_said_again() -> None:
     async with two_centers() as pair:
         (test,) = await start(pair, 1)
-        pair.sub.clock.skew_ms = -1_000_000
+        pair.sub.clock.skew_ms = -WORD_LASTS_MS - 1_000_000
         await pair.settle()
         pair.sub.clock.skew_ms = 0
         assert await pair.host.phase(test) == "REFUSED"
