@@ -17,6 +17,7 @@ from typing import Final
 from federation.errors import FederationError
 from federation.evidence.case import Case, Refuted, Step, Told, refute
 from federation.evidence.fairness import Fairness
+from federation.evidence.window import window_before
 from federation.ids import CenterId
 from federation.lottery.audit import DrawAudit
 from federation.protocol.agreement import DAY_MS
@@ -100,13 +101,16 @@ class _Examination:
         held, self._hold = self._case.one(self._booking, Hold, Step.EVALUATION)
         if held.sender != self._host:
             refute(Step.EVALUATION, held.where, "预约与评标的主场不同", "booked by another host")
-        self._alone = len(set(self._hold.participants)) == 1
+        self._window = window_before(case, self._booking, self._host, convened.index(self._host))
         started, self._start = self._case.one(self._session, Start, Step.EVALUATION)
+        self._alone = self._is_alone()
         self._started = started
         self._held = held
 
     def run(self) -> Findings:
-        draws, void = Fairness(self._case, self._convene, self._hold, self._started).run()
+        draws, void = Fairness(
+            self._case, self._convene, self._hold, self._started, self._window[0]
+        ).run()
         self._committee(draws)
         chair, finished = self._evaluation(draws)
         received = self._archive()
@@ -123,6 +127,16 @@ class _Examination:
             finished_ms=finished.at_ms(self._host),
             received_ms=received.at_ms(self._host),
         )
+
+    def _is_alone(self) -> bool:
+        """Whether this is the only sub-venue: by its Hold, unless it stood in for another.
+
+        Who takes a lost sub's place is booked alone and never hears of the others; then the
+        committee is larger than this host and this sub convened, and the reader is told.
+        """
+        convened = self._convene
+        there = convened.representatives + convened.host_experts + convened.sub_experts
+        return len(set(self._hold.participants)) == 1 and len(self._start.members) <= there
 
     # 10: the committee
 
@@ -210,7 +224,7 @@ class _Examination:
             raise Refuted(
                 Step.EVALUATION, held.where, f"协议不允许该预约 ({error})", error.detail
             ) from error
-        if (self._convene.start_ms, self._convene.end_ms) != (hold.start_ms, hold.end_ms):
+        if (self._convene.start_ms, self._convene.end_ms) != self._window:
             refute(Step.EVALUATION, "Convene", "召集时间与预约不符", "not the booked window")
         days = case.terms.joint_test_valid_days
         tests = [

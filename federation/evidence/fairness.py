@@ -26,13 +26,17 @@ class Fairness:
         convene: What the host convened.
         hold: What it had booked.
         started: Its ``Start``.
+        start_ms: When it was to begin, as the booking stood when it was convened.
     """
 
-    def __init__(self, case: Case, convene: Convene, hold: Hold, started: Told) -> None:
+    def __init__(
+        self, case: Case, convene: Convene, hold: Hold, started: Told, start_ms: int
+    ) -> None:
         self._case = case
         self._convene = convene
         self._hold = hold
         self._started = started
+        self._start_ms = start_ms
 
     def run(self) -> tuple[dict[bytes, DrawAudit], int]:
         """The fair draws by conversation, and how many were void. Raises Refuted."""
@@ -103,7 +107,7 @@ class Fairness:
             for told, word in asked:
                 if word.booking_id != self._convene.booking_id:
                     refute(Step.DRAWS, told.where, "抽取属于另一预约", "is of another booking")
-                if word.evaluation_start_ms != self._hold.start_ms:
+                if word.evaluation_start_ms != self._start_ms:
                     refute(Step.DRAWS, told.where, "评标时间不符", "names another start")
                 self._check_sealer(told, word)
             if case.phases[draw] == VOID:

@@ -30,6 +30,7 @@ from federation.evidence.shape import Misshapen, Reader, b64, unique, utf8
 from federation.evidence.verdict import Verdict
 from federation.evidence.verify import Examined, examined, verify
 from federation.protocol.booking import MAX_PARTICIPANTS, Hold
+from federation.protocol.draw import sealer_for_host
 from federation.protocol.session import Ballot, Convene, Elect, Finish, Present, Ready, SignReport
 from federation.protocol.session import Start as Began
 from federation.trust import merkle
@@ -236,16 +237,32 @@ class _Together:
         sessions = [case.dossier.session for case in cases]
         if sessions != sorted(set(sessions)):
             self._refute(1, "分卷重复或无序", "parts are not distinct and sorted")
-        holds = [_hold(case) for case in cases]
-        self._same([hold.bundle_id for hold in holds], "不属于同一次预约", "is of another booking")
-        subs = sorted(part.findings.sub for part in self._parts)
-        for at, hold in enumerate(holds, start=1):
-            if sorted(hold.participants) != subs:
+        self._one_booking([_hold(case) for case in cases])
+
+    def _one_booking(self, holds: Sequence[Hold]) -> None:
+        """All subs of one bundle, but for those whose places others have taken."""
+        subs = {part.findings.sub for part in self._parts}
+        if len(subs) < len(self._parts):
+            self._refute(1, "同一副场有两个分卷", "one sub-venue has two parts")
+        together = {
+            (hold.bundle_id, tuple(sorted(hold.participants)))
+            for hold in holds
+            if len(set(hold.participants)) > 1
+        }
+        if len(together) > 1:
+            self._refute(1, "不属于同一次预约", "the parts are of different bookings")
+        stand_ins = sum(len(set(hold.participants)) == 1 for hold in holds)
+        for _, named in together:
+            lost = set(named) - subs
+            if len(lost) != stand_ins:
                 self._refute(
-                    at,
-                    f"预约的副场有{len(hold.participants)}个, 分卷不全或不符",
-                    "the booking was of other sub-venues than there are parts",
+                    1,
+                    f"预约的副场有{len(named)}个, 缺{len(lost)}个, 替补{stand_ins}个, 分卷不全",
+                    f"of the {len(named)} sub-venues booked {len(lost)} have no part, and "
+                    f"{stand_ins} stood in for one",
                 )
+        if not together and len({hold.bundle_id for hold in holds}) < len(holds):
+            self._refute(1, "一次预约只有一个副场", "one booking of one sub-venue has two parts")
 
     def _one_start(self) -> None:
         convened: list[Convene] = self._words(Convene)
@@ -299,6 +316,17 @@ class _Together:
         ]
         if len(own) > 1:
             self._refute(own[1], "主场专家库被抽取两次", "draws from the host's pool once more")
+        due = {
+            part.findings.sub: at
+            for at, part in enumerate(self._parts, start=1)
+            if part.findings.sub == sealer_for_host(_hold(part.case).participants)
+        }
+        if own and own[0] != due.get(min(due, default="")):
+            self._refute(
+                own[0],
+                "主场专家库的抽取应由另一副场封定",
+                "the draw from the host's pool was for another sub-venue to seal",
+            )
 
     def _one_chair(self) -> None:
         elected: list[Elect] = self._words(Elect)
