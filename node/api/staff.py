@@ -3,12 +3,13 @@
 import asyncio
 from typing import Annotated, Final, Literal
 
-from fastapi import APIRouter, File, Path, UploadFile, status
+from fastapi import APIRouter, Depends, File, Path, UploadFile, status
 from pydantic import Field
 
 from adapters.experts.port import Export
 from federation.protocol.booking import SUB
-from node.api.access import AccountHolder, NodeParts, Staff
+from node.api.access import NodeParts, Staff, needs
+from node.api.caller import Caller
 from node.api.faults import RESPONSES
 from node.api.parts import Parts
 from node.api.shapes import (
@@ -27,6 +28,7 @@ from node.api.shapes import (
 from node.domain.sheet import MAX_FILE_BYTES, Table, read_table
 from node.domain.tabular import experts_from, seats_from
 from node.domain.workday import local_time
+from node.services.accounts import Role
 from node.services.errors import Invalid
 from node.services.house import Desk
 from node.store.bookings import BookingRow
@@ -37,6 +39,8 @@ TABLE_ZH_EN: Final = (
     "CSV(UTF-8 或 GB18030)或 XLSX;有一处错误则全部不导入。"
     " · CSV or XLSX; one mistake, and nothing is imported."
 )
+# An agency is one of many, and to-dos are a role's: it sees its own projects instead.
+StaffOrOperator = Annotated[Caller, Depends(needs(Role.STAFF, Role.OPERATOR))]
 TodoPath = Annotated[int, Path(ge=1, le=MAX_EXACT)]
 Upload = Annotated[UploadFile, File(description=TABLE_ZH_EN)]
 
@@ -141,7 +145,7 @@ async def refresh_experts(parts: NodeParts, who: Staff) -> Imported:
 
 
 @router.get("/todos", summary="待办 · What waits for us")
-async def todos(parts: NodeParts, who: AccountHolder) -> list[Todo]:
+async def todos(parts: NodeParts, who: StaffOrOperator) -> list[Todo]:
     """本人角色的待办,期限早的在前。· Of the caller's role, what is due first first."""
     now_ms, rows = await parts.negotiator.transact(
         lambda desk: (desk.now_ms, parts.todos.open_for(desk, who.role.value))
@@ -165,7 +169,7 @@ async def todos(parts: NodeParts, who: AccountHolder) -> list[Todo]:
 
 
 @router.post("/todos/{todo}/done", summary="办结待办 · Tick a to-do off")
-async def tick(parts: NodeParts, who: AccountHolder, todo: TodoPath) -> Done:
+async def tick(parts: NodeParts, who: StaffOrOperator, todo: TodoPath) -> Done:
     """须办理的待办不能直接勾选。· What must be acted upon cannot be ticked off."""
     await parts.commands.run(
         who, lambda desk: parts.todos.tick(desk, todo, who.role.value, who.subject)

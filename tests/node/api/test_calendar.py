@@ -183,3 +183,5 @@ async def test_todos_are_listed_by_what_is_due_first_and_each_role_has_its_own(
         async with client(node, await log_in(node)) as http:
             own = (await http.get("/api/todos")).json()
         assert {each["kind"] for each in own} <= {"holidays_unknown", "key_expires"}
+        async with client(node, await person(node, "agency")) as http:
+            assert (await http.get("/api/todos")).status_code == 403
