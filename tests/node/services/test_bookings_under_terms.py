@@ -11,16 +11,17 @@ import pytest
 from typing_extensions import override
 
 from federation.protocol import booking
-from federation.protocol.booking import Answer, SelectionMode, Vote
+from federation.protocol.booking import Answer, Decide, Decision, SelectionMode, Vote
 from federation.protocol.conversation import Kind
 from federation.protocol.enforcement import FEN_PER_WAN
 from federation.protocol.terms import InDoubt
 from federation.wire.envelopes import decode_envelope, decode_receipt, decode_statement
+from node.services import booking_exceptions
 from node.services.agreements import Agreements
-from node.services.errors import Invalid
+from node.services.errors import Conflicting, Invalid
 from node.services.house import Desk
 from node.store import bookings as store
-from node.store import venues
+from node.store import todos, venues
 from tests.support.liar import Liar
 from tests.support.pair import (
     DAY_MS,
@@ -354,6 +355,33 @@ async def test_seats_in_doubt_are_released_where_the_agreement_says_so() -> None
         receipt = pair.sub.listener.receipts[-1][1]
         assert (receipt.reason, receipt.clause) == ("TOO_LATE", "hold_ms")
         assert await pair.host.phase(booking_id) == "REFUSED"
+
+        # A heuristic that went wrong: in dispute until the people of both sides have settled it.
+        for office in (offices.host, offices.sub):
+            (dispute,) = await office.center.do(booking_exceptions.disputes)
+            assert (dispute.booking, dispute.resolution) == (booking_id, None)
+            await office.center.do(
+                lambda desk: booking_exceptions.resolve(desk, booking_id, "协商后另订", STAFF)
+            )
+            open_ = await office.center.do(lambda d: todos.open_for(d.ledger.connection, "staff"))
+            assert "booking_dispute" not in {todo.kind for todo in open_}
+        with pytest.raises(Conflicting, match="settled already"):
+            await pair.sub.do(
+                lambda desk: booking_exceptions.resolve(desk, booking_id, "再次", STAFF)
+            )
+        assert await pair.host.do(booking_exceptions.count_exceptions) == 1
+
+
+async def test_an_abort_that_comes_late_ends_the_dispute_over_seats_given_free() -> None:
+    offices = Offices()
+    async with two_centers(offices) as pair:
+        booking_id = await in_doubt(pair, offices, InDoubt.RELEASE)
+        await pair.later(2 * HOUR_MS)
+        row = await pair.sub.do(lambda desk: offices.sub.bookings.get(desk, booking_id))
+        told = Decide(row.bundle, Decision.ABORT)
+        assert (await Liar(pair.host, pair.sub).tell(booking_id, told)).reason == ""
+        (dispute,) = await pair.sub.do(booking_exceptions.disputes)
+        assert dispute.resolved_by == "system"
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,152 @@
+"""Another room of the same sub, and another sub in the place of one that is lost."""
+
+import pytest
+
+from federation.protocol.bundle import BundlePhase
+from node.services.errors import Conflicting, Invalid, NotFound
+from node.services.evaluated import evaluated_legs
+from node.services.projects import found_project
+from node.store import venues
+from tests.support.booked import HOUR_MS, LATER, WINDOW, Booked, booked, yes
+from tests.support.pair import Center
+from tests.support.planning import seat_rows
+
+
+async def _second_room(here: Booked, center: Center, seats: int) -> None:
+    await center.do(
+        lambda desk: here.offices.at(center).venues.import_seats(
+            desk, seat_rows(seats, room="评标二室")
+        )
+    )
+
+
+async def _room(here: Booked, center: Center, leg: bytes, reason: str = "空调故障") -> None:
+    await center.do(lambda desk: here.after(center).substituting.room(desk, leg, reason=reason))
+
+
+async def test_another_room_takes_the_place_and_the_host_is_told() -> None:
+    async with booked(1) as here:
+        (sub,) = here.subs
+        leg = (await here.leg(sub)).conversation
+        await _second_room(here, sub, 5)
+        before = await sub.do(lambda desk: venues.seats_with_names(desk.ledger.connection, leg))
+        await _room(here, sub, leg)
+        await here.them.settle()
+        after = await sub.do(lambda desk: venues.seats_with_names(desk.ledger.connection, leg))
+        assert {room for _, room, _ in before} == {"评标一室"}
+        assert {room for _, room, _ in after} == {"评标二室"}
+        assert len(after) == len(before)
+        assert "空调故障" in (await here.leg(sub)).note
+        assert "空调故障" in (await here.at(sub, leg)).note
+        assert "seats_substituted" in await here.todos(here.host)
+        assert await here.phases() == [("CONFIRMED", "CONFIRMED")]
+
+
+async def test_without_another_room_nothing_changes() -> None:
+    async with booked(1) as here:
+        (sub,) = here.subs
+        leg = (await here.leg(sub)).conversation
+        await _second_room(here, sub, 4)
+        with pytest.raises(Conflicting, match="no other room"):
+            await _room(here, sub, leg)
+        with pytest.raises(Invalid):
+            await _room(here, sub, leg, "")
+        with pytest.raises(NotFound):
+            await _room(here, here.host, leg)
+        assert await here.seats(sub, leg) == 5
+        await here.move()
+        await here.them.settle()
+        with pytest.raises(Conflicting, match="CHANGING"):
+            await _room(here, sub, leg)
+
+
+@pytest.mark.parametrize("lost_before", [True, False])
+async def test_another_sub_takes_the_place_of_a_lost_one(lost_before: bool) -> None:
+    async with booked(2, spare=1) as here:
+        lost, stays, spare = here.subs
+        old = await here.leg(lost)
+        if lost_before:
+            await here.cancel(lost, old.conversation)
+            await here.them.settle()
+        await here.replace(old, spare)
+        await here.them.settle()
+        new = await here.leg(spare)
+        assert (new.hold.seats, new.hold.experts) == (old.hold.seats, old.hold.experts)
+        assert new.hold.participants == (spare.id,)
+        if not lost_before:
+            assert (await here.leg(lost)).phase == "CONFIRMED"
+        with pytest.raises(Conflicting, match="asked"):
+            await here.replace(old, spare)
+        await yes(here, spare, new.conversation)
+        await here.them.settle()
+        assert {leg.peer: leg.phase for leg in await here.legs()} == {
+            lost.id: "CANCELLED",
+            stays.id: "CONFIRMED",
+            spare.id: "CONFIRMED",
+        }
+        assert await lost.phase(old.conversation) == "CANCELLED"
+        stand = await here.host.do(
+            lambda desk: here.after(here.host).replacing.standing_for(desk, new)
+        )
+        assert stand is not None
+        assert stand.conversation == old.conversation
+        assert "leg_lost" not in await here.todos(here.host)
+        legs = await here.host.do(
+            lambda desk: evaluated_legs(desk, found_project(desk, here.project))
+        )
+        assert {leg.peer for leg in legs} == {stays.id, spare.id}
+
+        # From here on it is a leg like the others: moved with them, and it needs our seats.
+        root = (await here.bundle()).bundle.id
+        await here.move()
+        await here.them.settle()
+        for sub in (stays, spare):
+            await here.consent(sub, yes=True)
+        await here.them.settle()
+        for leg in legs:
+            now = await here.at(here.host, leg.conversation)
+            assert (now.start_ms, now.end_ms) == (LATER.start_ms, LATER.end_ms)
+        assert await here.seats(here.host, root) == 2
+        for leg in legs:
+            await here.host.do(
+                lambda desk, leg=leg: here.offices.at(here.host).bookings.complete(
+                    desk, leg.conversation, bytes(16)
+                )
+            )
+        assert await here.seats(here.host, root) == 0
+
+
+async def test_a_sub_that_does_not_take_the_place_leaves_the_old_one_booked() -> None:
+    async with booked(1, spare=1) as here:
+        first, spare = here.subs
+        old = await here.leg(first)
+        await here.replace(old, spare)
+        await here.them.settle()
+        new = await here.leg(spare)
+        await spare.do(
+            lambda desk: here.offices.at(spare).bookings.vote(
+                desk, new.conversation, yes=False, reason="席位已满", by="staff-1"
+            )
+        )
+        await here.them.settle()
+        assert await first.phase(old.conversation) == "CONFIRMED"
+        assert await spare.phase(new.conversation) == "DECLINED"
+        assert (await here.bundle()).bundle.phase is BundlePhase.CLOSED
+        # And another may be asked.
+        await here.replace(old, spare)
+
+
+async def test_who_cannot_be_replaced_or_cannot_replace_is_said() -> None:
+    async with booked(2, spare=1) as here:
+        first, second, spare = here.subs
+        old = await here.leg(first)
+        with pytest.raises(Invalid, match="takes part"):
+            await here.replace(old, second)
+        with pytest.raises(Invalid, match="takes part"):
+            await here.replace(old, here.host)
+        here.them.watch.now_ms = WINDOW.start_ms
+        with pytest.raises(Conflicting, match="has begun"):
+            await here.replace(old, spare)
+        here.them.watch.now_ms = WINDOW.start_ms - HOUR_MS // 2
+        with pytest.raises(Invalid, match="lead time"):
+            await here.replace(old, spare)
