@@ -34,6 +34,7 @@ from node.services.errands import Errands
 from node.services.errors import NotFound
 from node.services.house import Desk, House, Reaction
 from node.services.projects import Projects
+from node.services.todo_clock import TodoClock
 from node.services.venues import Venues
 from node.store.cipher import KEY_BYTES, NONCE_BYTES, ColumnCipher
 from node.store.database import StoreUnavailable
@@ -184,7 +185,8 @@ class SimCenter:
         )
         self.outbox = Outbox(negotiator=self.negotiator, transport=Line(self._network, self))
         self.bookings.decisions.bind(self.negotiator, self.outbox.ask, watched)
-        errands = Errands(negotiator=self.negotiator, handlers=self.bookings.handlers())
+        handlers = {**self.bookings.handlers(), **TodoClock().handlers()}
+        errands = Errands(negotiator=self.negotiator, handlers=handlers)
         self.pumps = Pumps(
             negotiator=self.negotiator,
             outbox=self.outbox,
