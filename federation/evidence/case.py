@@ -23,7 +23,10 @@ W = TypeVar("W", bound=Word)
 
 
 class Step(IntEnum):
-    """The steps of the verification, in their order."""
+    """The steps of the verification, in their order.
+
+    People quote the numbers, so what is added gets a new one: SELECTION comes before POOLS.
+    """
 
     FILE = 1
     DESCRIPTORS = 2
@@ -40,6 +43,7 @@ class Step(IntEnum):
     TIMELINE = 13
     SEAL = 14
     JOINT = 15
+    SELECTION = 16
 
 
 class Refuted(Exception):

@@ -17,6 +17,7 @@ from typing import Final
 from federation.errors import FederationError
 from federation.evidence.case import Case, Refuted, Step, Told, refute
 from federation.evidence.fairness import Fairness
+from federation.evidence.selection import Drawn, examine_selection
 from federation.evidence.window import window_before
 from federation.ids import CenterId
 from federation.lottery.audit import DrawAudit
@@ -65,6 +66,7 @@ class Findings:
         started_ms: When it started, by the host's clock.
         finished_ms: When it ended.
         received_ms: When the archive was received.
+        drawn: How the sub-venue was drawn; None if it was picked.
     """
 
     host: str
@@ -78,10 +80,11 @@ class Findings:
     started_ms: int
     finished_ms: int
     received_ms: int
+    drawn: Drawn | None = None
 
 
 def examine(case: Case) -> Findings:
-    """Check steps 8 to 12.
+    """Check steps 8 to 12, and 16 before them.
 
     Raises:
         Refuted: At the first thing that is wrong.
@@ -108,6 +111,7 @@ class _Examination:
         self._held = held
 
     def run(self) -> Findings:
+        drawn = examine_selection(self._case, self._held, self._hold)
         draws, void = Fairness(
             self._case, self._convene, self._hold, self._started, self._window[0]
         ).run()
@@ -126,6 +130,7 @@ class _Examination:
             started_ms=self._started.at_ms(self._host),
             finished_ms=finished.at_ms(self._host),
             received_ms=received.at_ms(self._host),
+            drawn=drawn,
         )
 
     def _is_alone(self) -> bool:

@@ -11,7 +11,7 @@ from types import MappingProxyType
 from typing import Final
 
 from federation.evidence.dossier import LATEST_MS, Moment
-from federation.protocol import agreement, booking, draw, peering, session
+from federation.protocol import agreement, booking, draw, peering, selection, session
 from federation.protocol.conversation import Word
 
 BEIJING: Final = timezone(timedelta(hours=8))  # one zone and no summer time since 1992
@@ -55,7 +55,7 @@ def code(member: bytes) -> str:
 
 def sentence(word: Word) -> tuple[str, str]:
     """What a word means, in Chinese and English."""
-    for part in (_agreeing, _before, _peering, _drawing, _evaluating):
+    for part in (_agreeing, _selecting, _before, _peering, _drawing, _evaluating):
         found = part(word)
         if found is not None:
             return found
@@ -104,6 +104,36 @@ def _before(word: Word) -> tuple[str, str] | None:
             return ("确认预约", "confirms the booking") if confirmed else ("取消", "aborts")
         case booking.Complete():
             return "预约完成", "completes the booking"
+        case _:
+            return None
+
+
+def _selecting(word: Word) -> tuple[str, str] | None:
+    match word:
+        case selection.Invite():
+            return (
+                f"邀请参加副场抽取(第{word.attempt}次, 候选{len(word.candidates)}家)",
+                f"invites to the lottery of sub-venues (attempt {word.attempt}, "
+                f"{len(word.candidates)} candidates)",
+            )
+        case selection.Enter():
+            return "参加抽取, 承诺随机值", "enters, and commits to a random value"
+        case selection.Pass():
+            return "不参加抽取", "passes"
+        case selection.Gather():
+            return (
+                f"关闭名单(参加{len(word.entrants)}家)",
+                f"closes the list ({len(word.entrants)} entered)",
+            )
+        case selection.Disclose():
+            return "向主场公开随机值", "opens its random value to the host"
+        case selection.Rank():
+            return (
+                f"公开全部随机值与顺位({len(word.order)}家)",
+                f"opens all values and says the order of {len(word.order)}",
+            )
+        case selection.Abandon():
+            return "宣布本次抽取作废", "declares this attempt void"
         case _:
             return None
 

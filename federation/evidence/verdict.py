@@ -1,8 +1,9 @@
 """What a verified dossier says, for people and programs."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any, Final
 
+from federation.evidence.selection import Drawn
 from federation.evidence.timeline import local
 from federation.trust.keys import fingerprint
 
@@ -80,6 +81,7 @@ class Verdict:
         words: How many words were verified.
         other_venues: Whether further sub-venues took part, each with a dossier of its own.
         outside_contributors: Contributors to the randomness besides the two centers.
+        drawn: How the sub-venue was drawn; None if somebody picked it.
     """
 
     maker: str
@@ -99,6 +101,7 @@ class Verdict:
     words: int
     other_venues: bool
     outside_contributors: int = 0
+    drawn: Drawn | None = None
 
     def document(self) -> dict[str, Any]:
         """The same for programs."""
@@ -136,6 +139,7 @@ class Verdict:
                 }
                 for draw in self.draws
             ],
+            "sub_venue_drawn": None if self.drawn is None else asdict(self.drawn),
             "void_draws": self.void_draws,
             "members": self.members,
             "representatives": self.representatives,
@@ -171,6 +175,13 @@ class Verdict:
             f"档案接收: {local(self.received_ms)}",
             f"评标委员会: {self.members}人, 其中招标人代表{self.representatives}人",
         ]
+        if self.drawn is not None:
+            way = {"RANDOM": "随机挑选", "BLIND": "盲选"}[self.drawn.mode]
+            lines.append(
+                f"副场由抽取产生({way}): 邀请{self.drawn.candidates}家, "
+                f"参加{self.drawn.entrants}家, 第{self.drawn.rank}顺位, "
+                f"递补{self.drawn.passed_over}家, 第{self.drawn.attempts}次抽取有效"
+            )
         for draw in self.draws:
             lines.append(
                 f"抽取: {names[draw.owner]}专家库, 由{names[draw.sealer]}封定: "
@@ -203,6 +214,12 @@ class Verdict:
             f"Archive received: {local(self.received_ms)}",
             f"Committee: {self.members} members, {self.representatives} of them representatives",
         ]
+        if self.drawn is not None:
+            lines.append(
+                f"The sub-venue was drawn ({self.drawn.mode}): {self.drawn.candidates} invited, "
+                f"{self.drawn.entrants} entered, rank {self.drawn.rank}, "
+                f"{self.drawn.passed_over} passed over, attempt {self.drawn.attempts} counts"
+            )
         for draw in self.draws:
             lines.append(
                 f"Draw from {names[draw.owner]}, sealed by {names[draw.sealer]}: "

@@ -483,6 +483,7 @@ def _verdict(case: Case, found: Findings, logs: Mapping[str, _Log], words: int) 
         representatives=found.representatives,
         words=words,
         other_venues=not found.alone,
+        drawn=found.drawn,
     )
 
 

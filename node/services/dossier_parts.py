@@ -7,6 +7,7 @@ what may be opened of the draws. Not here: the peer's log, and the file (``dossi
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from sqlite3 import Connection
 from typing import Final
 
 from federation.engine.acquaintance import Link, read_link
@@ -18,7 +19,7 @@ from federation.protocol.session import ARCHIVED
 from node.services.draw_files import excluded_employers
 from node.services.errors import Conflicting, NotFound
 from node.services.house import Desk
-from node.store import descriptors, dossiers, draws, projects, sessions
+from node.store import bookings, descriptors, dossiers, draws, projects, selections, sessions
 from node.store.dossiers import Kept, Signed
 from node.store.draws import DrawRow
 from node.store.pools import Between
@@ -217,6 +218,7 @@ def _talks(desk: Desk, row: SessionRow) -> list[Talk]:
         Kind.BOOKING: {row.booking},
         Kind.DRAW: set(),
         Kind.SESSION: {bytes(row.id)},
+        Kind.SELECTION: _lottery(connection, row),
     }
     for draw in _draws(desk, row):
         owner, other = (me, draw.peer) if draw.role == words.OWNER else (draw.peer, me)
@@ -230,6 +232,15 @@ def _talks(desk: Desk, row: SessionRow) -> list[Talk]:
         for talk in ids
     ]
     return sorted((talk for talk in found if talk.words), key=lambda talk: talk.words[0].log_index)
+
+
+def _lottery(connection: Connection, row: SessionRow) -> set[bytes]:
+    """Our conversations with the peer of the lottery that its sub-venue was drawn in."""
+    held = bookings.get(connection, row.booking)
+    if held is None or not held.hold.selection_id:
+        return set()
+    found = selections.between(connection, held.hold.selection_id, held.peer)
+    return {bytes(each.conversation) for each in found if each.phase != REFUSED}
 
 
 def _check_receipts(found: Iterable[Talk]) -> None:
