@@ -17,11 +17,13 @@ from federation.trust.suite import SUITES, SuiteUnavailable
 from node import logs, serving, wiring
 from node.commands import agreement as agreement_commands
 from node.commands import availability as availability_command
+from node.commands import backup as backup_commands
 from node.commands import calendar as calendar_commands
 from node.commands import config as config_commands
 from node.commands import init as init_command
 from node.commands import keys as keys_commands
 from node.commands import peer as peer_commands
+from node.commands import recover as recover_command
 from node.commands import why as why_command
 from node.commands.options import COMMAND_SETTINGS, config_option, examples
 from node.config import BadConfig, load
@@ -96,6 +98,9 @@ main.add_command(peer_commands.peer)
 main.add_command(agreement_commands.agreement)
 main.add_command(calendar_commands.calendar)
 main.add_command(keys_commands.keys)
+main.add_command(backup_commands.backup)
+main.add_command(backup_commands.restore)
+main.add_command(recover_command.recover)
 main.add_command(availability_command.availability)
 main.add_command(verify)
 main.add_command(why_command.why)

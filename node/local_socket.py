@@ -88,6 +88,13 @@ def is_served(path: Path) -> bool:
 
 
 @contextmanager
+def reserved(folder: Path) -> Iterator[None]:
+    """Keep a folder for oneself while no node serves it. Raises SocketUnavailable."""
+    with _only_one(folder):
+        yield
+
+
+@contextmanager
 def _only_one(folder: Path) -> Iterator[None]:
     held = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:

@@ -65,7 +65,7 @@ def keys() -> None:
 def every(config_path: Path, as_json: bool) -> None:
     """已公布的密钥和证书,及其期限。· Published keys and certificates, and when they end."""
     folder = _folder(configured(config_path))
-    with _complaining():
+    with complaining():
         descriptor = chain.current(folder, _chain(folder))
     found = overview(descriptor, SystemClock().now_ms())
     if as_json:
@@ -139,9 +139,9 @@ def rotate(
         )
     settings = configured(config_path)
     _as_owner(_folder(settings))
-    with _complaining():
+    with complaining():
         published = chain.current(_folder(settings), _chain(_folder(settings)))
-        opened = _root(config_path, root["root_key"], root["passphrase_file"])
+        opened = opened_root(config_path, root["root_key"], root["passphrase_file"])
     with _changing(settings, opened) as where:
         change = rotation.rotate(
             where,
@@ -191,14 +191,14 @@ def revoke(
     _as_owner(folder)
     now_ms = SystemClock().now_ms()
     since_ms = now_ms if since is None else _moment_ms(since)
-    with _complaining():
+    with complaining():
         signed = _chain(folder)
         descriptor = chain.current(folder, signed)
         if is_gone(signed, key_id, FEWEST_DIGITS):
             _finish(settings, Change(descriptor, ()), as_json=as_json)
             return
         found = _find(overview(descriptor, now_ms), key_id)
-        opened = _root(config_path, root_key, passphrase_file)
+        opened = opened_root(config_path, root_key, passphrase_file)
     with _changing(settings, opened) as where:
         if found.purpose == TLS:
             (certificate,) = (
@@ -225,7 +225,7 @@ def revoke(
 def export(config_path: Path, out: Path) -> None:
     """导出全部名片(只有公钥),交给落后的伙伴。· Write all our descriptors; public halves only."""
     folder = _folder(configured(config_path))
-    with _complaining():
+    with complaining():
         signed = _chain(folder)
         newest = chain.current(folder, signed)
         try:
@@ -254,7 +254,7 @@ def _add_suite(
         )
     settings = configured(config_path)
     _as_owner(_folder(settings))
-    with _complaining():
+    with complaining():
         text = _passphrase(passphrase_file)
         root = root_file.open_file(_root_path(config_path, root_key), text)
         if suite not in root.private:
@@ -302,9 +302,10 @@ def _finish(settings: Config, change: Change, *, as_json: bool) -> None:
             click.echo(f"  {label}: {peer}")
 
 
-def _root(
+def opened_root(
     config_path: Path, root_key: Path | None, passphrase_file: Path | None
 ) -> root_file.RootKeys:
+    """The root key of a command's options. Raises CannotDo, BadKeys."""
     path = _root_path(config_path, root_key)
     if not path.exists():
         raise CannotDo(
@@ -319,7 +320,7 @@ def _root(
 def _changing(settings: Config, root: root_file.RootKeys) -> Iterator[Where]:
     """Change the key folder while nobody else does; people were asked everything before."""
     folder = _folder(settings)
-    with _complaining(), files.alone(folder):
+    with complaining(), files.alone(folder):
         yield Where(
             folder=folder,
             root=root,
@@ -392,7 +393,7 @@ def _moment_ms(text: str) -> int:
 
 
 @contextmanager
-def _complaining() -> Iterator[None]:
+def complaining() -> Iterator[None]:
     """What keys and files raise, as a command says it."""
     try:
         yield
