@@ -18,7 +18,7 @@ from federation.errors import FederationError
 from federation.evidence.case import Case, Refuted, Step, Told, refute
 from federation.evidence.fairness import Fairness
 from federation.evidence.selection import Drawn, examine_selection
-from federation.evidence.window import window_before
+from federation.evidence.window import window_after
 from federation.ids import CenterId
 from federation.lottery.audit import DrawAudit
 from federation.protocol.agreement import DAY_MS
@@ -104,7 +104,10 @@ class _Examination:
         held, self._hold = self._case.one(self._booking, Hold, Step.EVALUATION)
         if held.sender != self._host:
             refute(Step.EVALUATION, held.where, "预约与评标的主场不同", "booked by another host")
-        self._window = window_before(case, self._booking, self._host, convened.index(self._host))
+        words = sorted(case.talks[self._booking], key=lambda told: told.index(self._host))
+        self._window = window_after(
+            told.word for told in words if told.index(self._host) < convened.index(self._host)
+        )
         started, self._start = self._case.one(self._session, Start, Step.EVALUATION)
         self._alone = self._is_alone()
         self._started = started

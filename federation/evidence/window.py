@@ -1,28 +1,24 @@
-"""Which window a booking had at a moment: as it was held, or as it was last settled to be.
+"""Which window a booking has after some words: as it was held, or as it was last settled to be.
 
 A booking may be moved or extended after it stands (``protocol.change``). What was asked for
 counts once the host has settled it with CONFIRM, and not before.
 """
 
-from federation.evidence.case import Case
+from collections.abc import Iterable
+
 from federation.protocol.booking import Decision, Extend, Hold, Move, Settle
+from federation.protocol.conversation import Word
 
 
-def window_before(case: Case, booking: bytes, center: str, index: int) -> tuple[int, int]:
-    """(start, end) of a booking, unix milliseconds, by its words before a place in a log.
+def window_after(words: Iterable[Word]) -> tuple[int, int]:
+    """(start, end) of a booking, unix milliseconds.
 
     Args:
-        case: The dossier.
-        booking: The conversation; it has a ``Hold``.
-        center: Whose log.
-        index: The place.
+        words: Of the booking, in the order of one log, its ``Hold`` among them; (0, 0) without.
     """
     window = (0, 0)
     asked: dict[bytes, tuple[int, int]] = {}
-    for told in sorted(case.talks[booking], key=lambda each: each.index(center)):
-        if told.index(center) >= index:
-            break
-        word = told.word
+    for word in words:
         if isinstance(word, Hold):
             window = (word.start_ms, word.end_ms)
         elif isinstance(word, Move):

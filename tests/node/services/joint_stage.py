@@ -74,6 +74,8 @@ class JointStage:
     exchange: Exchange = field(default_factory=Exchange)
     seats: list[Seat] = field(default_factory=list)
     project: bytes = b""
+    taking_part: list[int] = field(default_factory=lambda: [1, 2])
+    """Which seats are those of the sub-venues; others are partners that may stand in."""
     them: Federation = field(init=False)
 
     # Who is there
@@ -84,13 +86,17 @@ class JointStage:
 
     @property
     def subs(self) -> list[Seat]:
-        return self.seats[1:]
+        return [self.seats[at] for at in self.taking_part]
+
+    @property
+    def sites(self) -> list[Seat]:
+        """The host, then the sub-venues."""
+        return [self.host, *self.subs]
 
     @property
     def sealing(self) -> Seat:
         """The sub that seals the draw from the host's pool."""
-        (found,) = [seat for seat in self.subs if seat.center is self.them.sealing]
-        return found
+        return min(self.subs, key=lambda seat: seat.center.id)
 
     @property
     def session(self) -> bytes:
@@ -258,7 +264,7 @@ class JointStage:
         await self.drawn()
         await self.convene()
         self.them.watch.now_ms = planning.WINDOW.start_ms
-        for seat in self.seats:
+        for seat in self.sites:
             await self.check_in(seat)
 
     async def start(self) -> None:
@@ -283,7 +289,7 @@ class JointStage:
         """Everybody votes for the first sub's first expert; answers the chair."""
         await self.started()
         chair = (await self.own(self.subs[0]))[0].code
-        for seat in self.seats:
+        for seat in self.sites:
             await self.vote_for(seat, chair)
         await self.elect()
         return chair
@@ -316,7 +322,7 @@ class JointStage:
     async def conclude(self) -> None:
         """From the chair's election to the archive."""
         await self.present()
-        for seat in self.seats:
+        for seat in self.sites:
             await self.sign(seat)
         await self.finish()
         for seat in self.subs:
@@ -367,10 +373,19 @@ async def staged(
     *,
     answers: Sequence[Sequence[Answer]] = (),
     seed: str = "1",
+    partners: int = 2,
     **terms: object,
 ) -> AsyncIterator[None]:
-    """Bring a stage to life; for stages that behave otherwise. See ``joint_stage``."""
-    async with federation(stage.furnish, seed=seed) as them:
+    """Bring a stage to life; for stages that behave otherwise. See ``joint_stage``.
+
+    Args:
+        stage: Which.
+        answers: See there.
+        seed: See there.
+        partners: How many centers beside the host.
+        terms: See there.
+    """
+    async with federation(stage.furnish, subs=partners, seed=seed) as them:
         stage.them = them
         for seat, script in zip(stage.seats, answers, strict=False):
             seat.phones.script = list(script)

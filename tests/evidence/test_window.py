@@ -1,0 +1,37 @@
+"""The window that counts is the one held, or the last that was settled."""
+
+from federation.evidence.window import window_after
+from federation.protocol.booking import (
+    Answer,
+    Consent,
+    Decision,
+    Extend,
+    Hold,
+    Move,
+    SelectionMode,
+    Settle,
+)
+
+HOLD = Hold(bytes(16), ("a",), 10, 20, 3, (), False, "A", (), SelectionMode.CHOSEN)  # noqa: FBT003
+FIRST, SECOND = bytes([1]) * 16, bytes([2]) * 16
+MOVE = Move(FIRST, 30, 40, "why")
+YES = Consent(FIRST, Answer.YES)
+EXTEND = Extend(SECOND, 50, "why")
+
+
+def test_what_was_held_counts_until_something_is_settled() -> None:
+    assert window_after([HOLD]) == (10, 20)
+    assert window_after([HOLD, MOVE, YES]) == (10, 20)
+    assert window_after([]) == (0, 0)
+
+
+def test_what_was_settled_counts() -> None:
+    moved = [HOLD, MOVE, YES, Settle(FIRST, Decision.CONFIRM)]
+    assert window_after(moved) == (30, 40)
+    assert window_after([*moved, EXTEND]) == (30, 40)
+    assert window_after([*moved, EXTEND, Settle(SECOND, Decision.CONFIRM)]) == (30, 50)
+
+
+def test_what_was_given_up_does_not() -> None:
+    assert window_after([HOLD, MOVE, Settle(FIRST, Decision.ABORT)]) == (10, 20)
+    assert window_after([HOLD, MOVE, Settle(SECOND, Decision.CONFIRM)]) == (10, 20)
