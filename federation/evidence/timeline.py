@@ -113,8 +113,7 @@ def _selecting(word: Word) -> tuple[str, str] | None:
         case selection.Invite():
             return (
                 f"邀请参加副场抽取(第{word.attempt}次, 候选{len(word.candidates)}家)",
-                f"invites to the lottery of sub-venues (attempt {word.attempt}, "
-                f"{len(word.candidates)} candidates)",
+                f"invites {len(word.candidates)} to lottery of sub-venues, attempt {word.attempt}",
             )
         case selection.Enter():
             return "参加抽取, 承诺随机值", "enters, and commits to a random value"
