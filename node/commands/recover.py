@@ -32,9 +32,7 @@ from node.wiring import KEYS_FOLDER
 )
 @config_option
 @json_option
-@click.option(
-    "--without", metavar="CENTER", help="不再等待该伙伴 · wait for this partner no longer"
-)
+@click.option("--without", metavar="CENTER", help="不再等待该伙伴 · do not wait for it")
 @click.option(
     "--new-epoch",
     is_flag=True,
