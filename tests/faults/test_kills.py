@@ -26,7 +26,7 @@ from tests.faults.traffic import Traffic
 
 SEED: Final = 1
 KILLS: Final = 30
-UP_SECONDS: Final = (0.2, 1.5)  # between a node's return and its next end
+UP_SECONDS: Final = (0.1, 1.3)  # between a node's return and its next end
 DOWN_AT_ONCE: Final = 2  # of three: the last one has someone to talk to most of the time
 
 
@@ -58,7 +58,8 @@ class Killer:
     def end(self) -> None:
         self._over.set()
         for thread in self._threads:
-            thread.join()
+            if thread.is_alive():
+                thread.join()
 
     def _work(self, key: str, times: int) -> None:
         dice = random.Random(f"{SEED}/{key}")

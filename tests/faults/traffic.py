@@ -38,6 +38,7 @@ THINK_SECONDS: Final = 0.4  # people's; more of them at once would only keep the
 CALL_SECONDS: Final = 5.0
 NO: Final = 0.15  # of the votes
 AGAIN: Final = frozenset({502, 503, 504})
+DEPTH: Final = "lianping_outbox_depth{"
 WAITING: Final = frozenset({"HELD", "PROMISED", "IN_DOUBT"})
 
 
@@ -244,7 +245,7 @@ class Traffic:
     # After
 
     def settle(self) -> None:
-        """Vote on what is left, and wait until no booking waits for anything."""
+        """Vote on what is left, and wait until no booking and no word waits for anything."""
         ends = time.monotonic() + QUIET_SECONDS
         while True:
             waiting = 0
@@ -254,12 +255,17 @@ class Traffic:
                     path = f"/api/bookings/{row['id']}/vote"
                     staff.do("vote", row["id"], "POST", path, {"answer": "YES", "reason": ""})
                 rows = staff.do("bookings", "", "GET", "/api/bookings").answer
-                waiting += sum(row["phase"] in WAITING for row in rows)
+                waiting += sum(row["phase"] in WAITING for row in rows) + self._unsent(site)
                 self.history += staff.history
             if not waiting:
                 return
-            assert time.monotonic() < ends, f"{waiting} bookings still wait after a minute's peace"
+            assert time.monotonic() < ends, f"{waiting} things still wait after a minute's peace"
             time.sleep(4 * PAUSE_SECONDS)
+
+    def _unsent(self, site: Site) -> int:
+        page = httpx.get(f"{self._nodes.metrics_url(site.center)}/metrics", trust_env=False).text
+        depths = [line for line in page.splitlines() if line.startswith(DEPTH)]
+        return sum(int(float(line.rsplit(" ", 1)[1])) for line in depths)
 
     def close(self) -> None:
         """Close the connections."""
