@@ -71,6 +71,11 @@ class Restored:
     gaps: Sequence[Gap]
     short: tuple[CenterId, ...]
 
+    @property
+    def gaps_by_conversation(self) -> list[Gap]:
+        """Those of one conversation together."""
+        return sorted(self.gaps, key=lambda gap: gap.conversation.id)
+
 
 def standing(ledger: Ledger, epoch: int) -> Standing:
     """How the recovery stands in the database.

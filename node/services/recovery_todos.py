@@ -5,12 +5,13 @@ Everything here is left or closed in the transaction in which it becomes true. T
 """
 
 from collections.abc import Sequence
+from itertools import groupby
 from typing import Final
 
 from federation.engine.reconciler import Difference, Verdict
 from federation.engine.recovery import Restored, Standing
 from federation.engine.replay import Gap
-from federation.ids import CenterId
+from federation.ids import CenterId, ConversationId
 from federation.protocol.conversation import Kind
 from node.services.accounts import Role
 from node.services.house import Desk
@@ -136,8 +137,8 @@ def note_restored(desk: Desk, told: Restored) -> None:
     )
     for peer in told.short:
         note_doubt(desk, peer, "it says that it heard more words than it gave back")
-    for gap in told.gaps:
-        _note_gap(desk, gap)
+    for talk, gaps in groupby(told.gaps_by_conversation, key=lambda gap: gap.conversation.id):
+        _note_gaps(desk, talk, list(gaps))
 
 
 def note_differences(desk: Desk, peer: CenterId, found: Sequence[Difference]) -> None:
@@ -166,17 +167,18 @@ def note_differences(desk: Desk, peer: CenterId, found: Sequence[Difference]) ->
         )
 
 
-def _note_gap(desk: Desk, gap: Gap) -> None:
-    talk = gap.conversation
-    zh, en = _WHAT.get(talk.kind, _OTHERWISE)
+def _note_gaps(desk: Desk, talk: ConversationId, gaps: Sequence[Gap]) -> None:
+    now = desk.ledger.conversation(talk) or gaps[-1].conversation
+    zh, en = _WHAT.get(now.kind, _OTHERWISE)
+    cases = ", ".join(dict.fromkeys(gap.case for gap in gaps))
     _leave(
         desk,
         GAP,
-        talk.id,
-        f"与{_name(desk, talk.peer)}的{talk.kind.value}会话{talk.id.hex()}已恢复到{talk.phase},"
-        f"但与{gap.case}有关的本中心数据未能恢复:{zh}",
-        f"the {talk.kind.value} {talk.id.hex()} with {_name(desk, talk.peer)} is {talk.phase} "
-        f"again, but what belongs to {gap.case} here could not be restored ({gap.why[:200]}): {en}",
+        talk,
+        f"与{_name(desk, now.peer)}的{now.kind.value}会话{talk.hex()}已恢复到{now.phase},"
+        f"但与{cases}有关的本中心数据未能恢复:{zh}",
+        f"the {now.kind.value} {talk.hex()} with {_name(desk, now.peer)} is {now.phase} again, but "
+        f"what belongs to {cases} here could not be restored ({gaps[0].why[:200]}): {en}",
         Role.STAFF,
     )
 
