@@ -174,7 +174,7 @@ def first_value_changed(rank: Rank) -> Rank:
 
 
 def entrant_dropped(gather: Gather) -> Gather:
-    return Gather(gather.entrants[1:], ())
+    return Gather(tuple(each for each in gather.entrants if each.center_id != OTHERS[0]), ())
 
 
 def of_another_lottery(word: Word) -> Word:
