@@ -139,6 +139,11 @@ class Metrics:
         self.disputes = Gauge(
             "lianping_usage_disputes", "Disputes over usage not settled.", registry=registry
         )
+        self.exceptions = Gauge(
+            "lianping_bundles_with_exceptions",
+            "Bundles that lost a sub-venue after they were confirmed.",
+            registry=registry,
+        )
         self.overdue = Gauge(
             "lianping_todos_overdue",
             "Open to-dos of our people that are overdue, by kind.",
@@ -314,6 +319,7 @@ class Metrics:
         _replace(self.bookings, figures.bookings)
         _replace(self.draws, figures.draws)
         self.disputes.set(figures.disputes)
+        self.exceptions.set(figures.exceptions)
         _replace(self.overdue, _bounded(figures.overdue))
         missing = unknown_years(WorkCalendar(years=figures.years), now_ms, now_ms + HORIZON_MS)
         self.unknown_years.set(len(missing))

@@ -48,11 +48,13 @@ from node.outside import Outsides
 from node.probes import Probes
 from node.services import descriptors, expiry
 from node.services.accounts import Accounts
+from node.services.afterwards import Outward
 from node.services.agreements import Agreements
 from node.services.answers import Answers
 from node.services.availability import Availability
 from node.services.bookings import Bookings
 from node.services.bundling import LocalRules
+from node.services.calling_off import CallingOff
 from node.services.dossiers import Dossiers
 from node.services.draw_errands import Place
 from node.services.draw_rules import OwnWindow
@@ -236,6 +238,10 @@ async def _assemble(config: Config, keys: Keys, outsides: Outsides, stack: Async
         tested=peering.passed_recently,
         local=LocalRules(config.policy.members_at_least, config.policy.representatives_at_most),
         notice=notice,
+        outward=Outward(
+            self_tests=[(name, each.self_test) for name, each in outsides.named().items()],
+            calling_off=rooms.calling_off,
+        ),
     )
     lottery = Selections(
         cipher=cipher,
@@ -278,7 +284,7 @@ async def _assemble(config: Config, keys: Keys, outsides: Outsides, stack: Async
         witness=Witness(identity=identity, keyring=keyring, observe=links.seen),
         dealing=Dealing(config.trust.until_ms),
     )
-    rooms.draws.errands.bind(negotiator)
+    rooms.bind(negotiator)
     certificates = Certificates(
         identity=identity,
         keyring=keyring,
@@ -461,6 +467,18 @@ class _Rooms:
             place=Place(config.center.name, config.center.phone),
             own_window=OwnWindow(config.policy.draw_window),
         )
+        self.calling_off = CallingOff(
+            messaging=outsides.messaging,
+            cipher=cipher,
+            members=self.draws.members,
+            center_name=config.center.name,
+            phone=config.center.phone,
+        )
+
+    def bind(self, negotiator: Negotiator[SqlLedger]) -> None:
+        """Give the errands their way to the database."""
+        self.draws.errands.bind(negotiator)
+        self.calling_off.bind(negotiator)
 
 
 def _merged(*each: Mapping[str, Handler]) -> dict[str, Handler]:
