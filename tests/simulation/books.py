@@ -8,7 +8,7 @@ restart.
 
 import sqlite3
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
@@ -68,9 +68,34 @@ class Row:
     peer: CenterId
     phase: str
     ask: Ask
+    start_ms: int
+    end_ms: int
     given_up: bool
     opened_ms: int
     changed_ms: int
+
+    @property
+    def slots(self) -> range:
+        """The half hours of the window that counts now."""
+        return slots_of(self.start_ms, self.end_ms)
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """Another window, as its host has asked for it, or one of its subs was asked."""
+
+    leg: bytes
+    change: bytes
+    start_ms: int
+    end_ms: int
+    by_law: bool
+    answer: str | None
+    decision: str | None
+
+    @property
+    def waits(self) -> bool:
+        """Whether the leg keeps both windows for it, or may."""
+        return self.decision is None and self.answer != "NO"
 
 
 @dataclass
@@ -85,7 +110,7 @@ class Known:
     effects: Counter[bytes] = field(default_factory=Counter)
     acknowledged: set[bytes] = field(default_factory=set)
     witnessed: dict[str, int] = field(default_factory=dict)
-    phases: dict[bytes, str] = field(default_factory=dict)
+    state: object = None
 
 
 class Books:
@@ -93,6 +118,7 @@ class Books:
 
     def __init__(self, oracle: "Oracle") -> None:
         self.decisions: dict[bytes, str] = {}
+        """What hosts have decided, on bundles and on changes, by id."""
         self.agreed: dict[tuple[CenterId, CenterId], Agreed] = {}
         """By host and sub."""
         self.seats: dict[CenterId, int] = {}
@@ -113,19 +139,20 @@ class Books:
         """A node has committed: look at what there is."""
         known, connection = self.known(center.id), center.connection
         self._look_at_log(known, center.name, connection)
-        rows = self.rows(connection)
-        self._look_at_decisions(center, rows)
-        changed = {row.id: row.phase for row in rows}
-        if changed != known.phases:
-            known.phases = changed
-            self._look_at_seats(center, rows)
-            self._look_at_quotas(center, rows)
+        rows, wishes = self.rows(connection), _wishes(connection)
+        self._look_at_decisions(center, rows, wishes)
+        state = [(row.id, row.phase, row.start_ms, row.end_ms) for row in rows], wishes
+        if state != known.state:
+            known.state = state
+            self._look_at_windows(center, rows, wishes)
+            self._look_at_seats(center, rows, wishes)
+            self._look_at_quotas(center, rows, wishes)
         self._look_at_witnessed(known, center.name, connection)
 
     def look_back(self, center: "SimCenter") -> None:
         """A node came back: all that it acknowledged and all that it said must be there."""
         known, connection = self.known(center.id), center.connection
-        known.phases = {}
+        known.state = None
         self.look(center)
         there = _column(connection, "SELECT hash FROM heard WHERE accepted")
         lost = known.acknowledged - there
@@ -138,13 +165,15 @@ class Books:
     def rows(self, connection: sqlite3.Connection) -> list[Row]:
         """Every leg in a node's books."""
         found = connection.execute(
-            "SELECT b.conversation, b.role, b.peer, c.phase, b.hold, b.given_up_at_ms IS NOT NULL,"
-            " c.opened_at_ms, c.changed_at_ms"
+            "SELECT b.conversation, b.hold, b.role, b.peer, c.phase, b.start_ms, b.end_ms,"
+            " b.given_up_at_ms IS NOT NULL, c.opened_at_ms, c.changed_at_ms"
             " FROM booking b JOIN conversation c ON c.id = b.conversation ORDER BY b.conversation"
         ).fetchall()
         return [
-            Row(id_, role, CenterId(peer), phase, self._ask(id_, hold), bool(up), opened, changed)
-            for id_, role, peer, phase, hold, up, opened, changed in found
+            Row(
+                id_, role, CenterId(peer), phase, self._ask(id_, hold), start, end, bool(up), *times
+            )
+            for id_, hold, role, peer, phase, start, end, up, *times in found
         ]
 
     def look_at_clocks(self, center: "SimCenter") -> None:
@@ -200,20 +229,25 @@ class Books:
             known.revisions[conversation] = revision
             known.heard_up_to = index
 
-    def _look_at_decisions(self, center: "SimCenter", rows: Iterable[Row]) -> None:
-        for bundle, decision in center.connection.execute(
-            "SELECT id, decision FROM bundle"
+    def _look_at_decisions(
+        self, center: "SimCenter", rows: Sequence[Row], wishes: Sequence[Wish]
+    ) -> None:
+        for id_, decision, of_bundle in center.connection.execute(
+            "SELECT id, decision, 1 FROM bundle UNION ALL SELECT id, decision, 0 FROM change"
         ).fetchall():
-            before = self.decisions.get(bundle)
+            before = self.decisions.get(id_)
             if before not in {None, decision}:
                 self._oracle.violated(f"{center.name}: a decision was changed or lost")
-            if decision is not None and before is None:
-                self.decisions[bundle] = decision
-                if decision == "CONFIRM":
-                    legs = [row for row in rows if row.role == "HOST" and row.ask.bundle == bundle]
-                    self._look_at_promises(center, legs)
+            if decision is None or before is not None:
+                continue
+            self.decisions[id_] = decision
+            if decision == "CONFIRM" and of_bundle:
+                legs = [row for row in rows if row.role == "HOST" and row.ask.bundle == id_]
+                self._look_at_promises(center, legs)
+            elif decision == "CONFIRM":
+                self._look_at_consents(center, [wish for wish in wishes if wish.change == id_])
 
-    def _look_at_promises(self, host: "SimCenter", legs: list[Row]) -> None:
+    def _look_at_promises(self, host: "SimCenter", legs: Sequence[Row]) -> None:
         """Whoever confirms has a promise of every sub, and the subs know of it."""
         asked = max((leg.ask.participants for leg in legs), default=0)
         self._demand(
@@ -222,39 +256,63 @@ class Books:
         for leg in legs:
             sub = self.centers[leg.peer]
             phase = phase_at(sub.connection, leg.id)
+            cancelled = asked == 1 and phase == "CANCELLED"  # booked by its yes, then given up
             self._demand(
-                phase in PROMISED, f"{host.name}: confirmed a leg that is {phase} at {sub.name}"
+                phase in PROMISED or cancelled,
+                f"{host.name}: confirmed a leg that is {phase} at {sub.name}",
             )
 
-    def _look_at_seats(self, center: "SimCenter", rows: Iterable[Row]) -> None:
-        taken: Counter[int] = Counter()
-        held = {
-            holder: (count, distinct, first, last)
-            for holder, count, distinct, first, last in center.connection.execute(
-                "SELECT holder, count(*), count(DISTINCT seat), min(slot), max(slot)"
-                " FROM seat_slot GROUP BY holder"
+    def _look_at_consents(self, host: "SimCenter", legs: Sequence[Wish]) -> None:
+        """Whoever settles a change has the consent of every sub, and the subs know of it."""
+        self._demand(bool(legs), f"{host.name}: settled a change of nothing")
+        for leg in legs:
+            (peer,) = host.connection.execute(
+                "SELECT peer FROM booking WHERE conversation = ?", (leg.leg,)
+            ).fetchone()
+            sub = self.centers[CenterId(peer)]
+            phase = phase_at(sub.connection, leg.leg)
+            self._demand(
+                phase in {"CHANGE_PROMISED", "CANCELLED"},
+                f"{host.name}: settled a change of a leg that is {phase} at {sub.name}",
             )
-        }
+
+    def _look_at_windows(
+        self, center: "SimCenter", rows: Iterable[Row], wishes: Iterable[Wish]
+    ) -> None:
+        """The window that counts is the Hold's, or that of the last change that was confirmed."""
+        last: dict[bytes, tuple[int, int]] = {}
+        for wish in wishes:
+            decided = self.decisions.get(wish.change)
+            if wish.decision not in {None, decided}:
+                self._oracle.violated(
+                    f"{center.name}: a change is settled as {wish.decision}, decided as {decided}"
+                )
+            if wish.decision == "CONFIRM":
+                last[wish.leg] = (wish.start_ms, wish.end_ms)
+        for row in rows:
+            counts = last.get(row.id, (row.ask.start_ms, row.ask.end_ms))
+            if (row.start_ms, row.end_ms) != counts:
+                self._oracle.violated(f"{center.name}: a leg has a window that nobody settled")
+
+    def _look_at_seats(
+        self, center: "SimCenter", rows: Iterable[Row], wishes: Sequence[Wish]
+    ) -> None:
+        taken: Counter[int] = Counter()
+        held: dict[bytes, dict[int, int]] = {}
+        for holder, slot, count in center.connection.execute(
+            "SELECT holder, slot, count(*) FROM seat_slot GROUP BY holder, slot"
+        ):
+            held.setdefault(holder, {})[slot] = count
+            taken[slot] += count
+        waiting = {wish.leg: wish for wish in wishes if wish.waits}
         for row in rows:
             if row.role != "SUB":
                 continue
-            slots = slots_of(row.ask)
-            keeps = row.phase in KEEPS and not row.given_up
-            wanted = (
-                (row.ask.seats * len(slots), row.ask.seats, slots[0], slots[-1]) if keeps else None
-            )
-            found = held.pop(row.id, None)
-            if found != wanted:
-                self._oracle.violated(
-                    f"{center.name}: a {row.phase} booking holds the seats {found}, not {wanted}"
-                )
-            if keeps:
-                taken.update(dict.fromkeys(slots, row.ask.seats))
+            self._look_at_seats_of(center.name, row, waiting.get(row.id), held.pop(row.id, {}))
             decision = self.decisions.get(row.ask.bundle)
             alone = row.ask.participants == 1  # its yes has booked it; the decision follows
-            if ((row.phase in BOOKED and not alone) or row.phase == "COMPLETED") and (
-                decision != "CONFIRM"
-            ):
+            needs_one = row.phase == "COMPLETED" or (row.phase in BOOKED and not alone)
+            if needs_one and decision != "CONFIRM":
                 self._oracle.violated(
                     f"{center.name}: a leg is {row.phase} but its host decided {decision}"
                 )
@@ -263,24 +321,45 @@ class Books:
                     self.agreed[row.peer, center.id].releases,
                     f"{center.name}: gave up seats that it had agreed to keep",
                 )
-        for count, _, first, last in held.values():  # the host's own
-            seats = count // (last - first + 1)
-            taken.update(dict.fromkeys(range(first, last + 1), seats))
+        ours = _column(center.connection, "SELECT id FROM bundle")
+        self._demand(held.keys() <= ours, f"{center.name}: seats are held for nobody")
         if taken and max(taken.values()) > self.seats[center.id]:
-            self._oracle.violated(f"{center.name}: more seats are promised than it has")
+            self._oracle.violated(f"{center.name}: more seats are held than it has")
 
-    def _look_at_quotas(self, center: "SimCenter", rows: Iterable[Row]) -> None:
+    def _look_at_seats_of(
+        self, name: str, row: Row, wish: Wish | None, held: dict[int, int]
+    ) -> None:
+        """A leg has its seats in every slot of its window, and in no other."""
+        keeps = row.phase in KEEPS and not row.given_up
+        needed = set(row.slots) if keeps else set()
+        allowed = set(needed)
+        if wish is not None and row.phase in {"CHANGING", "CHANGE_PROMISED"}:
+            allowed.update(slots_of(wish.start_ms, wish.end_ms))
+            if row.phase == "CHANGE_PROMISED":
+                needed = allowed
+        for slot in needed:
+            if held.get(slot, 0) < row.ask.seats:
+                self._oracle.violated(f"{name}: a {row.phase} leg lacks seats")
+        if not held.keys() <= allowed:
+            self._oracle.violated(f"{name}: a {row.phase} leg keeps seats that are not its own")
+
+    def _look_at_quotas(
+        self, center: "SimCenter", rows: Iterable[Row], wishes: Iterable[Wish]
+    ) -> None:
+        by_law = {wish.leg for wish in wishes if wish.by_law and wish.decision == "CONFIRM"}
         directions: dict[tuple[CenterId, CenterId], list[Row]] = {}
         for row in rows:
             ends = (row.peer, center.id) if row.role == "SUB" else (center.id, row.peer)
             directions.setdefault(ends, []).append(row)
         for ends, legs in directions.items():
             agreed = self.agreed[ends]
-            live = [leg.ask for leg in legs if leg.phase in KEEPS and not leg.given_up]
-            used = [leg.ask for leg in legs if leg.phase in KEEPS or leg.phase == "COMPLETED"]
-            spent = Counter((ask.start_ms - agreed.from_ms) // agreed.period_ms for ask in used)
+            live = [leg for leg in legs if leg.phase in KEEPS and not leg.given_up]
+            used = [leg for leg in legs if leg.phase in KEEPS or leg.phase == "COMPLETED"]
+            spent = Counter((leg.start_ms - agreed.from_ms) // agreed.period_ms for leg in used)
+            lawful = [leg for leg in live if leg.id not in by_law]  # the law goes before a quota
             at_once = [
-                sum(other.start_ms <= ask.start_ms < other.end_ms for other in live) for ask in live
+                sum(other.start_ms <= leg.start_ms < other.end_ms for other in lawful)
+                for leg in lawful
             ]
             for what, count, most in (
                 ("are open", len(live), agreed.max_open),
@@ -320,9 +399,9 @@ class Books:
         self._oracle.demand(holds, what)
 
 
-def slots_of(ask: Ask) -> range:
-    """The half hours that a booking touches."""
-    return range(ask.start_ms // SLOT_MS, (ask.end_ms + SLOT_MS - 1) // SLOT_MS)
+def slots_of(start_ms: int, end_ms: int) -> range:
+    """The half hours that a window touches."""
+    return range(start_ms // SLOT_MS, (end_ms + SLOT_MS - 1) // SLOT_MS)
 
 
 def phase_at(connection: sqlite3.Connection, conversation: bytes) -> str | None:
@@ -331,6 +410,17 @@ def phase_at(connection: sqlite3.Connection, conversation: bytes) -> str | None:
         "SELECT phase FROM conversation WHERE id = ?", (conversation,)
     ).fetchone()
     return None if row is None else str(row[0])
+
+
+def _wishes(connection: sqlite3.Connection) -> list[Wish]:
+    found = connection.execute(
+        "SELECT conversation, change, start_ms, end_ms, by_law, answer, decision FROM leg_change"
+        " ORDER BY asked_at_ms, change"
+    ).fetchall()
+    return [
+        Wish(leg, change, start, end, bool(by_law), answer, decision)
+        for leg, change, start, end, by_law, answer, decision in found
+    ]
 
 
 def _column(connection: sqlite3.Connection, query: str, *values: object) -> set[bytes]:

@@ -31,11 +31,15 @@ from node.store import venues
 from node.store.database import StoreUnavailable
 from tests.simulation.center import SimCenter
 from tests.simulation.lines import PowerCut
-from tests.support.pair import DAY_MS, HOUR_MS, NOON
+from tests.support.pair import DAY_MS, HOUR_MS, MINUTE_MS, NOON
 
 T = TypeVar("T")
 
 WINDOWS: Final = 2  # few windows, so that hosts want the same
+FIRST_MS: Final = NOON + DAY_MS + 10 * MINUTE_MS
+"""A day before it, ten minutes into the run, subs report whether they are ready."""
+RECONSIDERS: Final = 3
+RECONSIDER_SECONDS: Final = 60.0
 REPLANS: Final = (0, 0, 2)
 """How often whoever planned in vain plans anew."""
 REPLAN_SECONDS: Final = 5.0
@@ -63,6 +67,8 @@ class Habits:
         pause: Mean seconds between two looks.
         bundles: How many bundles each host plans.
         completes: How often a confirmed booking is completed.
+        restless: How often whoever has booked asks for something else, up to three times.
+        fickle: How often a sub cancels what it has confirmed, or gives other seats.
     """
 
     yes: float
@@ -71,6 +77,8 @@ class Habits:
     pause: float
     bundles: int
     completes: float
+    restless: float
+    fickle: float
 
     @classmethod
     def of(cls, source: random.Random) -> "Habits":
@@ -80,15 +88,18 @@ class Habits:
             source.choice((0.0, 0.0, 0.1, 0.5)),
             source.choice((0.0, 0.0, 0.3, 0.6)),
             source.choice((3.0, 20.0, 60.0)),
-            source.randint(1, 4),
+            source.randint(1, 5),
             source.choice((0.0, 0.7, 1.0)),
+            source.choice((0.0, 0.7, 1.0, 1.0)),
+            source.choice((0.0, 0.0, 0.5)),
         )
 
 
 def furnish(center: SimCenter, seats: int) -> None:
     """Give a center its seats, before it starts."""
     for number in range(seats):
-        row = SeatRow(number + 1, "评标中心", "一室", f"{number + 1}号", SeatKind.WORKSTATION,
+        room = "一室" if number < seats // 2 else "二室"
+        row = SeatRow(number + 1, "评标中心", room, f"{number + 1}号", SeatKind.WORKSTATION,
                       frozenset(), overnight=False)  # fmt: skip
         venues.put_seat(center.connection, row)
 
@@ -104,25 +115,39 @@ class People:
         self._habits = habits
         self._stumble = stumble
         self._ignored: set[tuple[bytes, str]] = set()
-        self._not_before: dict[bytes, float] = {}
+        self._not_before: dict[tuple[bytes, str], float] = {}
+        self._over: set[bytes] = set()
+        """Bundles whose evaluation may take place: nobody asks for anything else any more."""
 
     async def agency(self, host: SimCenter, subs: Sequence[SimCenter], seconds: float) -> None:
-        """Plan bundles at a host, at some times of the run; in vain, plan anew at once."""
-        times = sorted(self._source.uniform(0, seconds * 0.8) for _ in range(self._habits.bundles))
-        now = 0.0
-        for number, at in enumerate(times):
-            await _rest(max(at - now, 0.0))
-            now = max(at, now)
-            chosen = self._source.sample(
-                list(subs), self._source.randint(1, min(len(subs), len(EXPERTS)))
-            )
-            for again in range(self._source.choice(REPLANS) + 1):
-                bundle = await self._plan(host, self._wish(host, chosen, f"{number}-{again}"))
-                while bundle and (decision := _decision(host, bundle)) is None:
-                    await _rest(REPLAN_SECONDS)
-                    now += REPLAN_SECONDS
-                if not bundle or decision == "CONFIRM" or now > seconds:
-                    break
+        """Plan bundles at a host, at some times of the run, each for itself."""
+        times = [self._source.uniform(0, seconds * 0.8) for _ in range(self._habits.bundles)]
+        async with asyncio.TaskGroup() as projects:
+            for number, at in enumerate(times):
+                chosen = self._source.sample(
+                    list(subs), self._source.randint(1, min(len(subs), len(EXPERTS)))
+                )
+                projects.create_task(self._project(host, chosen, subs, str(number), at))
+
+    async def _project(
+        self,
+        host: SimCenter,
+        chosen: Sequence[SimCenter],
+        subs: Sequence[SimCenter],
+        name: str,
+        at: float,
+    ) -> None:
+        """Plan one project; in vain, plan anew at once; booked, think again."""
+        await _rest(at)
+        for again in range(self._source.choice(REPLANS) + 1):
+            bundle = await self._plan(host, self._wish(host, chosen, f"{name}-{again}"))
+            if bundle is None:
+                return
+            while (decision := _decision(host, bundle)) is None:
+                await _rest(REPLAN_SECONDS)
+            if decision == "CONFIRM":
+                await self._reconsider(host, bundle, subs)
+                return
 
     async def _plan(self, host: SimCenter, wish: tuple[Project, BookingRequest]) -> bytes | None:
         """Ask for what is wished; answers the bundle, None if the host itself would not."""
@@ -151,6 +176,27 @@ class People:
                 return None
         return None
 
+    async def _reconsider(self, host: SimCenter, bundle: bytes, subs: Sequence[SimCenter]) -> float:
+        """Ask for something else of what is booked; answers how long that took, seconds."""
+        took = 0.0
+        (project,) = host.connection.execute(
+            "SELECT project FROM bundle WHERE id = ?", (bundle,)
+        ).fetchone()
+        for _ in range(RECONSIDERS):
+            if self._source.random() >= self._habits.restless:
+                break
+            await _rest(self._source.expovariate(1 / RECONSIDER_SECONDS))
+            what, act = self._source.choice(ACTS)
+            sub = self._source.choice(list(subs))
+            window = self._window()
+            try:
+                await host.do(lambda desk: act(host, desk, project, window, sub))  # noqa: B023
+            except (PowerCut, StoreUnavailable, UseCaseError):
+                continue
+            host.oracle.reached(f"a host asked {what}")
+        await _rest(RECONSIDER_SECONDS)
+        self._over.add(project)
+
     async def staff(self, center: SimCenter) -> None:
         """Look at what waits for an answer, for ever."""
         seen = -1
@@ -168,12 +214,15 @@ class People:
             if any(busy):
                 seen = -1
 
-    async def _look(self, center: SimCenter, id_: bytes, role: str, phase: str) -> bool:
+    async def _look(
+        self, center: SimCenter, id_: bytes, role: str, phase: str, project: bytes
+    ) -> bool:
         """Do what waits; answers whether it must be looked at again."""
         habits = self._habits
         if (id_, phase) in self._ignored:
             return False
-        if role == booking.SUB and phase == booking.HELD and self._puts_off(center, id_):
+        asked = role == booking.SUB and phase in {booking.HELD, booking.CHANGING}
+        if asked and self._puts_off(center, id_, phase):
             return True
         mood = self._source.random()
         try:
@@ -183,7 +232,17 @@ class People:
                         desk, id_, yes=mood < habits.yes, reason="无席位", by="staff"
                     )
                 )
-            elif role == booking.HOST and phase == booking.CONFIRMED:
+            elif role == booking.SUB and phase == booking.CHANGING:
+                await center.do(lambda desk: _answer(center, desk, id_, mood < habits.yes))
+            elif role == booking.SUB and phase == booking.CONFIRMED:
+                self._ignored.add((id_, phase))
+                if mood < habits.fickle:
+                    what, act = self._source.choice(SUB_ACTS)
+                    await center.do(lambda desk: act(center, desk, id_))
+                    center.oracle.reached(f"a sub {what}")
+            elif role == booking.HOST and phase in booking.BOOKED:
+                if project not in self._over:
+                    return True
                 if mood < habits.completes:
                     await center.do(lambda desk: center.bookings.complete(desk, id_, bytes(16)))
                 else:
@@ -192,28 +251,31 @@ class People:
             return True  # it changed while the person was thinking
         return False
 
-    def _puts_off(self, center: SimCenter, id_: bytes) -> bool:
+    def _puts_off(self, center: SimCenter, id_: bytes, phase: str) -> bool:
         """Whether a person does not answer now: later, or never."""
         now = asyncio.get_running_loop().time()
-        at = self._not_before.get(id_)
+        at = self._not_before.get((id_, phase))
         if at is None:
             mood, habits = self._source.random(), self._habits
             at = now
             if mood < habits.never:
                 center.oracle.suffered("human_never")
-                self._ignored.add((id_, booking.HELD))
+                self._ignored.add((id_, phase))
                 at = float("inf")
             elif mood < habits.never + habits.late:
                 center.oracle.suffered("human_late")
                 at = now + self._source.expovariate(1 / self._source.choice(LATE_SECONDS))
-            self._not_before[id_] = at
+            self._not_before[id_, phase] = at
         return now < at
+
+    def _window(self) -> Window:
+        start_ms = FIRST_MS + self._source.randrange(WINDOWS) * HOUR_MS
+        return Window(start_ms, start_ms + HOUR_MS)
 
     def _wish(
         self, host: SimCenter, subs: Sequence[SimCenter], number: str
     ) -> tuple[Project, BookingRequest]:
-        start_ms = NOON + DAY_MS + self._source.randrange(WINDOWS) * HOUR_MS
-        window = Window(start_ms, start_ms + HOUR_MS)
+        window = self._window()
         project = Project(
             code=project_code(f"P{host.number}-{number}"),
             name="工程",
@@ -221,7 +283,7 @@ class People:
             agency=None,
             kind=ProjectKind.WORKS,
             region=region_code("360800"),
-            bid_deadline_ms=start_ms - HOUR_MS,
+            bid_deadline_ms=NOON + DAY_MS - HOUR_MS,
             evaluation=window,
             lots=(Lot(lot_code("L1"), "一标段"),),
         )
@@ -240,17 +302,98 @@ class People:
         return project, request
 
 
+def _move(host: SimCenter, desk: Desk, project: bytes, window: Window, sub: SimCenter) -> None:
+    del sub
+    host.bookings.after.changing.move(desk, project, window, "改期", "agency")
+
+
+def _extend(host: SimCenter, desk: Desk, project: bytes, window: Window, sub: SimCenter) -> None:
+    del sub
+    end_ms = window.end_ms + HOUR_MS // 2
+    host.bookings.after.changing.extend(desk, project, end_ms, "延长", by_law=False, by="agency")
+
+
+def _extend_by_law(
+    host: SimCenter, desk: Desk, project: bytes, window: Window, sub: SimCenter
+) -> None:
+    del sub
+    end_ms = window.end_ms + HOUR_MS
+    host.bookings.after.changing.extend(desk, project, end_ms, "依法延长", by_law=True, by="agency")
+
+
+def _cancel_all(
+    host: SimCenter, desk: Desk, project: bytes, window: Window, sub: SimCenter
+) -> None:
+    del window, sub
+    host.bookings.after.cancelling.cancel_all(desk, project, "项目终止", "agency")
+
+
+def _cancel_one(
+    host: SimCenter, desk: Desk, project: bytes, window: Window, sub: SimCenter
+) -> None:
+    del window, sub
+    first = host.bookings.of_project(desk, project)[0]
+    host.bookings.after.cancelling.cancel(desk, first.conversation, "不再需要", "agency")
+
+
+def _replace(host: SimCenter, desk: Desk, project: bytes, window: Window, sub: SimCenter) -> None:
+    del window
+    first = host.bookings.of_project(desk, project)[0]
+    host.bookings.after.replacing.substitute(desk, first.conversation, sub.id, "agency")
+
+
+ACTS: Final = (
+    ("for another window", _move), ("for another window", _move), ("for more time", _extend),
+    ("for more time by law", _extend_by_law), ("to cancel all", _cancel_all),
+    ("to cancel one leg", _cancel_one), ("another sub", _replace),
+)  # fmt: skip
+"""What whoever has booked may ask for then."""
+
+
+def _answer(sub: SimCenter, desk: Desk, id_: bytes, yes: bool) -> None:
+    consenting = sub.bookings.after.consenting
+    way = yes and consenting.asked(desk, id_).by_law
+    consenting.answer(desk, id_, yes=yes, reason="无席位", by="staff", give_way=way)
+
+
+def _cancel(sub: SimCenter, desk: Desk, id_: bytes) -> None:
+    sub.bookings.after.cancelling.cancel(desk, id_, "停电", "staff")
+
+
+def _other_seats(sub: SimCenter, desk: Desk, id_: bytes) -> None:
+    sub.bookings.after.substituting.room(desk, id_, reason="设备故障")
+
+
+def _not_ready(sub: SimCenter, desk: Desk, id_: bytes) -> None:
+    sub.bookings.after.readiness.confirm(
+        desk, id_, ready=False, reason="设备故障", by="staff", rooms=False
+    )
+
+
+def _ready(sub: SimCenter, desk: Desk, id_: bytes) -> None:
+    sub.bookings.after.readiness.confirm(desk, id_, ready=True, reason="", by="staff")
+
+
+SUB_ACTS: Final = (
+    ("cancelled what it had confirmed", _cancel), ("gave other seats", _other_seats),
+    ("gave other seats", _other_seats), ("said that it is not ready", _not_ready),
+    ("said that it is ready", _ready),
+)  # fmt: skip
+"""What a sub may do to what it has confirmed."""
+
+
 def _decision(host: SimCenter, bundle: bytes) -> str | None:
     """What became of a bundle; a plan that a power cut took is as good as aborted."""
     row = host.connection.execute("SELECT decision FROM bundle WHERE id = ?", (bundle,)).fetchone()
     return "ABORT" if row is None else row[0]
 
 
-def _waiting(desk: Desk) -> list[tuple[bytes, str, str]]:
-    """(booking, role, phase) of what may wait for a person."""
+def _waiting(desk: Desk) -> list[tuple[bytes, str, str, bytes]]:
+    """(booking, role, phase, project) of what may wait for a person."""
     return desk.ledger.connection.execute(
-        "SELECT b.conversation, b.role, c.phase FROM booking b"
-        " JOIN conversation c ON c.id = b.conversation WHERE c.phase IN ('HELD', 'CONFIRMED')"
+        "SELECT b.conversation, b.role, c.phase, coalesce(b.project, x'') FROM booking b"
+        " JOIN conversation c ON c.id = b.conversation"
+        " WHERE c.phase IN ('HELD', 'CONFIRMED', 'CHANGING', 'CHANGE_PROMISED')"
         " ORDER BY b.conversation"
     ).fetchall()
 

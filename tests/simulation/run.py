@@ -143,7 +143,7 @@ class Federation:
         for center in self.centers:
             self._network.add(center)
             oracle.books.centers[center.id] = center
-            oracle.books.seats[center.id] = source.choice((4, 4, 6))
+            oracle.books.seats[center.id] = source.choice((4, 4, 6, 8))
             furnish(center, oracle.books.seats[center.id])
         crossed = hosts == 2 and source.random() < 0.5
         pairs = [(host, sub) for host in self._hosts for sub in self._subs]

@@ -43,6 +43,11 @@ class Verdict:
             ).fetchone()
             if open_bundles:
                 return f"{center.name} has {open_bundles} open bundle(s)"
+            (open_changes,) = query(
+                "SELECT count(*) FROM change WHERE phase <> 'CLOSED'"
+            ).fetchone()
+            if open_changes:
+                return f"{center.name} has {open_changes} open change(s)"
             (size,) = query("SELECT count(*) FROM log_entry").fetchone()
             for peer in center.keyring.peers:
                 (seen,) = query(
@@ -60,11 +65,13 @@ class Verdict:
             self._receipts(center)
         for host in self._centers:
             rows = self._oracle.books.rows(host.connection)
-            for bundle, decision in host.connection.execute(
-                "SELECT id, decision FROM bundle ORDER BY id"
+            for bundle, decision, root in host.connection.execute(
+                "SELECT id, decision, coalesce(joins, id) FROM bundle ORDER BY id"
             ).fetchall():
                 legs = [row for row in rows if row.role == "HOST" and row.ask.bundle == bundle]
                 self._bundle(host, decision, legs)
+                self._oracle.demand(root == bundle or len(legs) == 1, "a stand-in has one leg")
+            self._changes(host)
         self._both_ends()
 
     def _whole_log(self, center: SimCenter) -> None:
@@ -126,11 +133,63 @@ class Verdict:
                     f"{host.name}: a leg of a confirmed bundle is {leg.phase}, "
                     f"at {sub.name} {theirs}",
                 )
+                self._stands(host, sub, leg)
             else:
                 self._demand(
                     leg.phase in NOT_KEPT and (theirs is None or theirs in NOT_KEPT),
                     f"{host.name}: a leg of an aborted bundle is {leg.phase}, "
                     f"at {sub.name} {theirs}",
+                )
+
+    def _stands(self, host: SimCenter, sub: SimCenter, leg: Row) -> None:
+        """Both ends have the same window, and a cancellation was told."""
+        windows = [
+            at.connection.execute(
+                "SELECT start_ms, end_ms FROM booking WHERE conversation = ?", (leg.id,)
+            ).fetchone()
+            for at in (host, sub)
+        ]
+        if leg.phase in BOOKED | {"COMPLETED"}:
+            self._demand(
+                windows[0] == windows[1], f"{host.name}: a leg has another window at {sub.name}"
+            )
+        if leg.phase == "CANCELLED":
+            (by,) = host.connection.execute(
+                "SELECT cancelled_by FROM booking WHERE conversation = ?", (leg.id,)
+            ).fetchone()
+            self._oracle.reached(f"a leg was cancelled by its {str(by).lower()}")
+            told = sub if by == "HOST" else host
+            self._demand(
+                _told(told.connection, leg.id),
+                f"{told.name}: nobody was told that a leg was cancelled",
+            )
+
+    def _changes(self, host: SimCenter) -> None:
+        """Every leg of a change has moved, or none has."""
+        for change, decision, kind in host.connection.execute(
+            "SELECT id, decision, kind FROM change ORDER BY asked_at_ms, id"
+        ).fetchall():
+            legs = host.connection.execute(
+                "SELECT l.conversation, l.decision, c.phase, b.peer FROM leg_change l"
+                " JOIN conversation c ON c.id = l.conversation"
+                " JOIN booking b ON b.conversation = l.conversation WHERE l.change = ?",
+                (change,),
+            ).fetchall()
+            became = "settled" if decision == "CONFIRM" else "aborted"
+            self._oracle.reached(f"{'a move' if kind == 'MOVE' else 'an extension'} was {became}")
+            if decision == "CONFIRM" and len(legs) > 1:
+                self._oracle.reached("a change of several legs was settled")
+            for leg, ours, phase, peer in legs:
+                if phase != "CONFIRMED":
+                    continue  # it ended meanwhile; how is judged with its bundle
+                sub = self._by_id[CenterId(peer)]
+                theirs = sub.connection.execute(
+                    "SELECT decision FROM leg_change WHERE conversation = ? AND change = ?",
+                    (leg, change),
+                ).fetchone()
+                self._demand(
+                    decision != "CONFIRM" or ours == "CONFIRM" == (theirs and theirs[0]),
+                    f"{host.name}: a leg of a settled change has not moved at {sub.name}",
                 )
 
     def _was_given_up(self, sub: SimCenter, leg: bytes) -> bool:
@@ -149,8 +208,11 @@ class Verdict:
             f"{host.name}: a leg is {leg.phase} whose seats {sub.name} has given up",
         )
         for center in (host, sub):
+            (disputes,) = center.connection.execute(
+                "SELECT count(*) FROM booking_dispute WHERE conversation = ?", (leg.id,)
+            ).fetchone()
             self._demand(
-                _told(center.connection, leg.id),
+                disputes == 1 and _told(center.connection, leg.id),
                 f"{center.name}: nobody was told that seats of a confirmed leg were given up",
             )
 
@@ -180,6 +242,7 @@ class Verdict:
 def _told(connection: sqlite3.Connection, subject: bytes) -> bool:
     """Whether there is, or was, something to do for people about a booking."""
     row = connection.execute(
-        "SELECT 1 FROM todo WHERE subject = ? AND kind LIKE 'booking%'", (subject,)
+        "SELECT 1 FROM todo WHERE subject = ? AND (kind LIKE 'booking%' OR kind = 'leg_lost')",
+        (subject,),
     ).fetchone()
     return row is not None

@@ -8,7 +8,17 @@ from federation.engine.inside import Said
 from federation.errors import FederationError
 from federation.ids import CenterId
 from federation.protocol import booking
-from federation.protocol.booking import Decide, Decision, Hold, Settle, Vote
+from federation.protocol.booking import (
+    Cancel,
+    Complete,
+    Consent,
+    Decide,
+    Decision,
+    Hold,
+    Readiness,
+    Settle,
+    Vote,
+)
 from federation.protocol.conversation import Conversation, Phase, Word
 from federation.wire.envelopes import Receipt, Statement
 from node.services.bookings import Bookings
@@ -58,6 +68,16 @@ class Watched(Reaction, Takes):
                 reached("an abort ended an expired leg")
             if before == booking.PROMISED and not confirm:
                 reached("an abort reached a promise")
+        if isinstance(word, Cancel) and before in {booking.CHANGING, booking.CHANGE_PROMISED}:
+            reached("a cancellation crossed a change")
+        if isinstance(word, Cancel) and before == booking.CANCELLED:
+            reached("both sides cancelled at once")
+        if isinstance(word, Complete) and before == booking.CANCELLED:
+            reached("the end crossed a cancellation")
+        if isinstance(word, Consent):
+            reached(f"a sub said {word.answer.name.lower()} to a change")
+        if isinstance(word, Readiness):
+            reached(f"a site was {'' if word.ready else 'not '}ready")
         self._center.staged.append(spoken.hash)
         self._bookings.heard(desk, spoken)
 
