@@ -122,7 +122,7 @@ def _seat(parts: Parts, desk: Desk, session: bytes, code: bytes) -> Seat:
         capacity=mine.capacity.value,
         phase=row.phase,
         start_ms=row.convene.start_ms,
-        end_ms=row.convene.end_ms,
+        end_ms=row.end_ms,
         project_name=overview.project_name,
         lot_code=overview.lot_code,
         colleagues=[

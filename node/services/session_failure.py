@@ -45,7 +45,7 @@ def end_failed(desk: Desk, closing: view.Bookings, project_id: bytes, by: str) -
     if project is None:
         raise NotFound("没有这个项目", f"there is no project {project_id.hex()}")
     legs = [
-        leg for leg in bookings.of_project(connection, project_id) if leg.phase == booking.CONFIRMED
+        leg for leg in bookings.of_project(connection, project_id) if leg.phase in booking.BOOKED
     ]
     if not legs:
         raise Conflicting(

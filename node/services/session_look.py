@@ -76,7 +76,7 @@ def overview(desk: Desk, row: SessionRow) -> Overview:
         phase=row.phase,
         booking=row.booking,
         start_ms=row.convene.start_ms,
-        end_ms=row.convene.end_ms,
+        end_ms=row.end_ms,
         started_at_ms=row.started_at_ms,
         finished_at_ms=row.finished_at_ms,
         handover_due_ms=row.handover_due_ms,
@@ -94,7 +94,7 @@ def awaited(desk: Desk, found: Sequence[Member]) -> Member | None:
     waiting = []
     for member in found:
         row = view.get(desk, member.session)
-        running = row.started_at_ms is not None or desk.now_ms < row.convene.end_ms
+        running = row.started_at_ms is not None or desk.now_ms < row.end_ms
         if row.phase not in _OVER and running and not row.superseded:
             waiting.append((row.convene.start_ms, member.code, member))
     return min(waiting, key=lambda one: one[:2])[2] if waiting else None

@@ -171,7 +171,7 @@ class SessionStart(SessionWords):
                 "尚未到签到时间(评标开始前2小时开放签到)",
                 "check-in opens two hours before the evaluation, and is not for the future",
             )
-        if at_ms >= row.convene.end_ms:
+        if at_ms >= row.end_ms:
             raise Conflicting("评标时间已过,不能签到", "the evaluation's window has ended")
         sessions.set_checked_in(desk.ledger.connection, member, at_ms)
         if row.role == words.SUB:
@@ -209,7 +209,7 @@ class SessionStart(SessionWords):
         project = projects.get(desk.ledger.connection, row.project)
         assert project is not None, "projects are never deleted"
         self._check_all_called(desk, project, rows)
-        if not row.convene.start_ms <= desk.now_ms < row.convene.end_ms:
+        if not row.convene.start_ms <= desk.now_ms < row.end_ms:
             raise Conflicting(
                 "只能在预约的评标时间内开始", "an evaluation starts within its booked window only"
             )

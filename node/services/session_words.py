@@ -119,7 +119,7 @@ class SessionWords(Reaction):
                 "check-in is not open yet",
                 alternative=f"at_ms>={check_in_opens_ms(row.convene.start_ms)}",
             )
-        if word.at_ms >= row.convene.end_ms:
+        if word.at_ms >= row.end_ms:
             raise TooLate("the evaluation's window has ended")
         if word.at_ms > statement.sent_at_ms:
             raise Malformed("at_ms lies after the word's own sent_at_ms")

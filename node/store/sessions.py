@@ -15,7 +15,8 @@ _SESSION = (
     " session.convene, session.lot_code, session.project_name, session.chair,"
     " session.report_digest, session.manifest_digest, session.room, session.started_at_ms,"
     " session.finished_at_ms, session.handover_due_ms, session.superseded, conversation.phase,"
-    " conversation.agreement"
+    " conversation.agreement,"
+    " (SELECT end_ms FROM booking WHERE booking.conversation = session.booking)"
 )
 _MEMBER = "session, code, site, capacity, uid, checked_in_at_ms, ballot, signature_digest"
 
@@ -55,6 +56,8 @@ class SessionRow:
     """1 when the host called anew before the start, or gave the evaluation up."""
     phase: str
     agreement: AgreementId
+    end_ms: int
+    """When its booking ends now; ``convene`` keeps the end that it was called for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -299,9 +302,12 @@ def _select(
 
 
 def _session(row: Sequence[object]) -> SessionRow:
-    conversation, role, peer, project, booking, raw, *rest = row
+    conversation, role, peer, project, booking, raw, *rest, end_ms = row
     convene = decode_word(PAYLOAD_TYPES[Convene], raw)  # type: ignore[arg-type]
-    return SessionRow(conversation, role, peer, project, booking, convene, *rest)  # type: ignore[arg-type]
+    assert isinstance(convene, Convene), "a session is stored with its Convene"
+    if end_ms is None:
+        end_ms = convene.end_ms
+    return SessionRow(conversation, role, peer, project, booking, convene, *rest, end_ms=end_ms)  # type: ignore[arg-type]
 
 
 def _member(row: Sequence[object]) -> Member:
