@@ -307,7 +307,7 @@ def _session(row: Sequence[object]) -> SessionRow:
     assert isinstance(convene, Convene), "a session is stored with its Convene"
     if end_ms is None:
         end_ms = convene.end_ms
-    return SessionRow(conversation, role, peer, project, booking, convene, *rest, end_ms=end_ms)  # type: ignore[arg-type]
+    return SessionRow(conversation, role, peer, project, booking, convene, *rest, end_ms=end_ms)  # type: ignore[arg-type, misc]
 
 
 def _member(row: Sequence[object]) -> Member:
