@@ -197,14 +197,14 @@ class SubRequirement:
 
 @dataclass(frozen=True, slots=True)
 class BookingRequest:
-    """What the agency asks for: one evaluation at a host and one or more sub-venues.
+    """What the agency asks for: one evaluation at a host and any number of sub-venues.
 
     Args:
         window: From sign-in to the end.
         host_seats: Seats at the host, 0 if nobody sits there.
         representatives: The tenderee's representatives; they sit at the host.
         host_slots: Experts from the host's pool; may be empty.
-        subs: One requirement per sub-venue.
+        subs: One requirement per sub-venue; none if the project is evaluated at the host alone.
         mode: How sub-venues are found.
         chosen: With ``CHOSEN``, one center per sub, in the order of ``subs``; else empty.
 
@@ -222,10 +222,15 @@ class BookingRequest:
 
     def __post_init__(self) -> None:
         _check_slots(self.host_slots)
-        if not 1 <= len(self.subs) <= MAX_SUBS:
+        if len(self.subs) > MAX_SUBS:
             raise Inadmissible(
-                f"副场数量应在1至{MAX_SUBS}之间,现为{len(self.subs)}",
-                f"there are 1 to {MAX_SUBS} sub-venues, not {len(self.subs)}",
+                f"副场数量应在0至{MAX_SUBS}之间,现为{len(self.subs)}",
+                f"there are 0 to {MAX_SUBS} sub-venues, not {len(self.subs)}",
+            )
+        if not self.subs and self.mode is not SelectionMode.CHOSEN:
+            raise Inadmissible(
+                "没有副场,无从随机或盲选,请改为自主选择",
+                "there is no sub-venue to be drawn at random or blind; choose by name",
             )
         if not 0 <= self.representatives <= committee.MAX_MEMBERS:
             raise Inadmissible(

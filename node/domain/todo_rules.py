@@ -54,6 +54,7 @@ RULES: Final[Mapping[str, Rule]] = {
     "booking_in_doubt": Rule("联系主场确认预约", "call the host of a booking", 1 * HOUR, Cap.START),
     "booking_exception": Rule("处理被拒绝的预约", "look at a refused booking", 2 * HOUR, Cap.START),
     "prepare_booking": Rule("准备评标席位", "prepare seats", 2 * DAY, Cap.START),
+    "seats_booked_here": Rule("查看席位预留结果", "read that seats are reserved", 1 * DAY),
     "bundle_decided": Rule("查看预约结果", "read a booking's outcome", 1 * DAY),
     "two_decisions": Rule("核实两份矛盾的决定", "two decisions on one bundle", 1 * HOUR),
     # Bookings that stand

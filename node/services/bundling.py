@@ -29,6 +29,7 @@ from node.domain.project import (
 )
 from node.domain.refusal import Inadmissible
 from node.domain.venue import Requirement
+from node.services import own_venue
 from node.services.booking_terms import (
     KIND_CODES,
     InForce,
@@ -138,7 +139,8 @@ class Bundling:
     def plan(self, desk: Desk, project_id: bytes, request: BookingRequest, by: str) -> bytes:
         """Ask every sub to keep its seats, and reserve the host's; answers the bundle's id.
 
-        Where the subs are drawn, the lottery comes first: then its id is answered.
+        Where the subs are drawn, the lottery comes first: then its id is answered. Without any
+        sub only the host's seats are reserved; see ``own_venue``.
 
         Raises:
             NotFound: No such project, or no agreement with a sub.
@@ -150,6 +152,9 @@ class Bundling:
         self._lottery.check_idle(desk, project_id)
         self._check_project(desk, row)
         self._check_request(desk, row, request)
+        own_venue.release(desk, self._venues, project_id, by)
+        if not request.subs:
+            return own_venue.book(desk, self._venues, row, request, by)
         if request.mode is SelectionMode.CHOSEN:
             return self._book(desk, row, request, _Chosen(request.chosen), by)
         projects.set_plan(desk.ledger.connection, project_id, request)

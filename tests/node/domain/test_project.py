@@ -124,7 +124,7 @@ def test_random_and_blind_selection_name_nobody(mode: SelectionMode) -> None:
         ({"chosen": ()}, "各指定"),
         ({"chosen": CENTERS}, "各指定"),
         ({"subs": (SUB, SUB), "chosen": CENTERS[:1] * 2}, "各指定"),
-        ({"subs": (), "chosen": ()}, "副场数量"),
+        ({"subs": (), "chosen": (), "mode": SelectionMode.BLIND}, "没有副场"),
         ({"subs": (SUB,) * (MAX_SUBS + 1)}, "副场数量"),
         ({"representatives": -1}, "招标人代表"),
         ({"representatives": 100}, "招标人代表"),

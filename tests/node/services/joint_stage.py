@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 from adapters.messaging.port import Answer
 from adapters.video.stand_in import FolderVideo
@@ -352,7 +353,7 @@ class JointStage:
 
 @asynccontextmanager
 async def joint_stage(
-    folder: Path, *, answers: Sequence[Sequence[Answer]] = (), seed: str = "1", **terms: object
+    folder: Path, *, answers: Sequence[Sequence[Answer]] = (), seed: str = "1", **terms: Any
 ) -> AsyncIterator[JointStage]:
     """Host and two subs with agreements.
 
@@ -374,7 +375,7 @@ async def staged(
     answers: Sequence[Sequence[Answer]] = (),
     seed: str = "1",
     partners: int = 2,
-    **terms: object,
+    **terms: Any,
 ) -> AsyncIterator[None]:
     """Bring a stage to life; for stages that behave otherwise. See ``joint_stage``.
 
