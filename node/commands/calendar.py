@@ -112,6 +112,26 @@ def set_hours(
 
 
 @calendar.command(
+    "office-hours", epilog=examples("lianping calendar office-hours 09:00-12:00 13:00-17:00")
+)
+@config_option
+@json_option
+@click.argument("hours", nargs=-1, required=True, metavar="HOURS...")
+def set_office_hours(config_path: Path, as_json: bool, hours: Sequence[str]) -> None:
+    """设定办公时间,待办期限按此计算。· Set office hours, which deadlines are counted in."""
+    try:
+        body = {"hours": [_between(each) for each in hours]}
+    except Inadmissible as error:
+        raise CannotDo(error.zh, error.en) from error
+    with open_link(configured(config_path)) as link:
+        done = link.post(f"{_PATH}/office-hours", body)
+    if as_json:
+        _print_json(done)
+    else:
+        click.echo("已设定 · done")
+
+
+@calendar.command(
     epilog=examples(
         "lianping calendar close 交易中心 评标一室 --from 2026-05-07 --until 2026-05-09 "
         '--reason "空调检修"',

@@ -13,15 +13,16 @@ from collections.abc import Set as AbstractSet
 from typing import Final, TypeAlias
 
 from federation.errors import SeatsTaken
-from node.domain.calendar import MAX_WINDOW_MS, Window
+from node.domain.calendar import HOUR_MS, MAX_WINDOW_MS, Window
 from node.domain.tabular import SeatRow
 from node.domain.venue import Requirement, SeatKind, Venue, choose_seats, suits
-from node.domain.workday import DAY_MS, END_OF_TIME_MS
+from node.domain.workday import DAY_MS, END_OF_TIME_MS, midnight_ms, shanghai_date
 from node.services.errors import Invalid
 from node.services.house import Desk
 from node.services.vacancy import fitting, opening, unavailable
 from node.store import venues
 
+USUAL_STARTS: Final = (9 * HOUR_MS, 14 * HOUR_MS)  # when most evaluations begin
 LOOK_AHEAD_DAYS: Final = 14  # an evaluation put off by more than two weeks is planned anew
 
 Offer: TypeAlias = tuple[SeatKind, frozenset[str]]
@@ -102,20 +103,24 @@ class Venues:
         return max(counts, key=lambda count: count.total(), default=Counter())
 
     def next_free_ms(self, desk: Desk, window: Window, requirement: Requirement) -> int | None:
-        """The start of the next window, at the same time of a later day, that has free seats.
+        """The start of another window of the same length that has free seats.
+
+        At the same time of a later day, so that everybody's plans hold but for the date; where
+        no day has that, as when we are never open then, at one of ``USUAL_STARTS``.
 
         Returns:
             Unix milliseconds; None when there is none within ``LOOK_AHEAD_DAYS``.
         """
         connection = desk.ledger.connection
         catalogue, opened = venues.catalogue(connection), opening(connection)
-        for day in range(1, LOOK_AHEAD_DAYS + 1):
-            start_ms = window.start_ms + day * DAY_MS
-            end_ms = window.end_ms + day * DAY_MS
-            if start_ms <= desk.now_ms:
+        days = range(LOOK_AHEAD_DAYS + 1)
+        midnight = midnight_ms(shanghai_date(window.start_ms))
+        same = [window.start_ms + day * DAY_MS for day in days[1:]]
+        usual = [midnight + day * DAY_MS + start for day in days for start in USUAL_STARTS]
+        for start_ms in (*same, *usual):
+            end_ms = start_ms + window.end_ms - window.start_ms
+            if not desk.now_ms < start_ms != window.start_ms or end_ms > END_OF_TIME_MS:
                 continue
-            if end_ms > END_OF_TIME_MS:
-                return None
             later = Window(start_ms, end_ms)
             out = unavailable(connection, catalogue, later, opened)
             if choose_seats(catalogue, fitting(requirement, later), out):

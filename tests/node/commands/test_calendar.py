@@ -95,6 +95,9 @@ def test_hours_are_set_for_a_venue_and_taken_back(config: Path) -> None:
     run(config, "hours", "交易中心", "--always")
     assert "always open" in run(config, "show").stdout
     run(config, "hours", "交易中心", code=2)
+    run(config, "office-hours", "08:30-12:00", "14:00-17:30")
+    assert "office hours: 08:30-12:00, 14:00-17:30" in run(config, "show").stdout
+    assert "write 08:30" in run(config, "office-hours", "noon", code=2).output
 
 
 def test_a_feed_is_made_by_a_person_listed_and_revoked(config: Path) -> None:

@@ -86,7 +86,7 @@ async def test_the_database_itself_refuses_a_double_booking() -> None:
         assert await pair.host.sql("SELECT count(*) FROM seat") == [(0,)]
 
 
-async def test_the_next_free_window_is_at_the_same_time_of_a_later_day() -> None:
+async def test_the_next_free_window_is_at_the_same_time_of_a_later_day_if_one_has_it() -> None:
     async with two_centers() as pair:
 
         def run(desk: Desk) -> list[int | None]:
@@ -103,8 +103,19 @@ async def test_the_next_free_window_is_at_the_same_time_of_a_later_day() -> None
 
         assert await pair.host.do(run) == [
             *(TOMORROW_NINE + day * DAY_MS for day in range(1, LOOK_AHEAD_DAYS + 1)),
-            None,
+            TOMORROW_NINE + 5 * HOUR_MS,  # no morning is left, but the first afternoon
         ]
+
+
+async def test_where_no_time_is_left_none_is_named() -> None:
+    async with two_centers() as pair:
+
+        def run(desk: Desk) -> int | None:
+            venues = Venues()
+            venues.import_seats(desk, seat_rows(1))
+            return venues.next_free_ms(desk, WINDOW, Requirement(2))
+
+        assert await pair.host.do(run) is None
 
 
 def _fresh() -> sqlite3.Connection:
