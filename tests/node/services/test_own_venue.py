@@ -4,6 +4,8 @@ from dataclasses import replace
 
 import pytest
 
+from federation.ids import CenterId
+from node.domain import codes
 from node.domain.project import BookingRequest, ExpertSlots, SelectionMode
 from node.domain.refusal import Inadmissible
 from node.services.draws import Draws
@@ -19,9 +21,9 @@ from tests.support.pair import TwoCenters, two_centers
 
 def _alone(seats: int = 5) -> BookingRequest:
     """Two representatives and three experts, all at the host."""
-    slots = (ExpertSlots(planning.codes.specialty("A08"), 5),)
+    slots = (ExpertSlots(codes.specialty("A08"), 5),)
     return replace(
-        planning.request(planning.CenterId("lp1" + "a" * 32)),
+        planning.request(CenterId("lp1" + "a" * 32)),
         host_seats=max(seats, 7),
         host_slots=slots,
         subs=(),
