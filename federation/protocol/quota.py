@@ -23,11 +23,25 @@ USED: Final = OPEN | {booking.COMPLETED}
 
 @dataclass(frozen=True, slots=True)
 class Counted:
-    """Another booking of the same direction, as the quota sees it."""
+    """Another booking of the same direction, as the quota sees it.
+
+    Args:
+        start_ms: Its window.
+        end_ms: Its window.
+        phase: Its phase.
+        asked: The window that it is to have instead, while that is not settled: both count.
+    """
 
     start_ms: int
     end_ms: int
     phase: Phase
+    asked: tuple[int, int] | None = None
+
+    @property
+    def windows(self) -> tuple[tuple[int, int], ...]:
+        """The windows in which it counts."""
+        own = (self.start_ms, self.end_ms)
+        return (own,) if self.asked is None else (own, self.asked)
 
 
 def check_quota(terms: AgreementTerms, hold: Hold, others: Sequence[Counted], now_ms: int) -> None:
@@ -54,7 +68,8 @@ def check_quota(terms: AgreementTerms, hold: Hold, others: Sequence[Counted], no
     most = terms.max_concurrent_sessions
     if most and _at_once(live, hold.start_ms, hold.end_ms) >= most:
         length_ms = hold.end_ms - hold.start_ms
-        starts = (end for end in sorted(other.end_ms for other in live) if end > hold.start_ms)
+        ends = sorted(end for other in live for _, end in other.windows)
+        starts = (end for end in ends if end > hold.start_ms)
         free = next(start for start in starts if _at_once(live, start, start + length_ms) < most)
         raise QuotaSpent(
             f"{most} bookings overlap this window, as many as the agreement allows",
@@ -66,7 +81,8 @@ def check_quota(terms: AgreementTerms, hold: Hold, others: Sequence[Counted], no
         period = (hold.start_ms - terms.effective_from_ms) // period_ms
         begins_ms = terms.effective_from_ms + period * period_ms
         spent = sum(
-            other.phase in USED and begins_ms <= other.start_ms < begins_ms + period_ms
+            other.phase in USED
+            and any(begins_ms <= start < begins_ms + period_ms for start, _ in other.windows)
             for other in others
         )
         if spent >= terms.max_sessions_per_period:
@@ -80,6 +96,13 @@ def check_quota(terms: AgreementTerms, hold: Hold, others: Sequence[Counted], no
 
 def _at_once(live: Sequence[Counted], start_ms: int, end_ms: int) -> int:
     """The most bookings that overlap at one moment of a window."""
-    there = [other for other in live if other.start_ms < end_ms and start_ms < other.end_ms]
-    moments = [start_ms, *(other.start_ms for other in there if other.start_ms > start_ms)]
-    return max(sum(o.start_ms <= moment < o.end_ms for o in there) for moment in moments)
+    spans = [
+        [(start, end) for start, end in other.windows if start < end_ms and start_ms < end]
+        for other in live
+    ]
+    there = [span for span in spans if span]
+    later = (start for span in there for start, _ in span if start > start_ms)
+    return max(
+        sum(any(start <= moment < end for start, end in span) for span in there)
+        for moment in (start_ms, *later)
+    )

@@ -88,6 +88,11 @@ _SELECT: Final = (
     " FROM booking b JOIN conversation c ON c.id = b.conversation"
 )
 _HOLD: Final = PAYLOAD_TYPES[Hold]
+_ASKED: Final = (  # what may still be settled: nobody else's booking may use it up meanwhile
+    "SELECT l.{} FROM leg_change l WHERE l.conversation = b.conversation AND l.decision IS NULL"
+    " AND l.answer IS NOT 'NO' AND c.phase IN ('CHANGING', 'CHANGE_PROMISED')"
+    " ORDER BY l.asked_at_ms DESC, l.change DESC LIMIT 1"
+)
 
 
 def add(connection: sqlite3.Connection, new: NewBooking) -> None:
@@ -225,15 +230,21 @@ def counted(
     ``besides`` is a booking that is not counted, as it is its own window that is asked about.
     """
     rows = connection.execute(
-        "SELECT b.start_ms, b.end_ms, c.phase, c.agreement, b.given_up_at_ms"
+        "SELECT b.start_ms, b.end_ms, c.phase, c.agreement, b.given_up_at_ms,"  # noqa: S608 (constants)
+        f" ({_ASKED.format('start_ms')}), ({_ASKED.format('end_ms')})"
         " FROM booking b JOIN conversation c ON c.id = b.conversation"
         " WHERE b.role = ? AND b.peer = ? AND b.conversation <> ?",
         (role, peer, besides),
     ).fetchall()
     return tuple(
         # In doubt for ever, but of seats that are free again: as if it had expired.
-        Counted(start_ms, end_ms, Phase(phase) if given_up is None else booking.EXPIRED)
-        for start_ms, end_ms, phase, agreement, given_up in rows
+        Counted(
+            start_ms,
+            end_ms,
+            Phase(phase) if given_up is None else booking.EXPIRED,
+            None if asked_start_ms is None else (asked_start_ms, asked_end_ms),
+        )
+        for start_ms, end_ms, phase, agreement, given_up, asked_start_ms, asked_end_ms in rows
         if agreement in agreements
     )
 

@@ -35,6 +35,37 @@ def test_what_counts_for_which_quota(phase: Phase, counts: str) -> None:
             check()
 
 
+def test_a_booking_that_is_being_moved_counts_in_both_windows() -> None:
+    """Else one that is asked meanwhile and the moved one would be there at once."""
+    terms = replace(
+        TERMS, max_concurrent_sessions=1, max_open_bookings=9, max_sessions_per_period=9
+    )
+    later = NINE + DAY_MS
+    for start_ms in (NINE, later):
+        hold = replace(HOLD, start_ms=start_ms, end_ms=start_ms + 1)
+        moving = Counted(NINE, NINE + 1, booking.CHANGE_PROMISED, asked=(later, later + 1))
+        with pytest.raises(QuotaSpent):
+            quota.check_quota(terms, hold, [moving], 0)
+        stays = replace(moving, asked=None)
+        if start_ms == later:
+            quota.check_quota(terms, hold, [stays], 0)
+
+
+def test_a_booking_that_is_moved_to_another_period_counts_in_both() -> None:
+    terms = replace(
+        TERMS, max_sessions_per_period=1, max_open_bookings=9, max_concurrent_sessions=0
+    )
+    later = NINE + terms.period_days * DAY_MS
+    hold = replace(HOLD, start_ms=later, end_ms=later + 1)
+    with pytest.raises(QuotaSpent):
+        quota.check_quota(
+            terms,
+            hold,
+            [Counted(NINE, NINE + 1, booking.CHANGE_PROMISED, asked=(later + 2, later + 3))],
+            0,
+        )
+
+
 @given(
     st.lists(st.tuples(st.integers(0, 20), st.integers(1, 6)), max_size=8),
     st.integers(0, 20),

@@ -202,7 +202,9 @@ class SimStore(Store[SqlLedger]):
         connection = center.disk.connection
         if changed:
             center.oracle.suffered("slow_disk")
-            await asyncio.sleep(center.disk.commit_seconds())  # noqa: TID251 (the run's clock)
+            seconds = center.disk.commit_seconds()
+            center.woke(self._loop.time() + seconds)  # it sees and does nothing before
+            await asyncio.sleep(seconds)  # noqa: TID251 (the run's clock)
             center.maybe_crash("crashed before the commit")
         self.commit(connection)
         if changed:

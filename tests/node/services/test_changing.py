@@ -1,5 +1,7 @@
 """Moving and extending what is booked: on all legs or on none, and both books agree."""
 
+from functools import partial
+
 import pytest
 
 from federation.protocol.booking import Answer, Decision
@@ -7,7 +9,9 @@ from federation.protocol.change import ChangePhase
 from node.domain.calendar import Window
 from node.domain.venue import Requirement
 from node.services.errors import Conflicting, Invalid
-from node.store import projects
+from node.services.house import Desk
+from node.store import bookings, projects
+from node.store.bookings import BookingRow
 from tests.support.booked import HOUR_MS, LATER, MINUTE_MS, WINDOW, booked
 from tests.support.planning import STAFF
 
@@ -200,3 +204,29 @@ async def test_a_host_without_seats_in_the_new_window_asks_nobody() -> None:
         with pytest.raises(Conflicting, match="2 free seats"):
             await here.move()
         assert await here.phases() == [("CONFIRMED", "CONFIRMED")]
+
+
+async def test_quotas_count_both_windows_until_a_move_is_settled() -> None:
+    async with booked() as here:
+
+        def windows(desk: Desk, row: BookingRow) -> set[tuple[tuple[int, int], ...]]:
+            found = bookings.counted(desk.ledger.connection, row.role, row.peer, [row.agreement])
+            return {each.windows for each in found}
+
+        async def counted() -> set[tuple[tuple[int, int], ...]]:
+            """At both ends of every leg."""
+            found = set()
+            for sub in here.subs:
+                leg = await here.leg(sub)
+                there = await here.at(sub, leg.conversation)
+                found |= await here.host.do(partial(windows, row=leg))
+                found |= await sub.do(partial(windows, row=there))
+            return found
+
+        await here.move()
+        await here.them.settle()
+        assert await counted() == {(OLD, NEW)}
+        for sub in here.subs:
+            await here.consent(sub, yes=True)
+        await here.them.settle()
+        assert await counted() == {(NEW,)}
