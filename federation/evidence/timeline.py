@@ -105,6 +105,41 @@ def _before(word: Word) -> tuple[str, str] | None:
         case booking.Complete():
             return "预约完成", "completes the booking"
         case _:
+            return _standing(word)
+
+
+def _standing(word: Word) -> tuple[str, str] | None:
+    match word:
+        case booking.Move():
+            return (
+                f"请求改期({local(word.start_ms)}至{local(word.end_ms)})",
+                f"asks for another window ({local(word.start_ms)} to {local(word.end_ms)})",
+            )
+        case booking.Extend():
+            law = ("依法", " as the law demands") if word.by_law else ("", "")
+            return (
+                f"请求{law[0]}延长至{local(word.end_ms)}",
+                f"asks for time until {local(word.end_ms)}{law[1]}",
+            )
+        case booking.Consent():
+            yes = word.answer is booking.Answer.YES
+            return ("同意变更", "consents") if yes else ("不同意变更", "does not consent")
+        case booking.Settle():
+            if word.decision is booking.Decision.CONFIRM:
+                return "确认变更", "settles on the change"
+            return "放弃变更", "drops the change"
+        case booking.Cancel():
+            return "取消已确认的预约", "cancels the booking"
+        case booking.Substitute():
+            return "更换为条件相同的席位", "gives other seats that offer the same"
+        case booking.Readiness():
+            failed = sum(not check.passed for check in word.checks)
+            return (
+                ("场地就绪", "its site is prepared")
+                if word.ready
+                else (f"场地未就绪({failed}项)", f"its site is not prepared ({failed} checks)")
+            )
+        case _:
             return None
 
 

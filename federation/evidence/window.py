@@ -1,12 +1,12 @@
 """Which window a booking has after some words: as it was held, or as it was last settled to be.
 
 A booking may be moved or extended after it stands (``protocol.change``). What was asked for
-counts once the host has settled it with CONFIRM, and not before.
+counts once the sub has consented and the host has settled it with CONFIRM, and not before.
 """
 
 from collections.abc import Iterable
 
-from federation.protocol.booking import Decision, Extend, Hold, Move, Settle
+from federation.protocol.booking import Answer, Consent, Decision, Extend, Hold, Move, Settle
 from federation.protocol.conversation import Word
 
 
@@ -18,6 +18,7 @@ def window_after(words: Iterable[Word]) -> tuple[int, int]:
     """
     window = (0, 0)
     asked: dict[bytes, tuple[int, int]] = {}
+    consented: set[bytes] = set()
     for word in words:
         if isinstance(word, Hold):
             window = (word.start_ms, word.end_ms)
@@ -25,6 +26,12 @@ def window_after(words: Iterable[Word]) -> tuple[int, int]:
             asked[word.change_id] = (word.start_ms, word.end_ms)
         elif isinstance(word, Extend):
             asked[word.change_id] = (window[0], word.end_ms)
-        elif isinstance(word, Settle) and word.decision is Decision.CONFIRM:
+        elif isinstance(word, Consent) and word.answer is Answer.YES:
+            consented.add(word.change_id)
+        elif (
+            isinstance(word, Settle)
+            and word.decision is Decision.CONFIRM
+            and word.change_id in consented
+        ):
             window = asked.get(word.change_id, window)
     return window

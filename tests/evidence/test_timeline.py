@@ -59,3 +59,25 @@ def test_the_story_keeps_the_order_given() -> None:
     events = [Event("lp1a", 2_000, samples.HOLD), Event("lp1b", 1_000, samples.YES)]
     told = timeline(events, {"lp1a": "甲", "lp1b": "乙"})
     assert [(line.by, line.at[-2:]) for line in told] == [("甲", "02"), ("乙", "01")]
+
+
+def test_every_word_of_a_booking_that_stands_is_told_in_both_languages() -> None:
+    change, check = bytes(16), booking.Check("seats", passed=False, measured="0")
+    said = [
+        booking.Move(change, 0, 3_600_000, "x"),
+        booking.Extend(change, 3_600_000, "x"),
+        booking.Extend(change, 3_600_000, "x", by_law=True),
+        booking.Consent(change, booking.Answer.YES),
+        booking.Consent(change, booking.Answer.NO, "x"),
+        booking.Settle(change, booking.Decision.CONFIRM),
+        booking.Settle(change, booking.Decision.ABORT),
+        booking.Cancel("x"),
+        booking.Substitute("x"),
+        booking.Readiness(booking.Moment.ASKED, ready=True, checks=(check,)),
+        booking.Readiness(booking.Moment.ASKED, ready=False, checks=(check,), reason="x"),
+    ]
+    told = [sentence(word) for word in said]
+    assert len(set(told)) == len(said)
+    for zh, en in told:
+        assert zh[:2] != "发出"
+        assert en.isascii()

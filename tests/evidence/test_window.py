@@ -12,7 +12,7 @@ from federation.protocol.booking import (
     Settle,
 )
 
-HOLD = Hold(bytes(16), ("a",), 10, 20, 3, (), False, "A", (), SelectionMode.CHOSEN)  # noqa: FBT003
+HOLD = Hold(bytes(16), ("a",), 10, 20, 3, (), False, "A", (), SelectionMode.CHOSEN)
 FIRST, SECOND = bytes([1]) * 16, bytes([2]) * 16
 MOVE = Move(FIRST, 30, 40, "why")
 YES = Consent(FIRST, Answer.YES)
@@ -29,9 +29,16 @@ def test_what_was_settled_counts() -> None:
     moved = [HOLD, MOVE, YES, Settle(FIRST, Decision.CONFIRM)]
     assert window_after(moved) == (30, 40)
     assert window_after([*moved, EXTEND]) == (30, 40)
-    assert window_after([*moved, EXTEND, Settle(SECOND, Decision.CONFIRM)]) == (30, 50)
+    later = [*moved, EXTEND, Consent(SECOND, Answer.YES), Settle(SECOND, Decision.CONFIRM)]
+    assert window_after(later) == (30, 50)
 
 
 def test_what_was_given_up_does_not() -> None:
     assert window_after([HOLD, MOVE, Settle(FIRST, Decision.ABORT)]) == (10, 20)
     assert window_after([HOLD, MOVE, Settle(SECOND, Decision.CONFIRM)]) == (10, 20)
+
+
+def test_what_the_sub_never_consented_to_does_not_either() -> None:
+    assert window_after([HOLD, MOVE, Settle(FIRST, Decision.CONFIRM)]) == (10, 20)
+    no = Consent(FIRST, Answer.NO)
+    assert window_after([HOLD, MOVE, no, Settle(FIRST, Decision.CONFIRM)]) == (10, 20)
