@@ -25,6 +25,7 @@ from node.store.feeds import Booked, Feed
 
 TOKEN_BYTES: Final = 32  # nobody guesses 256 bits, so a plain hash of it is enough at rest
 PAST_MS: Final = 90 * DAY_MS  # people look back a quarter; programs need not fetch all of history
+_STANDS: Final = booking.BOOKED | {booking.COMPLETED}
 MAX_EVENTS: Final = 2_000  # of bookings; some 700 KB, which phones still take
 
 
@@ -121,7 +122,7 @@ class Feeds:
 
 def _booking(booked: Booked, center: str) -> Entry:
     phases = sorted(set(booked.phases))
-    status = _status(booked)
+    status = status_of(booked)
     seats = f",{booked.seats}席位 {booked.seats} seats" if booked.seats else ""
     what = "远程评标(主场)evaluation, host" if booked.is_host else "远程评标(副场)evaluation, sub"
     states = ";".join(f"{phase_zh(phase)} {phase}" for phase in phases)
@@ -138,13 +139,15 @@ def _booking(booked: Booked, center: str) -> Entry:
     )
 
 
-def _status(booked: Booked) -> Status:
-    phases = set(booked.phases)
-    if phases == {booking.COMPLETED}:
+def status_of(booked: Booked) -> Status:
+    """What a calendar shows: planned, certain, or called off."""
+    # A leg that has ended, beside one that goes on, was replaced or let go.
+    going_on = set(booked.phases) & feeds.GOES_ON
+    if going_on == {booking.COMPLETED}:
         return Status.CONFIRMED  # its seats are free again, and it was held all the same
-    if booked.given_up or not booked.here or not phases & (booking.KEEPS_SEATS | {booking.NEW}):
+    if booked.given_up or not booked.here or not going_on:
         return Status.CANCELLED
-    return Status.CONFIRMED if phases <= booking.BOOKED | {booking.COMPLETED} else Status.TENTATIVE
+    return Status.CONFIRMED if going_on <= _STANDS else Status.TENTATIVE
 
 
 def _closure(closure: Closure, center: str) -> Entry:

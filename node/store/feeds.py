@@ -12,6 +12,8 @@ from typing import Final
 from federation.protocol import booking
 from federation.protocol.conversation import Phase
 
+GOES_ON: Final = booking.KEEPS_SEATS | {booking.NEW, booking.COMPLETED}
+"""Phases of a leg that was not called off."""
 _WORD: Final = 3  # one word outweighs what can happen between two: a lapse, and a giving up
 
 
@@ -142,6 +144,9 @@ def booked(
         phases = tuple(Phase(leg[1]) for leg in all_legs)
         given_up = any(leg[7] is not None for leg in all_legs)
         sequence = sum(_WORD * leg[4] + (leg[1] == booking.EXPIRED) for leg in all_legs)
+        times = [leg[2:4] for leg in all_legs if leg[1] in GOES_ON] or [
+            leg[2:4] for leg in all_legs
+        ]
         found.append(
             Booked(
                 holder=holder,
@@ -149,8 +154,8 @@ def booked(
                 phases=phases,
                 seats=_seats(connection, holder),
                 given_up=given_up,
-                start_ms=min(leg[2] for leg in all_legs),
-                end_ms=max(leg[3] for leg in all_legs),
+                start_ms=min(start_ms for start_ms, _ in times),
+                end_ms=max(end_ms for _, end_ms in times),
                 changed_at_ms=max(leg[5] for leg in all_legs),
                 sequence=sequence + given_up,
                 rooms=tuple(each[1:3] for each in rooms if each[0] in (now_in or {each[0]})),

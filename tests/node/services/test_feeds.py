@@ -1,5 +1,6 @@
 """Calendar feeds: valid to the library that others read them with, and silent on projects."""
 
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -9,12 +10,15 @@ from hypothesis import strategies as st
 from icalendar import Calendar
 from icalendar.cal import Component
 
+from federation.protocol import booking as words
+from federation.protocol.conversation import Phase
 from node.domain.workday import DAY_MS
 from node.services.errors import NotFound
-from node.services.feeds import Feeds
+from node.services.feeds import Feeds, status_of
 from node.services.house import Desk
 from node.services.ics import Entry, Status, render
 from node.services.maintenance import Closing, Maintenance
+from node.store.feeds import Booked
 from tests.support.pair import Center, two_centers
 from tests.support.planning import WINDOW, Offices, confirmed, held, vote
 
@@ -134,6 +138,30 @@ async def test_a_revoked_token_opens_nothing_and_nobody_revokes_anothers() -> No
             assert feeds.all(desk, "li") == []
 
         await pair.host.do(run)
+
+
+@pytest.mark.parametrize(
+    ("phases", "status"),
+    [
+        ((words.CONFIRMED, words.CONFIRMED), Status.CONFIRMED),
+        ((words.CONFIRMED, words.PROMISED), Status.TENTATIVE),
+        ((words.CANCELLED, words.CONFIRMED), Status.CONFIRMED),  # one sub was replaced
+        ((words.DECLINED, words.PROMISED), Status.TENTATIVE),  # not yet decided
+        ((words.DECLINED, words.RELEASED), Status.CANCELLED),
+        ((words.COMPLETED, words.CANCELLED), Status.CONFIRMED),
+        ((words.CHANGING,), Status.CONFIRMED),
+        ((words.IN_DOUBT,), Status.TENTATIVE),
+    ],
+)
+def test_a_bundle_is_what_its_legs_that_go_on_are(
+    phases: tuple[Phase, ...], status: Status
+) -> None:
+    booked = Booked(b"h" * 16, True, phases, 2, False, 0, 1, 0, 1, ((VENUE, ROOM),), True)
+    assert status_of(booked) is status
+    elsewhere = status_of(replace(booked, here=False))
+    assert elsewhere is (status if words.COMPLETED in phases else Status.CANCELLED)
+    if words.IN_DOUBT in phases:
+        assert status_of(replace(booked, given_up=True)) is Status.CANCELLED
 
 
 def entry(summary: str = "评标", description: str = "", **changes: int) -> Entry:
