@@ -354,13 +354,11 @@ def admit_consent(desk: Desk, row: BookingRow, word: Consent) -> None:
     """At the host: refuse an answer to something else, and a promise shorter than agreed.
 
     Raises:
-        Malformed: Another change, or an answer that is none.
+        Malformed: Another change.
         OutOfScope: The promise is too short.
     """
     if row.phase != booking.CHANGING:
         return  # it crossed the end of the booking
-    if word.answer is Answer.BOOK:
-        raise Malformed("BOOK is no answer to a change")
     pending = [
         leg
         for leg in changes.of_leg(desk.ledger.connection, row.conversation)
