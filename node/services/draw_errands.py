@@ -11,6 +11,7 @@ from federation.engine.negotiator import Negotiator
 from federation.ids import ConversationId
 from federation.lottery import audit
 from federation.lottery.walk import Settled
+from federation.protocol import booking
 from federation.protocol import draw as words
 from federation.protocol.draw import (
     Response,
@@ -18,12 +19,14 @@ from federation.protocol.draw import (
 )
 from federation.trust.suite import Suite, suite
 from node.domain.workday import local_time
+from node.services.calling_off import CALL_OFF
 from node.services.draw_files import DrawFiles
 from node.services.draw_moves import CALL, CONFIRM, PUSH, SEAL, DrawMoves
 from node.services.draw_view import DrawView
 from node.services.errands import Handler
 from node.services.house import Desk
 from node.store import bookings, draws, experts
+from node.store.bookings import BookingRow
 from node.store.cipher import ColumnCipher
 from node.store.draws import DrawRow, SealedList
 from node.store.ledger import SqlLedger
@@ -73,6 +76,8 @@ class DrawErrands:
 
     async def _call(self, key: str, argument: dict[str, Any]) -> Any:
         draw, entry = bytes.fromhex(argument["draw"]), bytes.fromhex(argument["entry"])
+        if not await self._negotiator.transact(lambda desk: self._is_wanted(desk, draw)):
+            return _nothing  # the booking was cancelled before anybody was called
         phone, text = await self._negotiator.transact(
             lambda desk: self._invitation(desk, draw, entry)
         )
@@ -80,8 +85,14 @@ class DrawErrands:
 
         def took(desk: Desk) -> None:
             row = self._files.row(desk, draw)
-            if row.phase != words.INVITED:
-                return  # the draw became void while the phone rang
+            if row.phase != words.INVITED or not self._is_wanted(desk, draw):
+                # The draw became void while the phone rang: whoever said yes is told.
+                if result.answer is Answer.ATTEND:
+                    start_ms = self._leg(desk, row).start_ms
+                    self._moves.leave_errand(
+                        desk, CALL_OFF, draw, entry.hex(), entry=entry.hex(), start_ms=start_ms
+                    )
+                return
             self._moves.report(desk, row, entry, _ANSWERS[result.answer], result.receipt)
             if result.answer is Answer.ATTEND:
                 self._moves.leave_errand(desk, CONFIRM, draw, entry.hex(), entry=entry.hex())
@@ -205,11 +216,18 @@ class DrawErrands:
         connection = desk.ledger.connection
         uid = draws.invitations(connection, draw)[entry].uid
         row = self._files.row(desk, draw)
-        leg = bookings.get(connection, row.booking)
-        assert leg is not None, "a draw belongs to a booking"
         expert = experts.get(connection, self._cipher, uid)
         assert expert is not None, "experts are never deleted, only given another status"
-        return expert.phone, leg.start_ms
+        return expert.phone, self._leg(desk, row).start_ms
+
+    def _leg(self, desk: Desk, row: DrawRow) -> BookingRow:
+        leg = bookings.get(desk.ledger.connection, row.booking)
+        assert leg is not None, "a draw belongs to a booking"
+        return leg
+
+    def _is_wanted(self, desk: Desk, draw: bytes) -> bool:
+        """Whether anybody is still to come: a cancelled booking calls nobody."""
+        return self._leg(desk, self._files.row(desk, draw)).phase in booking.BOOKED
 
 
 def _nothing(desk: Desk) -> None:

@@ -164,6 +164,8 @@ class DrawRules:
         """
         if conversation.phase in words.DRAW.over:
             return  # it crossed our own Fault or the Close
+        if self._is_for_nothing(desk, conversation):
+            return  # the booking was cancelled: there is nobody to draw for
         wait = words.DRAW.waits.get(Phase(word.phase))
         if wait is None or wait.authority != words.DRAW.other(conversation.role):
             raise Refused(f"it is not for you to let {word.phase!r} pass", clause="authority")
@@ -179,6 +181,11 @@ class DrawRules:
             raise Refused(
                 f"nothing is overdue: {word.phase} lasts {wait.limit_ms} ms", clause="limit"
             )
+
+    def _is_for_nothing(self, desk: Desk, conversation: Conversation) -> bool:
+        row = draws.get(desk.ledger.connection, conversation.id)
+        leg = None if row is None else bookings.get(desk.ledger.connection, row.booking)
+        return leg is not None and leg.phase == booking.CANCELLED
 
     def check_window(
         self, desk: Desk, terms: AgreementTerms, bid_deadline_ms: int, start_ms: int
