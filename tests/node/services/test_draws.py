@@ -21,7 +21,9 @@ from federation.trust.suite import SUITES
 from node.domain import codes
 from node.domain.calendar import Anchor, DrawWindow, Unit
 from node.domain.project import BookingRequest, ExpertSlots, Lot
+from node.services.afterwards import Outward
 from node.services.agreements import Agreements
+from node.services.calling_off import CallingOff
 from node.services.draw_errands import Place
 from node.services.draw_rules import OWN_RULE, OwnWindow
 from node.services.draws import DRAW_REFUSED, Draws
@@ -178,11 +180,30 @@ async def laid(
     """The table, with other terms, or other rules on how early to draw for "host" or "sub"."""
     boards: dict[str, Board] = {}
     exchange = Exchange()
-    offices = planning.Offices()
+    telephones: dict[str, Telephones] = {}
+    called_off: list[tuple[Center, CallingOff]] = []
+
+    def outward(center: Center) -> Outward:
+        telephones[center.name] = Telephones()
+
+        def members(desk: Desk, booking: bytes) -> Sequence[DrawnMember]:
+            return boards[center.name].draws.members(desk, booking)
+
+        calling_off = CallingOff(
+            messaging=telephones[center.name],
+            cipher=center.cipher,
+            members=members,
+            center_name=center.name,
+            phone="0796-0000000",
+        )
+        called_off.append((center, calling_off))
+        return Outward(calling_off=calling_off)
+
+    offices = planning.Offices(outward=outward)
 
     def furnish(center: Center) -> Furniture:
         furniture = offices(center)
-        phones = Telephones()
+        phones = telephones[center.name]
         agreements = Agreements(keyring=center.keyring)
         pools = PoolAnnouncements(cipher=center.cipher, agreements=agreements)
         draws = Draws(
@@ -205,6 +226,8 @@ async def laid(
         )
 
     async with two_centers(furnish, suites=suites) as pair:
+        for center, calling_off in called_off:
+            calling_off.bind(center.negotiator)
         await pair.agree(**{"max_open_bookings": 9, **terms})
         await planning.seated(offices)
         for name, office in (("host", offices.host), ("sub", offices.sub)):
