@@ -88,7 +88,7 @@ from node.services.venues import Venues
 from node.services.why import Whys
 from node.store import migrations
 from node.store.cipher import NONCE_BYTES, ColumnCipher
-from node.store.database import Database, StoreUnavailable
+from node.store.database import Database, StoreFull, StoreUnavailable
 from node.store.ledger import SqlLedger
 from node.store.ledger_store import LedgerStore
 from node.store.peers import known_to
@@ -353,6 +353,7 @@ async def _assemble(config: Config, keys: Keys, outsides: Outsides, stack: Async
         keys=certificates,
         listener=links,
         store_away=(StoreUnavailable,),
+        store_full=(StoreFull,),
         shook=metrics.handshakes.inc,
     )
     parts = Parts(

@@ -35,6 +35,7 @@ NOT_UNDERSTOOD: Final = "the statement does not say what this method takes"
 NO_DEADLINE: Final = "every call needs a deadline of at most 60 s"
 TOO_MANY: Final = "too many calls at the same time; try again later"
 STORE_AWAY: Final = "not available at the moment; try again later"
+STORE_FULL: Final = "no room to keep anything at the moment; try again later"
 PAUSED: Final = "paused by this center's operator; try again later"
 RECOVERING: Final = "this center restores lost words from its partners; try again later"
 OWN_FAULT: Final = "internal error"
@@ -91,6 +92,7 @@ class Server:
         keys: Our TLS keys, asked anew at every handshake.
         listener: Watches.
         store_away: Exceptions that mean that the store cannot be asked right now.
+        store_full: Those of them that mean that it has no room to keep anything.
         shook: Called, from any thread, whenever somebody begins a handshake.
     """
 
@@ -102,6 +104,7 @@ class Server:
         keys: Shown,
         listener: CallListener,
         store_away: tuple[type[Exception], ...] = (),
+        store_full: tuple[type[Exception], ...] = (),
         shook: Callable[[], None] = lambda: None,
     ) -> None:
         self._negotiator = negotiator
@@ -110,6 +113,7 @@ class Server:
         self._listener = listener
         # What was heard is on disk; the peer sends it again, and is answered then.
         self._store_away: tuple[type[Exception], ...] = (*store_away, SignerAway)
+        self._store_full = store_full
         self._health = health.aio.HealthServicer()
         self._running: set[asyncio.Task[Any]] = set()
         self._calls: Counter[bytes] = Counter()
@@ -226,8 +230,7 @@ class Server:
             )
         except self._store_away as error:
             self._listener.failed(method, error)
-            cause = "keys_away" if isinstance(error, SignerAway) else "store_away"
-            status, text = grpc.StatusCode.UNAVAILABLE, STORE_AWAY
+            status, text, cause = self._why_away(error)
         except Exception as error:  # noqa: BLE001 (nothing of it may reach the peer)
             self._listener.failed(method, error)
             status, text, cause = grpc.StatusCode.INTERNAL, OWN_FAULT, "own_fault"
@@ -238,6 +241,12 @@ class Server:
                 self._listener.called(peer)
             return result
         return await self._turn_away(method, context, cause, status, text)
+
+    def _why_away(self, error: Exception) -> tuple[grpc.StatusCode, str, str]:
+        if isinstance(error, self._store_full):
+            return grpc.StatusCode.RESOURCE_EXHAUSTED, STORE_FULL, "store_full"
+        cause = "keys_away" if isinstance(error, SignerAway) else "store_away"
+        return grpc.StatusCode.UNAVAILABLE, STORE_AWAY, cause
 
     def _shown(self, context: Context) -> bytes:
         """The caller's certificate, if its call is to be read at all.

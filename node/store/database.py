@@ -35,10 +35,11 @@ from node.store.group_commit import (
     Kind,
     OutageObserver,
     Request,
+    StoreFull,
     StoreUnavailable,
 )
 
-__all__ = ["Database", "ForeignFile", "GroupObserver", "StoreUnavailable"]
+__all__ = ["Database", "ForeignFile", "GroupObserver", "StoreFull", "StoreUnavailable"]
 
 T = TypeVar("T")
 

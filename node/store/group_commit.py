@@ -28,8 +28,10 @@ GroupObserver = Callable[[int, float], None]
 OutageObserver = Callable[[str], None]
 
 GATHER_SECONDS: Final = 0.008  # much less than 64 callers wait anyway; see ``Groups._gather``
+SLICE_SECONDS: Final = 0.002  # of them, in which nobody comes: then nobody else is on the way
 MAX_GROUP: Final = 64  # past this a commit's cost is spread thin enough; latency only grows
 
+_SLICES: Final = round(GATHER_SECONDS / SLICE_SECONDS)
 _READONLY: Final = sqlite3.SQLITE_READONLY
 _PRIMARY_CODE: Final = 0xFF  # SQLite puts extended error codes above the low byte
 
@@ -124,6 +126,10 @@ class StoreUnavailable(Exception):
     def __init__(self, message: str, outage: Outage = _UNKNOWN) -> None:
         super().__init__(message)
         self.outage = outage
+
+
+class StoreFull(StoreUnavailable):
+    """There is no room to keep it. Reading goes on; writing does when there is room again."""
 
 
 class Kind(enum.Enum):
@@ -225,9 +231,8 @@ class Groups:
     def unavailable(self, error: sqlite3.Error) -> StoreUnavailable:
         """Say what happened, where, and what to do; one instance a caller."""
         outage = _OUTAGES.get(_code(error), _UNKNOWN)
-        told = StoreUnavailable(
-            f"database {self._where}: {outage.en} ({error}); {outage.remedy}", outage
-        )
+        kind = StoreFull if _code(error) == sqlite3.SQLITE_FULL else StoreUnavailable
+        told = kind(f"database {self._where}: {outage.en} ({error}); {outage.remedy}", outage)
         told.__cause__ = error
         if self._on_outage is not None:
             self._loop.call_soon_threadsafe(self._on_outage, outage.cause)
@@ -241,13 +246,17 @@ class Groups:
         word. Gathered, 64 concurrent words cost a quarter less (PostgreSQL's ``commit_delay``
         and ``commit_siblings``). Who comes alone never waits: the last group was of one. Nor
         does who brings much, such as a call of 64 words: the last group took longer than this.
+        And the legs of a bundle, which come together, wait for one slice only.
         """
-        if (
-            1 < self._gathered < MAX_GROUP
-            and len(self.waiting) < MAX_GROUP
-            and self._took_seconds < GATHER_SECONDS
-        ):
-            self._pause(GATHER_SECONDS)
+        if not 1 < self._gathered < MAX_GROUP or self._took_seconds >= GATHER_SECONDS:
+            return
+        for _ in range(_SLICES):
+            there = len(self.waiting)
+            if there >= MAX_GROUP:
+                return
+            self._pause(SLICE_SECONDS)
+            if len(self.waiting) == there:
+                return
 
     def _take(self) -> list[Request]:
         group: list[Request] = []

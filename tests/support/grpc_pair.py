@@ -20,8 +20,8 @@ from federation.engine.acquaintance import Link, News, Turn
 from federation.engine.alarms import Alarms
 from federation.engine.doorkeeper import Doorkeeper
 from federation.engine.floor import Floor
-from federation.engine.inside import Inside, Said
 from federation.engine.identity import WORD_LASTS_MS, Identity
+from federation.engine.inside import Inside, Said
 from federation.engine.negotiator import Listener, Negotiator, Questions
 from federation.engine.outbox import Outbox, Peek
 from federation.engine.witness import Sighting, Witness
@@ -41,7 +41,7 @@ from federation.wire.envelopes import Receipt, Statement, encode_statement
 from federation.wire.words import PAYLOAD_TYPES, encode_word
 from node.clock import SystemClock
 from node.store import migrations
-from node.store.database import MEMORY, Database, StoreUnavailable
+from node.store.database import MEMORY, Database, StoreFull, StoreUnavailable
 from node.store.ledger import LogTip, SqlLedger
 from tests.support.identities import describe, identify, make_secrets
 
@@ -326,6 +326,7 @@ class GrpcNode:
             keys=self.shown,
             listener=self.watched,
             store_away=(StoreUnavailable,),
+            store_full=(StoreFull,),
         )
 
     def new_pumps(self, run_errands: Callable[[], Awaitable[int]] = no_errands) -> Pumps[SqlLedger]:

@@ -14,7 +14,7 @@ from federation.transport.server import HEALTH, SERVICE, Answering
 from federation.trust.envelope import Envelope
 from federation.trust.keyring import Keyring
 from federation.wire.envelopes import Witnessing, encode_delivery, encode_single
-from node.store.database import StoreUnavailable
+from node.store.database import StoreFull, StoreUnavailable
 from tests.support.grpc_pair import GrpcNode, Party, Watched, call, channel_of, read_all, running
 
 SIGNED = agreement.DocumentSignature("intl-1", bytes(16), bytes(64))
@@ -88,6 +88,12 @@ async def test_the_longest_allowed_deadline_is_accepted() -> None:
             grpc.StatusCode.UNAVAILABLE,
             server.STORE_AWAY,
             "store_away",
+        ),
+        (
+            StoreFull("disk /dev/secret is full"),
+            grpc.StatusCode.RESOURCE_EXHAUSTED,
+            server.STORE_FULL,
+            "store_full",
         ),
         (
             RuntimeError("the secret is 42"),

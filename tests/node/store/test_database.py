@@ -20,9 +20,17 @@ from node.store.database import (
     MEMORY,
     Database,
     ForeignFile,
+    StoreFull,
     StoreUnavailable,
 )
-from node.store.group_commit import GATHER_SECONDS, MAX_GROUP, Groups, Kind, Request
+from node.store.group_commit import (
+    GATHER_SECONDS,
+    MAX_GROUP,
+    SLICE_SECONDS,
+    Groups,
+    Kind,
+    Request,
+)
 
 FEW_PAGES = 12  # room for the schema and a few rows
 BIG = 64 * 1024  # bytes; more than FEW_PAGES hold
@@ -213,7 +221,32 @@ async def test_only_who_has_company_waits_for_more() -> None:
             groups._hops = groups._taken
 
     # After the group of two, and not after the full one, whose successor is full as well.
-    assert pauses == [GATHER_SECONDS]
+    assert pauses == [SLICE_SECONDS]
+
+
+async def test_company_is_waited_for_as_long_as_more_comes_and_never_after_much_work() -> None:
+    pauses: list[float] = []
+    now = 0.0
+    groups: Groups
+
+    def more(seconds: float) -> None:
+        pauses.append(seconds)
+        groups.waiting.append(Request(lambda _: None, Kind.TRANSACTION))
+
+    groups = Groups("x", asyncio.get_running_loop(), None, lambda: now, pause=more)
+
+    def work(_: sqlite3.Connection) -> None:
+        nonlocal now
+        now += GATHER_SECONDS / 2
+
+    with contextlib.closing(sqlite3.connect(":memory:", isolation_level=None)) as connection:
+        for function in (lambda _: None, lambda _: None, work, work):
+            groups.waiting += [Request(function, Kind.TRANSACTION) for _ in range(2)]
+            groups.run(connection)
+            groups._hops = groups._taken
+
+    # Before the second group and the third, whose predecessors were light; not before the fourth.
+    assert sum(pauses) == pytest.approx(2 * GATHER_SECONDS)
 
 
 async def test_one_failing_function_among_many_fails_alone(db: Database) -> None:
@@ -277,7 +310,7 @@ async def test_a_full_disk_takes_the_group_back_and_the_next_one_that_fits_is_ke
     # SQLITE_FULL rolls the whole transaction back (sqlite.org/lang_transaction.html §3.1).
     results = await _together(db, [_note(1), _note(2, bytes(BIG)), _note(3)])
 
-    assert [type(result) for result in results] == [StoreUnavailable] * 3
+    assert [type(result) for result in results] == [StoreFull] * 3
     assert "the disk is full" in str(results[0])
     assert "free space on its volume" in str(results[0])
     assert await db.read(_numbers) == []
