@@ -321,6 +321,11 @@ class Books:
                     self.agreed[row.peer, center.id].releases,
                     f"{center.name}: gave up seats that it had agreed to keep",
                 )
+                self._demand(
+                    row.id
+                    in _column(center.connection, "SELECT conversation FROM booking_dispute"),
+                    f"{center.name}: gave seats up and told nobody",
+                )
         ours = _column(center.connection, "SELECT id FROM bundle")
         self._demand(held.keys() <= ours, f"{center.name}: seats are held for nobody")
         if taken and max(taken.values()) > self.seats[center.id]:
@@ -340,6 +345,8 @@ class Books:
         for slot in needed:
             if held.get(slot, 0) < row.ask.seats:
                 self._oracle.violated(f"{name}: a {row.phase} leg lacks seats")
+            if held.get(slot, 0) > row.ask.seats and wish is None:
+                self._oracle.violated(f"{name}: a {row.phase} leg has more seats than it needs")
         if not held.keys() <= allowed:
             self._oracle.violated(f"{name}: a {row.phase} leg keeps seats that are not its own")
 

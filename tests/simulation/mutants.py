@@ -15,9 +15,10 @@ from federation.engine.floor import Floor
 from federation.errors import NotFresh
 from federation.ids import CenterId
 from federation.ports import SaidWord
-from federation.protocol import booking, bundle, conversation, enforcement, quota
+from federation.protocol import booking, bundle, change, conversation, enforcement, quota
 from federation.protocol.booking import Answer, Decision, Hold, Vote
 from federation.protocol.bundle import Bundle, BundlePhase, Leg
+from federation.protocol.change import Change, ChangePhase, ChangingLeg
 from federation.protocol.conversation import Conversation, Kind, Table
 from federation.protocol.tables import TABLES
 from federation.transport.pumps import Loop, Pumps
@@ -25,10 +26,13 @@ from federation.wire import envelopes
 from federation.wire.envelopes import Outcome, Receipt, Statement
 from node.domain.calendar import Window, slots
 from node.services import bookings as services
-from node.services import bundling
+from node.services import bundling, giving_up
+from node.services.afterwards import Afterwards
 from node.services.bookings import Bookings
+from node.services.consenting import Consenting
 from node.services.errands import Errands
-from node.store import bundles, venues
+from node.services.seating import Seats
+from node.store import bookings, bundles, todos, venues
 from node.store.ledger import LogTip, SqlLedger
 from tests.simulation.center import SimCenter
 from tests.simulation.disk import Disk, SimStore
@@ -325,6 +329,81 @@ def _effects_apart() -> Sequence[Patch]:
     return ((Bookings, "_hold", hold),)
 
 
+def _moved_with_the_first() -> Sequence[Patch]:
+    usual = change.decide
+
+    def decide(known: Change, legs: Mapping[Any, ChangingLeg], now_ms: int) -> Change:
+        if known.phase is ChangePhase.ASKED and any(
+            leg.phase == booking.CHANGE_PROMISED for leg in legs.values()
+        ):
+            return replace(known, phase=ChangePhase.DECIDED, decision=Decision.CONFIRM)
+        return usual(known, legs, now_ms)
+
+    return ((change, "decide", decide),)
+
+
+def _old_window_kept() -> Sequence[Patch]:
+    return ((Consenting, "_give_back", lambda *_, **_more: None),)
+
+
+def _old_window_given_early() -> Sequence[Patch]:
+    usual = Consenting._yes
+
+    def yes(self: Consenting, desk: Any, row: Any, leg: Any, reason: str) -> None:
+        usual(self, desk, row, leg, reason)
+        self._give_back(desk, leg, confirmed=True)
+
+    return ((Consenting, "_yes", yes),)
+
+
+def _one_book_moved() -> Sequence[Patch]:
+    usual = Consenting.settled
+
+    def settled(self: Consenting, desk: Any, conversation: Any, word: Any) -> bool:
+        row = bookings.get(desk.ledger.connection, conversation.id)
+        moved = usual(self, desk, conversation, word)
+        if moved and row is not None:
+            bookings.set_window(desk.ledger.connection, row.conversation, row.start_ms, row.end_ms)
+        return moved
+
+    return ((Consenting, "settled", settled),)
+
+
+def _cancelled_keeps() -> Sequence[Patch]:
+    return (
+        (booking, "KEEPS_SEATS", booking.KEEPS_SEATS | {booking.CANCELLED}),
+        (Afterwards, "ended", lambda *_: None),
+    )
+
+
+def _cancelled_in_silence() -> Sequence[Patch]:
+    usual = todos.add
+
+    def add(connection: sqlite3.Connection, **todo: Any) -> None:
+        if todo["kind"] not in {"booking_cancelled", "leg_lost"}:
+            usual(connection, **todo)
+
+    return ((todos, "add", add),)
+
+
+def _given_up_in_silence() -> Sequence[Patch]:
+    return ((giving_up, "open_dispute", lambda *_: None),)
+
+
+def _seats_of_two_rooms() -> Sequence[Patch]:
+    def reseat(self: Seats, desk: Any, holder: bytes, window: Any, *needs: Any) -> bool:
+        seats = self._venues.free_seats_for(desk, holder, window, *needs)
+        if seats:
+            self.hold_more(desk, holder, seats, window)
+        return bool(seats)
+
+    return ((Seats, "reseat", reseat),)
+
+
+def _counted_in_one_window() -> Sequence[Patch]:
+    return ((bookings, "_ASKED", "SELECT NULL FROM leg_change l WHERE l.{} IS NULL AND 0"),)
+
+
 MUTANTS: Final[Mapping[str, Callable[[], Sequence[Patch]]]] = MappingProxyType({
     "answers before the commit": _late_commit,
     "skips the duplicate check": _no_duplicate_check,
@@ -357,6 +436,15 @@ MUTANTS: Final[Mapping[str, Callable[[], Sequence[Patch]]]] = MappingProxyType({
     "books at once although others were asked": _books_with_others,
     "forgets what waits when it restarts": _forgets_when_restarted,
     "hears a hold and reserves nothing": _effects_apart,
+    "settles a move when the first consents": _moved_with_the_first,
+    "keeps the seats of the window before": _old_window_kept,
+    "gives the old seats free when it consents": _old_window_given_early,
+    "hears of a move and stays": _one_book_moved,
+    "keeps the seats of what was cancelled": _cancelled_keeps,
+    "hears of a cancellation and tells nobody": _cancelled_in_silence,
+    "gives seats up and tells nobody": _given_up_in_silence,
+    "takes other seats and keeps the first": _seats_of_two_rooms,
+    "counts a booking that is moved in one window": _counted_in_one_window,
 })  # fmt: skip
 
 

@@ -29,6 +29,7 @@ from node.services.errors import UseCaseError
 from node.services.house import Desk
 from node.store import venues
 from node.store.database import StoreUnavailable
+from tests.simulation.acts import ACTS, SUB_ACTS, answer
 from tests.simulation.center import SimCenter
 from tests.simulation.lines import PowerCut
 from tests.support.pair import DAY_MS, HOUR_MS, MINUTE_MS, NOON
@@ -91,7 +92,7 @@ class Habits:
             source.randint(1, 5),
             source.choice((0.0, 0.7, 1.0)),
             source.choice((0.0, 0.7, 1.0, 1.0)),
-            source.choice((0.0, 0.0, 0.5)),
+            source.choice((0.0, 0.3, 0.9)),
         )
 
 
@@ -176,9 +177,8 @@ class People:
                 return None
         return None
 
-    async def _reconsider(self, host: SimCenter, bundle: bytes, subs: Sequence[SimCenter]) -> float:
-        """Ask for something else of what is booked; answers how long that took, seconds."""
-        took = 0.0
+    async def _reconsider(self, host: SimCenter, bundle: bytes, subs: Sequence[SimCenter]) -> None:
+        """Ask for something else of what is booked."""
         (project,) = host.connection.execute(
             "SELECT project FROM bundle WHERE id = ?", (bundle,)
         ).fetchone()
@@ -218,38 +218,56 @@ class People:
         self, center: SimCenter, id_: bytes, role: str, phase: str, project: bytes
     ) -> bool:
         """Do what waits; answers whether it must be looked at again."""
-        habits = self._habits
         if (id_, phase) in self._ignored:
             return False
-        asked = role == booking.SUB and phase in {booking.HELD, booking.CHANGING}
+        try:
+            if role == booking.HOST:
+                return await self._look_as_host(center, id_, phase, project)
+            return await self._look_as_sub(center, id_, phase)
+        except (UseCaseError, OutOfTurn):
+            return True  # it changed while the person was thinking
+
+    async def _look_as_host(
+        self, center: SimCenter, id_: bytes, phase: str, project: bytes
+    ) -> bool:
+        if phase not in booking.BOOKED:
+            return False
+        if project not in self._over:
+            return True
+        if self._source.random() < self._habits.completes:
+            await center.do(lambda desk: center.bookings.complete(desk, id_, bytes(16)))
+        else:
+            self._ignored.add((id_, phase))
+        return False
+
+    async def _look_as_sub(self, center: SimCenter, id_: bytes, phase: str) -> bool:
+        asked = phase in {booking.HELD, booking.CHANGING}
         if asked and self._puts_off(center, id_, phase):
             return True
         mood = self._source.random()
-        try:
-            if role == booking.SUB and phase == booking.HELD:
-                await center.do(
-                    lambda desk: center.bookings.vote(
-                        desk, id_, yes=mood < habits.yes, reason="无席位", by="staff"
-                    )
-                )
-            elif role == booking.SUB and phase == booking.CHANGING:
-                await center.do(lambda desk: _answer(center, desk, id_, mood < habits.yes))
-            elif role == booking.SUB and phase == booking.CONFIRMED:
-                self._ignored.add((id_, phase))
-                if mood < habits.fickle:
-                    what, act = self._source.choice(SUB_ACTS)
-                    await center.do(lambda desk: act(center, desk, id_))
-                    center.oracle.reached(f"a sub {what}")
-            elif role == booking.HOST and phase in booking.BOOKED:
-                if project not in self._over:
-                    return True
-                if mood < habits.completes:
-                    await center.do(lambda desk: center.bookings.complete(desk, id_, bytes(16)))
-                else:
-                    self._ignored.add((id_, phase))
-        except (UseCaseError, OutOfTurn):
-            return True  # it changed while the person was thinking
+        if phase == booking.HELD:
+            yes = mood < self._habits.yes
+            await center.do(
+                lambda desk: center.bookings.vote(desk, id_, yes=yes, reason="无席位", by="staff")
+            )
+        elif phase == booking.CHANGING:
+            yes = mood < self._habits.yes
+            await center.do(lambda desk: answer(center, desk, id_, yes=yes))
+        elif phase == booking.CONFIRMED:
+            if self._is_content(id_):
+                return True
+            self._ignored.add((id_, phase))
+            if mood < self._habits.fickle:
+                what, act = self._source.choice(SUB_ACTS)
+                await center.do(lambda desk: act(center, desk, id_))
+                center.oracle.reached(f"a sub {what}")
         return False
+
+    def _is_content(self, id_: bytes) -> bool:
+        """Whether a sub leaves what it has confirmed alone, for now."""
+        now = asyncio.get_running_loop().time()
+        drawn = now + self._source.expovariate(1 / RECONSIDER_SECONDS)
+        return now < self._not_before.setdefault((id_, "content"), drawn)
 
     def _puts_off(self, center: SimCenter, id_: bytes, phase: str) -> bool:
         """Whether a person does not answer now: later, or never."""
@@ -300,86 +318,6 @@ class People:
             chosen=tuple(sub.id for sub in subs),
         )
         return project, request
-
-
-def _move(host: SimCenter, desk: Desk, project: bytes, window: Window, sub: SimCenter) -> None:
-    del sub
-    host.bookings.after.changing.move(desk, project, window, "改期", "agency")
-
-
-def _extend(host: SimCenter, desk: Desk, project: bytes, window: Window, sub: SimCenter) -> None:
-    del sub
-    end_ms = window.end_ms + HOUR_MS // 2
-    host.bookings.after.changing.extend(desk, project, end_ms, "延长", by_law=False, by="agency")
-
-
-def _extend_by_law(
-    host: SimCenter, desk: Desk, project: bytes, window: Window, sub: SimCenter
-) -> None:
-    del sub
-    end_ms = window.end_ms + HOUR_MS
-    host.bookings.after.changing.extend(desk, project, end_ms, "依法延长", by_law=True, by="agency")
-
-
-def _cancel_all(
-    host: SimCenter, desk: Desk, project: bytes, window: Window, sub: SimCenter
-) -> None:
-    del window, sub
-    host.bookings.after.cancelling.cancel_all(desk, project, "项目终止", "agency")
-
-
-def _cancel_one(
-    host: SimCenter, desk: Desk, project: bytes, window: Window, sub: SimCenter
-) -> None:
-    del window, sub
-    first = host.bookings.of_project(desk, project)[0]
-    host.bookings.after.cancelling.cancel(desk, first.conversation, "不再需要", "agency")
-
-
-def _replace(host: SimCenter, desk: Desk, project: bytes, window: Window, sub: SimCenter) -> None:
-    del window
-    first = host.bookings.of_project(desk, project)[0]
-    host.bookings.after.replacing.substitute(desk, first.conversation, sub.id, "agency")
-
-
-ACTS: Final = (
-    ("for another window", _move), ("for another window", _move), ("for more time", _extend),
-    ("for more time by law", _extend_by_law), ("to cancel all", _cancel_all),
-    ("to cancel one leg", _cancel_one), ("another sub", _replace),
-)  # fmt: skip
-"""What whoever has booked may ask for then."""
-
-
-def _answer(sub: SimCenter, desk: Desk, id_: bytes, yes: bool) -> None:
-    consenting = sub.bookings.after.consenting
-    way = yes and consenting.asked(desk, id_).by_law
-    consenting.answer(desk, id_, yes=yes, reason="无席位", by="staff", give_way=way)
-
-
-def _cancel(sub: SimCenter, desk: Desk, id_: bytes) -> None:
-    sub.bookings.after.cancelling.cancel(desk, id_, "停电", "staff")
-
-
-def _other_seats(sub: SimCenter, desk: Desk, id_: bytes) -> None:
-    sub.bookings.after.substituting.room(desk, id_, reason="设备故障")
-
-
-def _not_ready(sub: SimCenter, desk: Desk, id_: bytes) -> None:
-    sub.bookings.after.readiness.confirm(
-        desk, id_, ready=False, reason="设备故障", by="staff", rooms=False
-    )
-
-
-def _ready(sub: SimCenter, desk: Desk, id_: bytes) -> None:
-    sub.bookings.after.readiness.confirm(desk, id_, ready=True, reason="", by="staff")
-
-
-SUB_ACTS: Final = (
-    ("cancelled what it had confirmed", _cancel), ("gave other seats", _other_seats),
-    ("gave other seats", _other_seats), ("said that it is not ready", _not_ready),
-    ("said that it is ready", _ready),
-)  # fmt: skip
-"""What a sub may do to what it has confirmed."""
 
 
 def _decision(host: SimCenter, bundle: bytes) -> str | None:

@@ -133,7 +133,7 @@ class Federation:
             vote_ms=vote_ms,
             decide_ms=decide_ms,
             hold_ms=vote_ms + decide_ms + source.choice((0, 5)) * MINUTE_MS,
-            releases=source.random() < 0.3,
+            releases=source.random() < 0.4,
             max_open=source.choice((1, 5)),
             max_at_once=source.choice((1, 2, 9)),
             max_in_period=source.choice((1, 9, 9)),

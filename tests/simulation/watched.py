@@ -68,6 +68,13 @@ class Watched(Reaction, Takes):
                 reached("an abort ended an expired leg")
             if before == booking.PROMISED and not confirm:
                 reached("an abort reached a promise")
+        self._note_later(word, before)
+        self._center.staged.append(spoken.hash)
+        self._bookings.heard(desk, spoken)
+
+    def _note_later(self, word: Word, before: Phase | None) -> None:
+        """What was heard of a booking that stood."""
+        reached = self._center.oracle.reached
         if isinstance(word, Cancel) and before in {booking.CHANGING, booking.CHANGE_PROMISED}:
             reached("a cancellation crossed a change")
         if isinstance(word, Cancel) and before == booking.CANCELLED:
@@ -78,8 +85,6 @@ class Watched(Reaction, Takes):
             reached(f"a sub said {word.answer.name.lower()} to a change")
         if isinstance(word, Readiness):
             reached(f"a site was {'' if word.ready else 'not '}ready")
-        self._center.staged.append(spoken.hash)
-        self._bookings.heard(desk, spoken)
 
     @override
     def denied(self, desk: Desk, spoken: Said, error: FederationError) -> None:
