@@ -26,7 +26,7 @@ from node.services.agreements import Agreements
 from node.services.calling_off import CallingOff
 from node.services.draw_errands import Place
 from node.services.draw_rules import OWN_RULE, OwnWindow
-from node.services.draws import DRAW_REFUSED, Draws
+from node.services.draws import DRAW_REFUSED, DrawnMember, Draws
 from node.services.errors import Conflicting, Invalid
 from node.services.house import Desk
 from node.services.pool_announcements import PoolAnnouncements
