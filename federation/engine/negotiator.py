@@ -248,14 +248,7 @@ class Negotiator(Generic[L]):
                 if visitor.problem is not None:
                     raise visitor.problem
                 question = decode(visitor.envelope.payload_type, visitor.statement.body)
-                if isinstance(question, OwnWordsQuestion):
-                    found: object = give_back(floor, peer, question)
-                elif isinstance(question, DigestQuestion):
-                    found = digest(floor, peer, question)
-                elif isinstance(question, ConversationQuestion):
-                    found = self._conversation(floor, peer, question)
-                else:
-                    found = self.questions.answer(floor, peer, question)
+                found = self._found(floor, peer, question)
             except FederationError as error:
                 return encode_single(self._refuse(floor, visitor, error))
             return encode_single(
@@ -351,6 +344,17 @@ class Negotiator(Generic[L]):
             floor.now_ms,
             answers=visitor.hash,
         )
+
+    def _found(self, floor: Floor[L], peer: CenterId, question: object) -> object:
+        """The answer to a verified question. Raises FederationError."""
+        if isinstance(question, OwnWordsQuestion):
+            return give_back(floor, peer, question)
+        if isinstance(question, ConversationQuestion):
+            return self._conversation(floor, peer, question)
+        agreed.check_whole(floor.ledger, peer)  # what we know is not all that we knew
+        if isinstance(question, DigestQuestion):
+            return digest(floor, peer, question)
+        return self.questions.answer(floor, peer, question)
 
     def _conversation(
         self, floor: Floor[L], peer: CenterId, question: ConversationQuestion

@@ -22,6 +22,9 @@ BEHIND: Final = "descriptor_gap"
 OLDER: Final = "descriptor_older"
 """The to-do that tells that a partner shows an older descriptor than it did."""
 
+EPOCH: Final = "log_epoch"
+"""The to-do that tells that a partner's logs went on from a backup. Only people close it."""
+
 
 def note(desk: Desk, peer: CenterId, news: News, taken: Sequence[Link]) -> None:
     """Leave or close to-dos, in the transaction of the greeting."""
@@ -56,6 +59,18 @@ def note(desk: Desk, peer: CenterId, news: News, taken: Sequence[Link]) -> None:
             f"{name}出示的名片比已登记的旧:可能恢复了旧备份,或有两个节点使用同一身份,请电话核实",
             f"{peer} shows an older descriptor than is pinned: a backup was restored, or two nodes "
             "use one identity; call them",
+        )
+    epochs = [each.descriptor for each in taken if each.descriptor.log_epoch > known.log_epoch]
+    if epochs:
+        _add(
+            desk,
+            EPOCH,
+            peer,
+            f"{name}恢复了旧备份:其日志以第{epochs[-1].log_epoch}纪元继续,丢失部分的联署检查点已留作证据。"
+            "对方正取回双方往来的消息;请电话核实确有其事",
+            f"{peer} went on from a backup: its logs are in epoch {epochs[-1].log_epoch}, and the "
+            "heads of what it lost, which we cosigned, are kept as proof. It fetches back what was "
+            "said between us; call them to confirm that they did this",
         )
     for link in taken:
         expiry.look_again(desk, f"{peer} {link.descriptor.sequence}")
