@@ -57,6 +57,12 @@ class Process:
                 preexec_fn=_die_with_parent,  # noqa: PLW1509 (one thread at this point)
             )
 
+    @property
+    def pid(self) -> int:
+        """Its process id, as it was started last."""
+        assert self._child is not None, "start it first"
+        return self._child.pid
+
     def wait_ready(self) -> None:
         """Wait until it answers.
 

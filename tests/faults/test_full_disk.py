@@ -71,6 +71,11 @@ class Cramped:
         return {"Authorization": f"Bearer {done.json()['token']}"}
 
 
+def own_users() -> list[str]:
+    """What ``unshare`` must be told so that who is not root may mount, too."""
+    return [] if os.geteuid() == 0 else ["--user", "--map-root-user"]
+
+
 @pytest.fixture
 def node(tmp_path: Path) -> Iterator[Cramped]:
     config, api, probes = configured(tmp_path)
@@ -87,12 +92,11 @@ def node(tmp_path: Path) -> Iterator[Cramped]:
     run = [sys.executable, "-m", "node.cli"]
     init = shlex.join([*run, "init", "--non-interactive", "--config", str(config)])
     mount = f'mount -t tmpfs -o size={VOLUME} tmpfs "$0" && {init} && exec "$@"'
-    own_users = [] if os.geteuid() == 0 else ["--user", "--map-root-user"]
     log = tmp_path / "log"
     with log.open("wb") as output:
         child = subprocess.Popen(
             [
-                "unshare", *own_users, "--mount",
+                "unshare", *own_users(), "--mount",
                 "sh", "-c", mount, str(data),
                 *run, "serve", "--config", str(config),
             ],

@@ -92,7 +92,7 @@ def books(nodes: Nodes, traffic: Traffic) -> Iterator[list[Book]]:
         yield found
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 def test_thirty_kills_during_live_traffic_lose_nothing_and_double_nothing(tmp_path: Path) -> None:
     nodes = Nodes(tmp_path / "nodes", case=THREE_PROVINCES)
     killer = Killer(nodes, [center.key for center in nodes.case.centers])
