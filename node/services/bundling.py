@@ -213,6 +213,7 @@ class Bundling:
             Conflicting: The host had given its own seats back, and they are taken.
         """
         assert row.plan is not None, "what was booked was planned"
+        self._lottery.check_stand_in(desk, leg.hold.selection_id, sub)
         needs = SubRequirement(
             requirement_of(leg.hold),
             tuple(

@@ -35,6 +35,13 @@ class Lottery(Protocol):
     def follow(self, desk: Desk, selection_id: bytes, lost: Sequence[CenterId]) -> bool:
         """A bundle was aborted as some of its subs did not come: book the next by rank, if any."""
 
+    def check_stand_in(self, desk: Desk, selection_id: bytes, sub: CenterId) -> None:
+        """Check that a named center may take the place of one that was drawn, if it was.
+
+        Raises:
+            Invalid: It is not next by rank, or nobody may name one.
+        """
+
     def check_drawn(self, desk: Desk, peer: CenterId, hold: Hold) -> None:
         """Check at the sub that a Hold follows from a lottery.
 
@@ -57,6 +64,10 @@ class NoLottery(Lottery):
     @override
     def follow(self, desk: Desk, selection_id: bytes, lost: Sequence[CenterId]) -> bool:
         return False
+
+    @override
+    def check_stand_in(self, desk: Desk, selection_id: bytes, sub: CenterId) -> None:
+        return
 
     @override
     def check_drawn(self, desk: Desk, peer: CenterId, hold: Hold) -> None:

@@ -184,6 +184,24 @@ class Selections(Reaction, Lottery):
         return self._book(desk, row)
 
     @override
+    def check_stand_in(self, desk: Desk, selection_id: bytes, sub: CenterId) -> None:
+        held = selections.get(desk.ledger.connection, selection_id) if selection_id else None
+        if held is None:
+            return
+        if held.mode == booking.SelectionMode.BLIND.name:
+            raise Invalid(
+                "盲选产生的副场不能指名替换,请取消后重新抽取",
+                "nobody names who takes the place of a sub-venue drawn blindly; cancel, draw anew",
+            )
+        request = _request(desk, held)
+        left = [each for each in held.ranked if each not in held.declined]
+        if [sub] != left[request.sub_count :][:1]:
+            raise Invalid(
+                "抽取产生的副场只能由下一顺位替换",
+                "only the next by rank takes the place of a sub-venue that was drawn",
+            )
+
+    @override
     def check_drawn(self, desk: Desk, peer: CenterId, hold: Hold) -> None:
         check_drawn(desk, peer, hold)
 

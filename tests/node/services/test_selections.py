@@ -185,6 +185,39 @@ async def test_of_two_drawn_only_the_one_who_declined_is_replaced() -> None:
         assert {leg.phase for leg in found.values()} == {"CONFIRMED"}
 
 
+async def test_only_the_next_by_rank_stands_in_for_one_that_was_drawn() -> None:
+    offices = Lots()
+    async with federation(offices, subs=4) as them:
+        project_id = await prepared(them, offices)
+        selection_id = await ask(them, offices, project_id, lots(2))
+        await them.settle()
+        ranked = (await lottery(them, selection_id)).ranked
+        service = offices.lotteries["host"]
+        await them.host.do(lambda desk: service.check_stand_in(desk, selection_id, ranked[2]))
+        await them.host.do(lambda desk: service.check_stand_in(desk, b"", ranked[3]))
+        for center in (ranked[0], ranked[3]):
+
+            def name(desk: Desk, center: CenterId = center) -> None:
+                service.check_stand_in(desk, selection_id, center)
+
+            with pytest.raises(Invalid, match="only the next by rank"):
+                await them.host.do(name)
+
+
+async def test_nobody_names_who_stands_in_for_one_that_was_drawn_blindly() -> None:
+    offices = Lots()
+    async with federation(offices, subs=3) as them:
+        project_id = await prepared(them, offices)
+        wanted = lots(mode=SelectionMode.BLIND)
+        selection_id = await ask(them, offices, project_id, wanted)
+        await them.settle()
+        ranked = (await lottery(them, selection_id)).ranked
+        with pytest.raises(Invalid, match="drawn blindly"):
+            await them.host.do(
+                lambda desk: offices.lotteries["host"].check_stand_in(desk, selection_id, ranked[1])
+            )
+
+
 async def test_who_never_votes_is_passed_over_like_one_who_declines() -> None:
     offices = Lots()
     async with federation(offices, subs=3) as them:
