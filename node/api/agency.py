@@ -43,7 +43,7 @@ from node.services.booking_terms import KIND_CODES
 from node.services.draws import DrawStatus
 from node.services.errors import Conflicting, NotFound
 from node.services.house import Desk
-from node.services.selections import SelectionStatus
+from node.services.selection_view import SelectionStatus
 from node.store.bookings import BookingRow
 from node.store.projects import ProjectRow
 from node.store.sessions import SessionRow

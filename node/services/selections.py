@@ -11,7 +11,7 @@ may see of a blind lottery is ``node.services.veil``.
 
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Final, Protocol, TypeVar
 
 from typing_extensions import override
@@ -61,6 +61,7 @@ from node.services.selection_files import (
     heard_word,
     selection_row,
 )
+from node.services.selection_view import SelectionStatus, of_project
 from node.services.venues import Venues
 from node.store import selections, todos
 from node.store.cipher import ColumnCipher
@@ -91,33 +92,6 @@ class Booker(Protocol):
         self, desk: Desk, project_id: bytes, drawn: Sequence[CenterId], selection_id: bytes, by: str
     ) -> bytes:
         """Book those that were drawn. Raises UseCaseError."""
-
-
-@dataclass(frozen=True, slots=True)
-class SelectionStatus:
-    """What the host's people may know of a lottery.
-
-    Args:
-        id: The lottery.
-        mode: RANDOM or BLIND.
-        attempt: The present one.
-        progress: How far it has come.
-        candidates: How many were invited.
-        entrants: How many have entered.
-        ranked: By rank, under the names that the host's people may know.
-        declined: How many of those drawn were passed over.
-        note: Why it ended without a booking, or "".
-    """
-
-    id: bytes
-    mode: str
-    attempt: int
-    progress: str
-    candidates: int
-    entrants: int
-    ranked: tuple[str, ...]
-    declined: int
-    note: str
 
 
 class Selections(Reaction, Lottery):
@@ -209,11 +183,7 @@ class Selections(Reaction, Lottery):
 
     def of_project(self, desk: Desk, project_id: bytes) -> list[SelectionStatus]:
         """The lotteries of a project, oldest first."""
-        connection = desk.ledger.connection
-        return [
-            _status(row, selections.of_attempt(connection, row.id, row.attempt))
-            for row in selections.of_project(connection, project_id)
-        ]
+        return of_project(desk, project_id)
 
     # What words mean
 
@@ -494,21 +464,6 @@ class Selections(Reaction, Lottery):
 
 
 _IN: Final = frozenset({words.ENTERED, words.GATHERED, words.DISCLOSED})
-
-
-def _status(row: SelectionRow, rows: Sequence[Candidacy]) -> SelectionStatus:
-    mode = rows[0].invite.selection
-    return SelectionStatus(
-        id=row.id,
-        mode=mode.name,
-        attempt=row.attempt,
-        progress=row.progress.value,
-        candidates=len(rows),
-        entrants=sum(each.commitment is not None for each in rows),
-        ranked=() if mode is booking.SelectionMode.BLIND else row.ranked,
-        declined=len(row.declined),
-        note=row.note,
-    )
 
 
 def _request(desk: Desk, held: SelectionRow) -> BookingRequest:

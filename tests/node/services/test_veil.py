@@ -4,7 +4,8 @@ from typing import Any
 
 from node.domain.project import SelectionMode
 from node.services.house import Desk
-from node.services.selections import Selections, SelectionStatus
+from node.services.selection_view import SelectionStatus
+from node.services.selections import Selections
 from node.services.veil import OPEN, Veil, label, veil
 from tests.support.federation import federation
 from tests.support.lots import Lots, answer, ask, lots, lottery, prepared
