@@ -16,12 +16,14 @@ from federation.protocol.booking import BOOKING
 from federation.protocol.conversation import Conversation, Phase, Role, Table, Wait, Word
 from federation.protocol.draw import DRAW
 from federation.protocol.peering import PEERING
+from federation.protocol.selection import SELECTION
 from federation.protocol.session import SESSION
 from tests.protocol import (
     grid_agreement,
     grid_booking,
     grid_draw,
     grid_peering,
+    grid_selection,
     grid_session,
     samples,
     waits,
@@ -42,6 +44,7 @@ GRIDS = {
     BOOKING.kind: grid_booking.GRID,
     DRAW.kind: grid_draw.GRID,
     SESSION.kind: grid_session.GRID,
+    SELECTION.kind: grid_selection.GRID,
 }
 WAITS = {
     AGREEMENT.kind: waits.AGREEMENT,
@@ -49,6 +52,7 @@ WAITS = {
     BOOKING.kind: waits.BOOKING,
     DRAW.kind: waits.DRAW,
     SESSION.kind: waits.SESSION,
+    SELECTION.kind: waits.SELECTION,
 }
 
 
@@ -108,6 +112,13 @@ ROWS = {
     ),
     "a fault after the close": _led(DRAW, "CLOSED", "Fault", "VOID"),
     "closing without a list": _led(DRAW, "ASKED", "Close", "CLOSED"),
+    "a value shown before the list is closed": _led(
+        SELECTION, "ENTERED", "Disclose", "DISCLOSED"
+    ),
+    "an order before the values": _led(SELECTION, "GATHERED", "Rank", "RANKED"),
+    "a void attempt that is entered": _led(SELECTION, "VOID", "Enter", "ENTERED"),
+    "an outcome that can be abandoned": _led(SELECTION, "RANKED", "Abandon", "VOID"),
+    "whoever is invited abandons": replace(SELECTION, speakers={}),
     "starting before all are ready": _led(SESSION, "CONVENED", "Start", "RUNNING"),
     "going on without the sub": _led(SESSION, "SUSPENDED", "Resume", "CHAIRED"),
     "a test concluded without its rehearsals": _led(
@@ -270,7 +281,7 @@ def test_a_changed_function_is_caught_by_a_law(
 
 
 def test_the_unchanged_tables_pass_every_check() -> None:
-    for table in (AGREEMENT, PEERING, BOOKING, DRAW, SESSION):
+    for table in (AGREEMENT, PEERING, BOOKING, DRAW, SESSION, SELECTION):
         _check_cells(table)
         _check_waits(table)
         explained = EXPLAINED.get(table.kind, frozenset())
