@@ -112,9 +112,7 @@ ROWS = {
     ),
     "a fault after the close": _led(DRAW, "CLOSED", "Fault", "VOID"),
     "closing without a list": _led(DRAW, "ASKED", "Close", "CLOSED"),
-    "a value shown before the list is closed": _led(
-        SELECTION, "ENTERED", "Disclose", "DISCLOSED"
-    ),
+    "a value shown before the list is closed": _led(SELECTION, "ENTERED", "Disclose", "DISCLOSED"),
     "an order before the values": _led(SELECTION, "GATHERED", "Rank", "RANKED"),
     "a void attempt that is entered": _led(SELECTION, "VOID", "Enter", "ENTERED"),
     "an outcome that can be abandoned": _led(SELECTION, "RANKED", "Abandon", "VOID"),
