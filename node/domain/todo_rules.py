@@ -35,7 +35,8 @@ class Rule:
         en: The same in English.
         minutes: Working minutes until it is due.
         cap: What may come first.
-        urges: Whether somebody is reminded half-way, and the operator told when it is overdue.
+        urges: Whether somebody is reminded half-way, and the operator told when it is overdue;
+            not of what only tells somebody something.
     """
 
     zh: str
@@ -54,8 +55,10 @@ RULES: Final[Mapping[str, Rule]] = {
     "booking_in_doubt": Rule("联系主场确认预约", "call the host of a booking", 1 * HOUR, Cap.START),
     "booking_exception": Rule("处理被拒绝的预约", "look at a refused booking", 2 * HOUR, Cap.START),
     "prepare_booking": Rule("准备评标席位", "prepare seats", 2 * DAY, Cap.START),
-    "seats_booked_here": Rule("查看席位预留结果", "read that seats are reserved", 1 * DAY),
-    "bundle_decided": Rule("查看预约结果", "read a booking's outcome", 1 * DAY),
+    "seats_booked_here": Rule(
+        "查看席位预留结果", "read that seats are reserved", 1 * DAY, urges=False
+    ),
+    "bundle_decided": Rule("查看预约结果", "read a booking's outcome", 1 * DAY, urges=False),
     "two_decisions": Rule("核实两份矛盾的决定", "two decisions on one bundle", 1 * HOUR),
     # Bookings that stand
     "answer_change": Rule("答复预约变更", "answer a change", 2 * HOUR, Cap.CONVERSATION),
@@ -88,7 +91,9 @@ RULES: Final[Mapping[str, Rule]] = {
     "agreement_to_sign": Rule("签署或答复协议", "sign or answer an agreement", 5 * DAY),
     "agreement_to_approve": Rule("复核签署协议", "sign as the second person", 2 * DAY),
     "agreement_refused": Rule("处理被拒绝的协议", "look at a refused agreement", 2 * DAY),
-    "agreement_changed": Rule("查看协议变动", "read a change of an agreement", 2 * DAY),
+    "agreement_changed": Rule(
+        "查看协议变动", "read a change of an agreement", 2 * DAY, urges=False
+    ),
     "joint_test_failed": Rule("处理联调联试问题", "mend a failed joint test", 2 * DAY),
     "pool_refused": Rule("处理被拒绝的专家库承诺", "look at a refused pool", 1 * DAY),
     "usage_dispute": Rule("核对用量", "settle a dispute over usage", 3 * DAY),
@@ -97,6 +102,7 @@ RULES: Final[Mapping[str, Rule]] = {
     "descriptor_twin": Rule("核实重复身份", "two nodes with one identity", 1 * HOUR),
     "descriptor_gap": Rule("补齐伙伴名片", "get a partner's descriptors", 1 * DAY),
     "descriptor_older": Rule("核实伙伴名片", "ask about an older descriptor", 1 * DAY),
+    "log_epoch": Rule("核实伙伴恢复旧备份", "a partner went on from a backup", 1 * DAY),
     # Lotteries of sub-venues
     "selection_ended": Rule("重新安排副场抽取", "plan a lottery of sub-venues anew", 4 * HOUR),
     "selection_contested": Rule("处理对副场抽取的异议", "look at a contested lottery", 2 * HOUR),
@@ -105,7 +111,7 @@ RULES: Final[Mapping[str, Rule]] = {
     "recovery_epoch": Rule("公布恢复后的日志", "announce the recovered log", 1 * HOUR),
     "recovery_without": Rule("处理未应答的伙伴", "recover without a partner", 4 * HOUR),
     "recovery_doubt": Rule("核实恢复前的承诺", "check what was promised before", 2 * HOUR),
-    "recovered": Rule("查看已恢复的业务", "read what was recovered", 1 * DAY),
+    "recovered": Rule("查看已恢复的业务", "read what was recovered", 1 * DAY, urges=False),
     "recovery_gap": Rule("核实缺失的报文", "ask about words that are lost", 4 * HOUR),
     "books_differ": Rule("核对双方不一致的记录", "settle books that differ", 4 * HOUR),
     # The node itself

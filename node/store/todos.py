@@ -60,18 +60,19 @@ def add(
 ) -> None:
     """Leave a to-do; one that was done is open again, with the new words and a new time."""
     due_ms, remind_ms = _times(connection, kind, subject, now_ms)
+    urges = rule_of(kind).urges
     cursor = connection.execute(
         "INSERT INTO todo (role, kind, subject, text_zh, text_en, created_at_ms, remind_ms,"
-        " due_ms) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+        " due_ms, urges) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
         " ON CONFLICT (kind, subject) DO UPDATE SET role = excluded.role,"
         " text_zh = excluded.text_zh, text_en = excluded.text_en,"
         " created_at_ms = excluded.created_at_ms, remind_ms = excluded.remind_ms,"
-        " due_ms = excluded.due_ms, reminded_at_ms = NULL, escalated_at_ms = NULL,"
-        " done_at_ms = NULL, done_by = NULL"
+        " due_ms = excluded.due_ms, urges = excluded.urges, reminded_at_ms = NULL,"
+        " escalated_at_ms = NULL, done_at_ms = NULL, done_by = NULL"
         " WHERE done_at_ms IS NOT NULL",
-        (role, kind, subject, zh, en, now_ms, remind_ms, due_ms),
+        (role, kind, subject, zh, en, now_ms, remind_ms, due_ms, urges),
     )
-    if cursor.rowcount == 1 and rule_of(kind).urges:
+    if cursor.rowcount == 1 and urges:
         look_at(connection, remind_ms, now_ms)
 
 
@@ -113,11 +114,10 @@ def to_remind(connection: sqlite3.Connection, now_ms: int) -> list[Todo]:
     """Open to-dos whose half-way has come, of which nobody was reminded."""
     return _rows(
         connection,
-        " AND remind_ms <= ? AND due_ms > ? AND reminded_at_ms IS NULL AND kind <> ?"
+        " AND remind_ms <= ? AND due_ms > ? AND reminded_at_ms IS NULL AND urges"
         " ORDER BY due_ms, id",
         now_ms,
         now_ms,
-        OVERDUE,
     )
 
 
@@ -125,9 +125,8 @@ def to_escalate(connection: sqlite3.Connection, now_ms: int) -> list[Todo]:
     """Open to-dos that are overdue, of which the operator was not told."""
     return _rows(
         connection,
-        " AND due_ms <= ? AND escalated_at_ms IS NULL AND kind <> ? ORDER BY due_ms, id",
+        " AND due_ms <= ? AND escalated_at_ms IS NULL AND urges ORDER BY due_ms, id",
         now_ms,
-        OVERDUE,
     )
 
 
@@ -142,12 +141,12 @@ def set_escalated(connection: sqlite3.Connection, todo: int, now_ms: int) -> Non
 
 
 def overdue(connection: sqlite3.Connection, now_ms: int) -> dict[str, int]:
-    """How many open to-dos of each kind are overdue; what tells of them is not counted."""
+    """How many open to-dos of each kind are overdue; what is only to be read is not counted."""
     return dict(
         connection.execute(
             "SELECT kind, count(*) FROM todo"
-            " WHERE done_at_ms IS NULL AND due_ms <= ? AND kind <> ? GROUP BY kind",
-            (now_ms, OVERDUE),
+            " WHERE done_at_ms IS NULL AND due_ms <= ? AND urges GROUP BY kind",
+            (now_ms,),
         )
     )
 
@@ -167,10 +166,10 @@ def look_next(connection: sqlite3.Connection, now_ms: int) -> None:
     (at_ms,) = connection.execute(
         "SELECT min(at_ms) FROM ("
         "SELECT min(remind_ms) AS at_ms FROM todo"
-        " WHERE done_at_ms IS NULL AND remind_ms > ?1 AND reminded_at_ms IS NULL AND kind <> ?2"
+        " WHERE done_at_ms IS NULL AND remind_ms > ?1 AND reminded_at_ms IS NULL AND urges"
         " UNION ALL SELECT min(due_ms) FROM todo"
-        " WHERE done_at_ms IS NULL AND due_ms > ?1 AND escalated_at_ms IS NULL AND kind <> ?2)",
-        (now_ms, OVERDUE),
+        " WHERE done_at_ms IS NULL AND due_ms > ?1 AND escalated_at_ms IS NULL AND urges)",
+        (now_ms,),
     ).fetchone()
     if at_ms is not None:
         look_at(connection, at_ms, now_ms)

@@ -895,6 +895,7 @@ CREATE TABLE todo (
     remind_ms INTEGER NOT NULL,
     due_ms INTEGER NOT NULL,
     reminded_at_ms INTEGER,
+    urges INTEGER NOT NULL, -- whether it is reminded of and escalated
     escalated_at_ms INTEGER,
     done_at_ms INTEGER,
     done_by TEXT,

@@ -59,12 +59,14 @@ def furnish(_center: Center) -> Furniture:
     return Furniture(handlers={**notice.handlers(), **TodoClock(notice).handlers()})
 
 
-async def leave(center: Center, *, role: str = "staff", subject: bytes = SUBJECT) -> None:
+async def leave(
+    center: Center, *, kind: str = RULE, role: str = "staff", subject: bytes = SUBJECT
+) -> None:
     await center.do(
         lambda desk: todos.add(
             desk.ledger.connection,
             role=role,
-            kind=RULE,
+            kind=kind,
             subject=subject,
             zh="受理项目 XM-1",
             en="rule on XM-1",
@@ -157,6 +159,17 @@ async def test_the_operators_own_todos_are_not_told_to_the_operator_twice() -> N
         assert todo.kind == RULE
         assert todo.escalated_at_ms is not None
         assert len(SPOOL.texts) == 1
+
+
+async def test_what_is_only_to_be_read_is_never_urged() -> None:
+    async with two_centers(furnish) as pair:
+        await leave(pair.host, kind="bundle_decided", role="agency")
+        pair.watch.pass_ms(30 * DAY_MS)
+        await pair.settle()
+        assert SPOOL.texts == []
+        assert await open_for(pair.host, "operator") == []
+        late = await pair.host.do(lambda desk: todos.overdue(desk.ledger.connection, desk.now_ms))
+        assert late == {}
 
 
 async def test_a_restart_loses_no_deadline(tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ from federation.protocol.peering import (
     Usage,
     UsedWord,
 )
+from node.domain.todo_rules import OVERDUE
 from node.domain.workday import midnight_ms, shanghai_date
 from node.services.errors import Conflicting, Invalid, NotFound
 from node.services.house import Desk
@@ -71,7 +72,7 @@ async def statements(offices: Counting, center: Center) -> list[store.Statement]
 
 async def kinds(center: Center, role: str) -> list[str]:
     found = await center.do(lambda desk: todos.open_for(desk.ledger.connection, role))
-    return [todo.kind for todo in found]
+    return [todo.kind for todo in found if todo.kind != OVERDUE]  # days pass here
 
 
 async def over_midnight(pair: TwoCenters) -> None:
