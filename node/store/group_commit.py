@@ -196,6 +196,7 @@ class Groups:
         self._taken = 0
         self._gathered = 0
         self._took_seconds = 0.0
+        self._cramped = False
         self.transactions = 0
         self._where = where
         self._loop = loop
@@ -260,7 +261,10 @@ class Groups:
 
     def _take(self) -> list[Request]:
         group: list[Request] = []
-        while self.waiting and len(group) < MAX_GROUP:
+        # On a full disk each is for itself: who only looks, or wants little, must not fail
+        # with a neighbour that wants more than there is.
+        most = 1 if self._cramped else MAX_GROUP
+        while self.waiting and len(group) < most:
             alone = self.waiting[0].kind is Kind.ALONE
             if alone and group:
                 break
@@ -271,6 +275,7 @@ class Groups:
 
     def _run_writes(self, conn: sqlite3.Connection, group: list[Request]) -> None:
         started = self._timer()
+        before = conn.total_changes
         try:
             if conn.in_transaction:  # an earlier ROLLBACK failed too
                 conn.execute("ROLLBACK")
@@ -279,8 +284,10 @@ class Groups:
                 self._run_in_savepoint(conn, request)
             conn.execute("COMMIT")
         except sqlite3.Error as error:
+            self._cramped |= _code(error) == sqlite3.SQLITE_FULL
             self._abandon(conn, group, error)
             return
+        self._cramped &= conn.total_changes == before
         self._took_seconds = self._timer() - started
         kept = 0
         for request in group:

@@ -24,9 +24,12 @@ from lianping.federation.v1.federation_pb2 import SignedEnvelope as Echo
 
 from federation.trust.suite import GM_1, INTL_1, Suite
 from federation.wire.words import DESCRIPTOR, TERMS
-from tests.bench import disk, hashing, words
+from node.demo.processes import free_ports
+from tests.bench import bundles, disk, hashing, words
+from tests.bench.drain import drain
 from tests.bench.figures import Figure, table, write_json
 from tests.bench.load import CALL_SECONDS, Rate, run
+from tests.bench.offices import settled
 from tests.bench.processes import serving
 from tests.bench.serve import ECHO_METHOD, NODE, agreement_id
 from tests.support.grpc_pair import Party, channel_of
@@ -35,6 +38,7 @@ T = TypeVar("T")
 
 MANY: Final = 64  # in flight: as many as a node lets one peer have
 BATCH: Final = 64  # words in one call: as many as a call may have
+LINE_MS: Final = 20  # one way, between two provinces a thousand kilometres apart
 ECHO_BODY: Final = bytes(500)  # about one signed word
 
 
@@ -49,6 +53,9 @@ class Size:
     entries: int
     signatures: int
     seconds: float
+    queue: int
+    bundles: int
+    rest: float
 
 
 FULL: Final = Size(
@@ -59,10 +66,14 @@ FULL: Final = Size(
     entries=1_000_000,
     signatures=2_000,
     seconds=8.0,
+    queue=10_000,
+    bundles=12,
+    rest=bundles.REST_SECONDS,
 )
 QUICK: Final = Size(
-    rounds=1, calls=80, slow_calls=10, batches=4, entries=5_000, signatures=50, seconds=2.0
-)
+    rounds=1, calls=80, slow_calls=10, batches=4, entries=5_000, signatures=50, seconds=2.0,
+    queue=200, bundles=1, rest=0.0,
+)  # fmt: skip
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -70,13 +81,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
     parser.add_argument("--json", type=Path, default=Path("build/bench.json"))
     parser.add_argument("--quick", action="store_true", help="tiny numbers; proves that it runs")
-    parser.add_argument("--only", choices=("words", "disk", "hashing"))
+    parser.add_argument("--only", choices=("words", "queue", "bundles", "disk", "hashing"))
     chosen = parser.parse_args(arguments)
     size = QUICK if chosen.quick else FULL
     figures: list[Figure] = []
     with tempfile.TemporaryDirectory(prefix="lianping-bench-") as folder:
         if chosen.only in {None, "words"}:
             figures += uvloop.run(measure_words(Path(folder), size))
+        if chosen.only in {None, "queue"}:
+            figures += uvloop.run(measure_queue(Path(folder), size))
+        if chosen.only in {None, "bundles"}:
+            figures += measure_bundles(Path(folder), size)
         if chosen.only in {None, "disk"}:
             figures += uvloop.run(measure_disk(Path(folder), size))
     if chosen.only in {None, "hashing"}:
@@ -207,6 +222,67 @@ async def measure_words(folder: Path, size: Size) -> list[Figure]:
             [1000 * each["echo_1"].typical_seconds for each in rounds],
         ),
     ]  # fmt: skip
+
+
+async def measure_queue(folder: Path, size: Size) -> list[Figure]:
+    """A full outbox through a real node against an echo, in turns."""
+    drained, echoed = [], []
+    for number in range(size.rounds):
+        (port,) = free_ports(1)
+        sender = settled(f"the draining center {number}", port)
+        instructions = {
+            "caller": DESCRIPTOR.encode(sender.identity.descriptor).hex(),
+            "terms": TERMS.encode(words.terms(sender.center, Party.named(NODE).center)).hex(),
+            "folder": str(folder / f"drain-{number}"),
+        }
+        (folder / f"drain-{number}").mkdir()
+        async with AsyncExitStack() as stack:
+            echo, node = [
+                DESCRIPTOR.decode(bytes.fromhex(told["descriptor"]))
+                for told in [
+                    await stack.enter_async_context(serving({"kind": kind, **instructions}))
+                    for kind in ("echo", "node")
+                ]
+            ]
+            call = echo_on(await stack.enter_async_context(grpc.aio.insecure_channel(echo.address)))
+            bodies = [ECHO_BODY] * size.calls
+            await run(call, bodies[:MANY], MANY, size.seconds)
+            path = folder / f"drain-{number}" / "sender.db"
+            drained.append((await drain(sender, node, path, port, size.queue)).per_second)
+            echoed.append((await run(call, bodies, MANY, size.seconds)).per_second)
+    queue = 10_000
+    return [
+        Figure("queue", "积压消息发送", "a full outbox drains", "/s", drained, echoed),
+        Figure(
+            "queue_10000", "积压一万条的用时，要求不超过 60 秒",
+            "10,000 queued words, at most 60 s wanted", "s",
+            [queue / rate for rate in drained], [60.0] * len(drained),
+        ),
+    ]  # fmt: skip
+
+
+def measure_bundles(folder: Path, size: Size) -> list[Figure]:
+    """Bundles of several subs against one of one, in turns; on loopback and over a slow line."""
+    figures = []
+    for delay_ms, suffix, zh, en in (
+        (0, "", "本机", "loopback"),
+        (LINE_MS, "_line", f"单程 {LINE_MS} 毫秒", f"{LINE_MS} ms one way"),
+    ):
+        place = folder / f"bundles{suffix}"
+        place.mkdir()
+        took = uvloop.run(bundles.measure(place, size.bundles, delay_ms, size.rest))
+        figures += [
+            Figure(
+                f"bundle_{count}{suffix}",
+                f"{count} 个副场全部确认, 比 1 个（{zh}）",
+                f"{count} subs all booked, to 1 ({en})",
+                "ms",
+                [1000 * each for each in took.told[count]],
+                [1000 * each for each in took.told[1]],
+            )
+            for count in bundles.SIZES[1:]
+        ]
+    return figures
 
 
 def echo_on(channel: grpc.aio.Channel) -> Callable[[bytes], Awaitable[None]]:

@@ -7,7 +7,7 @@ way; on loopback alone a bundle is only work, and all nodes share this machine's
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
@@ -16,7 +16,6 @@ from typing_extensions import override
 
 from federation.engine.inside import Said
 from federation.engine.outbox import Outbox
-from federation.ids import CenterId
 from federation.ports import SaidWord
 from federation.protocol.agreement import AgreementTerms
 from federation.protocol.booking import HOST, SUB, Hold, Vote
@@ -30,7 +29,6 @@ from node.services.house import Desk, House
 from node.services.venues import Venues
 from node.store import migrations
 from node.store.database import Database
-from tests.bench import words
 from tests.support.agreed import put_signed
 from tests.support.grpc_pair import CLOCK, FAR_AHEAD, LONG_AGO, GrpcNode, Party, SeededRandom
 from tests.support.identities import describe, identify, make_secrets
@@ -151,17 +149,24 @@ async def agree(node: OfficeNode, document: bytes) -> None:
 
 
 @asynccontextmanager
-async def sub(instructions: dict[str, str]) -> AsyncIterator[dict[str, Any]]:
-    """A sub-venue in a process of its own, under an agreement with its host."""
-    name = instructions["name"]
-    party = settled(name, int(instructions["advertised"]))
-    path = Path(instructions["folder"]) / f"{name}.db"
+async def subs(instructions: dict[str, str]) -> AsyncIterator[dict[str, Any]]:
+    """Sub-venues in a process of their own, each a node under an agreement with the host.
+
+    ``subs`` is a list of ``name:port:advertised:terms``, separated by commas; terms in hex.
+    """
+    folder = Path(instructions["folder"])
     host = DESCRIPTOR.decode(bytes.fromhex(instructions["caller"]))
-    async with office(party, path, int(instructions["port"])) as node:
-        node.keyring.pin(host)
-        await agree(node, TERMS.encode(words.terms(CenterId(host.center_id), node.center)))
-        async with pumping(node):
-            yield {"descriptor": DESCRIPTOR.encode(party.identity.descriptor).hex()}
+    descriptors = []
+    async with AsyncExitStack() as stack:
+        for each in instructions["subs"].split(","):
+            name, port, advertised, document = each.split(":")
+            party = settled(name, int(advertised))
+            node = await stack.enter_async_context(office(party, folder / f"{name}.db", int(port)))
+            node.keyring.pin(host)
+            await agree(node, bytes.fromhex(document))
+            await stack.enter_async_context(pumping(node))
+            descriptors.append(DESCRIPTOR.encode(party.identity.descriptor).hex())
+        yield {"descriptors": descriptors}
 
 
 @asynccontextmanager

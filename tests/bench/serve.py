@@ -23,6 +23,7 @@ from node import serving
 from node.store import migrations
 from node.store.database import Database
 from node.store.ledger import SqlLedger
+from tests.bench.offices import line, subs
 from tests.support.agreed import put_signed
 from tests.support.grpc_pair import CLOCK, GrpcNode, Party
 
@@ -101,14 +102,16 @@ async def _agree(node: GrpcNode, document: bytes) -> None:
     await node.store.transact(store)
 
 
+KINDS: Final = {"echo": echo, "echo_tls": echo, "node": node, "subs": subs, "line": line}
+
+
 async def main() -> None:
     """Serve until standard input ends."""
     reader = asyncio.StreamReader()
     loop = asyncio.get_running_loop()
     await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
     instructions = cast("dict[str, str]", json.loads(await reader.readline()))
-    made = node(instructions) if instructions["kind"] == "node" else echo(instructions)
-    async with made as told:
+    async with KINDS[instructions["kind"]](instructions) as told:
         sys.stdout.write(json.dumps(told) + "\n")
         sys.stdout.flush()
         await reader.read()

@@ -318,6 +318,21 @@ async def test_a_full_disk_takes_the_group_back_and_the_next_one_that_fits_is_ke
     assert await db.read(_numbers) == [4, 5]
 
 
+async def test_on_a_full_disk_each_is_for_itself_until_one_was_kept(db: Database) -> None:
+    await db.alone(lambda conn: conn.execute(f"PRAGMA max_page_count={FEW_PAGES}").fetchone())
+    look = _numbers  # through ``transact``, as a use case that turns out to write nothing
+
+    first = await _together(db, [look, _note(1, bytes(BIG)), look])
+    assert [type(result) for result in first] == [StoreFull] * 3, "nobody knew so far"
+    then = await _together(db, [look, _note(2, bytes(BIG)), look, _note(3), look])
+    assert [type(result) for result in then] == [list, StoreFull, list, int, list]
+    assert then[4] == [3]
+
+    before = db.commits
+    assert await _together(db, [_note(4), _note(5), look]) == [4, 5, [3, 4, 5]]
+    assert db.commits == before + 1, "one was kept, so they go together again"
+
+
 async def test_a_function_that_hides_a_full_disk_does_not_pass_for_committed(
     db: Database,
 ) -> None:
