@@ -14,7 +14,8 @@ class FirstAct(Setting):
     def prepare(self) -> None:
         """Accounts, venues, experts."""
         self._step(
-            "各中心准备账号、场地和专家库", "all centers set up accounts, venues and experts"
+            f"{self._case.phrases.centers[0]}准备账号、场地和专家库",
+            f"{self._case.phrases.centers[1]} set up accounts, venues and experts",
         )
         for side in self._sides:
             center, callers = side.center, side.callers
@@ -128,7 +129,10 @@ class FirstAct(Setting):
 
     def announce_pools(self) -> None:
         """All pools are committed before there is any project to tailor them to."""
-        self._step("各中心公布专家库承诺", "every center commits to its expert pool")
+        self._step(
+            f"{self._case.phrases.sides[0]}公布专家库承诺",
+            f"{self._case.phrases.sides[1]} commit to their expert pools",
+        )
         for side in self._sides:
             (root,) = side["operator"].post("/api/pools", {})["roots"].values()
             self._tell(f"{side.center.name}: {root[:16]}…", f"{side.center.english}: {root[:16]}…")

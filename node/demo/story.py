@@ -64,8 +64,8 @@ class Story(FirstAct):
     def draw(self) -> None:
         """A draw from each pool, with a decline and a no-answer replaced."""
         self._step(
-            "抽取专家 (主场与副场互为封存方)",
-            "draw the experts (host and subs seal each other's draws)",
+            f"抽取专家 ({self._case.phrases.sealing[0]})",
+            f"draw the experts ({self._case.phrases.sealing[1]})",
         )
         self._host["agency"].post(f"/api/projects/{self._project}/draw")
         self._amid("draw")
@@ -114,8 +114,9 @@ class Story(FirstAct):
             "lists": len(rosters),
         }
         self._tell(
-            f"{self.told.roster['members']} 名专家; 各中心工作人员均未见名单",
-            f"{self.told.roster['members']} experts; no staff of any center has seen a name",
+            f"{self.told.roster['members']} 名专家; {self._case.phrases.staff[0]}工作人员均未见名单",
+            f"{self.told.roster['members']} experts; "
+            f"no staff of {self._case.phrases.staff[1]} has seen a name",
         )
 
     def convene(self) -> None:

@@ -134,6 +134,16 @@ NANYANG: Final = CenterWorld(
 
 
 @dataclass(frozen=True, slots=True)
+class Phrases:
+    """How the story speaks of all centers; each as (Chinese, English)."""
+
+    centers: tuple[str, str]
+    staff: tuple[str, str]
+    sides: tuple[str, str]
+    sealing: tuple[str, str]
+
+
+@dataclass(frozen=True, slots=True)
 class Case:
     """One evaluation: who takes part, and what is evaluated.
 
@@ -145,6 +155,7 @@ class Case:
         tenderee: Name of who invites bids.
         agency: Name of the agency.
         representatives: (name, identity number) of those who sit at the host.
+        phrases: How the story speaks of them.
     """
 
     centers: tuple[CenterWorld, ...]
@@ -154,6 +165,7 @@ class Case:
     tenderee: str
     agency: str
     representatives: tuple[tuple[str, str], ...]
+    phrases: Phrases
 
     @property
     def subs(self) -> tuple[CenterWorld, ...]:
@@ -225,6 +237,12 @@ TWO_CENTERS: Final = Case(
         ("梅业主", resident_id("360821", date(1975, 3, 14), 101)),
         ("唐代表", resident_id("360821", date(1982, 9, 30), 102)),
     ),
+    phrases=Phrases(
+        centers=("两个中心", "both centers"),
+        staff=("两中心", "either center"),
+        sides=("双方", "both centers"),
+        sealing=("双方互为封存方", "each center seals the other's draw"),
+    ),
 )
 """7 = 2 representatives + 2 host experts + 3 of 长乐."""
 
@@ -238,6 +256,12 @@ THREE_PROVINCES: Final = Case(
     representatives=(
         ("济业主", resident_id("370115", date(1974, 5, 6), 103)),
         ("阳代表", resident_id("370115", date(1983, 2, 1), 104)),
+    ),
+    phrases=Phrases(
+        centers=("三个中心", "all three centers"),
+        staff=("三中心", "any center"),
+        sides=("三方", "all three centers"),
+        sealing=("主场与副场互为封存方", "host and subs seal each other's draws"),
     ),
 )
 """9 = 2 representatives + 2 host experts + 3 of 宿州 + 2 of 南阳."""
