@@ -108,6 +108,11 @@ class BridgedConnection(GroupCommitConnection):
     def in_transaction(self) -> bool:
         return self._apsw.in_transaction
 
+    @property
+    @override
+    def total_changes(self) -> int:
+        return self._apsw.total_changes()
+
     @override
     def execute(self, sql: str, parameters: Any = (), /) -> Any:
         statement = self._recorder.turned(sql)

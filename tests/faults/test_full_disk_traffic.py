@@ -55,7 +55,9 @@ class OneCramped(Nodes):
             return
         become = "import os, sys; os.execvp(sys.argv[1], sys.argv[1:])"
         inside = ["unshare", *own_users(), "--mount", "sh", "-c", _RUN % VOLUME, str(self.volume)]
-        super()._add(name, ["-c", become, *inside, sys.executable, *arguments], ready_url)
+        # Not its readiness: that warns of any volume as small as this one.
+        up = f"{self.url(self.cramped)}/api/openapi.json"
+        super()._add(name, ["-c", become, *inside, sys.executable, *arguments], up)
 
     @property
     def volume(self) -> Path:
