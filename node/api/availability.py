@@ -119,7 +119,7 @@ async def everywhere(parts: NodeParts, _: Seeker, body: WantedOf) -> Found:
 
 @router.post(
     "/availability/stream",
-    summary="同上,逐条返回(SSE)· The same as server-sent events",
+    summary="同上,逐条返回(SSE) · The same as server-sent events",
     response_class=Response,
     responses={200: {"content": {EVENT_STREAM: {}}}},
 )
@@ -140,7 +140,7 @@ async def for_project(parts: NodeParts, who: Agency, project: IdPath, body: Want
 
 @router.post(
     "/projects/{project}/availability/stream",
-    summary="同上,逐条返回(SSE)· The same as server-sent events",
+    summary="同上,逐条返回(SSE) · The same as server-sent events",
     response_class=Response,
     responses={200: {"content": {EVENT_STREAM: {}}}},
 )
