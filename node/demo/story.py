@@ -114,7 +114,8 @@ class Story(FirstAct):
             "lists": len(rosters),
         }
         self._tell(
-            f"{self.told.roster['members']} 名专家; {self._case.phrases.staff[0]}工作人员均未见名单",
+            f"{self.told.roster['members']} 名专家; "
+            f"{self._case.phrases.staff[0]}工作人员均未见名单",
             f"{self.told.roster['members']} experts; "
             f"no staff of {self._case.phrases.staff[1]} has seen a name",
         )

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import Final, Protocol
 
 from federation.protocol import session as words
+from federation.protocol.booking import BOOKED
 from federation.protocol.conversation import REFUSED, Phase
 from federation.protocol.terms import AgreementTerms
 from federation.wire.words import PAYLOAD_TYPES
@@ -16,7 +17,7 @@ from node.domain import committee
 from node.domain.committee import Committee, Site
 from node.services.errors import Conflicting, NotAllowed, NotFound
 from node.services.house import Desk
-from node.store import sessions, todos, transcripts
+from node.store import bookings, sessions, todos, transcripts
 from node.store.sessions import Capacity, Member, SessionRow
 
 STAFF: Final = "staff"
@@ -119,6 +120,25 @@ def terms(desk: Desk, row: SessionRow) -> AgreementTerms:
 def joint(desk: Desk, row: SessionRow) -> list[SessionRow]:
     """All sessions of the same evaluation that this side has."""
     return sessions.joint(desk.ledger.connection, row)
+
+
+def all_started(desk: Desk, row: SessionRow) -> list[SessionRow]:
+    """The same at the host, of an evaluation that has begun; nobody goes on without a site.
+
+    Raises:
+        Conflicting: A sub has refused a word since: its site is no longer in the evaluation.
+    """
+    connection = desk.ledger.connection
+    for other in sessions.refused_after_start(connection, row):
+        leg = bookings.get(connection, other.booking)
+        if leg is not None and leg.phase in BOOKED:  # else it was ended, and this is another one
+            raise Conflicting(
+                f"副场{other.peer}拒绝了评标消息,评标不能缺少该副场继续;请联系对方,"
+                "不能恢复的,超过协议时限后终止并重新安排",
+                f"{other.peer} has refused a word of the evaluation, which does not go on without "
+                "it; ask it, and past the agreed limits end the evaluation and plan anew",
+            )
+    return joint(desk, row)
 
 
 def members(desk: Desk, row: SessionRow) -> list[Member]:

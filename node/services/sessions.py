@@ -90,7 +90,7 @@ class Sessions(SessionStart):
         """
         row = view.get(desk, session_id)
         view.only(row, words.HOST)
-        rows = view.joint(desk, row)
+        rows = view.all_started(desk, row)
         view.in_phase(rows, words.RUNNING)
         everybody = view.members(desk, row)
         votes = [one.ballot for one in everybody if one.ballot is not None]
@@ -152,7 +152,7 @@ class Sessions(SessionStart):
         """
         row = view.get(desk, session_id)
         view.only(row, words.HOST)
-        rows = view.joint(desk, row)
+        rows = view.all_started(desk, row)
         stopped = [leg for leg in rows if leg.phase == words.SUSPENDED]
         view.in_phase(stopped or [row], words.SUSPENDED)
         for leg in stopped:
@@ -177,7 +177,7 @@ class Sessions(SessionStart):
         """
         row = view.get(desk, session_id)
         view.only(row, words.HOST)
-        rows = view.joint(desk, row)
+        rows = view.all_started(desk, row)
         view.in_phase(rows, words.CHAIRED)
         if not 0 < len(report) <= MAX_REPORT_BYTES:
             raise Invalid(
@@ -239,7 +239,7 @@ class Sessions(SessionStart):
         """
         row = view.get(desk, session_id)
         view.only(row, words.HOST)
-        rows = view.joint(desk, row)
+        rows = view.all_started(desk, row)
         view.in_phase(rows, words.SIGNING)
         everybody = view.members(desk, row)
         signed = sum(one.signature_digest is not None for one in everybody)

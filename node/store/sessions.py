@@ -126,6 +126,16 @@ def joint(connection: sqlite3.Connection, session: SessionRow) -> list[SessionRo
     )
 
 
+def refused_after_start(connection: sqlite3.Connection, session: SessionRow) -> list[SessionRow]:
+    """The sessions of the same project in which a word was refused once it had begun."""
+    return _select(
+        connection,
+        "session.project = ? AND session.superseded = 0 AND session.started_at_ms IS NOT NULL"
+        " AND conversation.phase = ?",
+        (session.project, REFUSED),
+    )
+
+
 def supersede(connection: sqlite3.Connection, session: bytes) -> None:
     """Another session takes the place of one that has not started; its seats are free."""
     connection.execute("UPDATE session SET superseded = 1 WHERE conversation = ?", (session,))

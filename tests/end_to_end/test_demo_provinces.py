@@ -11,7 +11,7 @@ import pytest
 from federation.trust.keys import fingerprint
 
 DEMO: Final = [sys.executable, "-m", "node.cli", "demo"]
-PATIENCE_SECONDS: Final = 120.0  # half of it on a quiet machine
+PATIENCE_SECONDS: Final = 240.0  # some 45 s on a quiet machine
 
 
 def _told(folder: Path, *options: str) -> dict[str, Any]:
@@ -56,7 +56,7 @@ def _holds(told: dict[str, Any]) -> None:
     assert len(verdict["draws"]) == 3
 
 
-@pytest.mark.timeout(180)
+@pytest.mark.timeout(300)
 def test_three_provinces_end_with_one_dossier_that_anybody_can_verify(tmp_path: Path) -> None:
     told = _told(tmp_path / "kept", "--provinces", "3")
 
@@ -68,7 +68,7 @@ def test_three_provinces_end_with_one_dossier_that_anybody_can_verify(tmp_path: 
         assert fingerprint(center) in page.stdout
 
 
-@pytest.mark.timeout(180)
+@pytest.mark.timeout(300)
 def test_lost_messages_and_a_killed_node_change_nothing_under_gm_1_either(tmp_path: Path) -> None:
     told = _told(tmp_path / "kept", "--provinces", "3", "--chaos", "--suite", "gm-1")
 
@@ -82,7 +82,7 @@ def test_lost_messages_and_a_killed_node_change_nothing_under_gm_1_either(tmp_pa
         assert "lost on purpose" in (tmp_path / "kept" / f"{log}.log").read_text("utf-8")
 
 
-@pytest.mark.timeout(180)
+@pytest.mark.timeout(300)
 def test_two_centers_hold_through_chaos_too(tmp_path: Path) -> None:
     told = _told(tmp_path / "kept", "--chaos")
 

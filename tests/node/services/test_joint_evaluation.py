@@ -343,6 +343,44 @@ async def test_past_the_agreed_limit_no_site_goes_on_and_all_may_be_ended(tmp_pa
             assert reserved == (0,)
 
 
+async def test_without_a_sub_that_refused_a_later_word_nobody_goes_on(tmp_path: Path) -> None:
+    """Its people would be missing from the votes and signatures of a committee that has them."""
+    async with joint_stage(tmp_path) as stage:
+        await stage.started()
+        chair = (await stage.own(stage.subs[0]))[0].code
+        for seat in stage.sites:
+            await stage.vote_for(seat, chair)
+        stubborn = stage.subs[1]
+        await stubborn.center.do(
+            lambda desk: desk.ledger.connection.execute("UPDATE member SET ballot = NULL")
+        )
+        await stage.elect()
+        assert await stage.host_phases() == ["CHAIRED", "REFUSED"]
+        assert view.REFUSAL in await stage.host.todos()
+
+        with pytest.raises(Conflicting, match="does not go on without it"):
+            await stage.present()
+        await stage.act(
+            stage.subs[0], lambda service, desk, sid: service.suspend(desk, sid, "核实", STAFF)
+        )
+        with pytest.raises(Conflicting, match="does not go on without it"):
+            await stage.act(
+                stage.host, lambda service, desk, sid: service.resume(desk, sid, "", STAFF)
+            )
+
+        await stage.them.later(5 * HOUR_MS)
+        ended = await stage.host.center.do(
+            lambda desk: stage.host.sessions.end_failed(desk, stage.project, STAFF)
+        )
+        await stage.them.settle()
+        assert ended == len(stage.subs)
+        # What was ended does not stand in the way of another evaluation of the project.
+        (row, *_) = await stage.host.center.do(
+            lambda desk: stage.host.sessions.of_project(desk, stage.project)
+        )
+        assert await stage.host.center.do(lambda desk: view.all_started(desk, row))
+
+
 async def test_nothing_is_finished_while_a_signature_of_one_sub_is_missing(tmp_path: Path) -> None:
     async with joint_stage(tmp_path) as stage:
         await stage.chaired()
