@@ -8,7 +8,9 @@ from typing import Any, Final
 import pytest
 from typing_extensions import override
 
+from federation.evidence import joint
 from federation.evidence.case import Refuted
+from federation.evidence.joint_verdict import JointVerdict
 from federation.evidence.selection import Drawn
 from federation.evidence.verify import verify
 from federation.ids import CenterId, ConversationId
@@ -28,12 +30,16 @@ from federation.protocol.selection import (
 )
 from federation.wire.evidence import DECODE
 from federation.wire.words import encode_word
+from node.domain.project import BookingRequest, SelectionMode
 from node.services.errors import Conflicting
 from node.services.house import Desk
 from node.store import bookings, selections
 from node.store.bookings import NewBooking
 from node.store.selections import Candidacy
 from tests.evidence.evaluated import SUB_SLOTS, Evaluation, furnish
+from tests.node.services.joint_stage import JointStage, staged
+from tests.support import planning
+from tests.support.lots import Lots
 from tests.support.pair import DAY_MS, HOUR_MS, two_centers
 
 LOTTERY: Final = b"\x0c" * 16
@@ -231,3 +237,35 @@ async def test_an_evaluation_whose_sub_was_picked_has_no_lottery(tmp_path: Path)
         await played.play()
         path = await played.dossiers(pair.host, tmp_path).make(played.session)
         assert verify(path.read_bytes(), DECODE).drawn is None
+
+
+@dataclass
+class DrawnStage(JointStage):
+    """All services of four centers: two of three partners are drawn blindly, and evaluate."""
+
+    offices: planning.Offices = field(default_factory=Lots)
+
+    @override
+    def request(self) -> BookingRequest:
+        return replace(super().request(), mode=SelectionMode.BLIND, chosen=())
+
+    @override
+    async def held(self) -> None:
+        await super().held()
+        legs = await self.legs()
+        (drawn,) = {leg.hold.participants for leg in legs.values()}
+        ids = [seat.center.id for seat in self.seats]
+        self.taking_part = [ids.index(CenterId(center)) for center in drawn]
+
+
+async def test_a_whole_evaluation_with_drawn_subs_is_proven_by_one_file(tmp_path: Path) -> None:
+    stage = DrawnStage(tmp_path)
+    async with staged(stage, partners=3):
+        await stage.archived()
+        verdict = joint.check(await stage.dossier(stage.host), DECODE)
+        assert isinstance(verdict, JointVerdict)
+        drawn = [part.drawn for part in verdict.parts]
+        assert {each.rank for each in drawn if each is not None} == {1, 2}
+        assert {each.entrants for each in drawn if each is not None} == {3}
+        own = verify(await stage.dossier(stage.subs[0]), DECODE)
+        assert own.drawn == Drawn("BLIND", 1, 3, 3, 1, 0)
