@@ -26,6 +26,7 @@ from typing import Any, Final
 from federation.evidence.case import Case, Decode, Refuted, Step, refute
 from federation.evidence.dossier import MAX_FILE_BYTES, SEAL
 from federation.evidence.joint_verdict import JointVerdict
+from federation.evidence.selection import outcome
 from federation.evidence.shape import Misshapen, Reader, b64, unique, utf8
 from federation.evidence.verdict import Verdict
 from federation.evidence.verify import Examined, examined, verify
@@ -238,6 +239,8 @@ class _Together:
         if sessions != sorted(set(sessions)):
             self._refute(1, "分卷重复或无序", "parts are not distinct and sorted")
         self._one_booking([_hold(case) for case in cases])
+        outcomes = [found for case in cases if (found := outcome(case)) is not None]
+        self._same(outcomes, "副场抽取的结果不同", "was told another outcome of the lottery")
 
     def _one_booking(self, holds: Sequence[Hold]) -> None:
         """All subs of one bundle, but for those whose places others have taken."""

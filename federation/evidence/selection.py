@@ -82,6 +82,12 @@ def examine_selection(case: Case, held: Told, hold: Hold) -> Drawn | None:
     return attempts[-1].check_drawn(hold, len(attempts))
 
 
+def outcome(case: Case) -> Rank | None:
+    """What the sub of a verified dossier was told of its lottery; all subs are told the same."""
+    told = [word for talk in case.of_kind(Kind.SELECTION) for _, word in case.find(talk, Rank)]
+    return told[-1] if told else None
+
+
 class _Attempt:
     """One conversation of the lottery."""
 
