@@ -65,7 +65,7 @@ class Booked:
 
     async def phases(self) -> list[tuple[str, str]]:
         """(host's, sub's) of every leg."""
-        found = []
+        found: list[tuple[str, str]] = []
         for leg in await self.legs():
             (sub,) = [sub for sub in self.subs if sub.id == leg.peer]
             found.append((leg.phase, await sub.phase(leg.conversation) or ""))

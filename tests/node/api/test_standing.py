@@ -17,7 +17,9 @@ from federation.protocol.bundle import Bundle, BundlePhase
 from federation.protocol.conversation import Conversation, Kind
 from federation.trust.suite import suite
 from federation.wire.words import TERMS
+from node.domain.calendar import Window
 from node.domain.project import BookingRequest
+from node.domain.venue import Requirement
 from node.services.consenting import keep_asked
 from node.services.house import Desk
 from node.store import booking_disputes, bookings, bundles, projects
@@ -56,14 +58,12 @@ def _put(node: Node, desk: Desk, peer: CenterId, start_ms: int) -> bytes:
     agreement = _agree(desk, peer)
     made = planning.project(
         bid_deadline_ms=start_ms - HOUR_MS,
-        evaluation=planning.Window(start_ms, start_ms + 3 * HOUR_MS),
+        evaluation=Window(start_ms, start_ms + 3 * HOUR_MS),
     )
     project = node.parts.projects.create(desk, made, "agency")
     node.parts.projects.submit(desk, project, "agency")
     node.parts.projects.accept(desk, project, "staff")
-    plan: BookingRequest = planning.request(
-        peer, window=planning.Window(start_ms, start_ms + 3 * HOUR_MS)
-    )
+    plan: BookingRequest = planning.request(peer, window=Window(start_ms, start_ms + 3 * HOUR_MS))
     projects.set_plan(connection, project, replace(plan, host_seats=2))
     node.parts.venues.import_seats(desk, planning.seat_rows(8))
     bundles.add(
@@ -88,12 +88,10 @@ def _put(node: Node, desk: Desk, peer: CenterId, start_ms: int) -> bytes:
         )
         bookings.add(connection, NewBooking(talk, role, peer, known, hold))
         seats = node.parts.venues.free_seats(
-            desk, planning.Window(start_ms, start_ms + 3 * HOUR_MS), planning.Requirement(3)
+            desk, Window(start_ms, start_ms + 3 * HOUR_MS), Requirement(3)
         )
         holder = LEG if role == booking.SUB else BUNDLE
-        node.parts.venues.reserve(
-            desk, holder, seats, planning.Window(start_ms, start_ms + 3 * HOUR_MS)
-        )
+        node.parts.venues.reserve(desk, holder, seats, Window(start_ms, start_ms + 3 * HOUR_MS))
     return project
 
 

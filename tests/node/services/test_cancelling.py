@@ -1,5 +1,7 @@
 """Cancelling by either side: seats, fees by the sub's clock, what ends with it, what people see."""
 
+from typing import Any
+
 import pytest
 
 from federation.protocol import booking
@@ -11,7 +13,7 @@ from tests.support.pair import Center
 from tests.support.planning import STAFF
 
 FEE = 500_000
-TERMS = {"cancel_notice_ms": 12 * HOUR_MS, "cancel_fee_fen": FEE}
+TERMS: dict[str, Any] = {"cancel_notice_ms": 12 * HOUR_MS, "cancel_fee_fen": FEE}
 
 
 async def test_the_host_cancels_in_time_and_owes_nothing() -> None:

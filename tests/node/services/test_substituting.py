@@ -7,6 +7,7 @@ from node.services.errors import Conflicting, Invalid, NotFound
 from node.services.evaluated import evaluated_legs
 from node.services.projects import found_project
 from node.store import venues
+from node.store.bookings import BookingRow
 from tests.support.booked import HOUR_MS, LATER, WINDOW, Booked, booked, yes
 from tests.support.pair import Center
 from tests.support.planning import seat_rows
@@ -60,6 +61,12 @@ async def test_without_another_room_nothing_changes() -> None:
             await _room(here, sub, leg)
 
 
+async def _complete(here: Booked, leg: BookingRow) -> None:
+    await here.host.do(
+        lambda desk: here.offices.at(here.host).bookings.complete(desk, leg.conversation, bytes(16))
+    )
+
+
 @pytest.mark.parametrize("lost_before", [True, False])
 async def test_another_sub_takes_the_place_of_a_lost_one(lost_before: bool) -> None:
     async with booked(2, spare=1) as here:
@@ -108,11 +115,7 @@ async def test_another_sub_takes_the_place_of_a_lost_one(lost_before: bool) -> N
             assert (now.start_ms, now.end_ms) == (LATER.start_ms, LATER.end_ms)
         assert await here.seats(here.host, root) == 2
         for leg in legs:
-            await here.host.do(
-                lambda desk, leg=leg: here.offices.at(here.host).bookings.complete(
-                    desk, leg.conversation, bytes(16)
-                )
-            )
+            await _complete(here, leg)
         assert await here.seats(here.host, root) == 0
 
 
