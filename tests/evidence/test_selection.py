@@ -1,6 +1,7 @@
 """A drawn sub-venue in a dossier: proven as drawn, and every cheat found in the file."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
@@ -17,7 +18,7 @@ from federation.ids import CenterId, ConversationId
 from federation.lottery import selection as rules
 from federation.protocol import booking
 from federation.protocol import selection as words
-from federation.protocol.conversation import Word
+from federation.protocol.conversation import Kind, Word
 from federation.protocol.selection import (
     Abandon,
     Disclose,
@@ -33,16 +34,19 @@ from federation.wire.words import encode_word
 from node.domain.project import BookingRequest, SelectionMode
 from node.services.errors import Conflicting
 from node.services.house import Desk
+from node.services.selection_files import bound_to
+from node.services.selections import Selections
 from node.store import bookings, selections
 from node.store.bookings import NewBooking
-from node.store.selections import Candidacy
+from node.store.selections import Candidacy, Progress, SelectionRow
 from tests.evidence.evaluated import SUB_SLOTS, Evaluation, furnish
 from tests.node.services.joint_stage import JointStage, staged
 from tests.support import planning
 from tests.support.lots import Lots
-from tests.support.pair import DAY_MS, HOUR_MS, two_centers
+from tests.support.pair import DAY_MS, HOUR_MS, Center, Furniture, two_centers
 
 LOTTERY: Final = b"\x0c" * 16
+INVENTED: Final = b"i" * 32
 OTHERS: Final = tuple(CenterId("lp1" + letter * 32) for letter in "ab")
 KEEPS: Final = CenterId("lp1" + "c" * 32)
 NEEDS: Final = tuple(booking.ExpertNeed(slot.specialty, slot.count) for slot in SUB_SLOTS)
@@ -269,3 +273,70 @@ async def test_a_whole_evaluation_with_drawn_subs_is_proven_by_one_file(tmp_path
         assert {each.entrants for each in drawn if each is not None} == {3}
         own = verify(await stage.dossier(stage.subs[0]), DECODE)
         assert own.drawn == Drawn("BLIND", 1, 3, 3, 1, 0)
+
+
+class TwoFaced(Selections):
+    """A host that invents, for each of two candidates, what the other one said."""
+
+    @override
+    def _gather(self, desk: Desk, held: SelectionRow, rows: Sequence[Candidacy]) -> None:
+        selections.put(desk.ledger.connection, replace(held, progress=Progress.GATHERING))
+        for row in rows:
+            desk.say(row.conversation, self._list(desk, row, rows))
+
+    def _list(self, desk: Desk, mine: Candidacy, rows: Sequence[Candidacy]) -> Gather:
+        digests, bound = bound_to(desk, mine.conversation)
+        return Gather(
+            tuple(
+                Entrant(
+                    row.peer,
+                    mine.commitment or b""
+                    if row is mine
+                    else rules.commitment(digests, bound, row.peer, INVENTED),
+                )
+                for row in rows
+            )
+        )
+
+    @override
+    def _rank(self, desk: Desk, held: SelectionRow, rows: Sequence[Candidacy]) -> None:
+        ours, orders = self._values.host(held), []
+        for mine in rows:
+            digests, bound = bound_to(desk, mine.conversation)
+            gather = self._list(desk, mine, rows)
+            values = tuple(mine.value or b"" if row is mine else INVENTED for row in rows)
+            order = rules.order(digests, bound, mine.invite, gather, (ours, *values))
+            desk.say(mine.conversation, Rank(ours, values, order))
+            orders.append(order)
+        ranked = tuple(map(CenterId, orders[0]))
+        drawn = replace(held, progress=Progress.DRAWN, ranked=ranked)
+        selections.put(desk.ledger.connection, drawn)
+        if orders[0] == orders[1]:  # else one of the two would not take its Hold
+            self._book(desk, drawn)
+
+
+class TwoFacedStage(DrawnStage):
+    """The same, with a host that lies in the lottery."""
+
+    @override
+    def furnish(self, center: Center) -> Furniture:
+        furniture = super().furnish(center)
+        if center.name == "host":
+            lottery = furniture.reactions[Kind.SELECTION]
+            assert isinstance(lottery, Selections)
+            lottery.__class__ = TwoFaced
+        return furniture
+
+
+async def test_two_outcomes_of_one_lottery_are_found_by_the_parts_together(tmp_path: Path) -> None:
+    for seed in "123456":
+        stage = TwoFacedStage(tmp_path / seed)
+        async with staged(stage, seed=seed):
+            with suppress(ValueError):  # nothing was booked: the two orders differ by chance
+                await stage.archived()
+                with pytest.raises(Conflicting, match="another outcome of the lottery"):
+                    await stage.dossier(stage.host)
+                for seat in stage.subs:
+                    assert verify(await stage.dossier(seat), DECODE).drawn is not None
+                return
+    raise AssertionError("no seed in which both candidates are told the same order")
