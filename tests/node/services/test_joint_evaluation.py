@@ -378,7 +378,7 @@ async def test_without_a_sub_that_refused_a_later_word_nobody_goes_on(tmp_path: 
         (row, *_) = await stage.host.center.do(
             lambda desk: stage.host.sessions.of_project(desk, stage.project)
         )
-        assert await stage.host.center.do(lambda desk: view.all_started(desk, row))
+        assert await stage.host.center.do(lambda desk: view.all_started(desk, row)) == []
 
 
 async def test_nothing_is_finished_while_a_signature_of_one_sub_is_missing(tmp_path: Path) -> None:
