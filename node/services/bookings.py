@@ -340,6 +340,8 @@ class Bookings:
     def admit_decision(self, desk: Desk, row: BookingRow, word: Decide | Settle) -> None:
         """Refuse a second decision, and a confirmation of seats that are free again."""
         self.decisions.check(desk, row, word)
+        if isinstance(word, Settle):
+            self.after.consenting.check_settlement(desk, row, word)
         if row.phase == booking.IN_DOUBT and word.decision is Decision.CONFIRM:
             enforcement.check_confirmation(terms_of(desk, row), row.held_at_ms, desk.now_ms)
 

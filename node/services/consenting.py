@@ -166,6 +166,11 @@ class Consenting:
         elif isinstance(word, Extend) and word.end_ms <= row.end_ms:
             raise Malformed("an extension ends later than what is booked")
 
+    def check_settlement(self, desk: Desk, row: BookingRow, word: Settle) -> None:
+        """Refuse a settlement of what was not consented to or does not wait, whoever brings it."""
+        known = changes.asked(desk.ledger.connection, row.conversation, word.change_id)
+        _admit_settlement(row, word, known)
+
     def heard(self, desk: Desk, conversation: Conversation, word: Move | Extend) -> None:
         """Answer at once where nobody needs to think, and ask our people where somebody must."""
         if conversation.phase != booking.CHANGING:

@@ -29,7 +29,7 @@ from federation.wire.questions import DecisionAnswer, DecisionQuestion
 from federation.wire.words import PAYLOAD_TYPES, decode_word
 from node.services.errands import Handler, Result
 from node.services.house import Desk
-from node.store import bookings, decisions, errands, todos
+from node.store import bookings, changes, decisions, errands, todos
 from node.store.bookings import BookingRow
 from node.store.decisions import Decided
 from node.store.ledger import SqlLedger
@@ -145,7 +145,9 @@ class Decisions:
             assert row is not None, "a decision is asked about a booking that we have"
             if desk.now_ms >= row.end_ms + KEPT_MS:
                 return None  # nobody needs to know any more, nor does anybody keep it
-            return row if not asked_in_doubt or row.phase in _AWAITS[wanted] else None
+            if asked_in_doubt and not _waits(desk, row, change, wanted):
+                return None
+            return row
 
         row = await self._negotiator.transact(look)
         if row is None:
@@ -261,6 +263,14 @@ def _check_crossed(desk: Desk, row: BookingRow) -> None:
     receipt = decode_receipt(decode_statement(decode_envelope(raw).payload).body)
     if receipt.phase in booking.BOOKED:
         raise Conflict(f"your receipt for our {Answer.BOOK.name} says {receipt.phase}")
+
+
+def _waits(desk: Desk, row: BookingRow, change: bytes, wanted: type[Decide | Settle]) -> bool:
+    """Whether a booking waits for this decision: not for that on another change of it."""
+    if row.phase not in _AWAITS[wanted]:
+        return False
+    asked = changes.asked(desk.ledger.connection, row.conversation, change) if change else None
+    return asked is None or asked.decision is None
 
 
 def _leave(desk: Desk, kind: str, row: BookingRow, change: bytes, at_ms: int) -> None:

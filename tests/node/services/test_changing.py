@@ -230,3 +230,22 @@ async def test_quotas_count_both_windows_until_a_move_is_settled() -> None:
             await here.consent(sub, yes=True)
         await here.them.settle()
         assert await counted() == {(NEW,)}
+
+
+async def test_an_old_settlement_asked_for_once_more_does_not_settle_the_next_change() -> None:
+    async with booked() as here:
+        first, _ = here.subs
+        await here.extend(WINDOW.end_ms + HOUR_MS)
+        await here.them.settle()
+        assert await here.phases() == BOTH
+        await here.them.later(12 * HOUR_MS - 10 * MINUTE_MS)  # half of the promise, almost
+        await here.move()
+        await here.them.settle()
+        await here.consent(first, yes=True)
+        await here.them.settle()
+        waiting = [("CHANGE_PROMISED", "CHANGE_PROMISED"), ("CHANGING", "CHANGING")]
+        assert await here.phases() == waiting
+
+        await here.them.later(15 * MINUTE_MS)  # the errand asks how the extension was settled
+
+        assert await here.phases() == waiting
