@@ -8,6 +8,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
+from typing_extensions import override
 
 from federation.engine.recovery import WHOLE
 from federation.evidence.case import Refuted, Step
@@ -27,12 +28,14 @@ class Relapse(Evaluation):
     nurse: Nurse | None = None
     copy: bytes = b""
 
+    @override
     async def evaluate(self) -> None:
         self.nurse = Nurse(self.pair, self.sub)
         await self.nurse.greet()
         self.copy = await self.nurse.backup()
         await super().evaluate()
 
+    @override
     async def archive(self) -> None:
         assert self.nurse is not None
         await self.nurse.greet()

@@ -1,8 +1,10 @@
 """A center that runs on an old copy: its seats, bundles and people after its words are back."""
 
-from federation.engine.recovery import WHOLE
+from federation.engine.acquaintance import News, Turn, read_link
+from federation.engine.recovery import WHOLE, Standing
 from federation.protocol import booking
-from node.services import recovery_todos
+from node.services import descriptors, recovery_todos
+from node.services.house import Desk
 from node.services.recovering import Recovering
 from node.store import bookings as store
 from node.store import todos, venues
@@ -122,3 +124,86 @@ async def test_a_bundle_whose_project_is_lost_is_told_to_the_staff() -> None:
         (told,) = [each for each in found if each.kind == recovery_todos.GAP]
         assert told.subject == booking_id
         assert "CONFIRMED" in told.en
+
+
+async def operators(center: Center) -> dict[str, str]:
+    found = await center.do(lambda desk: todos.open_for(desk.ledger.connection, "operator"))
+    return {each.kind: each.en for each in found}
+
+
+async def test_operators_are_told_whom_the_node_waits_for_and_may_go_on() -> None:
+    offices = Offices()
+    async with two_centers(offices) as pair:
+        nurse = Nurse(pair, pair.sub)
+        stood: list[Standing] = []
+        loop = Recovering(
+            negotiator=pair.sub.negotiator,
+            ask=pair.sub.outbox.ask,
+            peers=lambda: [pair.host.id],
+            observe=stood.append,
+        )
+        await nurse.lose()
+        await loop.note()
+        told = await operators(pair.sub)
+        assert pair.host.id in told[recovery_todos.RECOVERING]
+        assert "lianping recover --without" in told[recovery_todos.RECOVERING]
+        pair.cut()
+        await loop.round()
+        assert "lost" in loop.missed[pair.host.id]
+        assert not await loop.go_on_without(pair.sub.id)
+        assert await loop.go_on_without(pair.host.id)
+        await loop.round()
+        told = await operators(pair.sub)
+        assert recovery_todos.RECOVERING not in told
+        assert pair.host.id in told[recovery_todos.WITHOUT]
+        assert not loop.standing.recovering
+        pair.restore()
+        assert await loop.round() == WHOLE
+        assert recovery_todos.WITHOUT not in await operators(pair.sub)
+        assert [each.recovering for each in stood] == [True, False, False]
+
+
+async def test_a_partner_is_told_that_the_other_went_on_from_a_backup() -> None:
+    offices = Offices()
+    async with two_centers(offices) as pair:
+        nurse = Nurse(pair, pair.sub)
+        known = pair.host.keyring.peers[pair.sub.id]
+        await nurse.announce()
+        assert pair.host.keyring.peers[pair.sub.id].log_epoch == 1
+        signed_link = read_link(pair.sub.identity.signed_descriptor)
+        pair.host.keyring.forget(pair.sub.id)
+        pair.host.keyring.pin(known)
+
+        def note(desk: Desk) -> None:
+            descriptors.note(desk, pair.sub.id, News(Turn.NEWER, (signed_link,)), [signed_link])
+
+        await pair.host.do(note)
+        assert "went on from a backup" in (await operators(pair.host))[descriptors.EPOCH]
+
+
+async def test_what_the_books_disagree_on_is_shown_with_both_views_until_it_is_gone() -> None:
+    offices = Offices()
+    async with two_centers(offices) as pair:
+        loop = recovering(pair, pair.sub)
+        _, booking_id = await held(pair, offices)
+
+        async def set_phase(phase: str) -> None:
+            await pair.sub.do(
+                lambda desk: desk.ledger.connection.execute(
+                    "UPDATE conversation SET phase = ? WHERE id = ?", (phase, booking_id)
+                )
+            )
+
+        await set_phase(booking.CONFIRMED)
+        await loop.compare()
+        assert recovery_todos.APART not in await todo_kinds(offices.sub, "staff")
+        await loop.compare()
+        found = await pair.sub.do(lambda desk: todos.open_for(desk.ledger.connection, "staff"))
+        (told,) = [each for each in found if each.kind == recovery_todos.APART]
+        assert told.subject == booking_id
+        for text in (told.zh, told.en):
+            assert booking.CONFIRMED in text
+            assert booking.HELD in text
+        await set_phase(booking.HELD)
+        await loop.compare()
+        assert recovery_todos.APART not in await todo_kinds(offices.sub, "staff")
