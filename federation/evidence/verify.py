@@ -2,7 +2,7 @@
 
     verdict = verify(file, decode)
 
-Needs no node, no network, no clock. Fourteen steps in a fixed order (``Step``), the first
+Needs no node, no network, no clock. Numbered steps in a fixed order (``Step``), the first
 thing that is wrong is named. A center is who its root key says it is; whether that is the
 center one thinks of is for the reader to compare with the published fingerprint. The suite
 is the one that the signed agreement names; there is no other place that could say it.
