@@ -12,7 +12,7 @@ import httpx
 
 T = TypeVar("T")
 
-PATIENCE_SECONDS: Final = 30.0  # a node restarts in two; a loaded machine takes longer
+PATIENCE_SECONDS: Final = 60.0  # a node restarts in two; a loaded machine takes longer
 PAUSE_SECONDS: Final = 0.05
 RETRIED: Final = frozenset({502, 503, 504})
 
