@@ -196,11 +196,16 @@ def _outside(_: Request, error: outside.OutsideError) -> JSONResponse:
     )
 
 
-def _store(_: Request, error: StoreUnavailable) -> JSONResponse:
+def store_away(error: StoreUnavailable) -> JSONResponse:
+    """What anybody is told while the store cannot be asked."""
     LOG.error("the store is not available", error=str(error))
     return answer(
         503, "STORE_AWAY", f"数据库:{error.outage.zh}", f"the database: {error.outage.en}"
     )
+
+
+def _store(_: Request, error: StoreUnavailable) -> JSONResponse:
+    return store_away(error)
 
 
 def _keys(_: Request, error: SignerAway) -> JSONResponse:

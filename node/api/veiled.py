@@ -6,8 +6,10 @@ from typing import Any, Final
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from node.api.faults import store_away
 from node.api.parts import Parts
 from node.services.veil import veil
+from node.store.database import StoreUnavailable
 
 JSON: Final = b"application/json"
 
@@ -44,7 +46,11 @@ class Veiled:
                 return
             body.extend(message.get("body", b""))
             if not message.get("more_body", False):
-                covered = await self._covered(scope["path"], bytes(body))
+                try:
+                    covered = await self._covered(scope["path"], bytes(body))
+                except StoreUnavailable as error:  # nobody knows what must be covered
+                    await store_away(error)(scope, receive, send)
+                    return
                 await send({**start, "headers": _measured(start, covered)})
                 await send({"type": "http.response.body", "body": covered})
 
