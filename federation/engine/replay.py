@@ -97,7 +97,7 @@ class Replay(Floor[L]):
         """What was said then, if it came back; else, if no peer ever heard it, said now."""
         lane = self._lanes.get(conversation)
         if lane and lane[0].ours and lane[0].word.case == word.case:
-            return self._said_again(lane.popleft())
+            return self._instead(lane.popleft(), word)
         if lane and any(back.ours for back in lane):
             raise OutOfTurn(f"{word.case} is not what was said then: {_named(lane)}")
         return self._anew(lambda: super(Replay, self).say(conversation, word))
@@ -123,10 +123,17 @@ class Replay(Floor[L]):
                 and first.word.case == word.case
                 and (suite_id is None or first.suite == suite_id)
             ):
-                return self._said_again(lane.popleft())
+                return self._instead(lane.popleft(), word)
         return self._anew(
             lambda: super(Replay, self).open(peer, agreement, word, role=role, suite_id=suite_id)
         )
+
+    def _instead(self, back: Back, word: Word) -> Said:
+        """What was said then stands; if it would be other now, something it was made of is gone."""
+        spoken = self._said_again(back)
+        if word != back.word:
+            self._gap(spoken.conversation, back, "other values were told then than are here now")
+        return spoken
 
     def _anew(self, say: Callable[[], Said]) -> Said:
         then_ms, self.now_ms = self.now_ms, self._present_ms

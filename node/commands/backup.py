@@ -45,7 +45,7 @@ _passphrase_option = click.option(
     context_settings=COMMAND_SETTINGS,
     epilog=examples(
         "lianping backup --to /var/backups/lianping",
-        "lianping backup --to /media/usb/node.lpbak --passphrase-file /root/backup.pass",
+        "lianping backup --to /media/usb/node.lpbak --passphrase-file /etc/lianping/backup.pass",
         "lianping backup --to /var/backups/lianping --json",
     ),
 )
