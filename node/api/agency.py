@@ -144,8 +144,16 @@ class Leg(Shape):
     id: HexText = Field(examples=[EXAMPLE_ID])
     peer: CenterText
     phase: str = Field(examples=["CONFIRMED"])
+    start_ms: Ms
+    end_ms: Ms
     seats: int
     note: str
+    instead_of: HexText | None = Field(
+        description="替换的副场预约 · the leg whose place it takes", examples=[EXAMPLE_ID]
+    )
+    warnings: list[str] = Field(
+        description="召集、开始前应知的就绪情况 · what to know before convening or starting"
+    )
     alternative_start_ms: Ms | None = Field(
         description="副场提议的时间,可直接采纳 · what the sub proposed instead; one action takes it"
     )
@@ -423,12 +431,18 @@ def _undated(row: UndatedRow | None) -> Undated | None:
 
 
 def _leg(parts: Parts, desk: Desk, row: BookingRow) -> Leg:
+    after = parts.bookings.after
+    old = after.replacing.standing_for(desk, row)
     return Leg(
         id=row.conversation.hex(),
         peer=row.peer,
         phase=row.phase,
+        start_ms=row.start_ms,
+        end_ms=row.end_ms,
         seats=row.hold.seats,
         note=row.note,
+        instead_of=None if old is None else old.conversation.hex(),
+        warnings=[f"{zh} · {en}" for zh, en in after.readiness.warnings(desk, [row])],
         alternative_start_ms=parts.replanning.alternative_ms(desk, row.conversation),
     )
 

@@ -10,6 +10,7 @@ from federation.evidence.dossier import DOSSIER_TYPE
 from federation.protocol.session import ArchiveItem
 from node.api.access import NodeParts, Staff, Watcher
 from node.api.faults import RESPONSES
+from node.api.parts import Parts
 from node.api.shapes import (
     EXAMPLE_ID,
     MAX_EXACT,
@@ -25,6 +26,7 @@ from node.api.shapes import (
     raw,
 )
 from node.services.errors import Invalid, NotFound
+from node.services.house import Desk
 from node.services.session_look import Overview
 
 REPORT_BYTES_MAX: Final = 20 * 1024 * 1024  # a signed PDF of some hundred pages
@@ -66,6 +68,9 @@ class Convened(Made):
     """The sessions that were convened; ``id`` is the first, or the only one."""
 
     ids: list[HexText]
+    warnings: list[str] = Field(
+        description="副场就绪情况,仅提示 · how ready the sites are; it blocks nothing"
+    )
 
 
 class Ended(Shape):
@@ -111,7 +116,11 @@ async def convene(parts: NodeParts, who: Staff, project: IdPath) -> Convened:
     made = await parts.commands.run(
         who, lambda desk: parts.sessions.convene(desk, raw(project), who.subject)
     )
-    return Convened(id=made[0].hex(), ids=[each.hex() for each in made])
+    return Convened(
+        id=made[0].hex(),
+        ids=[each.hex() for each in made],
+        warnings=await _warnings(parts, raw(project)),
+    )
 
 
 @router.post("/projects/{project}/end-failed", summary="终止未成的评标 · End a failed evaluation")
@@ -251,6 +260,16 @@ async def dossier(parts: NodeParts, _: Watcher, session: IdPath) -> FileResponse
     if path is None or not path.is_file():
         raise NotFound("卷宗尚未制作", "the dossier has not been made yet")
     return FileResponse(path, media_type=DOSSIER_TYPE, filename=path.name)
+
+
+async def _warnings(parts: Parts, project: bytes) -> list[str]:
+    """What the host's people should know of the sites of a project."""
+
+    def look(desk: Desk) -> list[tuple[str, str]]:
+        legs = parts.bookings.of_project(desk, project)
+        return parts.bookings.after.readiness.warnings(desk, legs)
+
+    return [f"{zh} · {en}" for zh, en in await parts.negotiator.transact(look)]
 
 
 def session_shape(row: Overview) -> Session:

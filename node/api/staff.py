@@ -7,7 +7,6 @@ from fastapi import APIRouter, Depends, File, Path, UploadFile, status
 from pydantic import Field
 
 from adapters.experts.port import Export
-from federation.protocol.booking import SUB
 from node.api.access import NodeParts, Staff, needs
 from node.api.caller import Caller
 from node.api.faults import RESPONSES
@@ -232,7 +231,7 @@ def _exported(export: Export) -> Table:
 
 
 def _booking(parts: Parts, desk: Desk, row: BookingRow) -> Booking:
-    holder = row.conversation if row.role == SUB else row.bundle
+    holder = parts.bookings.after.replacing.holder(desk, row)
     return Booking(
         id=row.conversation.hex(),
         role=row.role,

@@ -60,6 +60,13 @@ class Replacing:
         project = found_project(desk, row.project)
         return self._bundling.stand_in(desk, project, row, sub, by)
 
+    def holder(self, desk: Desk, row: BookingRow) -> bytes:
+        """Under which id our own seats for a booking are held."""
+        if row.role == booking.SUB:
+            return row.conversation
+        bundle = bundles.get(desk.ledger.connection, row.bundle)
+        return row.bundle if bundle is None else bundle.root
+
     def standing_for(self, desk: Desk, row: BookingRow) -> BookingRow | None:
         """The leg whose place this one has taken, or would take."""
         bundle = bundles.get(desk.ledger.connection, row.bundle)

@@ -168,6 +168,9 @@ async def test_a_move_is_looked_at_then_asked_and_asked_once_for_one_key(tmp_pat
         assert (asked["change"], asked["answer"]) == (once["id"], None)
         listed = (await http.get(f"/api/projects/{project.hex()}/changes")).json()
         assert [(each["id"], each["phase"]) for each in listed] == [(once["id"], "ASKED")]
+        (leg,) = (await http.get(f"/api/projects/{project.hex()}")).json()["bookings"]
+        assert (leg["start_ms"], leg["instead_of"]) == (before["start_ms"], None)
+        assert leg["warnings"] == []  # it is days ahead: no report is due
         again = await http.post(f"/api{path}", json={**window, "reason": "改期"})
         assert (again.status_code, error(again)["code"]) == (409, "CONFLICT")
 
