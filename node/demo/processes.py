@@ -17,7 +17,7 @@ from typing import Final
 import httpx
 
 STOP_SECONDS: Final = 10.0
-START_SECONDS: Final = 90.0  # two seconds on a quiet machine; six of them start where two cores are busy
+START_SECONDS: Final = 90.0  # two on a quiet machine; many start at once on two cores
 PAUSE_SECONDS: Final = 0.05
 PR_SET_PDEATHSIG: Final = 1  # prctl(2)
 
