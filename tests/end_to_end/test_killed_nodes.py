@@ -2,6 +2,9 @@
 
 Ten seeded moments over five whole runs: in each run both nodes are killed once, each in a
 step and after a delay that the seed chooses. The job must finish, nothing lost or doubled.
+
+What it is for: few kills, but in every step of a whole evaluation, and the dossier is verified
+after them. Many kills under many concurrent commands are ``tests/faults/test_kills.py``.
 """
 
 import io
