@@ -265,10 +265,10 @@ class Changing:
     def heard(self, desk: Desk, conversation: Conversation, word: Consent) -> None:
         """A sub has answered: decide if it was the last, or tell it what was decided."""
         connection = desk.ledger.connection
+        changes.answer(connection, conversation.id, word)
         row = changes.get(connection, word.change_id)
         if row is None:
-            return  # it crossed the end of the booking
-        changes.answer(connection, conversation.id, word)
+            return  # lost with an old backup: people ask anew
         if word.answer is Answer.NO and conversation.phase == booking.CONFIRMED:
             bookings.set_note(connection, conversation.id, _declined(word))
         self.judge(desk, row.change.id)
@@ -305,11 +305,10 @@ class Changing:
         """We have settled a change with one leg: from now on its window is another."""
         connection = desk.ledger.connection
         changes.settle(connection, conversation.id, word.change_id, word.decision)
-        row = changes.get(connection, word.change_id)
-        assert row is not None, "only we settle what we asked"
+        leg = changes.asked(connection, conversation.id, word.change_id)
+        assert leg is not None, "only what was asked is settled"
         if word.decision is Decision.CONFIRM:
-            window = row.window
-            bookings.set_window(connection, conversation.id, window.start_ms, window.end_ms)
+            bookings.set_window(connection, conversation.id, leg.window.start_ms, leg.window.end_ms)
 
     def handlers(self) -> Mapping[str, Handler]:
         """How the errands left here are run."""
