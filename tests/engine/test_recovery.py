@@ -303,3 +303,33 @@ async def test_a_center_that_is_away_keeps_the_others_waiting_only() -> None:
         with pytest.raises(Unreachable):
             await pair.host.outbox.greet(pair.sub.id)
         assert await nurse.recovery.round() == WHOLE
+
+
+async def test_an_epoch_that_claims_to_keep_what_it_has_not_kept_explains_nothing() -> None:
+    async with two_centers() as pair:
+        nurse = Nurse(pair, pair.sub)
+        agreement = await pair.agree()
+        copy = await nurse.backup()
+        talk = await ask(pair, agreement)
+        await say(pair, pair.sub, talk, YES)
+        await nurse.greet()
+        await nurse.restore(copy)
+        suite_id = pair.sub.suite.suite_id
+        for _ in range(6):  # another history, longer than the one that was cosigned
+            await pair.sub.do(
+                lambda desk: desk.ledger.append_log(suite_id, desk.new_secret(), desk.new_secret())
+            )
+        await nurse.announce()  # goes on from all of it, as if nothing were lost
+        await nurse.greet()
+        seen = await pair.host.do(lambda desk: desk.ledger.witnessed(pair.sub.id, suite_id))
+        assert seen is not None
+        assert seen[2] == "", "nothing of the new epoch is cosigned"
+        kept = await pair.host.sql("SELECT size, epoch FROM former_head WHERE NOT ours")
+        assert kept == [(seen[0], 0)]
+        # It knows what the host goes on from, and shows that it cannot.
+        size = seen[0]
+        await pair.sub.do(
+            lambda desk: desk.ledger.put_former_head(pair.host.id, suite_id, 0, size, "")
+        )
+        await nurse.greet()
+        assert await pair.host.do(lambda desk: desk.ledger.doubtful(pair.sub.id))
