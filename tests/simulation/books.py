@@ -361,7 +361,7 @@ class Books:
         for ends, legs in directions.items():
             agreed = self.agreed[ends]
             live = [leg for leg in legs if leg.phase in KEEPS and not leg.given_up]
-            used = [leg for leg in legs if leg.phase in KEEPS or leg.phase == "COMPLETED"]
+            used = [*live, *(leg for leg in legs if leg.phase == "COMPLETED")]
             spent = Counter((leg.start_ms - agreed.from_ms) // agreed.period_ms for leg in used)
             lawful = [leg for leg in live if leg.id not in by_law]  # the law goes before a quota
             at_once = [

@@ -26,7 +26,7 @@ from federation.wire import envelopes
 from federation.wire.envelopes import Outcome, Receipt, Statement
 from node.domain.calendar import Window, slots
 from node.services import bookings as services
-from node.services import bundling, giving_up
+from node.services import bundling, decisions, giving_up
 from node.services.afterwards import Afterwards
 from node.services.bookings import Bookings
 from node.services.consenting import Consenting
@@ -400,6 +400,16 @@ def _seats_of_two_rooms() -> Sequence[Patch]:
     return ((Seats, "reseat", reseat),)
 
 
+def _any_settlement() -> Sequence[Patch]:
+    def waits(_desk: Any, row: Any, _change: bytes, wanted: Any) -> bool:
+        return row.phase in decisions._AWAITS[wanted]
+
+    return (
+        (decisions, "_waits", waits),
+        (Consenting, "check_settlement", lambda *_: None),
+    )
+
+
 def _counted_in_one_window() -> Sequence[Patch]:
     return ((bookings, "_ASKED", "SELECT NULL FROM leg_change l WHERE l.{} IS NULL AND 0"),)
 
@@ -445,6 +455,7 @@ MUTANTS: Final[Mapping[str, Callable[[], Sequence[Patch]]]] = MappingProxyType({
     "gives seats up and tells nobody": _given_up_in_silence,
     "takes other seats and keeps the first": _seats_of_two_rooms,
     "counts a booking that is moved in one window": _counted_in_one_window,
+    "takes any settlement for the one that waits": _any_settlement,
 })  # fmt: skip
 
 

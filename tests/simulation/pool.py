@@ -8,6 +8,8 @@ from tests.simulation.mutants import SLIPS, mutant
 from tests.simulation.run import STORM_MINUTES, Report, run
 
 CHUNK = 4  # seeds handed to a process at once
+FIRST_ROUND = 8  # seeds in which most mutants are found
+ROUNDS_GROW = 3
 
 
 def every(
@@ -26,8 +28,9 @@ def every(
         yield from pool.imap_unordered(one, seeds, CHUNK)
 
 
-def hunt(name: str, seeds: range) -> tuple[str, Report | None]:
+def hunt(wanted: tuple[str, range]) -> tuple[str, Report | None]:
     """Look for a mutant; answers the first report that shows it, or None."""
+    name, seeds = wanted
     for seed in seeds:
         with mutant(name):
             report = run(seed)
@@ -41,6 +44,19 @@ def hunt(name: str, seeds: range) -> tuple[str, Report | None]:
 def hunt_all(
     names: Iterable[str], seeds: range, *, workers: int
 ) -> Iterator[tuple[str, Report | None]]:
-    """Look for mutants, each in a process that serves nothing else meanwhile."""
+    """Look for mutants, in rounds that grow: most are found at once, and the rest by all cores."""
+    left = list(names)
+    first, length = seeds.start, FIRST_ROUND
     with multiprocessing.get_context("spawn").Pool(workers) as pool:
-        yield from pool.imap_unordered(partial(hunt, seeds=seeds), names)
+        while left and first < seeds.stop:
+            last = min(first + length, seeds.stop)
+            parts = [range(first + part, last, workers) for part in range(workers)]
+            found: dict[str, Report] = {}
+            tasks = [(name, part) for name in left for part in parts]
+            for name, report in pool.imap_unordered(hunt, tasks):
+                if report is not None and (name not in found or report.seed < found[name].seed):
+                    found[name] = report
+            yield from found.items()
+            left = [name for name in left if name not in found]
+            first, length = last, length * ROUNDS_GROW
+    yield from ((name, None) for name in left)

@@ -34,7 +34,8 @@ NODES: Final = (3, 3, 3, 3, 3, 4, 4, 4, 5, 5, 6, 7)
 # Slower than in production: the bells do the work, and a run costs a third.
 SLOW: Final = {
     "HEARTBEAT_SECONDS": 300.0, "ERRAND_SECONDS": 60.0, "PEERS_SECONDS": 600.0,
-    "OUTBOX_SECONDS": 120.0, "FLUSH_SECONDS": 3.0, "CALLED_SECONDS": 5.0,
+    "OUTBOX_SECONDS": 120.0, "FLUSH_SECONDS": 5.0, "CALLED_SECONDS": 10.0,
+    "FIRST_CONTACT_MAX_SECONDS": 180.0,
 }  # fmt: skip
 
 
