@@ -106,7 +106,7 @@ class Link:
     calls: int = 0
     """Under way now."""
     crowded: bool = False
-    """The last look left words behind that another call could take."""
+    """Words were left behind that another call could take at once."""
     stretch: int = 0
     """Counts the peer's comings and goings: calls of one stretch fail together, as one."""
     _busy: set[ConversationId] = field(default_factory=set)

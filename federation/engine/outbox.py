@@ -417,8 +417,9 @@ class Outbox(Generic[L]):
         """Note a try that failed; answers whether words of another suite may be tried at once."""
         link = self.link(peer)
         link.last_error = str(error)
-        if stretch != link.stretch:
-            return True  # one that ran beside it has counted, or has reached the peer
+        if stretch != link.stretch:  # one that ran beside it has counted, or reached the peer
+            link.crowded = True
+            return True
         link.stretch += 1
         link.failures += 1
         spoken = self._shared(peer) | {suite_id}
@@ -431,7 +432,8 @@ class Outbox(Generic[L]):
         if at is not link and not others:
             link.not_before_ms = min(stuck.not_before_ms for stuck in link.stuck.values())
         self._watch(peer, link.breaker(now_ms))
-        return at is not link and others
+        link.crowded = at is not link and others
+        return link.crowded
 
     def _shared(self, peer: CenterId) -> set[str]:
         pinned = self._negotiator.keyring.peers.get(peer)

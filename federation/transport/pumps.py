@@ -204,11 +204,15 @@ class Pumps(Generic[L]):
     async def _deliver(self, peer: CenterId, bells: _Bells) -> None:
         while True:
             more = await self._outbox.deliver(peer)
-            if more and self._outbox.link(peer).crowded:
-                await self._drain(peer)
-            if more:
-                continue
             link, now_ms = self._outbox.link(peer), self._clock.now_ms()
+            if more and link.crowded:
+                await self._drain(peer)
+                continue
+            if more and link.repairable(now_ms):
+                continue
+            if link.failures and not link.stuck and link.not_before_ms <= now_ms:
+                continue  # the back-off was shorter than it took to look at it
+            # Else all that there was has been told; whatever was said meanwhile rang the bell.
             left = (link.not_before_ms - now_ms) / 1000
             if left > 0:
                 # A new word does not shorten the back-off, only the peer's own call does:

@@ -22,7 +22,7 @@ from federation.protocol import booking
 from federation.protocol.bundle import BundlePhase
 from federation.protocol.conversation import REFUSED, Conversation, Role
 from federation.protocol.tables import TABLES
-from federation.wire.envelopes import decode_envelope, decode_receipt, decode_statement
+from federation.wire.envelopes import Outcome, decode_envelope, decode_receipt, decode_statement
 from federation.wire.questions import ConversationAnswer, ConversationQuestion
 from federation.wire.words import PAYLOAD_TYPES
 from node.services import reasons
@@ -382,7 +382,8 @@ def _spoken(word: LastWord | None) -> Spoken | None:
     if word.receipt is not None and not word.accepted:
         receipt = decode_receipt(decode_statement(decode_envelope(word.receipt).payload).body)
         outcome = receipt.outcome.name
-        zh, en = reasons.refusal(receipt)
+        if receipt.outcome is Outcome.REFUSED:
+            zh, en = reasons.refusal(receipt)
     return Spoken(name, word.revision, word.at_ms, outcome, zh, en)
 
 
