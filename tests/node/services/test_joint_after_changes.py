@@ -2,10 +2,14 @@
 
 from pathlib import Path
 
+import pytest
+
+import node.services.draws
 from federation.evidence.joint import verify_joint
 from federation.evidence.verify import verify
 from federation.wire.evidence import DECODE
 from node.domain.calendar import Window
+from node.services.errors import Conflicting
 from tests.node.services.joint_stage import MEMBERS, STAFF, JointStage, Seat, staged
 from tests.support import planning
 from tests.support.pair import HOUR_MS
@@ -90,29 +94,33 @@ async def test_more_time_by_law_during_the_evaluation_changes_nothing_of_it(
         assert verdict.document()["members"] == MEMBERS
 
 
+async def _with_a_stand_in(stage: JointStage) -> None:
+    """Booked with the sub of the lower id, and with the third partner for the other."""
+    await stage.booked()
+    lost = max(stage.subs, key=lambda seat: seat.center.id)
+    leg = (await stage.legs())[lost.center.id]
+    after = stage.offices[lost.center.name].bookings.after
+    await lost.center.do(
+        lambda desk: after.cancelling.cancel(desk, leg.conversation, "设备故障", STAFF)
+    )
+    await stage.them.settle()
+    replacing = stage.offices.host.bookings.after.replacing
+    stand_in = stage.seats[3]
+    await stage.host.center.do(
+        lambda desk: replacing.substitute(
+            desk, leg.conversation, stand_in.center.id, planning.AGENCY
+        )
+    )
+    await stage.them.settle()
+    stage.taking_part[stage.subs.index(lost)] = 3
+    await stage.vote(stand_in)
+    assert (await stage.legs())[stand_in.center.id].phase == "CONFIRMED"
+
+
 async def test_a_sub_that_stands_in_for_a_lost_one_is_part_of_the_whole(tmp_path: Path) -> None:
     stage = JointStage(tmp_path)
     async with staged(stage, partners=3):
-        await stage.booked()
-        lost = stage.subs[1]
-        leg = (await stage.legs())[lost.center.id]
-        after = stage.offices[lost.center.name].bookings.after
-        await lost.center.do(
-            lambda desk: after.cancelling.cancel(desk, leg.conversation, "设备故障", STAFF)
-        )
-        await stage.them.settle()
-        replacing = stage.offices.host.bookings.after.replacing
-        stand_in = stage.seats[3]
-        await stage.host.center.do(
-            lambda desk: replacing.substitute(
-                desk, leg.conversation, stand_in.center.id, planning.AGENCY
-            )
-        )
-        await stage.them.settle()
-        stage.taking_part = [1, 3]
-        await stage.vote(stand_in)
-        assert (await stage.legs())[stand_in.center.id].phase == "CONFIRMED"
-
+        await _with_a_stand_in(stage)
         await _play_on(stage, planning.WINDOW.start_ms)
         await stage.conclude()
         verdict = verify_joint(await stage.dossier(stage.host), DECODE)
@@ -120,5 +128,24 @@ async def test_a_sub_that_stands_in_for_a_lost_one_is_part_of_the_whole(tmp_path
             seat.center.id for seat in stage.sites
         }
         assert verdict.document()["members"] == MEMBERS
+        (own,) = [draw for draw in verdict.draws if draw.owner == stage.host.center.id]
+        assert own.sealer == stage.sealing.center.id
         for seat in stage.subs:
             assert verify(await stage.dossier(seat), DECODE).other_venues
+
+
+async def test_a_host_does_not_choose_between_a_sub_and_a_stand_in(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each of the two is the lowest in its own Hold; only all parts show which is due."""
+    monkeypatch.setattr(
+        node.services.draws, "_sealing", lambda legs: max(legs, key=lambda leg: leg.peer)
+    )
+    stage = JointStage(tmp_path)
+    async with staged(stage, partners=3):
+        await _with_a_stand_in(stage)
+        await _play_on(stage, planning.WINDOW.start_ms)
+        await stage.conclude()
+
+        with pytest.raises(Conflicting, match="for another sub-venue to seal"):
+            await stage.dossier(stage.host)

@@ -4,6 +4,8 @@ from pathlib import Path
 
 import pytest
 
+import node.services.draw_rules
+import node.services.draws
 from adapters.messaging.port import Answer
 from federation.evidence.case import Refuted
 from federation.evidence.joint import check, verify_joint
@@ -114,6 +116,20 @@ async def test_another_sub_does_not_seal_the_host_s_draw(tmp_path: Path) -> None
         ]
         assert refused.clause == "participants"
         assert refused.alternative == f"sealer={stage.sealing.center.id}"
+
+
+async def test_two_who_agree_on_another_sealer_get_no_dossier(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Host and friend both run another program; the rule is checked once more by everybody."""
+    for module in (node.services.draws, node.services.draw_rules):
+        monkeypatch.setattr(module, "sealer_for_host", max)
+    async with joint_stage(tmp_path) as stage:
+        await stage.archived()
+
+        for seat in (stage.host, max(stage.subs, key=lambda seat: seat.center.id)):
+            with pytest.raises(Conflicting, match=f"for {stage.sealing.center.id} to seal"):
+                await stage.dossier(seat)
 
 
 async def test_nothing_is_drawn_before_every_sub_is_confirmed(tmp_path: Path) -> None:
@@ -378,7 +394,8 @@ async def test_without_a_sub_that_refused_a_later_word_nobody_goes_on(tmp_path: 
         (row, *_) = await stage.host.center.do(
             lambda desk: stage.host.sessions.of_project(desk, stage.project)
         )
-        assert await stage.host.center.do(lambda desk: view.all_started(desk, row)) == []
+        found = await stage.host.center.do(lambda desk: view.all_started(desk, row))
+        assert {one.phase for one in found} <= {"SUSPENDED"}
 
 
 async def test_nothing_is_finished_while_a_signature_of_one_sub_is_missing(tmp_path: Path) -> None:
