@@ -203,6 +203,7 @@ class Pumps(Generic[L]):
 
     async def _deliver(self, peer: CenterId, bells: _Bells) -> None:
         while True:
+            failures = self._outbox.link(peer).failures
             more = await self._outbox.deliver(peer)
             link, now_ms = self._outbox.link(peer), self._clock.now_ms()
             if more and link.crowded:
@@ -210,8 +211,8 @@ class Pumps(Generic[L]):
                 continue
             if more and link.repairable(now_ms):
                 continue
-            if link.failures and not link.stuck and link.not_before_ms <= now_ms:
-                continue  # the back-off was shorter than it took to look at it
+            if link.failures > failures and not link.stuck and link.not_before_ms <= now_ms:
+                continue  # the back-off was over before it was looked at
             # Else all that there was has been told; whatever was said meanwhile rang the bell.
             left = (link.not_before_ms - now_ms) / 1000
             if left > 0:

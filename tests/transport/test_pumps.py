@@ -236,3 +236,43 @@ async def test_a_bell_that_rang_before_the_wait_is_heard_once() -> None:
     bell.ring()
     assert await bell.wait(0.01)
     assert not await bell.wait(0.01)
+
+
+async def test_a_back_off_that_is_over_when_nothing_waits_is_no_busy_loop() -> None:
+    async with two_nodes() as (left, right):
+        link = left.outbox.link(right.center)
+        link.failures = 2  # failed once, and what had waited was receipted by another road
+        looks: list[int] = []
+        may_call = type(link).may_call
+
+        class Counted(type(link)):  # type: ignore[misc]
+            def may_call(self, now_ms: int) -> bool:
+                looks.append(now_ms)
+                return may_call(self, now_ms)
+
+        counted = left.outbox._links[right.center] = Counted(failures=2)
+        async with pumping(left):
+            await Bell().wait(0.5)
+        assert counted.failures in {0, 2}
+        assert len(looks) <= 4
+
+
+async def test_a_queue_is_drained_by_several_calls_at_a_time_each_word_once() -> None:
+    async with two_nodes() as (left, right):
+
+        def many(floor: Floor[SqlLedger]) -> None:
+            for _ in range(1_000):
+                floor.open(right.center, None, PROPOSE, suite_id="intl-1")
+
+        await left.negotiator.transact(many)
+        async with pumping(left):
+            await until(lambda: quiet(left, right), 30)
+        assert len(right.watched.receipts) == 1_000
+        assert {receipt.outcome.name for *_, receipt in right.watched.receipts} == {"ACCEPTED"}
+        assert {receipt.detail for *_, receipt in right.watched.receipts} == {""}, "no duplicate"
+
+
+async def quiet(left: GrpcNode, right: GrpcNode) -> bool:
+    return not await left.negotiator.transact(
+        lambda floor: floor.ledger.pending(right.center, 1, 1)
+    )
