@@ -398,7 +398,7 @@ async def _assemble(config: Config, keys: Keys, outsides: Outsides, stack: Async
         todos=Todos(),
         venues=venues,
         holidays=Holidays(),
-        maintenance=Maintenance(),
+        maintenance=Maintenance(bookings.after.substituting.clear),
         timetable=Timetable(),
         feeds=Feeds(random=random.bytes, name=config.center.name),
         whys=Whys(negotiator=negotiator, outbox=outbox, paused=lambda peer: peer in pauses),

@@ -5,6 +5,7 @@ two Holds never count past each other. The limits themselves are checked in
 ``federation.protocol.enforcement``, so that both sides decide alike.
 """
 
+from collections.abc import Sequence
 from types import MappingProxyType
 from typing import Final, Protocol
 
@@ -17,12 +18,13 @@ from federation.protocol.enforcement import Wish
 from federation.protocol.standing import check_start
 from federation.protocol.terms import AgreementTerms
 from node.domain.calendar import Window
-from node.domain.project import ProjectKind
+from node.domain.project import ExpertSlots, ProjectKind
 from node.domain.venue import Requirement
 from node.services.errors import Invalid
 from node.services.house import Desk
 from node.services.reasons import alternative_zh, clause_zh
-from node.store import agreements, bookings
+from node.store import agreements, bookings, pools
+from node.store.pools import Between
 
 KIND_CODES: Final = MappingProxyType(
     {ProjectKind.WORKS: "A", ProjectKind.GOODS: "B", ProjectKind.SERVICES: "C"}
@@ -118,3 +120,27 @@ def requirement_of(hold: Hold) -> Requirement:
     return Requirement(
         seats=hold.seats, equipment=frozenset(hold.equipment), overnight=hold.overnight
     )
+
+
+def check_pool(
+    desk: Desk, terms: AgreementTerms, owner: str, other: str, slots: Sequence[ExpertSlots]
+) -> None:
+    """Refuse what the pool announced now cannot give; one not announced yet is not judged.
+
+    Raises:
+        Invalid: Names every specialty with too few experts.
+    """
+    between = Between(owner, other, terms.suite)
+    announced = pools.latest(desk.ledger.connection, between, desk.now_ms)
+    if announced is None:
+        return
+    known = {stratum.specialty: stratum.size for stratum in announced.strata}
+    ratio = terms.pool_min_ratio
+    lacking = [slot for slot in slots if known.get(slot.specialty, 0) < slot.count * ratio]
+    if lacking:
+        raise Invalid(
+            f"{owner}公布的专家库人数不足,请调整专业或人数:"
+            + "、".join(f"{slot.specialty}需{slot.count * ratio}人" for slot in lacking),
+            f"the pool announced by {owner} has too few experts; change specialties or numbers: "
+            + ", ".join(f"{slot.count * ratio} of {slot.specialty}" for slot in lacking),
+        )

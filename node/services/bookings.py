@@ -51,14 +51,12 @@ from node.services.reasons import phase_zh, refusal
 from node.services.replanning import proposed_in
 from node.services.session_failure import heard_the_end
 from node.services.speech import well_formed
-from node.services.todos import BY_SYSTEM, VOTE_BOOKING
+from node.services.todos import BY_SYSTEM, PREPARE, VOTE_BOOKING
 from node.services.venues import Venues
 from node.store import alternatives, bookings, bundles, todos
 from node.store.bookings import BookingRow, NewBooking
 from node.store.bundles import BundleRow
 
-PREPARE: Final = "prepare_booking"
-"""The to-do that asks the sub's staff to prepare the seats of a confirmed booking."""
 IN_DOUBT: Final = "booking_in_doubt"
 """The to-do that tells the sub's staff that the host's decision is overdue."""
 EXCEPTION: Final = "booking_exception"

@@ -30,11 +30,13 @@ from node.domain.project import (
 from node.domain.refusal import Inadmissible
 from node.domain.venue import Requirement
 from node.services import own_venue
+from node.services.booking_exceptions import replaced
 from node.services.booking_terms import (
     KIND_CODES,
     InForce,
     Tested,
     check_hold,
+    check_pool,
     for_people,
     requirement_of,
 )
@@ -44,10 +46,9 @@ from node.services.house import Desk
 from node.services.lottery import Lottery, NoLottery
 from node.services.projects import found_project
 from node.services.venues import Venues
-from node.store import bookings, bundles, errands, pools, projects, sessions, todos, venues
+from node.store import bookings, bundles, errands, projects, sessions, todos, venues
 from node.store.bookings import BookingRow
 from node.store.bundles import BundleRow
-from node.store.pools import Between
 from node.store.projects import ProjectRow
 
 DEADLINE: Final = "bundle_deadline"
@@ -196,8 +197,10 @@ class Bundling:
             for sub, requirement in zip(chosen.subs, request.subs, strict=True)
         ]
         first = wanted[0]
-        _check_pool(desk, first.terms, desk.identity.center, first.sub, request.host_slots)
+        check_pool(desk, first.terms, desk.identity.center, first.sub, request.host_slots)
         self._reserve(desk, bundle_id, request)
+        for lost in bookings.of_project(desk.ledger.connection, project_id):
+            replaced(desk, lost.conversation, by)
         projects.set_plan(desk.ledger.connection, project_id, request)
         self._hold(desk, row, bundle_id, wanted, by)
         return bundle_id
@@ -391,7 +394,7 @@ class Bundling:
             )
         except FederationError as error:
             raise for_people(error, sub) from error
-        _check_pool(desk, terms, sub, desk.identity.center, requirement.slots)
+        check_pool(desk, terms, sub, desk.identity.center, requirement.slots)
         return _Wanted(sub, agreement, terms, hold)
 
     def _reserve(self, desk: Desk, bundle_id: bytes, request: BookingRequest) -> None:
@@ -472,27 +475,3 @@ def _was_given_up(desk: Desk, leg: BookingRow) -> bool:
         leg.phase == booking.COMPLETED
         and sessions.live_of_booking(connection, leg.conversation) is None
     )
-
-
-def _check_pool(
-    desk: Desk, terms: AgreementTerms, owner: str, other: str, slots: Sequence[ExpertSlots]
-) -> None:
-    """Refuse what the pool announced now cannot give; one not announced yet is not judged.
-
-    Raises:
-        Invalid: Names every specialty with too few experts.
-    """
-    between = Between(owner, other, terms.suite)
-    announced = pools.latest(desk.ledger.connection, between, desk.now_ms)
-    if announced is None:
-        return
-    known = {stratum.specialty: stratum.size for stratum in announced.strata}
-    ratio = terms.pool_min_ratio
-    lacking = [slot for slot in slots if known.get(slot.specialty, 0) < slot.count * ratio]
-    if lacking:
-        raise Invalid(
-            f"{owner}公布的专家库人数不足,请调整专业或人数:"
-            + "、".join(f"{slot.specialty}需{slot.count * ratio}人" for slot in lacking),
-            f"the pool announced by {owner} has too few experts; change specialties or numbers: "
-            + ", ".join(f"{slot.count * ratio} of {slot.specialty}" for slot in lacking),
-        )

@@ -24,7 +24,7 @@ from node.services.reasons import phase_zh
 from node.services.seating import Seats
 from node.services.speech import well_formed
 from node.services.substituting import Substituting
-from node.services.todos import ANSWER_CHANGE, BY_SYSTEM
+from node.services.todos import ANSWER_CHANGE, BY_SYSTEM, PREPARE
 from node.services.venues import Venues
 from node.store import bookings, changes, todos
 from node.store.bookings import BookingRow
@@ -231,7 +231,22 @@ class Consenting:
         self._give_back(desk, leg, confirmed=confirmed)
         if confirmed:
             bookings.set_window(connection, conversation.id, leg.window.start_ms, leg.window.end_ms)
+            self._prepare_anew(desk, leg)
         return confirmed
+
+    def _prepare_anew(self, desk: Desk, leg: LegChange) -> None:
+        """What there was to prepare names the old day."""
+        start, end = local_time(leg.window.start_ms), local_time(leg.window.end_ms)
+        _done(desk, PREPARE, leg.conversation, BY_SYSTEM)
+        todos.add(
+            desk.ledger.connection,
+            role="staff",
+            kind=PREPARE,
+            subject=leg.conversation,
+            zh=f"副场预约的时间已改为{start}–{end},请按新时间做好准备",
+            en=f"a booking is now for {start}–{end}; prepare its seats for that",
+            now_ms=desk.now_ms,
+        )
 
     def ended(self, desk: Desk, booking_id: bytes) -> None:
         """The booking is over, and whatever was asked of it."""

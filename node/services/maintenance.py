@@ -5,7 +5,7 @@ each booking is named, and the staff has a to-do for each to move it. Nothing is
 anybody here; what is closed is only never given again (``node.services.venues``).
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -37,8 +37,20 @@ class Closing:
     reason: str
 
 
+def _stays(_desk: Desk, _holder: bytes, _reason: str) -> bool:
+    """Nobody is seated elsewhere by the node."""
+    return False
+
+
 class Maintenance:
-    """Closes places and opens them."""
+    """Closes places and opens them.
+
+    Args:
+        reseat: Seats a holder elsewhere, if it can; whom it cannot, people move.
+    """
+
+    def __init__(self, reseat: Callable[[Desk, bytes, str], bool] = _stays) -> None:
+        self._reseat = reseat
 
     def close(self, desk: Desk, closing: Closing, *, despite_bookings: bool, by: str) -> int:
         """Close a place; answers the closure's number.
@@ -89,6 +101,8 @@ class Maintenance:
         )
         where = "/".join(each for each in (closing.venue, closing.room, closing.seat) if each)
         for each in standing:
+            if self._reseat(desk, each.holder, f"维护({reason}) · maintenance"):
+                continue
             when = f"{local_time(each.start_ms)}–{local_time(each.end_ms)}"
             todos.add(
                 connection,

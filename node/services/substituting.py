@@ -19,9 +19,11 @@ from node.services.booking_terms import requirement_of
 from node.services.change_terms import window_now
 from node.services.errors import Conflicting, Invalid, NotFound
 from node.services.house import Desk
+from node.services.maintenance import MEETS
 from node.services.reasons import phase_zh
 from node.services.seating import Seats
 from node.services.speech import well_formed
+from node.services.todos import BY_SYSTEM
 from node.store import bookings, bundles, todos, venues
 from node.store.bookings import BookingRow
 
@@ -109,6 +111,23 @@ class Substituting:
                 return [*blocked, *_legs(desk, other)]
         return blocked
 
+    def clear(self, desk: Desk, holder: bytes, reason: str) -> bool:
+        """Seat a holder elsewhere, out of what is closed; False where people must see to it.
+
+        Nobody is moved in the middle of an evaluation.
+        """
+        row = bookings.get(desk.ledger.connection, holder)
+        legs = _legs(desk, holder) if row is None else [row]
+        if any(leg.start_ms <= desk.now_ms for leg in legs):
+            return False
+        if row is None:
+            return self._reseat_own(desk, holder, frozenset())
+        if row.phase not in _MOVABLE or not self._reseat(desk, row, frozenset()):
+            return False
+        if row.phase == booking.CONFIRMED:
+            desk.say(row.conversation, well_formed(Substitute(reason)))
+        return True
+
     def heard(self, desk: Desk, conversation: Conversation, word: Substitute) -> None:
         """At the host: the sub gives other seats that offer the same."""
         if conversation.phase not in booking.BOOKED:
@@ -128,10 +147,17 @@ class Substituting:
         )
 
     def said(self, desk: Desk, conversation: Conversation, word: Substitute) -> None:
-        """Keep our own word."""
+        """Keep our own word; whoever was to move the booking need not."""
         row = bookings.get(desk.ledger.connection, conversation.id)
         assert row is not None, "a booking is stored with its Hold"
         _note(desk, row, word)
+        todos.done(
+            desk.ledger.connection,
+            kind=MEETS,
+            subject=conversation.id,
+            by=BY_SYSTEM,
+            now_ms=desk.now_ms,
+        )
 
     def _reseat(self, desk: Desk, row: BookingRow, avoid: AbstractSet[str]) -> bool:
         window, requirement = window_now(row), requirement_of(row.hold)

@@ -24,6 +24,9 @@ VOTE_BOOKING: Final = "vote_booking"
 ANSWER_CHANGE: Final = "answer_change"
 """Asks the sub's staff to answer another window for a booking."""
 
+PREPARE: Final = "prepare_booking"
+"""Asks the sub's staff to prepare the seats of a confirmed booking."""
+
 BOOKING_DISPUTE: Final = "booking_dispute"
 """Asks the staff to settle a dispute over a booking."""
 

@@ -100,9 +100,11 @@ async def test_a_sub_that_cancels_leaves_a_bundle_with_exceptions_and_a_choice()
 async def test_after_all_is_cancelled_the_project_is_planned_anew() -> None:
     async with booked(1) as here:
         leg = (await here.leg(here.subs[0])).conversation
-        await here.cancel(here.host, leg)
+        await here.cancel(here.subs[0], leg)
         await here.them.settle()
+        assert "leg_lost" in await here.todos(here.host)
         await plan(here, 1)
+        assert "leg_lost" not in await here.todos(here.host)
         assert [phases[0] for phases in await here.phases()] == ["CANCELLED", "CONFIRMED"]
 
 

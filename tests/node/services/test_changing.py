@@ -41,6 +41,10 @@ async def test_a_move_that_all_consent_to_moves_every_book() -> None:
             assert await here.slots(sub, leg.conversation) == 5 * SLOTS
             assert "answer_change" not in await here.todos(sub)
             assert leg.hold.start_ms == WINDOW.start_ms  # as it was said
+            ((text,),) = await sub.sql(
+                "SELECT text_zh FROM todo WHERE kind = 'prepare_booking' AND done_at_ms IS NULL"
+            )
+            assert "2026-05-08 09:00" in text
         assert await here.slots(here.host, (await here.bundle()).bundle.id) == 2 * SLOTS
         project = await here.host.do(
             lambda desk: projects.get(desk.ledger.connection, here.project)

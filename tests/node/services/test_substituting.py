@@ -5,6 +5,7 @@ import pytest
 from federation.protocol.bundle import BundlePhase
 from node.services.errors import Conflicting, Invalid, NotFound
 from node.services.evaluated import evaluated_legs
+from node.services.maintenance import Closing, Maintenance
 from node.services.projects import found_project
 from node.store import venues
 from node.store.bookings import BookingRow
@@ -41,6 +42,33 @@ async def test_another_room_takes_the_place_and_the_host_is_told() -> None:
         assert "空调故障" in (await here.at(sub, leg)).note
         assert "seats_substituted" in await here.todos(here.host)
         assert await here.phases() == [("CONFIRMED", "CONFIRMED")]
+
+
+@pytest.mark.parametrize("room_elsewhere", [True, False])
+async def test_maintenance_seats_elsewhere_whom_it_can_and_asks_people_about_the_rest(
+    room_elsewhere: bool,
+) -> None:
+    async with booked(1) as here:
+        (sub,) = here.subs
+        leg = (await here.leg(sub)).conversation
+        if room_elsewhere:
+            await _second_room(here, sub, 5)
+        maintenance = Maintenance(here.after(sub).substituting.clear)
+        closing = Closing("交易中心", "评标一室", None, WINDOW.start_ms, WINDOW.end_ms, "空调检修")
+        await sub.do(
+            lambda desk: maintenance.close(desk, closing, despite_bookings=True, by="staff-1")
+        )
+        await here.them.settle()
+        places = await sub.do(lambda desk: venues.seats_with_names(desk.ledger.connection, leg))
+        rooms = {room for _, room, _ in places}
+        assert rooms == {"评标二室" if room_elsewhere else "评标一室"}
+        assert ("closure_meets_booking" in await here.todos(sub)) != room_elsewhere
+        assert ("seats_substituted" in await here.todos(here.host)) == room_elsewhere
+        assert await here.seats(sub, leg) == 5
+        if not room_elsewhere:  # until there is another room: then one action does it
+            await _second_room(here, sub, 5)
+            await _room(here, sub, leg)
+            assert "closure_meets_booking" not in await here.todos(sub)
 
 
 async def test_without_another_room_nothing_changes() -> None:
