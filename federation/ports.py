@@ -327,7 +327,7 @@ class Ledger(Protocol):
     def said_to(
         self, peer: CenterId, after: int, since_ms: int, at_most: int
     ) -> Sequence[tuple[int, str, bytes, bytes, str]]:
-        """(number, payload type, payload, its receipt, suite) of words that a peer receipted."""
+        """(number, payload type, payload, its receipt or nothing, suite) of words for a peer."""
 
     def former_notes(self, peer: CenterId) -> Sequence[str]:
         """A peer's heads that we cosigned in epochs before, the last of each."""

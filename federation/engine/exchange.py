@@ -7,7 +7,7 @@ has stolen the key could have made it since, and no log of ours says when.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import groupby
 from typing import Final, TypeVar
 
@@ -56,7 +56,7 @@ class Back:
         suite: Its suite.
         word: What it says.
         receipt: What was answered to it.
-        answer: The receipt's envelope.
+        answer: The receipt's envelope; None if the peer never got one.
         at_ms: When we had said or heard it, by our own clock.
     """
 
@@ -68,7 +68,7 @@ class Back:
     suite: str
     word: Word = field(repr=False)
     receipt: Receipt
-    answer: Envelope = field(repr=False)
+    answer: Envelope | None = field(repr=False)
     at_ms: int
 
     @property
@@ -143,8 +143,11 @@ def check(
     """
     identity = floor.identity
     try:
-        envelope, receipt = decode_envelope(exchange.word), decode_envelope(exchange.receipt)
+        envelope = decode_envelope(exchange.word)
         statement = decode_statement(envelope.payload)
+        if not exchange.receipt:
+            return _unanswered(floor, doorkeeper, peer, exchange), False
+        receipt = decode_envelope(exchange.receipt)
         if statement.sender == identity.center:
             suite_id, leaf = _own(identity, envelope)
             (answer,) = doorkeeper.receipts([receipt], peer, suite_id, [leaf], floor.now_ms)
@@ -152,6 +155,7 @@ def check(
             wanted = (peer, peer, identity.center)
         else:
             visitor = doorkeeper.admit(envelope, None, floor.now_ms)
+
             if isinstance(visitor.problem, WrongRecipient):
                 raise NotOurs("the word is for another center")
             suite_id, leaf = visitor.suite.suite_id, visitor.hash
@@ -170,6 +174,18 @@ def check(
     return row, statement.sender == identity.center
 
 
+def _unanswered(
+    floor: Floor[L], doorkeeper: Doorkeeper, peer: CenterId, exchange: Exchange
+) -> GivenBack:
+    """A peer's word that it has no receipt for; we may have heard it. Raises as ``check``."""
+    visitor = doorkeeper.admit(decode_envelope(exchange.word), None, floor.now_ms)
+    if isinstance(visitor.problem, WrongRecipient) or visitor.statement.sender != peer:
+        raise NotOurs("the word is not the peer's for us")
+    row = GivenBack(visitor.hash, peer, visitor.suite.suite_id, exchange.word, b"")
+    read(row, floor.identity.center)
+    return row
+
+
 def _own(identity: Identity, envelope: Envelope) -> tuple[str, bytes]:
     """The suite and the hash of what one of our own keys signed. Raises NotOurs, BadEnvelope."""
     key = identity.message_key(envelope.key_id)
@@ -183,9 +199,11 @@ def _own(identity: Identity, envelope: Envelope) -> tuple[str, bytes]:
 
 def read(row: GivenBack, me: CenterId) -> Back:
     """Read what was verified when it came. Raises Malformed."""
-    envelope, answer = decode_envelope(row.word), decode_envelope(row.receipt)
-    statement, said = decode_statement(envelope.payload), decode_statement(answer.payload)
+    envelope = decode_envelope(row.word)
+    statement = decode_statement(envelope.payload)
     ours = statement.sender == me
+    answer = decode_envelope(row.receipt) if row.receipt else None
+    said = statement if answer is None else decode_statement(answer.payload)
     return Back(
         ours=ours,
         peer=row.peer,
@@ -194,7 +212,7 @@ def read(row: GivenBack, me: CenterId) -> Back:
         hash=row.hash,
         suite=row.suite,
         word=decode_word(envelope.payload_type, statement.body),
-        receipt=decode_receipt(said.body),
+        receipt=Receipt(Outcome.ACCEPTED) if answer is None else decode_receipt(said.body),
         answer=answer,
         at_ms=statement.sent_at_ms if ours else said.sent_at_ms,
     )
@@ -216,4 +234,16 @@ def in_order(backs: Sequence[Back]) -> list[Back]:
         cut = places[0] + 1 if places else 0
         ordered += [*heard[:cut], own]
         heard = heard[cut:]
-    return ordered + heard
+    while heard and heard[-1].answer is None:
+        heard.pop()  # nothing shows that we had heard it: it comes as any word
+    return _timed(ordered + heard)
+
+
+def _timed(ordered: Sequence[Back]) -> list[Back]:
+    """What has no receipt any more was heard before what followed it."""
+    timed: list[Back] = []
+    for back in reversed(ordered):
+        if back.answer is None and timed:
+            back = replace(back, at_ms=timed[-1].at_ms)  # noqa: PLW2901
+        timed.append(back)
+    return timed[::-1]

@@ -195,7 +195,9 @@ class Recovery(Generic[L]):
             here, receipted = floor.ledger.has_word(back.hash)
             if not here or (ours and not receipted):
                 floor.ledger.put_back(back)
-            lost += not here  # our own signature is on it, under the word or under its receipt
+            lost += not here and bool(
+                back.receipt
+            )  # our own signature is on it, under the word or under its receipt
         if lost and row.state is Asking.SUSPECT:
             why = f"{peer} showed words with our signature that are not here"
             floor.ledger.lost(floor.keyring.peers, why, floor.now_ms)

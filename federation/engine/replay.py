@@ -19,6 +19,7 @@ from typing import Final, TypeVar
 from typing_extensions import override
 
 from federation.engine import agreed
+from federation.engine.doorkeeper import Visitor
 from federation.engine.exchange import Back, in_order
 from federation.engine.floor import Floor
 from federation.engine.inside import Said
@@ -31,7 +32,7 @@ from federation.protocol.conversation import EITHER, Conversation, Role, Word
 from federation.protocol.tables import TABLES
 from federation.trust.envelope import envelope_hash
 from federation.trust.suite import suite
-from federation.wire.envelopes import RECEIPT_TYPE, encode_envelope
+from federation.wire.envelopes import RECEIPT_TYPE, Outcome, encode_envelope
 
 L = TypeVar("L", bound=Ledger)
 
@@ -158,6 +159,7 @@ class Replay(Floor[L]):
             self.now_ms = then_ms
 
     def _say_back(self, back: Back) -> Said:
+        assert back.answer is not None, "a word of ours comes back with its receipt"
         raw = encode_envelope(back.answer)
         pending = self.ledger.said_by_hash(back.hash)
         if pending is not None:  # it is here, only its receipt was lost
@@ -222,7 +224,8 @@ class Replay(Floor[L]):
         last = back.hash if statement.revision == heard else before.heard_hash
         after = replace(after, heard=heard, heard_hash=last)
         self.ledger.put_conversation(after, self.now_ms)
-        receipt_hash = envelope_hash(suite(back.suite), RECEIPT_TYPE, back.answer.payload)
+        answer = self._answered(back, after)
+        receipt_hash = envelope_hash(suite(back.suite), RECEIPT_TYPE, answer)
         entry = log_entry(IN_AGAIN, back.peer, kind, back.hash, receipt_hash, self.now_ms)
         self.ledger.append_log(back.suite, entry, back.hash)
         self.ledger.put_heard(
@@ -234,7 +237,7 @@ class Replay(Floor[L]):
                 payload_type=kind,
                 hash=back.hash,
                 envelope=encode_envelope(back.envelope),
-                receipt_payload=back.answer.payload,
+                receipt_payload=answer,
                 heard_at_ms=self.now_ms,
                 accepted=back.accepted,
                 suite=back.suite,
@@ -245,6 +248,13 @@ class Replay(Floor[L]):
         elif back.accepted:
             spoken = Said(after, back.word, back.envelope.payload, back.hash)
             self._inwardly(after, back, lambda: self._inside.heard(self, spoken))
+
+    def _answered(self, back: Back, after: Conversation) -> bytes:
+        """The receipt that we gave; one that never reached the peer is made anew."""
+        if back.answer is not None:
+            return back.answer.payload
+        visitor = Visitor(back.envelope, suite(back.suite), back.hash, back.statement, None)
+        return self._answer(visitor, self._receipt(Outcome.ACCEPTED, after))[0]
 
     def _before(self, back: Back) -> Conversation:
         """The conversation before a word, with what lapsed on our own clock meanwhile."""

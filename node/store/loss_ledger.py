@@ -103,7 +103,7 @@ class LossLedger:
     def said_to(
         self, peer: CenterId, after: int, since_ms: int, at_most: int
     ) -> Sequence[tuple[int, str, bytes, bytes, str]]:
-        """(number, payload type, payload, its receipt, suite) of words that a peer receipted."""
+        """(number, payload type, payload, its receipt or nothing, suite) of words for a peer."""
         return recovery.said_to(self.connection, peer, after, since_ms, at_most)
 
     def former_notes(self, peer: CenterId) -> Sequence[str]:

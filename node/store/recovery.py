@@ -139,10 +139,11 @@ def heard_from(
 def said_to(
     connection: sqlite3.Connection, peer: str, after: int, since_ms: int, at_most: int
 ) -> Sequence[tuple[int, str, bytes, bytes, str]]:
-    """(number, payload type, payload, the peer's receipt, suite) of words that it receipted."""
+    """(number, payload type, payload, the peer's receipt or nothing, suite) of our words."""
     return connection.execute(
-        "SELECT number, payload_type, payload, receipt, suite FROM said"
-        " WHERE peer = ? AND number > ? AND receipt IS NOT NULL AND said_at_ms >= ?"
+        "SELECT number, payload_type, payload, coalesce(receipt, x''), suite FROM said"
+        " WHERE peer = ? AND number > ? AND said_at_ms >= ?"
+        " AND (receipt IS NULL OR receipt <> x'')"  # those that were withdrawn were never heard
         " ORDER BY number LIMIT ?",
         (peer, after, since_ms, at_most),
     ).fetchall()

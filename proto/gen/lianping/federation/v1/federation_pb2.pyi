@@ -1306,7 +1306,9 @@ class Exchange(_message.Message):
     word: _builtins.bytes
     """Required. A serialised SignedEnvelope: the word. The asker's own is as it was signed then."""
     receipt: _builtins.bytes
-    """Required. A serialised SignedEnvelope: the receipt. The asker's own is as it was signed then."""
+    """A serialised SignedEnvelope: the receipt. The asker's own is as it was signed then. Empty for a
+    word of the answerer that it has no receipt for: the asker may have heard it.
+    """
     def __init__(
         self,
         *,
