@@ -1,4 +1,4 @@
-"""A draw whose owner or sealer went back to an old copy: nothing crashes, people know what to do."""
+"""A draw whose owner or sealer went back to an old copy: no crash, and people know what to do."""
 
 from collections.abc import AsyncIterator
 
@@ -41,7 +41,7 @@ async def gaps(center: Center) -> set[bytes]:
 
 
 async def said(center: Center) -> list[tuple[bytes, int]]:
-    return await center.sql("SELECT conversation, revision FROM said ORDER BY 1, 2")  # type: ignore[return-value]
+    return await center.sql("SELECT conversation, revision FROM said ORDER BY 1, 2")
 
 
 @pytest.mark.parametrize("who", ["host", "sub"])
