@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from federation.protocol import booking
+from federation.protocol.booking import SelectionMode
 from node.services.house import Desk
 from node.store import selections
 from node.store.selections import Candidacy, SelectionRow
@@ -46,15 +46,14 @@ def of_project(desk: Desk, project_id: bytes) -> list[SelectionStatus]:
 
 
 def _status(row: SelectionRow, rows: Sequence[Candidacy]) -> SelectionStatus:
-    mode = rows[0].invite.selection
     return SelectionStatus(
         id=row.id,
-        mode=mode.name,
+        mode=row.mode,
         attempt=row.attempt,
         progress=row.progress.value,
         candidates=len(rows),
         entrants=sum(each.commitment is not None for each in rows),
-        ranked=() if mode is booking.SelectionMode.BLIND else row.ranked,
+        ranked=() if row.mode == SelectionMode.BLIND.name else row.ranked,
         declined=len(row.declined),
         note=row.note,
     )
