@@ -18,7 +18,7 @@ from federation.engine.outbox import AnswerRefused, Outbox
 from federation.errors import FederationError
 from federation.ids import CenterId, ConversationId
 from federation.ports import Unreachable
-from federation.protocol import booking
+from federation.protocol import booking, session
 from federation.protocol.bundle import BundlePhase
 from federation.protocol.conversation import REFUSED, Conversation, Role
 from federation.protocol.tables import TABLES
@@ -194,7 +194,10 @@ class Whys:
             project = projects.get(connection, found.id)
             assert project is not None, "it was found a line above"
             phase = project.state.value
-            if not alive:
+            archived = any(each.conversation.phase == session.ARCHIVED for each in sights)
+            if not alive and archived:
+                advice = Advice("nothing", Who.NOBODY, "评标已完成", "it has been evaluated", "")
+            elif not alive:
                 advice = _advice(PROJECT_STEPS[project.state], "us", {"project": found.id.hex()})
         return Explained(
             found, phase, until_ms, advice, blocking, tuple(sights), desk.now_ms

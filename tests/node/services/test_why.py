@@ -4,7 +4,10 @@ import pytest
 
 from federation.engine.delivery import Breaker
 from federation.ids import ConversationId
+from federation.protocol import session
+from federation.protocol.conversation import Conversation, Kind
 from node.services.errors import Conflicting, Invalid, NotFound
+from node.services.house import Desk
 from node.services.why import Whys
 from node.services.why_page import page
 from node.store.why import What
@@ -186,3 +189,33 @@ async def _books(pair: TwoCenters) -> list[object]:
         for center in pair.centers
         for table in ("conversation", "said", "heard", "todo", "log_entry")
     ]
+
+
+async def test_a_project_that_was_evaluated_needs_nothing_more() -> None:
+    offices = Offices()
+    async with two_centers(offices) as pair:
+        project_id, booking_id = await held(pair, offices)
+        await vote(offices, booking_id, yes=False, reason="设备检修")
+        await pair.settle()
+        evaluated = Conversation(
+            id=ConversationId(bytes(16)),
+            kind=Kind.SESSION,
+            role=session.HOST,
+            peer=pair.sub.id,
+            agreement=None,
+            suite=pair.host.suite.suite_id,
+            phase=session.ARCHIVED,
+        )
+
+        def keep(desk: Desk) -> None:
+            desk.ledger.put_conversation(evaluated, desk.now_ms)
+            desk.ledger.connection.execute(
+                "INSERT INTO session (conversation, role, peer, project, booking, convene)"
+                " VALUES (?, 'HOST', ?, ?, ?, x'')",
+                (evaluated.id, pair.sub.id, project_id, booking_id),
+            )
+
+        await pair.host.do(keep)
+        found = await whys(pair.host).explain(project_id.hex())
+        assert found.advice is not None
+        assert (found.advice.blocked_by, found.advice.en) == ("nothing", "it has been evaluated")
