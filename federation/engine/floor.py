@@ -325,6 +325,13 @@ class Floor(Generic[L]):
         """Tell the inside that a peer's cosignature covers more of our log of a suite."""
         self._inside.cosigned(self, peer, suite_id, size)
 
+    def put_off(self, visitor: Visitor, problem: FederationError) -> tuple[bytes, Receipt]:
+        """Leave a word for later, with the reason: its sender says it again."""
+        known = self.ledger.conversation(ConversationId(visitor.statement.conversation_id))
+        heard, phase = (known.heard, known.phase) if known else (0, "")
+        later = refusal(problem, phase)
+        return self._answer(visitor, replace(later, outcome=Outcome.GAP, heard_revision=heard))
+
     def _turn_away(
         self, visitor: Visitor, conversation: Conversation | None, problem: FederationError
     ) -> tuple[bytes, Receipt]:
@@ -335,9 +342,7 @@ class Floor(Generic[L]):
         left for later: a clock that is set wrong for an hour must not undo a decision for good.
         """
         if isinstance(problem, NotYet):
-            heard = conversation.heard if conversation else 0
-            later = refusal(problem, conversation.phase if conversation else "")
-            return self._answer(visitor, replace(later, outcome=Outcome.GAP, heard_revision=heard))
+            return self.put_off(visitor, problem)
         if conversation is not None and isinstance(problem, NotFresh):
             try:
                 word = decode_word(visitor.envelope.payload_type, visitor.statement.body)

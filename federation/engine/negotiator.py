@@ -21,7 +21,7 @@ from federation.engine.identity import Identity
 from federation.engine.inside import Inside
 from federation.engine.receipts import Receipts, Unsigned
 from federation.engine.witness import NOTHING, Witness
-from federation.errors import FederationError, Malformed, Unauthenticated
+from federation.errors import FederationError, Malformed, Recovering, Unauthenticated
 from federation.ids import CenterId, ConversationId
 from federation.ports import Clock, Ledger, Random, Store
 from federation.trust.envelope import Envelope
@@ -146,7 +146,8 @@ class Negotiator(Generic[L]):
         def run(floor: Floor[L]) -> tuple[list[Unsigned], list[Receipt], Witnessing]:
             agreed.check_whole(floor.ledger, sender)
             self.witness.look(floor, sender, suite_id, witnessing)
-            answers = [floor.hear(visitor) for visitor in visitors]
+            hear = _carefully if floor.ledger.asked() else Floor.hear
+            answers = [hear(floor, visitor) for visitor in visitors]
             # Whoever shows nothing is shown nothing: a checkpoint costs as much as many words,
             # and a greeting follows them soon.
             shown = NOTHING if witnessing == NOTHING else self.witness.show(floor, sender, suite_id)
@@ -364,3 +365,18 @@ class Negotiator(Generic[L]):
             return ConversationAnswer("", 0, 0, 0)
         left = 0 if known.deadline_ms is None else max(0, known.deadline_ms - floor.now_ms)
         return ConversationAnswer(known.phase, known.said, known.heard, left)
+
+
+def _carefully(floor: Floor[L], visitor: Visitor) -> tuple[bytes, Receipt]:
+    """Hear a word while a partner is left out of a recovery.
+
+    What cannot go on without a word to that partner is put off, and nothing else: a bundle is
+    decided for all of its subs or for none.
+    """
+    heard: list[tuple[bytes, Receipt]] = []
+    failed = floor.ledger.attempt(lambda: heard.append(floor.hear(visitor)))
+    if failed is None:
+        return heard[0]
+    if isinstance(failed, Recovering):
+        return floor.put_off(visitor, failed)
+    raise failed

@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from adapters.errors import OutsideError
 from federation.engine.negotiator import Negotiator
+from federation.errors import Recovering
 from federation.ports import Unreachable
 from node.services.house import Desk
 from node.store import errands
@@ -59,7 +60,8 @@ class Errands:
         handler = self._handlers.get(errand.kind, _unknown)
         try:
             result = await handler(errand.key, errand.argument)
-        except (OutsideError, Unreachable) as error:
+            await self._negotiator.transact(lambda desk: _finish(desk, errand, result))
+        except (OutsideError, Unreachable, Recovering) as error:
             pause_ms = min(MAX_PAUSE_MS, FIRST_PAUSE_MS * 2 ** min(errand.tries, 16))
             reason = f"{type(error).__name__}: {error}"
             await self._negotiator.transact(
@@ -70,11 +72,6 @@ class Errands:
             self._observe(errand.kind, "failed")
             return
 
-        def finish(desk: Desk) -> None:
-            if errands.done(desk.ledger.connection, errand.id, desk.now_ms):
-                result(desk)
-
-        await self._negotiator.transact(finish)
         self._observe(errand.kind, "done")
 
 
@@ -82,3 +79,9 @@ def _due(desk: Desk) -> list[Errand]:
     if desk.ledger.recovering():
         return []  # what an errand would say or do may have been said and done
     return errands.due(desk.ledger.connection, desk.now_ms, MAX_AT_ONCE)
+
+
+def _finish(desk: Desk, errand: Errand, result: Result) -> None:
+    """Mark an errand as done, with what it means."""
+    if errands.done(desk.ledger.connection, errand.id, desk.now_ms):
+        result(desk)

@@ -3,10 +3,13 @@
 from typing import Any
 
 import pytest
+from typing_extensions import override
 
+from federation.engine import agreed
+from federation.engine.inside import Said
 from federation.engine.recovery import WHOLE
 from federation.errors import Recovering
-from federation.ids import AgreementId, ConversationId
+from federation.ids import AgreementId, CenterId, ConversationId
 from federation.ports import Asking, Unreachable
 from federation.protocol.booking import (
     CONFIRMED,
@@ -17,11 +20,14 @@ from federation.protocol.booking import (
     Decision,
     Vote,
 )
-from tests.support.pair import HOUR_MS, Center, TwoCenters, two_centers
+from federation.protocol.conversation import Kind
+from node.services.house import Desk
+from tests.support.pair import HOUR_MS, Center, Furniture, Mute, TwoCenters, two_centers
 from tests.support.plain import ID, hold
 from tests.support.restored import Nurse
 
 YES = Vote(Answer.YES, promise_ms=HOUR_MS)
+THIRD = "lp1aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
 CONFIRM = Decide(ID, Decision.CONFIRM)
 WHOS = pytest.mark.parametrize("who", ["host", "sub"])
 
@@ -333,3 +339,32 @@ async def test_an_epoch_that_claims_to_keep_what_it_has_not_kept_explains_nothin
         )
         await nurse.greet()
         assert await pair.host.do(lambda desk: desk.ledger.doubtful(pair.sub.id))
+
+
+class Bound(Mute):
+    """Cannot hear a yes without telling a third center."""
+
+    @override
+    def heard(self, desk: Desk, spoken: Said) -> None:
+        if isinstance(spoken.word, Vote):
+            agreed.check_whole(desk.ledger, CenterId(THIRD))
+
+
+async def test_only_what_needs_the_partner_that_was_left_out_waits_for_it() -> None:
+    async with two_centers(lambda _: Furniture({Kind.BOOKING: Bound()})) as pair:
+        nurse = Nurse(pair, pair.host)
+        agreement = await pair.agree()
+        first = await ask(pair, agreement)
+        await pair.host.do(
+            lambda desk: desk.ledger.lost([CenterId(THIRD)], "restored", desk.now_ms)
+        )
+        assert await nurse.recovery.go_on_without(CenterId(THIRD))
+        await pair.sub.do(lambda desk: desk.say(first, YES))
+        opened = await pair.sub.do(lambda desk: desk.open(pair.host.id, agreement, hold(pair)))
+        await pair.sub.outbox.deliver(pair.host.id)
+        assert await pair.host.phase(first) == HELD, "a bundle is decided for all or for none"
+        assert await pair.host.phase(opened.conversation.id) == HELD
+        await pair.host.do(lambda desk: desk.ledger.recovered([CenterId(THIRD)]))
+        pair.watch.pass_ms(HOUR_MS // 4)
+        await pair.settle()
+        assert await phases(pair, first) == [PROMISED, PROMISED]
