@@ -10,6 +10,7 @@ from typing import Any
 import httpx
 import pytest
 from click.testing import CliRunner
+from typing_extensions import override
 
 from federation.ids import CenterId
 from federation.wire.questions import AvailabilityAnswer, ExpertCount, SeatOffer
@@ -46,9 +47,11 @@ class Known(Availability):
         self.wishes: list[Wish] = []
         self._real = real
 
+    @override
     def check(self, wish: Wish) -> None:
         self._real.check(wish)
 
+    @override
     async def find(self, wish: Wish, tell: Any) -> list[Finding]:
         self.wishes.append(wish)
         for finding in FOUND:

@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from typing_extensions import override
 
 from federation.engine.outbox import AnswerRefused
 from federation.ids import CenterId
@@ -153,6 +154,7 @@ class Said(Asker):
     def __init__(self, make: Callable[[], object]) -> None:
         self._make = make
 
+    @override
     async def ask(self, peer: CenterId, question: object) -> object:
         del peer, question
         made = self._make()
@@ -164,6 +166,7 @@ class Said(Asker):
 class Silent(Asker):
     """Never answers."""
 
+    @override
     async def ask(self, peer: CenterId, question: object) -> object:
         del question
         await asyncio.Event().wait()
@@ -178,6 +181,7 @@ class Backwards(Asker):
         self._next = dict(zip(centers, [*centers[1:], CenterId("")], strict=True))
         self._after[CenterId("")].set()
 
+    @override
     async def ask(self, peer: CenterId, question: object) -> object:
         del question
         await self._after[self._next[peer]].wait()
