@@ -2,7 +2,7 @@
 
 import pytest
 
-from federation.protocol.booking import Answer, Decision
+from federation.protocol.booking import Answer, Decision, Move
 from node.domain import codes
 from node.domain.calendar import Window
 from node.domain.project import Lot
@@ -10,6 +10,7 @@ from node.services.errors import Conflicting, Invalid, NotFound
 from node.services.house import Desk
 from node.store import venues
 from tests.support.booked import HOUR_MS, LATER, WINDOW, Booked, booked
+from tests.support.liar import Liar
 from tests.support.pair import Center
 from tests.support.planning import AGENCY, STAFF, accepted, request
 
@@ -192,3 +193,34 @@ async def test_a_no_needs_a_reason_and_an_answer_needs_a_question() -> None:
             await here_consent(here, sub, leg, yes=False)
         with pytest.raises(NotFound):
             await here_consent(here, here.host, leg, yes=True)
+
+
+async def test_a_window_that_a_quota_does_not_allow_is_a_no_that_names_another_time() -> None:
+    async with booked(1, seats=12, max_concurrent_sessions=1) as here:
+        (sub,) = here.subs
+        first = (await here.leg(sub)).conversation
+        await next_booking(here)
+        with pytest.raises(Invalid, match="overlap"):
+            await here.move(NEXT)
+        liar = Liar(here.host, sub)
+        assert (await liar.tell(first, Move(bytes(16), *_of(NEXT), "x"))).reason == ""
+        asked = await here.asked(sub, first)
+        assert (asked.answer, asked.clause) == (Answer.NO, "max_concurrent_sessions")
+        assert asked.alternative_start_ms == NEXT.end_ms
+        assert await sub.phase(first) == "CONFIRMED"
+
+
+async def test_two_bookings_are_not_moved_into_the_same_place_at_once() -> None:
+    async with booked(1, seats=12, max_concurrent_sessions=1) as here:
+        (sub,) = here.subs
+        first, second = (await here.leg(sub)).conversation, await next_booking(here)
+        liar = Liar(here.host, sub)
+        for number, leg in enumerate((first, second)):
+            word = Move(bytes([number]) * 16, *_of(LATER), "x")
+            assert (await liar.tell(leg, word)).reason == ""
+        answers = [(await here.asked(sub, leg)).answer for leg in (first, second)]
+        assert answers == [None, Answer.NO]  # people answer the one, the node the other
+
+
+def _of(window: Window) -> tuple[int, int]:
+    return window.start_ms, window.end_ms
