@@ -136,8 +136,8 @@ def untold_by(connection: sqlite3.Connection, peer: CenterId) -> list[bytes]:
     rows = connection.execute(
         "SELECT DISTINCT c.id FROM change c JOIN leg_change l ON l.change = c.id"
         " JOIN booking b ON b.conversation = l.conversation"
-        " WHERE c.phase = ? AND b.peer = ? AND b.role = 'HOST' ORDER BY c.id",
-        (ChangePhase.DECIDED.value, peer),
+        " WHERE c.phase = 'DECIDED' AND b.peer = ? AND b.role = 'HOST' ORDER BY c.id",
+        (peer,),
     ).fetchall()
     return [row[0] for row in rows]
 

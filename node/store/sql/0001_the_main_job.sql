@@ -621,6 +621,8 @@ CREATE TABLE decision (
     PRIMARY KEY (host, bundle, change, decision)
 ) STRICT;
 CREATE INDEX booking_project ON booking (project);
+CREATE INDEX booking_cancelled_untold ON booking (peer)
+    WHERE role = 'HOST' AND cancelled_by = 'HOST' AND cancelled_at_ms IS NULL;
 
 -- A change of the window of a booked evaluation, at the host. The seats are the host's own:
 -- before and after.
@@ -643,6 +645,7 @@ CREATE TABLE change (
     asked_at_ms INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX change_bundle ON change (bundle);
+CREATE INDEX change_decided ON change (id) WHERE phase = 'DECIDED';
 
 -- What was asked of one leg, at both sides, and how it was answered and settled. before_* is
 -- the window that counted when it was asked; the seats are those of the sub, before and after.
@@ -665,6 +668,7 @@ CREATE TABLE leg_change (
     asked_at_ms INTEGER NOT NULL,
     PRIMARY KEY (conversation, change)
 ) STRICT, WITHOUT ROWID;
+CREATE INDEX leg_change_change ON leg_change (change);
 
 -- Reports of readiness, at both sides; start_ms is of the window that one was made for.
 CREATE TABLE readiness (
