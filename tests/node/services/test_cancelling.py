@@ -8,6 +8,7 @@ from federation.protocol import booking
 from federation.protocol.bundle import BundlePhase
 from node.services.booking_exceptions import count_exceptions
 from node.services.errors import Conflicting, Invalid, NotFound
+from node.store import figures
 from tests.support.booked import HOUR_MS, WINDOW, Booked, booked, plan
 from tests.support.pair import Center
 from tests.support.planning import STAFF
@@ -80,6 +81,8 @@ async def test_a_sub_that_cancels_leaves_a_bundle_with_exceptions_and_a_choice()
         await here.them.settle()
         assert (await here.bundle()).bundle.phase is BundlePhase.CLOSED_WITH_EXCEPTIONS
         assert await here.host.do(count_exceptions) == 1
+        seen = await here.host.do(lambda desk: figures.count(desk.ledger.connection, desk.now_ms))
+        assert seen.exceptions == 1  # lianping_bundles_with_exceptions
         assert {"leg_lost", "booking_cancelled"} <= await here.todos(here.host)
         assert (await here.leg(second)).phase == "CONFIRMED"
         # The host's own seats stay while another sub-venue stands.
