@@ -310,8 +310,8 @@ class Ledger(Protocol):
     def recovered(self, peers: Collection[CenterId]) -> None:
         """What these peers gave back has its place again."""
 
-    def has_word(self, word_hash: bytes) -> tuple[bool, bool]:
-        """Whether a word is here, ours or a peer's; and whether with its receipt."""
+    def has_said(self, word_hash: bytes) -> tuple[bool, bool]:
+        """Whether a word of ours is here; and whether with its receipt."""
 
     def withdraw(self, conversation: ConversationId, revision: int) -> int:
         """A word that we said in place of one that we had forgotten is sent no more."""

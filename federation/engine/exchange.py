@@ -135,8 +135,8 @@ def _ours(floor: Floor[L], peer: CenterId) -> Iterator[str]:
 
 def check(
     floor: Floor[L], doorkeeper: Doorkeeper, peer: CenterId, exchange: Exchange
-) -> tuple[GivenBack, bool]:
-    """Verify one exchange that a peer gave back; answers it, and whether the word is ours.
+) -> tuple[GivenBack, Back]:
+    """Verify one exchange that a peer gave back; answers it as it is kept, and read.
 
     Raises:
         NotOurs: The word or the receipt is not by whom it says, or not for the other.
@@ -146,7 +146,7 @@ def check(
         envelope = decode_envelope(exchange.word)
         statement = decode_statement(envelope.payload)
         if not exchange.receipt:
-            return _unanswered(floor, doorkeeper, peer, exchange), False
+            return _unanswered(floor, doorkeeper, peer, exchange)
         receipt = decode_envelope(exchange.receipt)
         if statement.sender == identity.center:
             suite_id, leaf = _own(identity, envelope)
@@ -166,24 +166,22 @@ def check(
         if between != wanted or answer.answers_hash != leaf or receipt.payload_type != RECEIPT_TYPE:
             raise NotOurs("the receipt is for another word, or not between us two")
         row = GivenBack(leaf, peer, suite_id, exchange.word, exchange.receipt)
-        read(row, identity.center)
+        return row, read(row, identity.center)
     except Unauthenticated as error:
         raise NotOurs(f"it cannot be tied to {peer}: {error.cause}") from error
     except (Malformed, BadEnvelope) as error:
         raise NotOurs(f"it cannot be read: {error}") from error
-    return row, statement.sender == identity.center
 
 
 def _unanswered(
     floor: Floor[L], doorkeeper: Doorkeeper, peer: CenterId, exchange: Exchange
-) -> GivenBack:
+) -> tuple[GivenBack, Back]:
     """A peer's word that it has no receipt for; we may have heard it. Raises as ``check``."""
     visitor = doorkeeper.admit(decode_envelope(exchange.word), None, floor.now_ms)
     if isinstance(visitor.problem, WrongRecipient) or visitor.statement.sender != peer:
         raise NotOurs("the word is not the peer's for us")
     row = GivenBack(visitor.hash, peer, visitor.suite.suite_id, exchange.word, b"")
-    read(row, floor.identity.center)
-    return row
+    return row, read(row, floor.identity.center)
 
 
 def _own(identity: Identity, envelope: Envelope) -> tuple[str, bytes]:

@@ -16,7 +16,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Final, Generic, TypeVar
 
-from federation.engine.exchange import NotOurs, check, read
+from federation.engine.exchange import Back, NotOurs, check, read
 from federation.engine.floor import Floor
 from federation.engine.negotiator import Negotiator
 from federation.engine.outbox import AnswerRefused
@@ -188,15 +188,15 @@ class Recovery(Generic[L]):
         lost = 0
         for exchange in answer.exchanges:
             try:
-                back, ours = check(floor, self._negotiator.doorkeeper, peer, exchange)
+                kept, back = check(floor, self._negotiator.doorkeeper, peer, exchange)
             except NotOurs as error:
                 self._doubt(floor, peer, str(error))
                 continue
-            here, receipted = floor.ledger.has_word(back.hash)
-            if not here or (ours and not receipted):
-                floor.ledger.put_back(back)
+            here, receipted = _here(floor, back)
+            if not receipted:
+                floor.ledger.put_back(kept)
             lost += not here and bool(
-                back.receipt
+                kept.receipt
             )  # our own signature is on it, under the word or under its receipt
         if lost and row.state is Asking.SUSPECT:
             why = f"{peer} showed words with our signature that are not here"
@@ -226,7 +226,7 @@ class Recovery(Generic[L]):
         said, _ = floor.ledger.counts(row.peer)
         me = floor.identity.center
         back = [read(each, me) for each in floor.ledger.given_back({row.peer})]
-        fresh = sum(each.ours and not floor.ledger.has_word(each.hash)[0] for each in back)
+        fresh = sum(each.ours and not floor.ledger.has_said(each.hash)[0] for each in back)
         return row.words_heard > said + fresh
 
     def _finish(self, floor: Floor[L]) -> Standing:
@@ -254,3 +254,11 @@ class Recovery(Generic[L]):
 
 def _row(floor: Floor[L], peer: CenterId) -> Asked | None:
     return next((row for row in floor.ledger.asked() if row.peer == peer), None)
+
+
+def _here(floor: Floor[L], back: Back) -> tuple[bool, bool]:
+    """Whether a word is here, and whether with its receipt."""
+    if back.ours:
+        return floor.ledger.has_said(back.hash)
+    here = floor.ledger.receipt(back.peer, back.statement.message_id) is not None
+    return here, here

@@ -81,9 +81,9 @@ class LossLedger:
         """What these peers gave back has its place again."""
         recovery.finish(self.connection, peers)
 
-    def has_word(self, word_hash: bytes) -> tuple[bool, bool]:
-        """Whether a word is here, ours or a peer's; and whether with its receipt."""
-        return recovery.has_word(self.connection, word_hash)
+    def has_said(self, word_hash: bytes) -> tuple[bool, bool]:
+        """Whether a word of ours is here; and whether with its receipt."""
+        return recovery.has_said(self.connection, word_hash)
 
     def withdraw(self, conversation: ConversationId, revision: int) -> int:
         """A word that we said in place of one that we had forgotten is sent no more."""

@@ -159,12 +159,10 @@ def refusal_in(connection: sqlite3.Connection, conversation: bytes) -> bytes | N
     return None if row is None else bytes(row[0])
 
 
-def has_word(connection: sqlite3.Connection, word_hash: bytes) -> tuple[bool, bool]:
-    """Whether a word is here, ours or a peer's; and whether it has its receipt."""
+def has_said(connection: sqlite3.Connection, word_hash: bytes) -> tuple[bool, bool]:
+    """Whether a word of ours is here, and whether it has its receipt."""
     row = connection.execute(
-        "SELECT receipt IS NOT NULL FROM said WHERE hash = ?"
-        " UNION ALL SELECT 1 FROM heard WHERE hash = ?",
-        (word_hash, word_hash),
+        "SELECT receipt IS NOT NULL FROM said WHERE hash = ?", (word_hash,)
     ).fetchone()
     return (False, False) if row is None else (True, bool(row[0]))
 
