@@ -49,7 +49,7 @@ def _replace(host: SimCenter, desk: Desk, project: bytes, window: Window, sub: S
 
 
 ACTS: Final = (
-    ("for another window", _move), ("for another window", _move), ("for more time", _extend),
+    *(("for another window", _move),) * 3, *(("for more time", _extend),) * 2,
     ("for more time by law", _extend_by_law), ("to cancel all", _cancel_all),
     ("to cancel one leg", _cancel_one), ("another sub", _replace),
 )  # fmt: skip

@@ -39,8 +39,8 @@ T = TypeVar("T")
 WINDOWS: Final = 2  # few windows, so that hosts want the same
 FIRST_MS: Final = NOON + DAY_MS + 10 * MINUTE_MS
 """A day before it, ten minutes into the run, subs report whether they are ready."""
-RECONSIDERS: Final = 3
-RECONSIDER_SECONDS: Final = 60.0
+RECONSIDERS: Final = 4
+RECONSIDER_SECONDS: Final = 45.0
 REPLANS: Final = (0, 0, 2)
 """How often whoever planned in vain plans anew."""
 REPLAN_SECONDS: Final = 5.0
@@ -68,7 +68,7 @@ class Habits:
         pause: Mean seconds between two looks.
         bundles: How many bundles each host plans.
         completes: How often a confirmed booking is completed.
-        restless: How often whoever has booked asks for something else, up to three times.
+        restless: How often whoever has booked asks for something else, up to four times.
         fickle: How often a sub cancels what it has confirmed, or gives other seats.
     """
 
