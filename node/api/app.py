@@ -42,6 +42,28 @@ MAX_REQUEST_BYTES: Final = 24 * 1024 * 1024  # the largest report and its multip
 MAX_REQUESTS: Final = 256  # at the same time; beyond it a person is told to come again
 SLOW_BODY_SECONDS: Final = 60.0  # a report over a line of 4 Mbit/s takes 40
 
+ROUTED: Final = (
+    door,
+    operator,
+    peers,
+    recovery,
+    agreements,
+    joint_tests,
+    keys,
+    staff,
+    standing,
+    calendar,
+    evaluation,
+    agency,
+    availability,
+    replanning,
+    expert,
+    supervisor,
+    usage,
+    why,
+)
+"""Whose routes the application has, in the order of its documentation."""
+
 READING: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 WHILE_RECOVERING: Final = (
     "/api/login",
@@ -85,26 +107,7 @@ def routes(parts: Parts) -> FastAPI:
         generate_unique_id_function=_operation_id,
     )
     app.state.parts = parts
-    for module in (
-        door,
-        operator,
-        peers,
-        recovery,
-        agreements,
-        joint_tests,
-        keys,
-        staff,
-        standing,
-        calendar,
-        evaluation,
-        agency,
-        availability,
-        replanning,
-        expert,
-        supervisor,
-        usage,
-        why,
-    ):
+    for module in ROUTED:
         app.include_router(module.router, prefix="/api")
     faults.install(app)
     return app

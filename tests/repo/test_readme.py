@@ -6,23 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from node.api import (
-    agency,
-    agreements,
-    door,
-    evaluation,
-    expert,
-    operator,
-    peers,
-    staff,
-    supervisor,
-)
+from node.api.app import ROUTED
 from node.cli import main
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = sorted(ROOT.glob("*.md"))
 READMES = (ROOT / "README.md", ROOT / "README.zh-CN.md")
-ROUTERS = (agency, agreements, door, evaluation, expert, operator, peers, staff, supervisor)
 OPENAPI = "/api/openapi.json"
 
 
@@ -33,7 +22,7 @@ def text_of(page: Path) -> str:
 def paths() -> Iterator[str]:
     """Every path that the node serves, with the names of its parameters left out."""
     yield OPENAPI
-    for module in ROUTERS:
+    for module in ROUTED:
         for route in module.router.routes:
             yield re.sub(r"\{\w+\}", "{}", f"/api{getattr(route, 'path', '')}")
 
