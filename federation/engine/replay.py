@@ -14,6 +14,7 @@ are told: nothing that was promised is forgotten, and nothing crashes.
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from heapq import heapify, heappop, heappush
 from typing import Final, TypeVar
 
 from typing_extensions import override
@@ -71,10 +72,14 @@ class Replay(Floor[L]):
         )
         replay._present_ms = floor.now_ms
         replay._lanes = {}
+        replay._queue = []
+        replay._taken = []
         replay.gaps = []
         return replay
 
     _present_ms: int
+    _queue: list[tuple[tuple[int, bool, int, bytes], ConversationId]]
+    _taken: list[tuple[deque[Back], Back]]
     _lanes: dict[ConversationId, deque[Back]]
     gaps: list[Gap]
 
@@ -84,10 +89,18 @@ class Replay(Floor[L]):
         for back in backs:
             each.setdefault(ConversationId(back.statement.conversation_id), []).append(back)
         self._lanes = {talk: deque(in_order(words)) for talk, words in each.items()}
-        count = 0
-        while waiting := [lane for lane in self._lanes.values() if lane]:
-            count += 1
-            self._apply(min(waiting, key=lambda lane: _moment(lane[0])).popleft())
+        self._queue = [(_moment(lane[0]), talk) for talk, lane in self._lanes.items() if lane]
+        heapify(self._queue)
+        count = sum(map(len, self._lanes.values()))
+        while self._queue:
+            moment, talk = heappop(self._queue)
+            lane = self._lanes[talk]
+            if not lane:
+                continue
+            if _moment(lane[0]) == moment:  # else a reaction has said what stood here
+                self._apply(self._next(lane))
+            if lane:
+                heappush(self._queue, (_moment(lane[0]), talk))
         self.now_ms = self._present_ms
         return count
 
@@ -98,7 +111,7 @@ class Replay(Floor[L]):
         """What was said then, if it came back; else, if no peer ever heard it, said now."""
         lane = self._lanes.get(conversation)
         if lane and lane[0].ours and lane[0].word.case == word.case:
-            return self._instead(lane.popleft(), word)
+            return self._instead(self._next(lane), word)
         if lane and any(back.ours for back in lane):
             raise OutOfTurn(f"{word.case} is not what was said then: {_named(lane)}")
         return self._anew(lambda: super(Replay, self).say(conversation, word))
@@ -124,7 +137,7 @@ class Replay(Floor[L]):
                 and first.word.case == word.case
                 and (suite_id is None or first.suite == suite_id)
             ):
-                return self._instead(lane.popleft(), word)
+                return self._instead(self._next(lane), word)
         return self._anew(
             lambda: super(Replay, self).open(peer, agreement, word, role=role, suite_id=suite_id)
         )
@@ -144,6 +157,11 @@ class Replay(Floor[L]):
             self.now_ms = then_ms
 
     # One word
+
+    def _next(self, lane: deque[Back]) -> Back:
+        back = lane.popleft()
+        self._taken.append((lane, back))
+        return back
 
     def _apply(self, back: Back) -> None:
         if back.ours:
@@ -290,11 +308,15 @@ class Replay(Floor[L]):
             return before, error.detail
 
     def _inwardly(self, after: Conversation, back: Back, react: Callable[[], None]) -> None:
-        lanes = {talk: deque(lane) for talk, lane in self._lanes.items()}
-        gaps = len(self.gaps)
+        taken, gaps = len(self._taken), len(self.gaps)
         failed = self.ledger.attempt(react)
         if failed is not None:
-            self._lanes = lanes  # what it had said again is undone, and comes by itself
+            # What it had said again is undone, and comes by itself.
+            for lane, undone in reversed(self._taken[taken:]):
+                lane.appendleft(undone)
+                talk = ConversationId(undone.statement.conversation_id)
+                heappush(self._queue, (_moment(undone), talk))
+            del self._taken[taken:]
             del self.gaps[gaps:]
             self._gap(after, back, _text(failed))
 
