@@ -5,7 +5,7 @@ from typing import Any
 
 from node.demo import world
 from node.demo.nodes import PASSWORD
-from node.demo.setting import HOURS, YEAR_MS, Setting, Side, first, when
+from node.demo.setting import HOURS, SLOWNESS, YEAR_MS, Setting, Side, first, when
 
 
 class FirstAct(Setting):
@@ -142,7 +142,9 @@ class FirstAct(Setting):
         self._step(
             "代理机构录入项目, 主场受理", "the agency enters the project, the host accepts it"
         )
-        self._start_ms = self._clock.now_ms() + self._lead_ms
+        # Booking must be done by then: a machine that was slow so far will be slow at it, too.
+        slow_ms = int(self._narrator.elapsed_seconds * SLOWNESS * 1_000)
+        self._start_ms = self._clock.now_ms() + max(self._lead_ms, slow_ms)
         body = self._case.project_body(self._start_ms, HOURS)
         self._project = self._host["agency"].post("/api/projects", body)["id"]
         self._host["staff"].post(f"/api/projects/{self._project}/accept")

@@ -30,6 +30,7 @@ CODE_SECONDS: Final = 75.0  # a code counts once; the next one comes within 30 s
 HOURS: Final = 9  # an observed evaluation of nine hours: domain.md §1.6
 LEAD_SECONDS: Final = 5  # from entry to start, with one sub; a real project has days
 SECONDS_PER_FURTHER_SUB: Final = 3
+SLOWNESS: Final = 0.5  # of all that came before, so much at least is left for booking
 
 
 class StoryFailed(Exception):
