@@ -86,7 +86,12 @@ class SimListener(Listener, PumpListener):
 
     @override
     def broke(self, pump: str, error: Exception) -> None:
-        if isinstance(error, StoreUnavailable):
+        beyond = (
+            error.split(StoreUnavailable)[1]
+            if isinstance(error, ExceptionGroup)
+            else not isinstance(error, StoreUnavailable)
+        )
+        if not beyond:
             self._center.oracle.reached("a pump outlived a full disk")
             return
         self._center.oracle.violated(f"{self._center.name}: pump {pump} broke: {error!r}")

@@ -20,7 +20,12 @@ from tests.simulation.run import Report, run
 from tests.simulation.timeless import Deadlock, TimelessLoop
 
 SEEDS = 40
-MUTANT_SEEDS = 2_000  # the most that any mutant may need; nearly all are found in the first 50
+MUTANT_SEEDS = 250  # the most that a mutant may need here
+RARE = frozenset({
+    "counts a booking that is moved in one window", "never restarts a pump",
+    "takes any settlement for the one that waits",
+})  # fmt: skip
+"""Found by one seed in some hundreds: ``make simulate MUTANTS=1`` insists on these too."""
 WORKERS = os.cpu_count() or 1
 
 
@@ -49,8 +54,10 @@ def test_seeds_leave_faults_out(reports: list[Report]) -> None:
         assert any(not report.faults[fault] for report in reports), fault
 
 
-def test_every_mutant_is_found() -> None:
-    found = dict(hunt_all(sorted(MUTANTS), range(MUTANT_SEEDS), workers=WORKERS))
+def test_every_mutant_but_the_rarest_is_found() -> None:
+    assert set(MUTANTS) >= RARE
+    common = sorted(set(MUTANTS) - RARE)
+    found = dict(hunt_all(common, range(MUTANT_SEEDS), workers=WORKERS))
     assert len(found) >= 24
     assert [name for name, report in found.items() if report is None] == []
 
