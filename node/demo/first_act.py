@@ -7,7 +7,6 @@ from node.demo import world
 from node.demo.nodes import PASSWORD
 from node.demo.setting import HOURS, SLOWNESS, YEAR_MS, Setting, Side, first, when
 
-
 MOST_TESTS: Final = 40  # where messages are lost every other test passes, by chance
 
 
