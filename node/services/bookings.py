@@ -205,10 +205,12 @@ class Bookings:
                 self._admit_hold(desk, conversation, word)
         elif isinstance(word, Decide):
             row = bookings.get(desk.ledger.connection, conversation.id)
-            if row is not None and row.bundle != word.bundle_id:
+            if row is None:
+                _check_id(desk, conversation)
+                return
+            if row.bundle != word.bundle_id:
                 raise Malformed("bundle_id is not the bundle that the Hold named")
-            if row is not None:
-                self.admit_decision(desk, row, word)
+            self.admit_decision(desk, row, word)
         elif isinstance(word, Vote):
             _admit_vote(desk, self.get(desk, conversation.id), word)
         elif isinstance(word, LATER):
@@ -356,9 +358,7 @@ class Bookings:
         assert conversation.agreement is not None, "the floor checks that there is one"
         terms = desk.ledger.agreement(conversation.agreement)
         assert terms is not None, "the floor checks that it is active"
-        if bundles.get(desk.ledger.connection, conversation.id) is not None:
-            # Seats are held under these ids: an abort would give back those of the bundle.
-            raise Malformed("the conversation has the id of a bundle of ours; choose another")
+        _check_id(desk, conversation)
         us = desk.identity.center
         if us not in hold.participants or conversation.peer in hold.participants:
             raise Malformed("participants are the subs: you name us, and not yourself")
@@ -479,6 +479,12 @@ def _keep(desk: Desk, conversation: Conversation, hold: Hold, project: bytes | N
         desk.ledger.connection,
         NewBooking(conversation.id, conversation.role, conversation.peer, project, hold),
     )
+
+
+def _check_id(desk: Desk, conversation: Conversation) -> None:
+    if bundles.get(desk.ledger.connection, conversation.id) is not None:
+        # Seats are held under these ids: an abort would give back those of the bundle.
+        raise Malformed("the conversation has the id of a bundle of ours; choose another")
 
 
 def _admit_vote(desk: Desk, row: BookingRow, vote: Vote) -> None:

@@ -75,6 +75,24 @@ async def test_a_sub_cannot_give_back_the_seats_of_the_hosts_bundle() -> None:
         assert after == held
 
 
+async def test_an_abort_before_its_hold_does_not_give_them_back_either() -> None:
+    """A tombstone under the bundle's id would let a Hold pass unchecked, and be aborted again."""
+    offices = planning.Offices()
+    async with two_centers(offices) as pair:
+        await planning.confirmed(pair, offices)
+        ((bundle, agreement),) = await pair.host.sql("SELECT u.id, a.id FROM bundle u, agreement a")
+        held = await pair.host.sql("SELECT count(*) FROM seat_slot WHERE holder = ?", bundle)
+        liar = Liar(pair.sub, pair.host)
+
+        receipt = await liar.tell(bundle, Decide(BUNDLE, Decision.ABORT), agreement)
+        await liar.tell(bundle, a_hold(pair.host.id))
+        await liar.tell(bundle, Decide(BUNDLE, Decision.ABORT))
+
+        assert receipt.reason == "MALFORMED"
+        after = await pair.host.sql("SELECT count(*) FROM seat_slot WHERE holder = ?", bundle)
+        assert after == held
+
+
 async def test_a_time_that_no_calendar_has_is_refused() -> None:
     """It would be shown to people: as the time that is free instead."""
     offices = planning.Offices()
