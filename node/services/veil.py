@@ -3,9 +3,11 @@
 The node knows which sub-venue was drawn: it must book it. Its people do not, whatever their
 role: everything that leaves the API goes through ``Veil.over``, the one place where this is
 held, so that a new page cannot forget it. Covered is what belongs to a project with a blind
-selection: there the sub's id, name and codes stand as 盲选副场 with its place. Pages about the
-partner itself stay as they are, for among many partners they tell nothing; days of usage that
-count such a booking are left out.
+selection: there the sub's id, name and codes stand as 盲选副场 with its place. In texts no
+partner is named at all, and the drawn one like all others: whoever could write a text, such as a
+project's name, with every partner in it would else read off which of them was covered. Pages
+about the partner itself stay as they are, for among many partners they tell nothing; days of
+usage that count such a booking are left out.
 
 Whoever administers the machine can find out: from the database, from metrics, from the network.
 """
@@ -18,12 +20,18 @@ from federation.ids import CenterId
 from federation.protocol import booking
 from federation.protocol.booking import SelectionMode
 from node.services.house import Desk
-from node.store import bookings, selections, usage
+from node.store import agreements, bookings, selections, usage
 from node.store.bookings import BookingRow
 
 MAX_DAYS_OF_USAGE: Final = 1_000  # statements that are looked through: years of a busy host
 
+SOME_PARTNER: Final = "某伙伴中心 · a partner"
+"""What stands in texts where any partner would be named."""
+
 _DROPPED: Final = object()
+_WHO: Final = frozenset({"agreement", "center", "owner", "peer", "peer_name", "sealer"})
+"""Fields that the node itself fills, with a partner and nothing else."""
+_ID_DIGITS: Final = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,10 +42,12 @@ class Veil:
         names: By the id, in hex, of whatever belongs to a covered project: what is replaced there,
             and by what.
         withheld: Ids, in hex, of what is not shown at all.
+        partners: What any partner is known by, which texts do not tell; the longest first.
     """
 
     names: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     withheld: frozenset[str] = frozenset()
+    partners: tuple[str, ...] = ()
 
     def over(self, value: Any, about: Iterable[str] = ()) -> Any:
         """Cover an answer.
@@ -54,22 +64,36 @@ class Veil:
         covered = self._cover(value, known)
         return None if covered is _DROPPED else covered
 
-    def _cover(self, value: Any, known: Mapping[str, str]) -> Any:
+    def _cover(self, value: Any, known: Mapping[str, str], key: str = "") -> Any:
         if isinstance(value, str):
-            for name, label in known.items():
-                value = value.replace(name, label)
-            return value
+            return self._told(value, known, key) if known else value
         if isinstance(value, list):
             covered = (self._cover(each, known) for each in value)
             return [each for each in covered if each is not _DROPPED]
         if isinstance(value, dict):
-            here = [each for each in value.values() if isinstance(each, str)]
+            here = list(_subjects(value))
             if not self.withheld.isdisjoint(here):
                 return _DROPPED
             for subject in here:
                 known = {**known, **self.names.get(subject, {})}
-            return {key: self._cover(each, known) for key, each in value.items()}
+            return {key: self._cover(each, known, key) for key, each in value.items()}
         return value
+
+    def _told(self, text: str, known: Mapping[str, str], key: str) -> str:
+        if key in _WHO and text in known:
+            return known[text]
+        for name in self.partners:
+            text = text.replace(name, SOME_PARTNER)
+        return text
+
+
+def _subjects(value: Mapping[str, Any]) -> Iterator[str]:
+    """The ids that an answer may be about; some to-dos' subjects are an id behind its kind."""
+    for each in value.values():
+        for text in each if isinstance(each, list) else (each,):
+            if isinstance(text, str):
+                yield text
+                yield text[-_ID_DIGITS:]
 
 
 OPEN: Final = Veil()
@@ -88,10 +112,15 @@ def veil(desk: Desk) -> Veil:
                 hidden |= _names(desk, leg)
                 subs.add(leg.peer)
         if hidden:
-            longest_first = dict(sorted(hidden.items(), key=lambda item: -len(item[0])))
             for subject in selections.everything_of(connection, project):
-                names[subject.hex()] = longest_first
-    return Veil(names, frozenset(_withheld(desk, subs, names))) if names else OPEN
+                names[subject.hex()] = hidden
+    if not names:
+        return OPEN
+    partners = {name for hidden in names.values() for name in hidden}
+    partners.update(name for peer in desk.keyring.peers for name in _known_by(desk, peer))
+    partners.update(row.id.hex() for row in agreements.every(connection))
+    longest_first = sorted(partners, key=lambda name: (-len(name), name))
+    return Veil(names, frozenset(_withheld(desk, subs, names)), tuple(longest_first))
 
 
 def label(place: int) -> str:
@@ -101,9 +130,14 @@ def label(place: int) -> str:
 
 def _names(desk: Desk, leg: BookingRow) -> dict[str, str]:
     said = label(leg.hold.participants.index(leg.peer) + 1)
-    pinned = desk.keyring.peers.get(leg.peer)
-    told = [leg.peer] if pinned is None else [leg.peer, pinned.name, pinned.uscc, pinned.address]
-    return {name: said for name in told if name}
+    # Its agreement is listed with its name among all agreements.
+    return dict.fromkeys((*_known_by(desk, leg.peer), leg.agreement.hex()), said)
+
+
+def _known_by(desk: Desk, peer: CenterId) -> list[str]:
+    pinned = desk.keyring.peers.get(peer)
+    told = [peer] if pinned is None else [peer, pinned.name, pinned.uscc, pinned.address]
+    return [name for name in told if name]
 
 
 def _withheld(

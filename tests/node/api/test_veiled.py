@@ -21,11 +21,12 @@ from federation.protocol.peering import (
 from federation.protocol.session import Convene
 from federation.wire.words import TERMS, encode_word
 from node.api.app import routes
+from node.domain.todo_rules import OVERDUE
 from node.services.house import Desk
 from node.services.veil import label
 from node.store import bookings, draws, projects, selections, sessions, todos
 from node.store import usage as usage_store
-from node.store.bookings import NewBooking
+from node.store.bookings import Cancelled, NewBooking
 from node.store.draws import DrawRow
 from node.store.selections import Progress, SelectionRow
 from node.wiring import Node
@@ -146,6 +147,12 @@ async def drawn_blindly(node: Node) -> dict[str, str]:
                 connection, role=role, kind=f"about-{role}", subject=BOOKING,
                 zh=f"副场{peer}({sub.name})未就绪", en=f"{peer} is not ready", now_ms=now_ms,
             )  # fmt: skip
+        todos.add(
+            connection, role="operator", kind=OVERDUE,
+            subject=todos.overdue_subject("about-staff", BOOKING),
+            zh=f"逾期:副场{peer}({sub.name})未就绪", en=f"overdue: {peer}", now_ms=now_ms,
+        )  # fmt: skip
+        bookings.set_cancelled(connection, BOOKING, Cancelled(booking.SUB, None, None))
         used = Usage(1, 0, 0, 0, 0, (UsedWord(BOOKING, Stage.HELD, bytes(32)),))
         dealt = talk(USAGE, Kind.PEERING, SECOND, AGREED)
         ledger.put_conversation(dealt, now_ms)
@@ -153,7 +160,13 @@ async def drawn_blindly(node: Node) -> dict[str, str]:
         usage_store.add(connection, dealt, peer, word, now_ms)
 
     await node.parts.negotiator.transact(put)
-    return {"id": peer, "name": sub.name, "uscc": sub.uscc, "address": sub.address}
+    return {
+        "id": peer,
+        "name": sub.name,
+        "uscc": sub.uscc,
+        "address": sub.address,
+        "agreement": AGREEMENT.hex(),
+    }
 
 
 async def walk(node: Node, hidden: dict[str, str]) -> tuple[int, dict[str, list[str]]]:

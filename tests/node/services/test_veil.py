@@ -6,7 +6,8 @@ from node.domain.project import SelectionMode
 from node.services.house import Desk
 from node.services.selection_view import SelectionStatus
 from node.services.selections import Selections
-from node.services.veil import OPEN, Veil, label, veil
+from node.services.veil import OPEN, SOME_PARTNER, Veil, label, veil
+from node.store.todos import overdue_subject
 from tests.support.federation import federation
 from tests.support.lots import Lots, answer, ask, lots, lottery, prepared
 
@@ -15,6 +16,7 @@ PROJECT, BOOKING, OTHER = "01" * 16, "02" * 16, "03" * 16
 VEIL = Veil(
     {subject: {SUB: label(1), "长乐": label(1)} for subject in (PROJECT, BOOKING)},
     frozenset({"0a" * 16}),
+    (SUB, "济阳", "长乐"),
 )
 
 
@@ -25,7 +27,7 @@ def test_only_what_is_about_the_covered_project_is_covered() -> None:
     ]
     covered, plain = VEIL.over(rows)
     assert covered["peer"] == label(1)
-    assert covered["note"] == f"副场{label(1)}({label(1)})拒绝"
+    assert covered["note"] == f"副场{SOME_PARTNER}({SOME_PARTNER})拒绝"
     assert plain == rows[1]
 
 
@@ -33,14 +35,26 @@ def test_what_is_inside_a_covered_thing_is_covered_however_deep() -> None:
     inside: dict[str, Any] = {"id": PROJECT, "draws": [{"id": OTHER, "owner": SUB, "of": [SUB]}]}
     assert VEIL.over(inside) == {
         "id": PROJECT,
-        "draws": [{"id": OTHER, "owner": label(1), "of": [label(1)]}],
+        "draws": [{"id": OTHER, "owner": label(1), "of": [SOME_PARTNER]}],
     }
 
 
 def test_an_error_about_a_covered_thing_is_covered_by_its_path() -> None:
     fault = {"error": {"code": "CONFLICT", "zh": f"副场{SUB}未就绪"}}
     assert VEIL.over(fault) == fault
-    assert VEIL.over(fault, [BOOKING])["error"]["zh"] == f"副场{label(1)}未就绪"
+    assert VEIL.over(fault, [BOOKING])["error"]["zh"] == f"副场{SOME_PARTNER}未就绪"
+
+
+def test_who_writes_every_partner_into_a_text_does_not_read_off_which_was_drawn() -> None:
+    (told,) = VEIL.over([{"id": PROJECT, "name": "长乐", "reason": "济阳或长乐"}])
+    assert told["name"] == SOME_PARTNER
+    assert told["reason"] == f"{SOME_PARTNER}或{SOME_PARTNER}"
+
+
+def test_what_is_overdue_about_a_covered_thing_is_covered() -> None:
+    subject = overdue_subject("site_not_ready", bytes.fromhex(BOOKING)).hex()
+    (told,) = VEIL.over([{"id": 7, "subject": subject, "zh": f"逾期:{SUB}"}])
+    assert SUB not in told["zh"]
 
 
 def test_a_day_of_usage_that_counts_a_covered_booking_is_left_out() -> None:
