@@ -33,6 +33,10 @@ PURE_COVERAGE_MIN ?= 95
 SPOKEN_ALIKE := tests/engine tests/node/services tests/evidence \
 	--deselect tests/evidence/test_verify.py::test_any_changed_byte_of_a_whole_dossier_is_refuted
 
+# Tests of whole nodes in processes of their own, which mostly wait for each other: they run
+# beside all the others, so that the gate uses both of its cores.
+WHOLE := tests/end_to_end tests/faults tests/simulation tests/bench
+
 ifneq ($(CI),)
 export NO_COLOR := 1
 export PY_COLORS := 0
@@ -70,14 +74,22 @@ test: $(VENV)/.dev $(VENV)/.editable test-tools ## The gate: lint, repository ch
 	@$(MAKE) --no-print-directory lint
 	$(call banner,repository checks: wheel$(comma) generated code$(comma) layout$(comma) deployment)
 	$(BIN)/python -m pytest $(PYTEST_FLAGS) -q tests/repo
-	$(call banner,tests)
+	$(call banner,tests$(comma) and beside them those that start nodes: $(WHOLE))
 	$(BIN)/python -m coverage erase
-	$(BIN)/python -m coverage run -m pytest $(PYTEST_FLAGS) -q --ignore=tests/repo
+	@mkdir -p build
+	@$(BIN)/python -m coverage run -p -m pytest $(PYTEST_FLAGS) -q $(WHOLE) > build/whole.log 2>&1 & \
+	whole=$$!; trap 'kill $$whole 2>/dev/null || true' EXIT; \
+	parts=0; $(BIN)/python -m coverage run -p -m pytest $(PYTEST_FLAGS) -q tests --ignore=tests/repo \
+		$(addprefix --ignore=,$(WHOLE)) || parts=$$?; \
+	if [[ $$parts != 0 ]]; then exit $$parts; fi; \
+	printf '\n---- %s ----\n' '$(WHOLE)'; \
+	if wait $$whole; then tail -n 1 build/whole.log; else code=$$?; cat build/whole.log; exit $$code; fi
 	$(call banner,2$(comma)000 simulated federations)
 	$(BIN)/python -m tests.simulation --seeds 2000
 	$(call banner,the same under gm-1)
 	HYPOTHESIS_PROFILE=again $(BIN)/python -m pytest $(PYTEST_FLAGS) -q --suite gm-1 $(SPOKEN_ALIKE)
 	$(call banner,coverage)
+	$(BIN)/python -m coverage combine -q
 	$(BIN)/python -m coverage report --fail-under=$(COVERAGE_MIN)
 	$(BIN)/python -m coverage report --include='$(PURE)' --fail-under=$(PURE_COVERAGE_MIN)
 	@printf '\n==== all stages passed ====\n'
