@@ -419,6 +419,7 @@ class Bundling:
                 desk.say(leg.conversation, Decide(decided.id, decision, decided.reason))
         if row.replaces is not None:
             self._replaced(desk, row, decision)
+            self.finish(desk, decided.id)  # ours were reserved for it where nobody else was left
             return
         code = found_project(desk, row.project).project.code
         if decision is Decision.ABORT:

@@ -167,6 +167,27 @@ async def test_a_sub_that_does_not_take_the_place_leaves_the_old_one_booked() ->
         await here.replace(old, spare)
 
 
+async def test_seats_of_ours_that_nobody_came_for_are_free_again() -> None:
+    async with booked(1, spare=1) as here:
+        first, spare = here.subs
+        old = await here.leg(first)
+        root = (await here.bundle()).bundle.id
+        await here.cancel(first, old.conversation)
+        await here.them.settle()
+        assert await here.seats(here.host, root) == 0
+        await here.replace(old, spare)
+        assert await here.seats(here.host, root) == 2
+        await here.them.settle()
+        new = await here.leg(spare)
+        await spare.do(
+            lambda desk: here.offices.at(spare).bookings.vote(
+                desk, new.conversation, yes=False, reason="席位已满", by="staff-1"
+            )
+        )
+        await here.them.settle()
+        assert await here.seats(here.host, root) == 0
+
+
 async def test_who_cannot_be_replaced_or_cannot_replace_is_said() -> None:
     async with booked(2, spare=1) as here:
         first, second, spare = here.subs
