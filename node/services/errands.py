@@ -46,33 +46,42 @@ class Errands:
         self._observe = observe
 
     async def run_due(self) -> int:
-        """Run what is due; answers how many were tried."""
+        """Run what is due; answers how many were tried.
+
+        An errand with a fault of ours waits like one whose outside system is down, so that it
+        is not in the way of the others; the first fault is raised once all were tried.
+        """
         due = await self._negotiator.transact(_due)
-        for errand in due:
-            await self._run(errand)
+        faults = [fault for errand in due if (fault := await self._run(errand)) is not None]
+        if faults:
+            raise faults[0]
         return len(due)
 
     async def next_ms(self) -> int | None:
         """When the next errand may be run."""
         return await self._negotiator.transact(lambda desk: errands.next_ms(desk.ledger.connection))
 
-    async def _run(self, errand: Errand) -> None:
+    async def _run(self, errand: Errand) -> Exception | None:
+        """Try one; answers what is wrong with it, if that is nobody else's fault."""
         handler = self._handlers.get(errand.kind, _unknown)
         try:
             result = await handler(errand.key, errand.argument)
             await self._negotiator.transact(lambda desk: _finish(desk, errand, result))
-        except (OutsideError, Unreachable, Recovering) as error:
+        except Exception as error:  # noqa: BLE001 (raised again by run_due)
             pause_ms = min(MAX_PAUSE_MS, FIRST_PAUSE_MS * 2 ** min(errand.tries, 16))
-            reason = f"{type(error).__name__}: {error}"
+            expected = isinstance(error, OutsideError | Unreachable | Recovering)
+            why = str(error) if expected else "a fault of this program, see its log"
+            reason = f"{type(error).__name__}: {why}"
             await self._negotiator.transact(
                 lambda desk: errands.failed(
                     desk.ledger.connection, errand.id, reason, desk.now_ms + pause_ms
                 )
             )
             self._observe(errand.kind, "failed")
-            return
+            return None if expected else error
 
         self._observe(errand.kind, "done")
+        return None
 
 
 def _due(desk: Desk) -> list[Errand]:

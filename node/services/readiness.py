@@ -23,7 +23,7 @@ from node.services.joint_checks import SelfTest, adapter_check
 from node.services.reasons import phase_zh
 from node.services.seating import Seats
 from node.services.speech import well_formed
-from node.services.substituting import Substituting, checked
+from node.services.substituting import MAX_REASON_CHARS, Substituting, checked
 from node.services.todos import BY_SYSTEM, CONFIRM_READINESS
 from node.store import bookings, errands, todos
 from node.store import readiness as store
@@ -112,7 +112,7 @@ class SiteReadiness:
         Raises:
             NotFound: No such booking at this sub.
             Conflicting: It is not booked.
-            Invalid: Not ready, and no reason; or one that is too long.
+            Invalid: Not ready, and no reason; or one that is too long, or no single line.
         """
         row = bookings.get(desk.ledger.connection, booking_id)
         if row is None or row.role != booking.SUB:
@@ -125,8 +125,9 @@ class SiteReadiness:
         if ready and rooms:
             raise Invalid("场地就绪时无须更换评标室", "rooms that are ready need no others")
         why = "" if ready else checked(reason)
+        well_formed(Readiness(Moment.ASKED, ready, (Check(STAFF, ready, why),), why))
         if rooms and self._substituting.try_room(desk, row, why):
-            ready, why = True, f"已更换评标室 · another room: {why}"
+            ready, why = True, f"已更换评标室 · another room: {why}"[:MAX_REASON_CHARS]
         connection = desk.ledger.connection
         said = store.Said(ready, why, by, desk.now_ms)
         store.answer(connection, booking_id, row.start_ms, said)

@@ -1,8 +1,11 @@
 """Readiness: reports at their moments, whether or not people answer, and warnings at the host."""
 
+import pytest
+
 from adapters.errors import Unreachable
 from federation.protocol.booking import Moment
 from node.services.afterwards import Outward
+from node.services.errors import Invalid
 from node.services.readiness import ASK_AHEAD_MS, BEFORE_MS, GRACE_MS
 from node.store import readiness
 from node.store.readiness import Report
@@ -88,6 +91,25 @@ async def test_a_report_goes_out_although_nobody_has_answered() -> None:
         assert (await _reports(here, here.host))[-1].moment is Moment.ASKED
         assert await _warnings(here) == []
         assert "site_not_ready" not in await here.todos(here.host)
+
+
+async def test_what_a_report_cannot_carry_is_said_to_the_person_and_not_to_the_errand() -> None:
+    async with booked(1) as here:
+        (sub,) = here.subs
+        with pytest.raises(Invalid, match="control"):
+            await _confirm(here, ready=False, reason="空调坏了\n无法使用")
+        with pytest.raises(Invalid, match="1000"):
+            await _confirm(here, ready=False, reason="坏" * 1_001)
+        await _confirm(here, ready=False, reason="坏" * 1_000, rooms=True)
+        assert (await _reports(here, sub))[-1].ready is False
+        await sub.do(
+            lambda desk: here.offices.at(sub).venues.import_seats(
+                desk, [*seat_rows(8), *seat_rows(8, room="评标二室")]
+            )
+        )
+        here.them.watch.pass_ms(1)
+        await _confirm(here, ready=False, reason="坏" * 1_000, rooms=True)
+        assert (await _reports(here, sub))[-1].ready is True
 
 
 async def test_an_outside_system_that_is_down_is_told() -> None:
