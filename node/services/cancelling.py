@@ -26,7 +26,7 @@ from node.services.house import Desk
 from node.services.reasons import phase_zh
 from node.services.speech import well_formed
 from node.services.substituting import checked
-from node.services.todos import BY_SYSTEM
+from node.services.todos import BY_SYSTEM, VOTE_BOOKING
 from node.store import bookings, draws, projects, sessions, todos
 from node.store.bookings import BookingRow, Cancelled
 
@@ -123,6 +123,13 @@ class Cancelling:
         """
         if row.role == booking.SUB and row.phase == booking.HELD:
             desk.say(row.conversation, well_formed(Vote(Answer.NO, reason=reason)))
+            todos.done(
+                desk.ledger.connection,
+                kind=VOTE_BOOKING,
+                subject=row.conversation,
+                by=by,
+                now_ms=desk.now_ms,
+            )
         elif row.role == booking.SUB and row.phase in booking.BOOKED:
             self.cancel(desk, row.conversation, reason, by)
         else:

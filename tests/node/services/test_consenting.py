@@ -120,6 +120,7 @@ async def test_a_hold_that_nobody_has_answered_gives_way_with_a_no() -> None:
         await here.them.settle()
         assert await here.host.phase(following) == "DECLINED"
         assert (await here.at(sub, first)).end_ms == EXTENDED
+        assert "vote_booking" not in await here.todos(sub)
 
 
 async def test_without_the_law_nobody_gives_way() -> None:
