@@ -13,6 +13,9 @@ from node.store.database import StoreUnavailable
 
 JSON: Final = b"application/json"
 
+ALL_PARTNERS: Final = "/availability"
+"""What ends the path of an answer that lists every partner: covering one would single it out."""
+
 _ID: Final = re.compile(r"[0-9a-f]{32}")
 
 
@@ -62,7 +65,8 @@ class Veiled:
         if not found.names or not body:
             return body
         plain: Any = json.loads(body)
-        covered = found.over(plain, _ID.findall(path))
+        about = [] if path.endswith(ALL_PARTNERS) else _ID.findall(path)
+        covered = found.over(plain, about)
         return body if covered == plain else json.dumps(covered, ensure_ascii=False).encode()
 
 

@@ -40,7 +40,9 @@ class Attempt(Shape):
     at_ms: Ms
     took_ms: int
     words: int
-    payload_types: list[str]
+    payload_types: list[str] = Field(
+        description="仅限本事项的投递 · of others it would tell, say, who was drawn blindly"
+    )
     this: bool = Field(
         description="其中有本事项的消息 · whether words of this conversation were in it"
     )
@@ -119,6 +121,7 @@ class Why(Shape):
     until_ms: Ms | None
     advice: Advice | None
     blocking: list[HexText] = Field(description="卡在哪些事项 · which conversations are waited for")
+    about: list[HexText] = Field(description="涉及的事项 · the conversations that it is about")
     conversations: list[Sight]
     at_ms: Ms
     text: str = Field(description="一页文本 · the same as one page of text")
@@ -135,6 +138,7 @@ async def explain(parts: NodeParts, _: Operator, anything: AnyIdPath) -> Why:
         until_ms=found.until_ms,
         advice=None if found.advice is None else _advice(found.advice),
         blocking=[each.hex() for each in found.blocking],
+        about=[each.conversation.id.hex() for each in found.sights],
         conversations=[_sight(each) for each in found.sights],
         at_ms=found.at_ms,
         text=page(found),
@@ -164,7 +168,7 @@ def _sight(sight: why.Sight) -> Sight:
                 at_ms=each.at_ms,
                 took_ms=each.took_ms,
                 words=each.words,
-                payload_types=list(each.payload_types),
+                payload_types=list(each.payload_types) if known.id in each.conversations else [],
                 this=known.id in each.conversations,
                 outcome=each.outcome,
                 cause=each.cause,

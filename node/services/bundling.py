@@ -205,6 +205,10 @@ class Bundling:
         self._hold(desk, row, bundle_id, wanted, by)
         return bundle_id
 
+    def check_stand_in(self, desk: Desk, leg: BookingRow, sub: CenterId) -> None:
+        """Check that a lottery lets a named center take a leg's place. Raises Invalid."""
+        self._lottery.check_stand_in(desk, leg.hold.selection_id, sub)
+
     def stand_in(
         self, desk: Desk, row: ProjectRow, leg: BookingRow, sub: CenterId, by: str
     ) -> bytes:
@@ -216,7 +220,7 @@ class Bundling:
             Conflicting: The host had given its own seats back, and they are taken.
         """
         assert row.plan is not None, "what was booked was planned"
-        self._lottery.check_stand_in(desk, leg.hold.selection_id, sub)
+        self.check_stand_in(desk, leg, sub)
         needs = SubRequirement(
             requirement_of(leg.hold),
             tuple(
@@ -282,6 +286,17 @@ class Bundling:
             bundles.set_phase(desk.ledger.connection, decided)
             self._tell(desk, row, decided)
         self._close(desk, decided)
+
+    def withdraw_stand_ins(self, desk: Desk, project_id: bytes, reason: str) -> None:
+        """Take back what subs were asked in the place of others, as nothing is wanted any more."""
+        for row in bundles.of_project(desk.ledger.connection, project_id):
+            withdrawn = rules.withdraw(row.bundle, reason)
+            if row.replaces is None or withdrawn is row.bundle:
+                continue
+            bundles.set_phase(desk.ledger.connection, withdrawn)
+            self._say(desk, withdrawn)
+            self.finish(desk, withdrawn.id)
+            self._close(desk, withdrawn)
 
     def close_told(self, desk: Desk, peer: CenterId) -> None:
         """A peer has answered: close the bundles whose decision every sub now knows."""
@@ -412,11 +427,7 @@ class Bundling:
     def _tell(self, desk: Desk, row: BundleRow, decided: Bundle) -> None:
         decision = decided.decision
         assert decision is not None, "a decided bundle has a decision"
-        connection = desk.ledger.connection
-        legs = bookings.of_bundle(connection, decided.id)
-        for leg in legs:
-            if leg.phase in _UNTOLD:
-                desk.say(leg.conversation, Decide(decided.id, decision, decided.reason))
+        legs = self._say(desk, decided)
         if row.replaces is not None:
             self._replaced(desk, row, decision)
             self.finish(desk, decided.id)  # ours were reserved for it where nobody else was left
@@ -434,7 +445,7 @@ class Bundling:
             zh = f"项目{code}的全部副场已确认"
             en = f"project {code}: all sub-venues are booked"
         todos.add(
-            connection,
+            desk.ledger.connection,
             role="agency",
             kind=DECIDED,
             subject=decided.id,
@@ -442,6 +453,15 @@ class Bundling:
             en=en,
             now_ms=desk.now_ms,
         )
+
+    def _say(self, desk: Desk, decided: Bundle) -> list[BookingRow]:
+        """Tell the subs that may not know; answers all legs as they were before."""
+        assert decided.decision is not None, "a decided bundle has a decision"
+        legs = bookings.of_bundle(desk.ledger.connection, decided.id)
+        for leg in legs:
+            if leg.phase in _UNTOLD:
+                desk.say(leg.conversation, Decide(decided.id, decided.decision, decided.reason))
+        return legs
 
     def _followed(self, desk: Desk, legs: Sequence[BookingRow]) -> bool:
         """Whether the subs were drawn, and others take the places of those who did not come."""

@@ -5,9 +5,12 @@ the old one was asked; the old leg stands until the new one is booked. Draws of 
 void with it and start anew; the evaluation is called anew.
 """
 
+from typing import Final
+
 from federation.ids import CenterId
 from federation.protocol import booking
 from federation.protocol.booking import Decision
+from federation.protocol.change import ChangePhase
 from federation.protocol.conversation import REFUSED
 from node.services import session_view
 from node.services.booking_exceptions import replaced
@@ -17,12 +20,15 @@ from node.services.errors import Conflicting, Invalid, NotFound
 from node.services.house import Desk
 from node.services.projects import found_project
 from node.services.todos import BY_SYSTEM
-from node.store import bookings, bundles, sessions, todos
+from node.store import bookings, bundles, changes, sessions, todos
 from node.store.bookings import BookingRow
 from node.store.bundles import BundleRow
 
 _REASON = "由其他副场替换 · another sub-venue takes its place"
-_LATE = "评标已开始,不再替换 · the evaluation has started; nobody is replaced any more"
+_LATE = (
+    "评标已开始或已结束,不再替换 · the evaluation has begun or is over; nobody is replaced any more"
+)
+_CONFIRM: Final = Decision.CONFIRM
 
 
 class Replacing:
@@ -44,13 +50,16 @@ class Replacing:
         Raises:
             NotFound: No such leg of ours, or no agreement with the sub.
             Conflicting: The leg was never booked, was completed, its evaluation has started or
-                its window has; or another sub is being asked, or has taken its place.
+                its window has; another sub is being asked, or has taken its place; a change of
+                the window is under way, or the project was planned anew since.
             Invalid: The sub takes part already, or an agreement does not allow it.
         """
         row = bookings.get(desk.ledger.connection, booking_id)
         if row is None or row.role != booking.HOST or row.project is None:
             raise NotFound("没有该预约", "there is no such booking at this host")
         self._check(desk, row)
+        # First: whether it takes part already would tell who was drawn blindly.
+        self._bundling.check_stand_in(desk, row, sub)
         family = self._family(desk, row)
         taking_part = {leg.peer for leg in family if leg.phase in booking.KEEPS_SEATS}
         if sub == desk.identity.center or sub in taking_part:
@@ -76,7 +85,10 @@ class Replacing:
 
     def _check(self, desk: Desk, row: BookingRow) -> None:
         connection = desk.ledger.connection
-        if row.phase not in booking.BOOKED | {booking.CANCELLED, REFUSED}:
+        bundle = bundles.get(connection, row.bundle)
+        assert bundle is not None, "a leg belongs to a bundle"
+        stood = row.phase in {booking.CANCELLED, REFUSED} and bundle.bundle.decision is _CONFIRM
+        if not stood and row.phase not in booking.BOOKED:
             raise Conflicting(
                 "该副场尚未确认或已办结,不能替换",
                 f"the leg is {row.phase}; only one that was booked can be replaced",
@@ -93,6 +105,20 @@ class Replacing:
             raise Conflicting(
                 "已在请其他副场替换,请待其答复",
                 "another sub-venue is asked to take its place, or has taken it",
+            )
+
+        if any(
+            change.change.phase is ChangePhase.ASKED
+            for change in changes.of_bundle(connection, bundle.root)
+        ):
+            raise Conflicting(
+                "时间变更正在办理中,请待其完成后再替换副场",
+                "another window is being asked for; replace the sub-venue once that is decided",
+            )
+        if bundles.of_project(connection, bundle.project)[-1].root != bundle.root:
+            raise Conflicting(
+                "该项目此后已重新安排,原预约不再替换",
+                "the project was planned anew since; nobody takes a place in the plan before",
             )
 
     def _lost(self, desk: Desk, bundle_id: bytes) -> bool:
@@ -119,10 +145,10 @@ class Replacing:
         if decision is Decision.ABORT:
             zh = f"项目{code}:副场{new.peer}未能替换{old.peer},请另选"
             en = f"project {code}: {new.peer} does not take the place of {old.peer}; choose again"
-        elif self._started(desk, old):
+        elif self._started(desk, old) or old.phase == booking.COMPLETED:
             self._cancelling.cancel(desk, new.conversation, _LATE, BY_SYSTEM)
-            zh = f"项目{code}:评标已开始,副场{new.peer}的替换已取消"
-            en = f"project {code}: the evaluation has started, so {new.peer} was cancelled"
+            zh = f"项目{code}:评标已开始或已结束,副场{new.peer}的替换已取消"
+            en = f"project {code}: the evaluation has begun or is over, so {new.peer} was cancelled"
         else:
             if old.phase in booking.BOOKED:
                 self._cancelling.cancel(desk, old.conversation, _REASON, BY_SYSTEM)

@@ -227,3 +227,57 @@ async def test_no_answer_names_the_drawn_sub_before_the_start_and_all_may_after_
             (row,) = (await http.get("/api/bookings")).json()
             assert row["peer"] == hidden["id"]
             assert len((await http.get("/api/usage")).json()) == 1
+
+
+async def test_nobody_finds_the_drawn_sub_by_naming_partners_as_its_substitute(
+    tmp_path: Path,
+) -> None:
+    async with assembled(tmp_path) as node:
+        hidden = await drawn_blindly(node)
+        other = stranger(SeededRandom("other").bytes, "other", 1).descriptor
+        node.parts.keyring.pin(other)
+        path = f"/api/bookings/{BOOKING.hex()}/substitute"
+        async with client(node, await person(node, "staff")) as http:
+            told = [
+                (await http.post(path, json={"center": each})).json()
+                for each in (hidden["id"], other.center_id)
+            ]
+        assert "blindly" in told[0]["error"]["en"]
+        assert told[0] == told[1]
+
+
+async def test_who_asks_all_partners_for_a_project_does_not_see_which_is_covered(
+    tmp_path: Path,
+) -> None:
+    async with assembled(tmp_path) as node:
+        hidden = await drawn_blindly(node)
+        start_ms = node.parts.negotiator.clock.now_ms() + 48 * HOUR_MS
+        body = {"start_ms": start_ms, "end_ms": start_ms + HOUR_MS, "seats": 3}
+        async with client(node, await person(node, "agency")) as http:
+            answer = await http.post(f"/api/projects/{PROJECT.hex()}/availability", json=body)
+        assert [row["center"] for row in answer.json()["rows"]] == [hidden["id"]]
+
+
+async def test_a_word_of_the_drawn_sub_does_not_tell_why_with_its_name(tmp_path: Path) -> None:
+    async with assembled(tmp_path) as node:
+        hidden = await drawn_blindly(node)
+        spoken = b"\x77" * 32
+
+        def say(desk: Desk) -> None:
+            desk.ledger.connection.execute(
+                "INSERT INTO heard (sender, message_id, conversation, revision, payload_type,"
+                " hash, envelope, receipt_payload, heard_at_ms, suite, log_index, accepted)"
+                " VALUES (?, x'01', ?, 1, 'booking.Vote', ?, x'', x'', 1, 'intl-1', 0, 1)",
+                (hidden["id"], BOOKING, spoken),
+            )
+            desk.ledger.connection.execute(
+                "INSERT INTO log_entry (suite, idx, data, envelope_hash)"
+                " VALUES ('intl-1', 9999, x'', ?)",
+                (spoken,),
+            )
+
+        await node.parts.negotiator.transact(say)
+        async with client(node, await log_in(node)) as http:
+            answer = await http.get(f"/api/why/{spoken.hex()}")
+        assert answer.status_code == 200, answer.text
+        assert [what for what, value in hidden.items() if value in answer.text] == []
