@@ -74,6 +74,13 @@ def decide(bundle: Bundle, legs: Mapping[ConversationId, Leg], now_ms: int) -> B
     return bundle
 
 
+def withdraw(bundle: Bundle, reason: str) -> Bundle:
+    """Decide ABORT while nothing is decided, as people want none of it any more."""
+    if bundle.phase is not BundlePhase.HOLDING:
+        return bundle
+    return _decided(bundle, Decision.ABORT, reason)
+
+
 def close(bundle: Bundle, legs: Mapping[ConversationId, Leg]) -> Bundle:
     """Close the bundle once every leg has acknowledged the decision or had ended anyway.
 

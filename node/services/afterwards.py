@@ -75,7 +75,7 @@ class Afterwards:
         self._bundling = bundling
         self._outward = outward
         self.substituting = Substituting(seats)
-        self.cancelling = Cancelling(outward.calling_off)
+        self.cancelling = Cancelling(outward.calling_off, bundling)
         self.changing = Changing(seats, self.substituting)
         self.consenting = Consenting(
             venues=venues,

@@ -19,6 +19,7 @@ from federation.wire.envelopes import decode_envelope, decode_statement
 from node.domain.workday import local_time
 from node.services import session_view
 from node.services.booking_exceptions import replaced, tell_lost
+from node.services.bundling import Bundling
 from node.services.calling_off import CallingOff
 from node.services.change_terms import terms_of
 from node.services.errors import Conflicting, NotFound
@@ -56,10 +57,12 @@ class Cancelling:
 
     Args:
         calling_off: Tells our experts; None where nobody is called (tests of bookings alone).
+        bundling: Asks subs to take the places of others, and takes that back.
     """
 
-    def __init__(self, calling_off: CallingOff | None) -> None:
+    def __init__(self, calling_off: CallingOff | None, bundling: Bundling) -> None:
         self._calling_off = calling_off
+        self._bundling = bundling
 
     # What people do
 
@@ -95,6 +98,8 @@ class Cancelling:
     def cancel_all(self, desk: Desk, project_id: bytes, reason: str, by: str) -> int:
         """Cancel all that is booked for a project; answers how many bookings.
 
+        Whoever was asked to take a place, and has not answered, is told that it is not needed.
+
         Raises:
             NotFound: No such project.
             Conflicting: Nothing is booked, or an evaluation has started.
@@ -109,6 +114,9 @@ class Cancelling:
             raise Conflicting("该项目没有可取消的预约", "nothing is booked for the project")
         for leg in booked:
             self._cancellable(desk, leg.conversation)  # all or none
+        self._bundling.withdraw_stand_ins(
+            desk, project_id, well_formed(Cancel(checked(reason))).reason
+        )
         for leg in booked:
             self.cancel(desk, leg.conversation, reason, by)
         for leg in legs:

@@ -16,13 +16,14 @@ from federation.protocol import change as rules
 from federation.protocol import draw as draw_words
 from federation.protocol import session as session_words
 from federation.protocol.booking import Answer, Consent, Decision, Extend, Move, Settle
-from federation.protocol.bundle import DECIDE_MARGIN_MS
+from federation.protocol.bundle import DECIDE_MARGIN_MS, BundlePhase
 from federation.protocol.change import Change, ChangePhase, ChangingLeg
 from federation.protocol.conversation import REFUSED, Conversation
 from node.domain.calendar import Window
 from node.domain.refusal import Inadmissible
 from node.domain.venue import Requirement
 from node.domain.workday import local_time
+from node.services import session_view
 from node.services.change_terms import object_to, terms_of
 from node.services.errands import Handler, Result
 from node.services.errors import Conflicting, Invalid
@@ -95,8 +96,9 @@ class Changing:
 
         Raises:
             NotFound: No such project.
-            Conflicting: Not all is booked, a draw was opened or the evaluation called (cancel or
-                extend instead), or we have not the seats.
+            Conflicting: Not all is booked, a sub is asked to take another's place, a draw was
+                opened or the evaluation called (cancel or extend instead), or we have not the
+                seats.
             Invalid: The law, the calendar or an agreement does not allow it; says which.
         """
         return self._ask(desk, self.wanted_move(desk, project_id, window, reason), by)
@@ -193,6 +195,7 @@ class Changing:
                 "上一次变更尚在办理中,请待其完成",
                 "another change is under way; wait until it is decided",
             )
+        _check_stand_ins(desk, project.id, bundle.root, legs)
         span = Span(window.start_ms, window.end_ms)
         for leg in legs:
             objection = object_to(desk, leg, kind, span, by_law=by_law)
@@ -400,6 +403,26 @@ def _check_unopened(desk: Desk, legs: Sequence[BookingRow]) -> None:
                 "experts were drawn or the evaluation was called for the booked window, so it "
                 "cannot be moved: cancel it and book anew, or extend it",
             )
+
+
+def _check_stand_ins(desk: Desk, project: bytes, root: bytes, legs: Sequence[BookingRow]) -> None:
+    """Another sub was asked for the window that counts now: it would be booked for that one.
+
+    Not once the evaluation has started: by then nobody takes another's place.
+    """
+    connection = desk.ledger.connection
+    for leg in legs:
+        session = sessions.live_of_booking(connection, leg.conversation)
+        if session is not None and session.phase not in session_view.NOT_STARTED:
+            return
+    if any(
+        row.joins == root and row.bundle.phase is BundlePhase.HOLDING
+        for row in bundles.of_project(connection, project)
+    ):
+        raise Conflicting(
+            "正在请其他副场替换,请待其答复后再变更时间",
+            "another sub-venue is asked to take a place; change the window once it has answered",
+        )
 
 
 def _declined(word: Consent) -> str:

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from federation.ids import ConversationId
 from federation.protocol.booking import BOOKED, Decision
-from federation.protocol.bundle import Bundle, BundlePhase, Leg, close, decide
+from federation.protocol.bundle import Bundle, BundlePhase, Leg, close, decide, withdraw
 from federation.protocol.conversation import Phase
 from tests.protocol.grids import NOW
 from tests.protocol.laws import OPEN, check_closing, check_decisions
@@ -38,6 +38,14 @@ def test_a_leg_that_was_booked_by_its_yes_confirms_its_bundle_at_any_time() -> N
     alone = Bundle(OPEN.id, (leg,), BundlePhase.HOLDING, NOW - 1)
     decided = decide(alone, {leg: Leg(Phase("CONFIRMED"), None, told=True)}, NOW)
     assert (decided.phase, decided.decision) == (BundlePhase.DECIDED, Decision.CONFIRM)
+
+
+def test_only_what_is_not_decided_is_withdrawn() -> None:
+    withdrawn = withdraw(OPEN, "all is cancelled")
+    assert (withdrawn.phase, withdrawn.decision) == (BundlePhase.DECIDED, Decision.ABORT)
+    assert withdrawn.reason == "all is cancelled"
+    confirmed = Bundle(OPEN.id, OPEN.legs, BundlePhase.DECIDED, NOW, Decision.CONFIRM)
+    assert withdraw(confirmed, "too late") is confirmed
 
 
 def test_a_closed_bundle_stays_as_it_is() -> None:

@@ -11,7 +11,7 @@ from node.store import venues
 from node.store.bookings import BookingRow
 from tests.support.booked import HOUR_MS, LATER, WINDOW, Booked, booked, yes
 from tests.support.pair import Center
-from tests.support.planning import seat_rows
+from tests.support.planning import request, seat_rows
 
 
 async def _second_room(here: Booked, center: Center, seats: int) -> None:
@@ -186,6 +186,81 @@ async def test_seats_of_ours_that_nobody_came_for_are_free_again() -> None:
         )
         await here.them.settle()
         assert await here.seats(here.host, root) == 0
+
+
+async def test_a_window_is_not_changed_while_another_sub_is_asked_for_it_nor_the_other_way() -> (
+    None
+):
+    """Else the one that takes the place would be booked for another window than the rest."""
+    async with booked(2, spare=1) as here:
+        lost, stays, spare = here.subs
+        old = await here.leg(lost)
+        await here.move()
+        await here.them.settle()
+        with pytest.raises(Conflicting, match="window is being asked for"):
+            await here.replace(old, spare)
+        await here.consent(stays, yes=False, reason="席位已满")
+        await here.consent(lost, yes=True)
+        await here.them.settle()
+        await here.replace(old, spare)
+        await here.them.settle()
+        with pytest.raises(Conflicting, match="asked to take a place"):
+            await here.move()
+        with pytest.raises(Conflicting, match="asked to take a place"):
+            await here.extend(WINDOW.end_ms + HOUR_MS, by_law=True)
+        await yes(here, spare, (await here.leg(spare)).conversation)
+        await here.them.settle()
+        assert len({leg.start_ms for leg in await here.legs() if leg.phase == "CONFIRMED"}) == 1
+        await here.move()
+
+
+async def test_who_is_asked_to_take_a_place_is_not_needed_when_all_is_cancelled() -> None:
+    async with booked(2, spare=1) as here:
+        lost, _, spare = here.subs
+        await here.replace(await here.leg(lost), spare)
+        await here.them.settle()
+        new = await here.leg(spare)
+        # Its yes is on its way.
+        await yes(here, spare, new.conversation)
+        await here.host.do(
+            lambda desk: here.after(here.host).cancelling.cancel_all(
+                desk, here.project, "招标终止", "staff-1"
+            )
+        )
+        await here.them.settle()
+        assert {leg.phase for leg in await here.legs()} == {"CANCELLED", "RELEASED"}
+        assert await spare.phase(new.conversation) == "RELEASED"
+        assert await here.seats(spare, new.conversation) == 0
+        assert await here.seats(here.host, (await here.bundle()).bundle.id) == 0
+        assert await here.host.sql("SELECT DISTINCT phase FROM bundle") == [("CLOSED",)]
+        anew = request(spare.id, window=LATER)
+        await here.host.do(
+            lambda desk: here.offices.at(here.host).bookings.plan(
+                desk, here.project, anew, "agency-1"
+            )
+        )
+
+
+async def test_nobody_takes_a_place_in_a_plan_that_is_over_or_never_stood() -> None:
+    async with booked(1, spare=2, max_seats_per_session=9) as here:
+        first, second, third = here.subs
+        old = await here.leg(first)
+        await here.cancel(here.host, old.conversation)
+        await here.them.settle()
+        here.them.watch.pass_ms(1)
+        anew = request(second.id, window=LATER, seats=9)  # it has eight
+        await here.host.do(
+            lambda desk: here.offices.at(here.host).bookings.plan(
+                desk, here.project, anew, "agency-1"
+            )
+        )
+        with pytest.raises(Conflicting, match="planned anew"):
+            await here.replace(old, third)
+        await here.them.settle()
+        refused = await here.leg(second)
+        assert refused.phase == "REFUSED"
+        with pytest.raises(Conflicting, match="only one that was booked"):
+            await here.replace(refused, third)
 
 
 async def test_who_cannot_be_replaced_or_cannot_replace_is_said() -> None:
