@@ -163,6 +163,9 @@ def check(
             answer = decode_statement(receipt.payload)
             between = (statement.sender, answer.recipient, answer.sender)
             wanted = (peer, peer, identity.center)
+            told = decode_receipt(answer.body)
+            if not _had_place(statement, told):
+                return _unanswered(floor, doorkeeper, peer, exchange)
         if between != wanted or answer.answers_hash != leaf or receipt.payload_type != RECEIPT_TYPE:
             raise NotOurs("the receipt is for another word, or not between us two")
         row = GivenBack(leaf, peer, suite_id, exchange.word, exchange.receipt)
@@ -171,6 +174,17 @@ def check(
         raise NotOurs(f"it cannot be tied to {peer}: {error.cause}") from error
     except (Malformed, BadEnvelope) as error:
         raise NotOurs(f"it cannot be read: {error}") from error
+
+
+def _had_place(statement: Statement, receipt: Receipt) -> bool:
+    """Whether a word that we receipted counts as heard, and not another one in its place.
+
+    GAP and STALE, and refusals of words with no place in any conversation, are signed by us as
+    well, and we keep nothing of those words: they prove no loss, and come back as nothing.
+    """
+    if receipt.outcome is Outcome.REFUSED:
+        return receipt.heard_revision == statement.revision
+    return receipt.outcome is Outcome.ACCEPTED
 
 
 def _unanswered(
@@ -222,9 +236,7 @@ def in_order(backs: Sequence[Back]) -> list[Back]:
     Each word of ours names the last one that we had heard before it, so nothing is guessed.
     """
     said = sorted((each for each in backs if each.ours), key=lambda each: each.statement.revision)
-    heard = sorted(
-        (each for each in backs if not each.ours), key=lambda each: each.statement.revision
-    )
+    heard = _proven(said, [each for each in backs if not each.ours])
     ordered: list[Back] = []
     for own in said:
         answered = own.statement.answers_hash
@@ -232,9 +244,23 @@ def in_order(backs: Sequence[Back]) -> list[Back]:
         cut = places[0] + 1 if places else 0
         ordered += [*heard[:cut], own]
         heard = heard[cut:]
-    while heard and heard[-1].answer is None:
-        heard.pop()  # nothing shows that we had heard it: it comes as any word
     return _timed(ordered + heard)
+
+
+def _proven(said: Sequence[Back], heard: Sequence[Back]) -> list[Back]:
+    """What we had heard by our own signature, in order: the rest comes as any word.
+
+    Without a receipt of ours a word counts if one of ours answers it, or if a word that counts
+    follows it: we had not heard that one after another. A peer may have said two words under one
+    revision, and could else choose now which of them it was.
+    """
+    names = {own.statement.answers_hash for own in said}
+    proven = []
+    for each in sorted(heard, key=lambda each: each.statement.revision, reverse=True):
+        if each.answer is not None or each.hash in names:
+            names.add(each.statement.previous_hash)
+            proven.append(each)
+    return proven[::-1]
 
 
 def _timed(ordered: Sequence[Back]) -> list[Back]:

@@ -98,7 +98,7 @@ class Replay(Floor[L]):
             if not lane:
                 continue
             if _moment(lane[0]) == moment:  # else a reaction has said what stood here
-                self._apply(self._next(lane))
+                self._place(self._next(lane))
             if lane:
                 heappush(self._queue, (_moment(lane[0]), talk))
         self.now_ms = self._present_ms
@@ -163,6 +163,12 @@ class Replay(Floor[L]):
         self._taken.append((lane, back))
         return back
 
+    def _place(self, back: Back) -> None:
+        """Give one word its place; one that can have none keeps nobody from the others."""
+        failed = self._attempt(lambda: self._apply(back))
+        if failed is not None:
+            self.gaps.append(Gap(_fresh(back), back.word.case, _text(failed)))
+
     def _apply(self, back: Back) -> None:
         if back.ours:
             self._said_again(back)
@@ -186,6 +192,8 @@ class Replay(Floor[L]):
             assert known is not None, "a word of ours belongs to a conversation"
             return Said(known, back.word, back.envelope.payload, back.hash)
         before = self._before(back)
+        if self.ledger.has_said(back.hash)[0]:  # its receipt came while it was asked for
+            return Said(before, back.word, back.envelope.payload, back.hash)
         statement, kind = back.statement, back.envelope.payload_type
         after, trouble = self._moved(before, back)
         if statement.revision <= before.said:
@@ -279,18 +287,9 @@ class Replay(Floor[L]):
         talk = ConversationId(back.statement.conversation_id)
         known = self.ledger.conversation(talk)
         if known is None:
-            table = TABLES[back.word.kind]
-            speaker = table.roles[0] if back.word.speaker == EITHER else back.word.speaker
-            agreement = back.statement.agreement_id
-            return Conversation(
-                id=talk,
-                kind=back.word.kind,
-                role=speaker if back.ours else table.other(speaker),
-                peer=back.peer,
-                agreement=AgreementId(agreement) if agreement else None,
-                suite=back.suite,
-                phase=table.start,
-            )
+            return _fresh(back)
+        if known.peer != back.peer or known.kind is not back.word.kind:
+            raise OutOfTurn("the conversation is not one of the sender's of this kind")
         table = TABLES[known.kind]
         if machine.overdue(table, known, self.now_ms):
             row = (known.phase, back.word.case)
@@ -308,8 +307,14 @@ class Replay(Floor[L]):
             return before, error.detail
 
     def _inwardly(self, after: Conversation, back: Back, react: Callable[[], None]) -> None:
+        failed = self._attempt(react)
+        if failed is not None:
+            self._gap(after, back, _text(failed))
+
+    def _attempt(self, act: Callable[[], object]) -> Exception | None:
+        """Act, or do as if nothing of it had been; answers what failed."""
         taken, gaps = len(self._taken), len(self.gaps)
-        failed = self.ledger.attempt(react)
+        failed = self.ledger.attempt(act)
         if failed is not None:
             # What it had said again is undone, and comes by itself.
             for lane, undone in reversed(self._taken[taken:]):
@@ -318,11 +323,27 @@ class Replay(Floor[L]):
                 heappush(self._queue, (_moment(undone), talk))
             del self._taken[taken:]
             del self.gaps[gaps:]
-            self._gap(after, back, _text(failed))
+        return failed
 
     def _gap(self, after: Conversation, back: Back, why: str) -> None:
         now = self.ledger.conversation(after.id) or after
         self.gaps.append(Gap(now, back.word.case, why))
+
+
+def _fresh(back: Back) -> Conversation:
+    """The conversation that a word begins."""
+    table = TABLES[back.word.kind]
+    speaker = table.roles[0] if back.word.speaker == EITHER else back.word.speaker
+    agreement = back.statement.agreement_id
+    return Conversation(
+        id=ConversationId(back.statement.conversation_id),
+        kind=back.word.kind,
+        role=speaker if back.ours else table.other(speaker),
+        peer=back.peer,
+        agreement=AgreementId(agreement) if agreement else None,
+        suite=back.suite,
+        phase=table.start,
+    )
 
 
 def _moment(back: Back) -> tuple[int, bool, int, bytes]:
