@@ -181,7 +181,9 @@ def _difference(
         if theirs is None
         else (theirs.said, theirs.heard, theirs.said_hash, theirs.heard_hash)
     )
-    if they_heard > said or they_said > heard:
+    if _never_began(ours, theirs):
+        verdict = Verdict.SAME
+    elif they_heard > said or they_said > heard:
         verdict = Verdict.WE_LOST
     elif (they_heard == said and hash_of_ours != said_hash) or (
         they_said == heard and their_hash != heard_hash
@@ -205,6 +207,18 @@ def _difference(
         (said, they_heard),
         (heard, they_said),
     )
+
+
+def _never_began(ours: Conversation | None, theirs: Held | None) -> bool:
+    """Whether one side's first word was refused, and the other side keeps nothing of it.
+
+    So it is with a word that came too late: it has a receipt, but no place in any conversation.
+    """
+    if ours is None and theirs is not None:
+        return theirs.phase == REFUSED and theirs.heard == 0
+    if theirs is None and ours is not None:
+        return ours.phase == REFUSED and ours.heard == 0
+    return False
 
 
 def _of_phases(floor: Floor[L], ours: Conversation, theirs: Phase) -> Verdict:

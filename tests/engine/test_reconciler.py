@@ -17,7 +17,8 @@ from federation.wire.questions import DigestQuestion
 from node.services.house import Desk
 from node.store.ledger import SqlLedger
 from tests.engine.test_recovery import CONFIRM, YES, ask, phases, say
-from tests.support.pair import Center, Furniture, Mute, TwoCenters, two_centers
+from tests.support.pair import DAY_MS, Center, Furniture, Mute, TwoCenters, two_centers
+from tests.support.plain import hold
 from tests.support.restored import Nurse
 
 
@@ -151,3 +152,20 @@ async def test_a_bucket_that_is_asked_for_twice_is_refused() -> None:
     async with two_centers() as pair:
         with pytest.raises(Exception, match="named twice"):
             await pair.host.outbox.ask(pair.sub.id, DigestQuestion((1, 1)))
+
+
+async def test_a_first_word_that_came_too_late_is_nobodys_loss() -> None:
+    async with two_centers() as pair:
+        agreement = await pair.agree()
+        await pair.host.do(lambda desk: desk.open(pair.sub.id, agreement, hold(pair)))
+        pair.watch.pass_ms(31 * DAY_MS)
+        await pair.settle()
+        assert await pair.sub.sql("SELECT count(*) FROM conversation WHERE kind = 'booking'") == [
+            (0,)
+        ]
+        for center in pair.centers:
+            auditor = Auditor(pair, center)
+            assert await auditor.look() == []
+            assert await auditor.look() == []
+            assert auditor.left == ()
+            assert await center.do(lambda desk: desk.ledger.asked()) == []
