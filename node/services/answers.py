@@ -12,6 +12,7 @@ from typing import Final
 
 from federation.errors import Malformed, NoAgreement, Refused
 from federation.ids import CenterId
+from federation.protocol.booking import Hold, SelectionMode
 from federation.wire.questions import (
     AvailabilityAnswer,
     AvailabilityQuestion,
@@ -27,7 +28,7 @@ from node.domain.calendar import Window
 from node.domain.codes import Specialty
 from node.domain.refusal import Inadmissible
 from node.domain.venue import OVERNIGHT, Requirement, SeatKind
-from node.services.booking_terms import InForce
+from node.services.booking_terms import InForce, windows_allowed
 from node.services.decisions import Decisions
 from node.services.errors import NotFound
 from node.services.house import Desk
@@ -37,6 +38,7 @@ from node.store import checkpoints, experts
 MAX_PROOF_BYTES: Final = 900 * 1024  # an answer must fit a call of 1 MiB with its envelope
 MAX_PROOFS: Final = 256  # what the answer's list holds; federation.wire.rules
 HASH_BYTES: Final = 32
+_NO_BUNDLE: Final = bytes(16)
 MAX_OFFERS: Final = 64  # what the answer's list holds; the rarest combinations are left out
 VALID_FOR_MS: Final = 60_000  # for a person to choose by; seats come and go within minutes
 SMALL_NUMBER: Final = 5
@@ -78,7 +80,7 @@ class Answers:
         self, desk: Desk, peer: CenterId, question: AvailabilityQuestion
     ) -> AvailabilityAnswer:
         try:
-            self._in_force(desk, peer)
+            agreement, _ = self._in_force(desk, peer)
         except NotFound as error:
             raise NoAgreement("no agreement in force lets you ask for our seats") from error
         try:
@@ -94,9 +96,11 @@ class Answers:
             raise Malformed(error.en) from error
         offers = self._venues.offers(desk, window, requirement)
         free = offers.total()
-        next_ms = (
-            None if free >= question.seats else self._venues.next_free_ms(desk, window, requirement)
-        )
+        next_ms = None
+        if free < question.seats:
+            hold = _as_hold(desk, question)
+            allowed = windows_allowed(desk, peer, agreement, hold)
+            next_ms = self._venues.next_free_ms(desk, window, requirement, allowed)
         register = experts.active_specialties(desk.ledger.connection) if asked else []
         return AvailabilityAnswer(
             free_seats=free,
@@ -111,6 +115,22 @@ class Answers:
             ),
             experts=tuple(ExpertCount(each, about(register, each)) for each in asked),
         )
+
+
+def _as_hold(desk: Desk, question: AvailabilityQuestion) -> Hold:
+    """The Hold that would follow, as far as another window for it is concerned."""
+    return Hold(
+        bundle_id=_NO_BUNDLE,
+        participants=(desk.identity.center,),
+        start_ms=question.start_ms,
+        end_ms=question.end_ms,
+        seats=question.seats,
+        equipment=question.equipment,
+        overnight=question.overnight,
+        project_kind="",
+        experts=(),
+        selection=SelectionMode.CHOSEN,
+    )
 
 
 def about(register: Sequence[Sequence[Specialty]], asked: Specialty) -> int:

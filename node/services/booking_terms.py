@@ -5,7 +5,8 @@ two Holds never count past each other. The limits themselves are checked in
 ``federation.protocol.enforcement``, so that both sides decide alike.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from types import MappingProxyType
 from typing import Final, Protocol
 
@@ -16,13 +17,14 @@ from federation.protocol.booking import Hold
 from federation.protocol.conversation import Role
 from federation.protocol.enforcement import Wish
 from federation.protocol.standing import check_start
-from federation.protocol.terms import AgreementTerms
+from federation.protocol.terms import ANSWER_MS, AgreementTerms
 from node.domain.calendar import Window
 from node.domain.project import ExpertSlots, ProjectKind
 from node.domain.venue import Requirement
 from node.services.errors import Invalid
 from node.services.house import Desk
 from node.services.reasons import alternative_zh, clause_zh
+from node.services.venues import Venues
 from node.store import agreements, bookings, pools
 from node.store.pools import Between
 
@@ -88,6 +90,57 @@ def check_hold(
         ),
         desk.now_ms,
     )
+
+
+def windows_allowed(
+    desk: Desk,
+    peer: CenterId,
+    agreement: AgreementId,
+    hold: Hold,
+    besides: bytes = b"",
+) -> Callable[[Window], bool]:
+    """Tells the sub in which other windows the agreement would let a Hold be asked for again.
+
+    Args:
+        desk: The floor.
+        peer: The host.
+        agreement: The agreement's id; it is in force.
+        hold: What is asked for; its window does not matter.
+        besides: The booking that it is, if it is one, which does not count against itself.
+    """
+    terms = desk.ledger.agreement(agreement)
+    assert terms is not None, "whoever asks looked it up"
+    counted_under = versions(desk, agreement, terms)
+    others = bookings.counted(
+        desk.ledger.connection, booking.SUB, peer, counted_under, besides=besides
+    )
+    standing = desk.ledger.standing(agreement)
+
+    def allowed(window: Window) -> bool:
+        there = replace(hold, start_ms=window.start_ms, end_ms=window.end_ms)
+        wish = Wish(peer, desk.identity.center, there, others)
+        try:
+            check_start(standing, window.start_ms)
+            # It is asked for again a while from now.
+            enforcement.check_change(terms, wish, desk.now_ms + ANSWER_MS, moved=True)
+        except FederationError:
+            return False
+        return True
+
+    return allowed
+
+
+def next_ms(
+    desk: Desk,
+    seats: Venues,
+    peer: CenterId,
+    agreement: AgreementId,
+    hold: Hold,
+    besides: bytes = b"",
+) -> int | None:
+    """When else a Hold could be given what it asks for; None if not soon. See windows_allowed."""
+    allowed = windows_allowed(desk, peer, agreement, hold, besides)
+    return seats.next_free_ms(desk, window_of(hold), requirement_of(hold), allowed)
 
 
 def versions(desk: Desk, agreement: AgreementId, terms: AgreementTerms) -> list[bytes]:

@@ -36,6 +36,7 @@ from node.services.booking_terms import (
     InForce,
     Tested,
     check_hold,
+    next_ms,
     requirement_of,
     window_of,
 )
@@ -135,8 +136,7 @@ class Bookings:
             promise_ms = terms_of(desk, row).decide_ms
             word = Vote(Answer.YES, reason=reason, promise_ms=promise_ms)
         else:
-            hold = row.hold
-            start_ms = self._venues.next_free_ms(desk, window_of(hold), requirement_of(hold))
+            start_ms = next_ms(desk, self._venues, row.peer, row.agreement, row.hold, booking_id)
             word = Vote(Answer.NO, reason=reason, alternative_start_ms=start_ms or 0)
         desk.say(row.conversation, well_formed(word))
         _done(desk, VOTE_BOOKING, booking_id, by)
@@ -389,7 +389,7 @@ class Bookings:
         except Inadmissible as error:
             raise Malformed(error.en) from error
         if not self._venues.free_seats(desk, window, requirement):
-            start_ms = self._venues.next_free_ms(desk, window, requirement)
+            start_ms = next_ms(desk, self._venues, conversation.peer, conversation.agreement, hold)
             raise SeatsTaken(
                 f"{hold.seats} such seats are not free in that window",
                 alternative="" if start_ms is None else f"start_ms={start_ms}",

@@ -15,7 +15,7 @@ from federation.protocol.booking import Answer, Consent, Decision, Extend, Move,
 from federation.protocol.conversation import Conversation
 from node.domain.calendar import Window
 from node.domain.workday import local_time
-from node.services.booking_terms import requirement_of
+from node.services.booking_terms import requirement_of, windows_allowed
 from node.services.cancelling import Cancelling
 from node.services.change_terms import Objection, object_to, terms_of
 from node.services.errors import Conflicting, Invalid, NotFound
@@ -301,7 +301,8 @@ class Consenting:
             window = Window(leg.window.start_ms, leg.window.end_ms)
         except ValueError:
             return 0
-        return self._venues.next_free_ms(desk, window, requirement_of(row.hold)) or 0
+        allowed = windows_allowed(desk, row.peer, row.agreement, row.hold, row.conversation)
+        return self._venues.next_free_ms(desk, window, requirement_of(row.hold), allowed) or 0
 
     def _yes(self, desk: Desk, row: BookingRow, leg: LegChange, reason: str) -> None:
         promise_ms = terms_of(desk, row).decide_ms

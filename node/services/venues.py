@@ -8,7 +8,7 @@ none is held twice is the database's key, not a check made here.
 
 import sqlite3
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from collections.abc import Set as AbstractSet
 from typing import Final, TypeAlias
 
@@ -102,11 +102,23 @@ class Venues:
         ]
         return max(counts, key=lambda count: count.total(), default=Counter())
 
-    def next_free_ms(self, desk: Desk, window: Window, requirement: Requirement) -> int | None:
+    def next_free_ms(
+        self,
+        desk: Desk,
+        window: Window,
+        requirement: Requirement,
+        allowed: Callable[[Window], bool] = lambda _: True,
+    ) -> int | None:
         """The start of another window of the same length that has free seats.
 
         At the same time of a later day, so that everybody's plans hold but for the date; where
         no day has that, as when we are never open then, at one of ``USUAL_STARTS``.
+
+        Args:
+            desk: The floor.
+            window: The window that will not do.
+            requirement: What the seats must offer.
+            allowed: Whether a window may be asked for: what is proposed must be had for the asking.
 
         Returns:
             Unix milliseconds; None when there is none within ``LOOK_AHEAD_DAYS``.
@@ -122,6 +134,8 @@ class Venues:
             if not desk.now_ms < start_ms != window.start_ms or end_ms > END_OF_TIME_MS:
                 continue
             later = Window(start_ms, end_ms)
+            if not allowed(later):
+                continue
             out = unavailable(connection, catalogue, later, opened)
             if choose_seats(catalogue, fitting(requirement, later), out):
                 return start_ms

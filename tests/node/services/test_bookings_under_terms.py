@@ -16,12 +16,13 @@ from federation.protocol.conversation import Kind
 from federation.protocol.enforcement import FEN_PER_WAN
 from federation.protocol.terms import InDoubt
 from federation.wire.envelopes import decode_envelope, decode_receipt, decode_statement
+from federation.wire.questions import AvailabilityAnswer, AvailabilityQuestion
 from node.services import booking_exceptions
 from node.services.agreements import Agreements
 from node.services.errors import Conflicting, Invalid
 from node.services.house import Desk
+from node.store import alternatives, todos, venues
 from node.store import bookings as store
-from node.store import todos, venues
 from tests.support.liar import Liar
 from tests.support.pair import (
     DAY_MS,
@@ -524,3 +525,24 @@ async def test_after_the_notice_no_booking_is_taken_and_those_begun_go_on() -> N
         await pair.host.do(lambda desk: offices.host.bookings.complete(desk, booking_id, bytes(16)))
         await pair.settle()
         assert await pair.sub.phase(booking_id) == "COMPLETED"
+
+
+async def test_what_is_proposed_instead_is_what_the_agreement_allows() -> None:
+    offices = Offices()
+    async with two_centers(offices) as pair:
+        thursdays = {"open_weekdays": (WEDNESDAY + 1,)}
+        _, booking_id = await held(pair, offices, **thursdays)
+        ((agreement,),) = await pair.host.sql("SELECT id FROM agreement")
+        a_week_later = WINDOW.start_ms + 7 * DAY_MS
+        asked = AvailabilityQuestion(WINDOW.start_ms, WINDOW.end_ms, 7, (), overnight=False)
+        answer = await pair.host.outbox.ask(pair.sub.id, asked)
+        assert isinstance(answer, AvailabilityAnswer)
+        assert (answer.free_seats, answer.next_start_ms) == (3, a_week_later)
+        said = await told(pair, agreement, seats=7)
+        assert said == ("SEATS_TAKEN", "", f"start_ms={a_week_later}")
+        await vote(offices, booking_id, yes=False, reason="设备检修")
+        await pair.settle()
+        proposed = await pair.host.do(
+            lambda desk: alternatives.get(desk.ledger.connection, booking_id)
+        )
+        assert proposed == a_week_later
