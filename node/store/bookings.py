@@ -145,7 +145,8 @@ def of_family(connection: sqlite3.Connection, root: bytes) -> list[BookingRow]:
     """The legs of a bundle of ours and of those that joined it, in a fixed order."""
     return _rows(
         connection,
-        " JOIN bundle u ON u.id = b.bundle WHERE b.role = 'HOST' AND (u.id = ? OR u.joins = ?)"
+        " WHERE b.role = 'HOST' AND b.bundle IN"
+        " (SELECT id FROM bundle WHERE id = ? UNION ALL SELECT id FROM bundle WHERE joins = ?)"
         " ORDER BY b.conversation",
         root,
         root,

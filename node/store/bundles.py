@@ -92,8 +92,8 @@ def untold_by(connection: sqlite3.Connection, peer: CenterId) -> list[bytes]:
     """Bundles that are decided but not closed and have a leg with a peer."""
     rows = connection.execute(
         "SELECT DISTINCT u.id FROM bundle u JOIN booking b ON b.bundle = u.id"
-        " WHERE u.phase = ? AND b.peer = ? AND b.role = 'HOST' ORDER BY u.id",
-        (BundlePhase.DECIDED.value, peer),
+        " WHERE u.phase = 'DECIDED' AND b.peer = ? AND b.role = 'HOST' ORDER BY u.id",
+        (peer,),
     ).fetchall()
     return [row[0] for row in rows]
 

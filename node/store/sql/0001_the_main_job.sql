@@ -588,6 +588,10 @@ CREATE TABLE bundle (
     replaces BLOB,
     joins BLOB REFERENCES bundle (id)
 ) STRICT, WITHOUT ROWID;
+CREATE INDEX bundle_project ON bundle (project);
+CREATE INDEX bundle_decided ON bundle (id) WHERE phase = 'DECIDED';
+CREATE INDEX bundle_replaces ON bundle (replaces) WHERE replaces IS NOT NULL;
+CREATE INDEX bundle_joins ON bundle (joins) WHERE joins IS NOT NULL;
 
 -- One leg, at the host and at the sub alike; project is known at the host only.
 CREATE TABLE booking (
@@ -607,6 +611,7 @@ CREATE TABLE booking (
     note TEXT NOT NULL DEFAULT ''
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX booking_bundle ON booking (bundle);
+CREATE INDEX booking_peer ON booking (peer, role);
 
 -- What hosts have decided on bundles, and on changes of them, as they signed it. Two rows of one
 -- host on one subject prove that it told two decisions.
