@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Final, TypeAlias
 
 from federation.engine.inside import Said
-from federation.errors import Malformed
+from federation.errors import Malformed, OutOfTurn
 from federation.ids import CenterId
 from federation.protocol import booking
 from federation.protocol.booking import (
@@ -96,6 +96,11 @@ class Afterwards:
             **self.readiness.handlers(),
             **(calling_off.handlers() if calling_off is not None else {}),
         }
+
+    def admit_any(self, desk: Desk, conversation: Conversation) -> None:
+        """Refuse whatever follows an abort that overtook its Hold: there is no booking."""
+        if bookings.get(desk.ledger.connection, conversation.id) is None:
+            raise OutOfTurn("its Hold was never heard")
 
     def admit(self, desk: Desk, conversation: Conversation, word: Later) -> None:
         """Refuse what contradicts itself, or what was said before."""

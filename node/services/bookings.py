@@ -214,9 +214,9 @@ class Bookings:
         elif isinstance(word, Vote):
             _admit_vote(desk, self.get(desk, conversation.id), word)
         elif isinstance(word, LATER):
-            row = self.get(desk, conversation.id)
+            self.after.admit_any(desk, conversation)
             if isinstance(word, Settle):
-                self.admit_decision(desk, row, word)
+                self.admit_decision(desk, self.get(desk, conversation.id), word)
             self.after.admit(desk, conversation, word)
 
     def said(self, desk: Desk, spoken: Said) -> None:

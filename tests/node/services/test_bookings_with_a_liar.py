@@ -6,7 +6,7 @@ from typing import Any, Final
 import pytest
 
 from federation.protocol import booking
-from federation.protocol.booking import Answer, Decide, Decision, Hold, SelectionMode, Vote
+from federation.protocol.booking import Answer, Cancel, Decide, Decision, Hold, SelectionMode, Vote
 from federation.protocol.bundle import DECIDE_MARGIN_MS
 from federation.wire.envelopes import Outcome
 from node.services.house import Desk
@@ -73,6 +73,16 @@ async def test_a_sub_cannot_give_back_the_seats_of_the_hosts_bundle() -> None:
         assert held[0][0] > 0
         after = await pair.host.sql("SELECT count(*) FROM seat_slot WHERE holder = ?", bundle)
         assert after == held
+
+
+async def test_nothing_but_its_hold_follows_an_abort_that_overtook_it() -> None:
+    offices = planning.Offices()
+    async with two_centers(offices) as pair:
+        agreement = await pair.agree()
+        liar = Liar(pair.host, pair.sub)
+        await liar.tell(LEG, Decide(BUNDLE, Decision.ABORT), agreement)
+        assert (await liar.tell(LEG, Cancel("设备故障"))).reason == "OUT_OF_TURN"
+        assert await pair.sub.sql("SELECT count(*) FROM booking") == [(0,)]
 
 
 async def test_an_abort_before_its_hold_does_not_give_them_back_either() -> None:
