@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from node.domain import spans
-from node.domain.calendar import Window
+from node.domain.calendar import MAX_WINDOW_MS, Window
 from node.domain.opening import ALWAYS, Day, Hours
 from node.domain.refusal import Inadmissible
 from node.domain.spans import Span
@@ -20,7 +20,7 @@ from node.services.house import Desk
 from node.services.maintenance import told
 from node.services.vacancy import opening
 from node.store import closures, venues, workdays
-from node.store.closures import Place, Standing
+from node.store.closures import Standing
 
 LOOK_AHEAD_MS: Final = 400 * DAY_MS  # bookings are not made further ahead
 
@@ -97,8 +97,9 @@ def _outside(desk: Desk, venue: Venue, rooms: Sequence[Room]) -> list[Standing]:
     opened, until_ms = opening(connection), desk.now_ms + LOOK_AHEAD_MS
     found: dict[bytes, Standing] = {}
     for room in rooms:
-        place = Place(int(room.id), None)
-        for each in closures.standing(connection, place, desk.now_ms, until_ms):
-            if not opened.admits(venue.id, room.id, Window(each.start_ms, each.end_ms)):
+        for each in closures.stretches(connection, int(room.id), desk.now_ms, until_ms):
+            # Whole slots are a little longer than the window they are held for.
+            end_ms = min(each.end_ms, each.start_ms + MAX_WINDOW_MS)
+            if not opened.admits(venue.id, room.id, Window(each.start_ms, end_ms)):
                 found[each.holder] = each
     return sorted(found.values(), key=lambda each: (each.start_ms, each.holder))

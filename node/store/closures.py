@@ -143,3 +143,21 @@ def standing(
         (place.room, place.seat, start_ms // SLOT_MS, -(-end_ms // SLOT_MS)),
     ).fetchall()
     return [Standing(holder, first * SLOT_MS, last * SLOT_MS) for holder, first, last in rows]
+
+
+def stretches(
+    connection: sqlite3.Connection, room: int, start_ms: int, end_ms: int
+) -> list[Standing]:
+    """The same for a room, each stretch without a gap for itself.
+
+    A booking that is being moved holds seats in two windows, which may be weeks apart.
+    """
+    rows = connection.execute(
+        "SELECT holder, min(slot), max(slot) + 1 FROM (SELECT holder, slot,"
+        " slot - row_number() OVER (PARTITION BY holder ORDER BY slot) AS stretch"
+        " FROM (SELECT DISTINCT t.holder, t.slot FROM seat s JOIN seat_slot t"
+        " ON t.seat = s.id AND t.slot >= ?2 AND t.slot < ?3 WHERE s.room = ?1))"
+        " GROUP BY holder, stretch ORDER BY 2, 1",
+        (room, start_ms // SLOT_MS, -(-end_ms // SLOT_MS)),
+    ).fetchall()
+    return [Standing(holder, first * SLOT_MS, last * SLOT_MS) for holder, first, last in rows]

@@ -43,6 +43,28 @@ def free(desk: Desk, window: Window = WINDOW, seats: int = 1, *, overnight: bool
     return count
 
 
+async def test_hours_are_set_although_a_booking_holds_seats_in_two_windows_while_it_is_moved() -> (
+    None
+):
+    async with two_centers() as pair:
+
+        def run(desk: Desk) -> None:
+            Venues().import_seats(desk, seat_rows(1))
+            seats = Venues().free_seats(desk, WINDOW, Requirement(1))
+            days = Window(
+                WINDOW.start_ms + HOUR_MS // 4, WINDOW.start_ms + HOUR_MS // 4 + 5 * DAY_MS
+            )
+            later = Window(WINDOW.start_ms + 7 * DAY_MS, WINDOW.end_ms + 7 * DAY_MS)
+            Venues().reserve(desk, HOLDER, seats, days)
+            assert Timetable().set(desk, VENUE, None, WORKWEEK) == []
+            Venues().reserve(desk, HOLDER, seats, later)
+            assert Timetable().set(desk, VENUE, None, WORKWEEK) == []
+            afternoons = dict.fromkeys(WORKWEEK, ((13 * 60, 18 * 60),))
+            assert len(Timetable().set(desk, VENUE, None, afternoons)) == 1
+
+        await pair.host.do(run)
+
+
 async def test_a_closed_room_is_not_offered_and_a_closed_seat_is_missing() -> None:
     async with two_centers() as pair:
 
