@@ -22,12 +22,15 @@ from federation.engine.negotiator import Negotiator
 from federation.engine.outbox import AnswerRefused
 from federation.engine.replay import Gap, Replay
 from federation.ids import CenterId
-from federation.ports import Asked, Asking, Ledger, Unreachable
+from federation.ports import Asked, Asking, GivenBack, Ledger, Unreachable
 from federation.wire.questions import OwnWordsAnswer, OwnWordsQuestion
 
 L = TypeVar("L", bound=Ledger)
 
 PAGES_AT_ONCE: Final = 256  # 16,384 words a round; the rest with the next
+MAX_UNANSWERED: Final = 2_048
+"""Words without our receipt that are kept of one peer. We may have heard those of the few calls
+that were under way when we stopped; the rest only waits there, and comes as any word."""
 Ask = Callable[[CenterId, object], Awaitable[object]]
 
 
@@ -107,6 +110,7 @@ class Recovery(Generic[L]):
         ask: Asks a peer one question: the outbox's.
         doubt: Told what a peer gave that is not what was said, and that it was refused.
         restored: Told what came of it, in the transaction that ends it.
+        together: Awaits several at once: ``asyncio.gather``.
     """
 
     def __init__(
@@ -116,12 +120,15 @@ class Recovery(Generic[L]):
         ask: Ask,
         doubt: Callable[[Floor[L], CenterId, str], None],
         restored: Callable[[Floor[L], Restored], None],
+        together: Callable[..., Awaitable[object]],
     ) -> None:
         self._negotiator = negotiator
         self._ask = ask
         self._doubt = doubt
         self._restored = restored
+        self._together = together
         self._missed: dict[CenterId, str] = {}
+        self._unanswered: dict[CenterId, int] = {}
 
     @property
     def missed(self) -> dict[CenterId, str]:
@@ -140,25 +147,31 @@ class Recovery(Generic[L]):
         rows = await self._negotiator.transact(lambda floor: list(floor.ledger.asked()))
         if not rows:
             return WHOLE
-        for row in rows:
-            if row.state in {Asking.ANSWERED, Asking.DENIED}:
-                continue
-            try:
-                await self._fetch(row.peer)
-            except (Unreachable, AnswerRefused) as error:
-                self._missed[row.peer] = str(error)
-            else:
-                self._missed.pop(row.peer, None)
+        await self._together(*(self._try(row) for row in rows))  # a slow one holds nobody up
         return await self._negotiator.transact(self._finish)
 
+    async def _try(self, row: Asked) -> None:
+        if row.state in {Asking.ANSWERED, Asking.DENIED}:
+            return
+        try:
+            await self._fetch(row.peer)
+        except (Unreachable, AnswerRefused) as error:
+            self._missed[row.peer] = str(error)
+        else:
+            self._missed.pop(row.peer, None)
+
     async def go_on_without(self, peer: CenterId) -> bool:
-        """The operator waits for a peer no longer; False if nobody waited for it."""
+        """The operator waits for a peer no longer; False if nobody waited for it.
+
+        A round that still waits for its answer need not end first.
+        """
 
         def leave(floor: Floor[L]) -> bool:
             row = _row(floor, peer)
             if row is None or row.state is not Asking.WAITED:
                 return False
             floor.ledger.put_asked(replace(row, state=Asking.WITHOUT))
+            self._finish(floor)
             return True
 
         return await self._negotiator.transact(leave)
@@ -179,6 +192,9 @@ class Recovery(Generic[L]):
             await self._negotiator.transact(
                 lambda floor, answer=answer: self._take(floor, peer, answer)  # type: ignore[misc]
             )
+            further = answer.heard_to > row.heard_to or answer.said_to > row.said_to
+            if answer.more and not further:
+                raise Unreachable(f"{peer} gives back a page that leads no further")
 
     def _take(self, floor: Floor[L], peer: CenterId, answer: OwnWordsAnswer) -> None:
         """Keep a page of what a peer gave back, as far as it holds."""
@@ -193,7 +209,7 @@ class Recovery(Generic[L]):
                 self._doubt(floor, peer, str(error))
                 continue
             here, receipted = _here(floor, back)
-            if not receipted:
+            if not receipted and self._has_room(kept):
                 floor.ledger.put_back(kept)
             lost += not here and bool(
                 kept.receipt
@@ -213,8 +229,17 @@ class Recovery(Generic[L]):
             row = self._answered(floor, row)
         floor.ledger.put_asked(row)
 
+    def _has_room(self, kept: GivenBack) -> bool:
+        """Whether a word is kept until all have answered; those that we receipted all are."""
+        if kept.receipt:
+            return True
+        count = self._unanswered.get(kept.peer, 0)
+        self._unanswered[kept.peer] = count + 1
+        return count < MAX_UNANSWERED
+
     def _answered(self, floor: Floor[L], row: Asked) -> Asked:
         """All pages since some time are here: look whether they are all that is missing."""
+        self._unanswered.pop(row.peer, None)
         if row.asked_from_ms and self._short(floor, row):
             return replace(row, asked_from_ms=0, heard_to=0, said_to=0)  # it was lost earlier
         if row.state is Asking.SUSPECT:

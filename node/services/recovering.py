@@ -57,6 +57,7 @@ class Recovering:
             ask=ask,
             doubt=recovery_todos.note_doubt,
             restored=recovery_todos.note_restored,
+            together=asyncio.gather,
         )
         self._reconciler: Reconciler[SqlLedger] = Reconciler(
             negotiator=negotiator, ask=ask, note=recovery_todos.note_differences
@@ -113,6 +114,7 @@ class Recovering:
         left = await self._recovery.go_on_without(peer)
         if left:
             LOG.warning("the operator goes on without a partner's copy of our words", peer=peer)
+            await self.note()
             self._bell.set()
         return left
 

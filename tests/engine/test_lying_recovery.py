@@ -1,12 +1,13 @@
 """A peer that abuses a recovery: what it gives back was never heard, or not so, or not from it."""
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from typing_extensions import override
 
-from federation.engine.recovery import WHOLE
+from federation.engine.recovery import MAX_UNANSWERED, WHOLE
 from federation.ids import CenterId, ConversationId
 from federation.ports import Asking, Unreachable
 from federation.protocol.booking import CONFIRMED, PROMISED, Answer, Consent, Decide, Decision, Move
@@ -21,11 +22,12 @@ from federation.wire.envelopes import (
     encode_envelope,
     encode_statement,
 )
-from federation.wire.questions import Exchange, OwnWordsAnswer
+from federation.wire.questions import Exchange, OwnWordsAnswer, OwnWordsQuestion
+from federation.wire.words import PAYLOAD_TYPES, encode_word
 from tests.engine.test_lying_words import OTHER, START, TEST
 from tests.engine.test_recovery import CONFIRM, THIRD, YES, ask, phases, say, told
 from tests.support.liar import Liar
-from tests.support.pair import HOUR_MS, two_centers
+from tests.support.pair import HOUR_MS, TwoCenters, two_centers
 from tests.support.plain import ID
 from tests.support.planning import WINDOW
 from tests.support.restored import Nurse
@@ -78,6 +80,26 @@ def without(exchanges: tuple[Exchange, ...], lied: Exchange, at: int) -> tuple[E
         )
 
     return tuple(lied if stands_there(each) else each for each in exchanges)
+
+
+def statement(pair: TwoCenters, number: int) -> Statement:
+    """The first word of a conversation that the victim never heard of."""
+    now_ms = pair.host.clock.now_ms()
+    return Statement(
+        sender=pair.host.id,
+        recipient=pair.sub.id,
+        message_id=pair.host.random.bytes(16),
+        conversation_id=pair.host.random.bytes(16),
+        revision=number,
+        previous_hash=b"",
+        answers_hash=b"",
+        sent_at_ms=now_ms,
+        expires_at_ms=now_ms + HOUR_MS,
+        agreement_id=b"",
+        log_size=0,
+        log_root=b"",
+        body=encode_word(START),
+    )
 
 
 async def test_a_word_that_had_no_place_proves_no_loss() -> None:
@@ -215,3 +237,89 @@ async def test_a_receipt_that_comes_during_a_recovery_does_not_stop_it() -> None
         assert await nurse.recovery.go_on_without(CenterId(THIRD))
         assert not (await nurse.recovery.round()).recovering
         assert await phases(pair, talk) == [PROMISED, PROMISED]
+
+
+async def test_a_peer_that_gives_back_without_end_fills_no_disk() -> None:
+    async with two_centers() as pair:
+        nurse = Nurse(pair, pair.sub)
+        asked = 0
+
+        async def endless(_peer: CenterId, question: object) -> object:
+            nonlocal asked
+            asked += 1
+            assert isinstance(question, OwnWordsQuestion)
+            items = [
+                (PAYLOAD_TYPES[type(START)], encode_statement(statement(pair, at)))
+                for at in range(FAR)
+            ]
+            words = [encode_envelope(each) for each in pair.host.sign(items)]
+            return OwnWordsAnswer(
+                exchanges=tuple(Exchange(word, b"") for word in words),
+                heard_to=question.heard_after + 1,
+                said_to=0,
+                more=True,
+                words_heard=0,
+                yours=(),
+                mine=(),
+            )
+
+        nurse.recovery._ask = endless
+        await nurse.lose()
+        for _ in range(3):
+            assert (await nurse.recovery.round()).recovering
+        ((kept,),) = await pair.sub.sql("SELECT count(*) FROM given_back")
+        assert FAR < kept <= MAX_UNANSWERED
+        assert await nurse.recovery.go_on_without(pair.host.id)
+        assert not (await nurse.recovery.standing()).recovering
+
+
+async def test_a_page_that_leads_no_further_is_no_answer() -> None:
+    async with two_centers() as pair:
+        nurse = Nurse(pair, pair.sub)
+        await pair.agree()
+        asked = pair.sub.outbox.ask
+        count = 0
+
+        async def again(peer: CenterId, question: object) -> object:
+            nonlocal count
+            count += 1
+            answer = await asked(peer, question)
+            assert isinstance(answer, OwnWordsAnswer)
+            return replace(answer, more=True)
+
+        nurse.recovery._ask = again
+        await nurse.lose()
+        assert (await nurse.recovery.round()).recovering
+        assert count <= 2, "the second page began where the first had"
+        assert "no further" in nurse.recovery.missed[pair.host.id]
+
+
+async def test_a_slow_peer_that_is_left_out_holds_nobody_up() -> None:
+    async with two_centers() as pair:
+        nurse = Nurse(pair, pair.sub)
+        agreement = await pair.agree()
+        talk = await ask(pair, agreement)
+        copy = await nurse.backup()
+        await say(pair, pair.sub, talk, YES)
+        await nurse.restore(copy)
+        asked, slow = pair.sub.outbox.ask, asyncio.Event()
+
+        async def answered(peer: CenterId, question: object) -> object:
+            if peer == THIRD:
+                await slow.wait()
+                raise Unreachable("away")
+            return await asked(peer, question)
+
+        nurse.recovery._ask = answered
+        await pair.sub.do(
+            lambda desk: desk.ledger.lost([CenterId(THIRD), pair.host.id], "x", desk.now_ms)
+        )
+        async with asyncio.TaskGroup() as group:
+            ending = group.create_task(nurse.recovery.round())
+            while not await pair.sub.sql("SELECT 1 FROM recovery WHERE state = 'ANSWERED'"):
+                pass
+            assert await nurse.recovery.go_on_without(CenterId(THIRD))
+            assert not (await nurse.recovery.standing()).recovering
+            assert await phases(pair, talk) == [PROMISED, PROMISED]
+            slow.set()
+        assert not ending.result().recovering

@@ -1,5 +1,6 @@
 """A center of ``pair`` that runs on an old copy of its database, and what it does about it."""
 
+import asyncio
 import sqlite3
 from contextlib import closing
 from dataclasses import dataclass, field
@@ -34,6 +35,7 @@ class Nurse:
             ask=self.center.outbox.ask,
             doubt=lambda _floor, _peer, why: self.doubts.append(why),
             restored=lambda _floor, told: self.ended.append(told),
+            together=asyncio.gather,
         )
 
     @property
