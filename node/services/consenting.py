@@ -37,6 +37,10 @@ _BY_LAW: Final = (
     "因评标依法延长(招标投标法实施条例第四十八条)占用席位 · "
     "the seats are needed for an evaluation that is extended by law"
 )
+_CLOSED: Final = (
+    "席位在延长的时间内不开放或已安排停用,同意即予开放 · "
+    "nobody has the seats then, but they are closed; to say yes opens them"
+)
 
 
 class Consenting:
@@ -81,7 +85,7 @@ class Consenting:
         leg = self.asked(desk, booking_id)
         if leg.seats is not None:
             return []
-        window = Window(leg.window.start_ms, leg.window.end_ms)
+        window = _window(leg)
         found = [
             bookings.get(desk.ledger.connection, holder)
             for holder in self._seats.in_the_way(desk, booking_id, window)
@@ -142,7 +146,7 @@ class Consenting:
             window = Window(leg.window.start_ms, leg.window.end_ms)
             for other in self._substituting.give_way(desk, row.conversation, window, _BY_LAW):
                 self._cancelling.give_way(desk, other, _BY_LAW, by)
-        if not self._reserve(desk, row, leg):
+        if not self._reserve(desk, row, leg, despite_hours=True):
             raise Conflicting(
                 "席位在延长的时间内已有其他预约:请先为其更换席位,或不同意延长",
                 "the seats are held by somebody else in that time: seat them elsewhere, or say no",
@@ -195,8 +199,10 @@ class Consenting:
                 alternative_start_ms=self._later(desk, row, leg),
             )
             self._no(desk, row, leg, no)
-        else:
+        elif self._seats.in_the_way(desk, row.conversation, _window(leg)):
             self._ask(desk, row, leg, "席位随后已有预约 · others have the seats afterwards")
+        else:
+            self._ask(desk, row, leg, _CLOSED)
 
     def lapsed(self, desk: Desk, before: Conversation) -> None:
         """Our people did not answer, or the host does not settle."""
@@ -272,11 +278,15 @@ class Consenting:
             "booking and tells their host; to say no ends this evaluation at its time",
         )
 
-    def _reserve(self, desk: Desk, row: BookingRow, leg: LegChange) -> bool:
-        """Keep seats for the new window; by law our own, whatever the opening hours say."""
-        window = Window(leg.window.start_ms, leg.window.end_ms)
-        holder = row.conversation
-        if leg.by_law:
+    def _reserve(
+        self, desk: Desk, row: BookingRow, leg: LegChange, *, despite_hours: bool = False
+    ) -> bool:
+        """Keep seats for the new window; by law our own, whatever the opening hours say.
+
+        So it is where our people want it: only for an extension, as a move was answered before.
+        """
+        window, holder = _window(leg), row.conversation
+        if leg.by_law or despite_hours:
             if self._seats.in_the_way(desk, holder, window):
                 return False
             seating = self._seats.keep(desk, holder, window)
@@ -407,6 +417,10 @@ def _pending(desk: Desk, row: BookingRow) -> LegChange:
     waiting = [leg for leg in asked if leg.answer is not Answer.NO and leg.decision is None]
     assert waiting, "a booking that is being changed was asked something"
     return waiting[-1]
+
+
+def _window(leg: LegChange) -> Window:
+    return Window(leg.window.start_ms, leg.window.end_ms)
 
 
 def _row(desk: Desk, booking_id: bytes) -> BookingRow:

@@ -8,7 +8,8 @@ from node.domain.calendar import Window
 from node.domain.project import Lot
 from node.services.errors import Conflicting, Invalid, NotFound
 from node.services.house import Desk
-from node.store import venues
+from node.services.maintenance import Closing, Maintenance
+from node.store import todos, venues
 from tests.support.booked import HOUR_MS, LATER, WINDOW, Booked, booked
 from tests.support.liar import Liar
 from tests.support.pair import Center
@@ -137,6 +138,27 @@ async def test_without_the_law_nobody_gives_way() -> None:
         await here_consent(here, sub, first, yes=True)
         await here.them.settle()
         assert (await here.at(sub, first)).end_ms == EXTENDED
+
+
+async def test_people_may_keep_open_longer_and_are_not_told_that_others_are_coming() -> None:
+    async with booked(1) as here:
+        (sub,) = here.subs
+        first = (await here.leg(sub)).conversation
+        closing = Closing("交易中心", "评标一室", None, WINDOW.end_ms, EXTENDED, "空调检修")
+        maintenance = Maintenance(here.after(sub).substituting.clear)
+        await sub.do(
+            lambda desk: maintenance.close(desk, closing, despite_bookings=False, by=STAFF)
+        )
+        await here.extend(EXTENDED)
+        await here.them.settle()
+        asked = await sub.do(lambda desk: todos.open_for(desk.ledger.connection, "staff"))
+        (text,) = [todo.zh for todo in asked if todo.kind == "answer_change"]
+        assert "不开放" in text
+        assert "已有预约" not in text
+        await here_consent(here, sub, first, yes=True)
+        await here.them.settle()
+        assert (await here.at(sub, first)).end_ms == EXTENDED
+        assert await here.slots(sub, first) == 5 * 4 * 2  # five seats, half hours
 
 
 def _elsewhere(here: Booked, desk: Desk, sub: Center, following: bytes) -> None:
