@@ -282,11 +282,15 @@ class SiteReadiness:
 
 
 def _current(desk: Desk, argument: dict[str, Any]) -> BookingRow | None:
-    """The booking of an errand, if it stands, its window is still that one and is to come."""
+    """The booking of an errand, if it stands, its window is still that one and is to come.
+
+    What was asked for is of use until the end: it may be an answer to a report in the window.
+    """
     row = bookings.get(desk.ledger.connection, bytes.fromhex(argument["booking"]))
     if row is None or row.phase not in booking.BOOKED or row.start_ms != argument["start_ms"]:
         return None
-    return row if desk.now_ms < row.start_ms or argument["moment"] == Moment.ASKED.name else None
+    asked = argument["moment"] == Moment.ASKED.name
+    return row if desk.now_ms < (row.end_ms if asked else row.start_ms) else None
 
 
 def _row(desk: Desk, booking_id: bytes) -> BookingRow:

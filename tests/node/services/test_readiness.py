@@ -158,6 +158,24 @@ async def test_a_booking_that_is_being_changed_is_reported_on_afterwards() -> No
         assert report.moment is HALF
 
 
+async def test_a_change_that_is_never_settled_is_not_reported_on_for_ever() -> None:
+    async with booked(1) as here:
+        (sub,) = here.subs
+        await here.move()
+        await here.them.settle()
+        here.them.pairs[0].cut()
+        await here.consent(sub, yes=True)
+        await _confirm(here, ready=False, reason="停电")
+        waits = (
+            "SELECT count(*) FROM errand WHERE kind = 'report_readiness' AND done_at_ms IS NULL"
+            " AND argument LIKE '%ASKED%'"
+        )
+        await _at(here, WINDOW.end_ms - 1)
+        assert await sub.sql(waits) == [(1,)]  # both windows stand: it looks again and again
+        await here.them.later(HOUR_MS)
+        assert await sub.sql(waits) == [(0,)]
+
+
 async def test_rooms_that_cannot_be_used_are_replaced_by_the_node() -> None:
     async with booked(1, outward=Adapters()) as here:
         (sub,) = here.subs
