@@ -101,6 +101,8 @@ class DrawErrands:
 
     async def _confirm(self, key: str, argument: dict[str, Any]) -> Any:
         draw, entry = bytes.fromhex(argument["draw"]), bytes.fromhex(argument["entry"])
+        if not await self._negotiator.transact(lambda desk: self._is_wanted(desk, draw)):
+            return _nothing  # cancelled while the gateway was down: it must not come after that
         phone, text = await self._negotiator.transact(
             lambda desk: self._confirmation(desk, draw, entry)
         )

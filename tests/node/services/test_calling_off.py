@@ -2,12 +2,14 @@
 
 import pytest
 
+from adapters.errors import Unreachable
 from federation.protocol import draw as words
 from federation.protocol.booking import Cancel
 from node.domain.calendar import Window
 from node.services.errors import Conflicting
 from tests.node.services.test_draws import Board, Table, laid
 from tests.support.liar import Liar
+from tests.support.pair import HOUR_MS
 from tests.support.planning import AGENCY, STAFF, WINDOW
 
 
@@ -40,6 +42,26 @@ async def test_draws_become_void_and_the_drawn_are_told_to_stay_away(by_host: bo
             assert {phone for phone, _ in board.phones.messages} == drawn[board.center.name]
             assert len(texts) == len(drawn[board.center.name])
             assert all("2026-05-07 09:00" in text and "吉安大桥" not in text for text in texts)
+
+
+async def test_nobody_is_confirmed_to_after_being_called_off(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def down(_key: str, _phone: str, _text: str) -> bytes:
+        raise Unreachable("messaging", "the gateway is down")
+
+    async with laid() as table:
+        for board in (table.host, table.sub):
+            monkeypatch.setattr(board.phones, "sms", down)
+        await table.start()
+        await _cancel(table, table.host)
+        await table.turn()
+        monkeypatch.undo()
+        table.pair.watch.pass_ms(HOUR_MS)
+        await table.turn()
+        for board in (table.host, table.sub):
+            assert board.phones.messages
+            assert all("取消" in text for _, text in board.phones.messages)
 
 
 async def test_a_draw_that_is_under_way_calls_nobody_any_more() -> None:
