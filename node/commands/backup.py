@@ -33,6 +33,7 @@ ROOT_FILE: Final = "root.pem"
 DRAFT: Final = ".restoring.db"
 BESIDE: Final = ("", "-wal", "-shm")
 """What belongs to a database's file: its log of writes may hold what the file has not yet."""
+_AGAIN: Final = ("", *(f"-{number}" for number in range(2, 1_000)))  # restores in one second
 
 _passphrase_option = click.option(
     "--passphrase-file",
@@ -216,7 +217,7 @@ def _carry_out(
             )
         epoch = change.descriptor.log_epoch
     kept = _aside(folder, stamp(now_ms))
-    draft.rename(folder / DATABASE_FILE)
+    draft.replace(folder / DATABASE_FILE)
     files.sync_folder(folder)
     return {
         "kept": str(kept) if kept else "",
@@ -229,13 +230,30 @@ def _carry_out(
 
 
 def _aside(folder: Path, when: str) -> Path | None:
-    """Keep the database that is there, with what was written to it last."""
+    """Keep the database that is there, with what was written to it last.
+
+    It has a second name then, and its own until the restored one takes it in one step: a node
+    that starts after a kill in between must not find none, and begin an empty one.
+    """
     present = folder / DATABASE_FILE
-    kept = folder / f"{DATABASE_FILE}.before-{when}"
     found = [suffix for suffix in BESIDE if Path(f"{present}{suffix}").exists()]
+    if not found:
+        return None
+    names = (f"{present}.before-{when}{again}" for again in _AGAIN)
+    kept = next(name for name in names if not any(Path(name + each).exists() for each in BESIDE))
     for suffix in found:
-        Path(f"{present}{suffix}").rename(f"{kept}{suffix}")
-    return kept if found else None
+        if suffix:  # one that was left is of a database that could not be read
+            Path(f"{present}{suffix}").rename(f"{kept}{suffix}")
+        else:
+            _second_name(present, Path(kept))
+    return Path(kept)
+
+
+def _second_name(present: Path, kept: Path) -> None:
+    try:
+        kept.hardlink_to(present)
+    except OSError:  # not every volume knows second names
+        present.rename(kept)
 
 
 def _tell(file: Path, found: Opened, plan: _Plan, folder: Path) -> None:

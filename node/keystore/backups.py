@@ -15,6 +15,8 @@ from node.store import snapshot
 from node.store.database import Database
 
 NAME: Final = "node-{stamp}" + backup_file.SUFFIX
+TARGETS_FAULTS: Final = {sqlite3.SQLITE_FULL, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY}
+"""The node's own database is only read: these are of the volume that the copy is for."""
 DAY_DIGITS: Final = "%Y%m%dT%H%M%SZ"
 
 
@@ -113,4 +115,11 @@ def _copy(draft: Path, connection: sqlite3.Connection) -> None:
     except OSError as error:
         raise BadBackup(
             f"{draft.parent} 无法写入({error.strerror}) · cannot be written ({error.strerror})"
+        ) from error
+    except sqlite3.OperationalError as error:
+        if error.sqlite_errorcode not in TARGETS_FAULTS:
+            raise
+        raise BadBackup(
+            f"{draft.parent} 无法写入({error}) · cannot be written ({error}): free space there, or "
+            "give another folder"
         ) from error

@@ -2,13 +2,17 @@
 
 import asyncio
 import json
+import os
 import random
 import sqlite3
+from collections.abc import Callable
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
+from typing_extensions import override
 
 from node import config
 from node.cli import main
@@ -180,6 +184,76 @@ def test_a_running_node_is_not_restored(node: Path) -> None:
     assert done.exit_code == 2
     assert "the node is running" in done.output
     assert sql(node, "SELECT 1 FROM recovery") == []
+
+
+class Killed(BaseException):
+    """As by kill -9: nothing tidies up that a process that is gone could not have done."""
+
+
+@pytest.mark.parametrize("step", range(5))
+def test_a_restore_that_is_killed_leaves_the_old_database_or_the_restored_one(
+    node: Path, step: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = take(node, node.parent / "one.lpbak")
+    forget(node)
+    left = step
+
+    def deadly(act: Callable[..., None]) -> Callable[..., None]:
+        def acted(*arguments: Any, **more: Any) -> None:
+            nonlocal left
+            if left == 0 and "node.db" in f"{arguments}":
+                raise Killed
+            left -= "node.db" in f"{arguments}"
+            act(*arguments, **more)
+
+        return acted
+
+    for name in ("rename", "replace", "link"):
+        monkeypatch.setattr(os, name, deadly(getattr(os, name)))
+    with suppress(Killed):
+        restore(node, file, "--yes")
+    assert (data(node) / "node.db").exists(), "a node that starts would make an empty one"
+    old = sql(node, "SELECT name FROM venue") == [("later",)]
+    assert old or sql(node, "SELECT state FROM recovery") == [("WAITED",)]
+    monkeypatch.undo()
+    done = restore(node, file, "--yes")
+    assert done.exit_code == 0, done.output
+    assert sql(node, "SELECT name FROM venue") == []
+
+
+def test_two_restores_in_one_second_keep_both_databases(node: Path) -> None:
+    file = take(node, node.parent / "one.lpbak")
+    forget(node)
+    for _ in range(3):
+        assert restore(node, file, "--yes").exit_code == 0
+    kept = [
+        each for each in data(node).glob("node.db.before-*") if not each.name.endswith("-journal")
+    ]
+    assert len(kept) == 3
+    found = []
+    for each in kept:
+        with closing(sqlite3.connect(each)) as connection:
+            found += connection.execute("SELECT name FROM venue").fetchall()
+    assert found == [("later",)]
+
+
+class Full(sqlite3.Connection):
+    """A database whose copy finds no room where it is written."""
+
+    @override
+    def backup(self, *_: Any, **__: Any) -> None:
+        error = sqlite3.OperationalError("database or disk is full")
+        error.sqlite_errorcode = sqlite3.SQLITE_FULL
+        raise error
+
+
+def test_a_full_volume_of_the_backups_is_no_fault_of_the_database(node: Path) -> None:
+    draft = node.parent / ".x.db"
+    with (
+        closing(sqlite3.connect(data(node) / "node.db", factory=Full)) as connection,
+        pytest.raises(BadBackup, match="disk is full"),
+    ):
+        backups._copy(draft, connection)
 
 
 @pytest.mark.parametrize("harm", ["cut", "flip", "nothing"])
