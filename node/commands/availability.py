@@ -95,16 +95,17 @@ def wanted(  # noqa: PLR0913 - one for each option
     """
     try:
         begins = datetime.fromisoformat(start)
-    except ValueError as error:
+        begins = begins if begins.tzinfo else begins.replace(tzinfo=SHANGHAI)
+        ends = begins + timedelta(hours=hours)
+        start_ms, end_ms = int(begins.timestamp() * 1000), int(ends.timestamp() * 1000)
+    except (ValueError, OverflowError) as error:  # hours may be nan, and years end with 9999
         raise CannotDo(
-            f"时间“{start}”无法识别,例如 2026-06-01T09:00",
-            f"{start!r} is no time; give it as 2026-06-01T09:00",
+            f"时间“{start}”、时长{hours:g}小时无法识别,例如 2026-06-01T09:00 --hours 8",
+            f"{start!r} for {hours:g} hours is no time; give it as 2026-06-01T09:00 --hours 8",
         ) from error
-    begins = begins if begins.tzinfo else begins.replace(tzinfo=SHANGHAI)
-    ends = begins + timedelta(hours=hours)
     return {
-        "start_ms": int(begins.timestamp() * 1000),
-        "end_ms": int(ends.timestamp() * 1000),
+        "start_ms": start_ms,
+        "end_ms": end_ms,
         "seats": seats,
         "kind": kind,
         "equipment": list(equipment),
@@ -155,7 +156,7 @@ def line(row: dict[str, Any]) -> str:
 
 def _need(text: str) -> dict[str, Any]:
     specialty, _, count = text.partition("=")
-    if not count.isdigit():
+    if not count.isdecimal():
         raise CannotDo(
             f"“{text}”无法识别,例如 A08=2", f"{text!r} is no specialty and number; give A08=2"
         )

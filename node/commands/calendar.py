@@ -382,6 +382,8 @@ def _moment(text: str, *, whole_day: bool) -> int:
         return midnight_ms(day + timedelta(days=1) if whole_day else day)
     except Inadmissible as error:
         raise CannotDo(error.zh, error.en) from error
+    except OverflowError as error:
+        raise CannotDo(f"{text}之后没有日期", f"no date comes after {text}") from error
 
 
 def _hours(hours: Sequence[Mapping[str, str]]) -> str:

@@ -160,6 +160,22 @@ async def test_the_command_prints_a_line_for_each_partner(
     assert [each["event"] for each in found] == ["answer", "answer", "summary"]
 
 
+@pytest.mark.parametrize(
+    "asked",
+    [
+        ["2027-06-01T09:00", "--hours", "nan"],
+        ["2027-06-01T09:00", "--hours", "inf"],
+        ["9999-12-31T23:00"],
+        ["2027-06-01T09:00", "--experts", "A08=\u00b2"],
+    ],
+)
+def test_what_is_no_time_or_number_is_said_so(asked: list[str], tmp_path: Path) -> None:
+    said = CliRunner().invoke(command.availability, [*asked, "--config", str(tmp_path / "none")])
+    assert isinstance(said.exception, (CannotDo, SystemExit)), said.exception
+    assert said.exit_code
+    assert "无法识别" in said.output + str(said.exception)
+
+
 def test_a_node_that_refuses_is_heard() -> None:
     refusal = {"error": {"code": "INVALID", "zh": "时段已过", "en": "over", "detail": []}}
     with pytest.raises(CannotDo, match="时段已过"):

@@ -124,6 +124,8 @@ def test_a_last_day_is_included_and_a_last_moment_is_not() -> None:
     assert _moment("2026-05-07 13:30", whole_day=True) == half_past_one
     with pytest.raises(CannotDo, match="no date"):
         _moment("tomorrow", whole_day=True)
+    with pytest.raises(CannotDo, match="no date comes after"):
+        _moment("9999-12-31", whole_day=True)
 
 
 @pytest.mark.parametrize("words", [(), ("holidays",), ("feed",), ("close",), ("hours",)])
