@@ -51,6 +51,12 @@ def test_who_writes_every_partner_into_a_text_does_not_read_off_which_was_drawn(
     assert told["reason"] == f"{SOME_PARTNER}或{SOME_PARTNER}"
 
 
+def test_who_is_chosen_openly_after_a_blind_lottery_failed_is_shown_as_such() -> None:
+    (told,) = VEIL.over([{"id": PROJECT, "peer": "济阳", "note": "济阳"}])
+    assert told["peer"] == "济阳"
+    assert told["note"] == SOME_PARTNER
+
+
 def test_what_is_overdue_about_a_covered_thing_is_covered() -> None:
     subject = overdue_subject("site_not_ready", bytes.fromhex(BOOKING)).hex()
     (told,) = VEIL.over([{"id": 7, "subject": subject, "zh": f"逾期:{SUB}"}])
