@@ -207,7 +207,10 @@ class Bundling:
 
     def check_stand_in(self, desk: Desk, leg: BookingRow, sub: CenterId) -> None:
         """Check that a lottery lets a named center take a leg's place. Raises Invalid."""
-        self._lottery.check_stand_in(desk, leg.hold.selection_id, sub)
+        bundle = bundles.get(desk.ledger.connection, leg.bundle)
+        assert bundle is not None, "a leg belongs to a bundle"
+        first = bookings.of_bundle(desk.ledger.connection, bundle.root)[0]
+        self._lottery.check_stand_in(desk, first.hold.selection_id, sub)
 
     def stand_in(
         self, desk: Desk, row: ProjectRow, leg: BookingRow, sub: CenterId, by: str
@@ -291,12 +294,11 @@ class Bundling:
         """Take back what subs were asked in the place of others, as nothing is wanted any more."""
         for row in bundles.of_project(desk.ledger.connection, project_id):
             withdrawn = rules.withdraw(row.bundle, reason)
-            if row.replaces is None or withdrawn is row.bundle:
-                continue
-            bundles.set_phase(desk.ledger.connection, withdrawn)
-            self._say(desk, withdrawn)
-            self.finish(desk, withdrawn.id)
-            self._close(desk, withdrawn)
+            if row.replaces is not None and withdrawn is not row.bundle:
+                bundles.set_phase(desk.ledger.connection, withdrawn)
+                self._say(desk, withdrawn)
+                self.finish(desk, withdrawn.id)
+                self._close(desk, withdrawn)
 
     def close_told(self, desk: Desk, peer: CenterId) -> None:
         """A peer has answered: close the bundles whose decision every sub now knows."""

@@ -63,7 +63,7 @@ from node.services.selection_files import (
 )
 from node.services.selection_view import SelectionStatus, of_project
 from node.services.venues import Venues
-from node.store import selections, todos
+from node.store import bookings, bundles, selections, todos
 from node.store.cipher import ColumnCipher
 from node.store.projects import ProjectRow
 from node.store.selections import Candidacy, Progress, SelectionRow
@@ -169,7 +169,8 @@ class Selections(Reaction, Lottery):
             )
         request = _request(desk, held)
         left = [each for each in held.ranked if each not in held.declined]
-        if [sub] != left[request.sub_count :][:1]:
+        asked = _stand_ins(desk, held.project, selection_id)
+        if [sub] != [each for each in left[request.sub_count :] if each not in asked][:1]:
             raise Invalid(
                 "抽取产生的副场只能由下一顺位替换",
                 "only the next by rank takes the place of a sub-venue that was drawn",
@@ -470,3 +471,14 @@ def _request(desk: Desk, held: SelectionRow) -> BookingRequest:
     plan = found_project(desk, held.project).plan
     assert plan is not None, "a lottery is held for a plan"
     return plan
+
+
+def _stand_ins(desk: Desk, project: bytes, selection_id: bytes) -> set[CenterId]:
+    """Who was asked already to take the place of one that this lottery drew."""
+    connection = desk.ledger.connection
+    legs = bookings.of_project(connection, project)
+    drawn = {leg.bundle for leg in legs if leg.hold.selection_id == selection_id}
+    joined = {
+        row.bundle.id for row in bundles.of_project(connection, project) if row.joins in drawn
+    }
+    return {leg.peer for leg in legs if leg.bundle in joined}

@@ -48,7 +48,7 @@ from tests.support.pair import (
     two_centers,
 )
 from tests.support.plain import hold, plain_bundle
-from tests.support.planning import WINDOW, in_force, seat_rows
+from tests.support.planning import STAFF, WINDOW, in_force, seat_rows
 
 
 def by_id(them: Federation, center: str) -> Center:
@@ -202,6 +202,33 @@ async def test_only_the_next_by_rank_stands_in_for_one_that_was_drawn() -> None:
 
             with pytest.raises(Invalid, match="only the next by rank"):
                 await them.host.do(name)
+
+
+async def test_who_stood_in_or_would_not_is_passed_over_as_well() -> None:
+    offices = Lots()
+    async with federation(offices, subs=4) as them:
+        project_id = await prepared(them, offices)
+        selection_id = await ask(them, offices, project_id, lots())
+        await them.settle()
+        drawn, unwilling, willing, last = (await lottery(them, selection_id)).ranked
+        await answer(them, offices, by_id(them, drawn), yes=True)
+        replacing = offices.office(them.host).bookings.after.replacing
+
+        async def replaced_by(leg: CenterId, center: CenterId) -> None:
+            old = (await legs(them, offices, project_id))[leg].conversation
+            await them.host.do(lambda desk: replacing.substitute(desk, old, center, STAFF))
+            await them.settle()
+
+        await replaced_by(drawn, unwilling)
+        await answer(them, offices, by_id(them, unwilling), yes=False)
+        with pytest.raises(Invalid, match="only the next by rank"):
+            await replaced_by(drawn, last)
+        await replaced_by(drawn, willing)
+        await answer(them, offices, by_id(them, willing), yes=True)
+        # Nor does anybody name who takes the place of that one.
+        with pytest.raises(Invalid, match="only the next by rank"):
+            await replaced_by(willing, unwilling)
+        await replaced_by(willing, last)
 
 
 async def test_nobody_names_who_stands_in_for_one_that_was_drawn_blindly() -> None:
