@@ -259,9 +259,8 @@ class Bookings:
             self._hear_vote(desk, conversation, word)
         elif isinstance(word, Decide):
             row = bookings.get(desk.ledger.connection, conversation.id)
-            if (
-                row is not None
-            ):  # else an abort overtook its Hold: the conversation is the tombstone
+            # Without a row an abort overtook its Hold: the conversation is the tombstone.
+            if row is not None:
                 self.decisions.keep(desk, row, word, spoken.hash)
                 self._hear_decision(desk, conversation, word)
         elif isinstance(word, Complete):
@@ -343,7 +342,10 @@ class Bookings:
         if isinstance(word, Settle):
             self.after.consenting.check_settlement(desk, row, word)
         if row.phase == booking.IN_DOUBT and word.decision is Decision.CONFIRM:
-            enforcement.check_confirmation(terms_of(desk, row), row.held_at_ms, desk.now_ms)
+            # A clock may be set back: what was given up stays so, whatever the time is now.
+            given_up_ms = bookings.given_up_ms(desk.ledger.connection, row.conversation)
+            at_ms = max(desk.now_ms, given_up_ms or 0)
+            enforcement.check_confirmation(terms_of(desk, row), row.held_at_ms, at_ms)
 
     def take_decision(self, desk: Desk, conversation: Conversation, word: Decide | Settle) -> None:
         """A co-participant has handed the host's decision over."""
@@ -482,8 +484,8 @@ def _keep(desk: Desk, conversation: Conversation, hold: Hold, project: bytes | N
 
 
 def _check_id(desk: Desk, conversation: Conversation) -> None:
+    # Seats are held under these ids: an abort would give back those of the bundle.
     if bundles.get(desk.ledger.connection, conversation.id) is not None:
-        # Seats are held under these ids: an abort would give back those of the bundle.
         raise Malformed("the conversation has the id of a bundle of ours; choose another")
 
 
