@@ -19,12 +19,14 @@ MAX_PAYLOAD_BYTES: Final = 700 * 1024  # with envelopes and paths still below 1 
 MAX_PAGES: Final = 16  # of 64 words looked at in one transaction: others want the store, too
 
 
-def repair(floor: Floor[L], link: Link) -> Sequence[SaidWord]:
+def repair(floor: Floor[L], peer: CenterId, link: Link) -> Sequence[SaidWord]:
     """Words of held conversations from what the peer has on, also those that it receipted once.
 
     A word that was refused is never said again: the peer would hear now what we gave up. What
     follows it waits until its time is over and it is refused as well.
     """
+    if link.held and floor.ledger.blocked(peer):
+        return ()  # as with pending words: the peer gives back first what we have lost
     words: list[SaidWord] = []
     for conversation, held in link.due_repairs(floor.now_ms):
         found = floor.ledger.said_in(conversation, held.heard, MAX_BATCH)

@@ -281,6 +281,8 @@ class Negotiator(Generic[L]):
         peer = CenterId(visitor.statement.sender)
 
         def run(floor: Floor[L]) -> Sequence[tuple[int, str, bytes, str]]:
+            if floor.ledger.blocked(peer):
+                return ()  # another word of ours may be where one of these stands
             return floor.ledger.said_after(peer, cursor.after, page)
 
         found: list[tuple[int, Envelope]] = []

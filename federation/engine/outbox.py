@@ -142,11 +142,18 @@ class Outbox(Generic[L]):
     async def _try(self, peer: CenterId, link: Link, began_ms: int) -> bool:
         stretch, held_back = link.stretch, link.held_back(began_ms)
         taken: Sequence[SaidWord] = ()
+        over = False
 
         def gather(floor: Floor[L]) -> Witnessing:
             nonlocal taken
             # All of one suite, as a call is; those of another suite go with the next call.
-            taken = batches.repair(floor, link) or batches.following(floor, peer, link, held_back)
+            taken = batches.repair(floor, peer, link) or batches.following(
+                floor, peer, link, held_back
+            )
+            if over:  # whoever called was cancelled, and the store runs this all the same
+                link.give_back(taken)
+                link.release(taken)
+                return NOTHING
             return self._negotiator.witness.show(floor, peer, taken[0].suite) if taken else NOTHING
 
         undone = True
@@ -161,6 +168,7 @@ class Outbox(Generic[L]):
             self._remember(link, began_ms, taken, type(error).__name__, str(error))
             return self._failed(peer, taken[0].suite if taken else "", error, stretch)
         finally:
+            over = True
             if undone:
                 link.give_back(taken)
                 link.release(taken)

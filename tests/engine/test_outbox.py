@@ -1,7 +1,7 @@
 """The outbox: no conversation waits for another, gaps are filled, failures pause a peer."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final
 
 import pytest
@@ -30,6 +30,7 @@ from federation.wire.envelopes import (
 )
 from federation.wire.words import payload_type
 from node.services.house import Desk
+from node.store.ledger import SqlLedger
 from tests.engine.test_lying_receipts import Forger, receipt
 from tests.support.pair import Center, TwoCenters, two_centers
 
@@ -257,3 +258,48 @@ async def test_a_store_that_fails_after_words_were_taken_gives_them_back() -> No
         object.__setattr__(pair.host.negotiator.witness, "show", show)
         await pair.settle()
         assert await waiting(pair.host) == 0
+
+
+async def test_a_call_that_is_cancelled_before_it_took_its_words_takes_none() -> None:
+    async with two_centers() as pair:
+        await start(pair, 2)
+        store = pair.host.negotiator.store
+        late: list[Callable[[SqlLedger], object]] = []
+
+        class Cancelled:
+            """The caller goes while its function waits for its turn, and has it all the same."""
+
+            async def transact(self, function: Callable[[SqlLedger], object]) -> object:
+                late.append(function)
+                raise asyncio.CancelledError
+
+        object.__setattr__(pair.host.negotiator, "store", Cancelled())
+        with pytest.raises(asyncio.CancelledError):
+            await pair.host.outbox.deliver(pair.sub.id)
+        object.__setattr__(pair.host.negotiator, "store", store)
+        for function in late:
+            await store.transact(function)
+        await pair.settle()
+        assert await waiting(pair.host) == 0
+
+
+async def test_a_gap_is_not_filled_before_lost_words_are_back() -> None:
+    async with two_centers() as pair:
+        (test,) = await start(pair, 1)
+        pair.host.outbox.link(pair.sub.id).hold(test, 0, 0, 0.0)
+        await pair.host.do(lambda desk: desk.ledger.lost([pair.sub.id], "restored", desk.now_ms))
+        await pair.host.outbox.deliver(pair.sub.id)
+        assert await pair.sub.phase(test) is None
+        await pair.host.do(lambda desk: desk.ledger.recovered([pair.sub.id]))
+        await pair.settle()
+        assert await pair.sub.phase(test) == TESTING
+
+
+async def test_what_was_said_after_a_loss_is_not_fetched_before_lost_words_are_back() -> None:
+    async with two_centers() as pair:
+        (test,) = await start(pair, 1)
+        await pair.host.do(lambda desk: desk.ledger.lost([pair.sub.id], "restored", desk.now_ms))
+        assert await pair.sub.outbox.catch_up(pair.host.id, 0) == 0
+        assert await pair.sub.phase(test) is None
+        await pair.host.do(lambda desk: desk.ledger.recovered([pair.sub.id]))
+        assert await pair.sub.outbox.catch_up(pair.host.id, 0) == 1
