@@ -132,9 +132,7 @@ class Maintenance:
                 "没有这项维护,或已取消", "there is no such maintenance; it may be lifted"
             )
         for each in closures.standing(connection, place, found.start_ms, found.end_ms):
-            todos.done(
-                connection, kind=MEETS, subject=each.holder, by=BY_SYSTEM, now_ms=desk.now_ms
-            )
+            settled(desk, each.holder)
 
     def all(self, desk: Desk) -> list[Closure]:
         """Every closure that has not long ended, the earliest first."""
@@ -151,6 +149,13 @@ class Maintenance:
         return told(
             desk, closures.standing(desk.ledger.connection, place, start_ms, closure.end_ms)
         )
+
+
+def settled(desk: Desk, holder: bytes) -> None:
+    """Let nobody move a booking any more whose seats no closure meets, if none does."""
+    connection = desk.ledger.connection
+    if not closures.met(connection, holder, desk.now_ms):
+        todos.done(connection, kind=MEETS, subject=holder, by=BY_SYSTEM, now_ms=desk.now_ms)
 
 
 def told(desk: Desk, standing: Sequence[Standing]) -> list[str]:

@@ -13,6 +13,7 @@ from federation.errors import SeatsTaken
 from node.domain.calendar import Window
 from node.domain.venue import Requirement
 from node.services.house import Desk
+from node.services.maintenance import settled
 from node.services.venues import Venues
 from node.store import seat_holds, venues
 from node.store.changes import Seating
@@ -81,6 +82,7 @@ class Seats:
     def keep_only(self, desk: Desk, holder: bytes, seats: Collection[str], window: Window) -> None:
         """Give back all that a holder holds but these seats in this window."""
         seat_holds.keep_only(desk.ledger.connection, holder, seats, window)
+        settled(desk, holder)
 
     def reseat(
         self,

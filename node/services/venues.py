@@ -19,6 +19,7 @@ from node.domain.venue import Requirement, SeatKind, Venue, choose_seats, suits
 from node.domain.workday import DAY_MS, END_OF_TIME_MS, midnight_ms, shanghai_date
 from node.services.errors import Invalid
 from node.services.house import Desk
+from node.services.maintenance import settled
 from node.services.vacancy import fitting, opening, unavailable
 from node.store import venues
 
@@ -155,6 +156,7 @@ class Venues:
     def release(self, desk: Desk, holder: bytes) -> None:
         """Give back what a holder holds; nothing is a fine amount to hold."""
         venues.release(desk.ledger.connection, holder)
+        settled(desk, holder)
 
     def places(self, desk: Desk, holder: bytes) -> list[tuple[str, str, str]]:
         """(venue, room, seat) by name that a holder holds, for the people at the desk."""

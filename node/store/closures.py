@@ -145,6 +145,18 @@ def standing(
     return [Standing(holder, first * SLOT_MS, last * SLOT_MS) for holder, first, last in rows]
 
 
+def met(connection: sqlite3.Connection, holder: bytes, from_ms: int) -> bool:
+    """Whether a holder has a seat somewhere while it is closed, after a moment."""
+    (found,) = connection.execute(
+        "SELECT EXISTS (SELECT 1 FROM seat_slot t JOIN seat s ON s.id = t.seat"
+        " JOIN closure c ON c.room = s.room AND (c.seat IS NULL OR c.seat = s.id)"
+        " WHERE t.holder = ?1 AND c.lifted_at_ms IS NULL AND c.end_ms > max(?2, t.slot * ?3)"
+        " AND c.start_ms < (t.slot + 1) * ?3)",
+        (holder, from_ms, SLOT_MS),
+    ).fetchone()
+    return bool(found)
+
+
 def stretches(
     connection: sqlite3.Connection, room: int, start_ms: int, end_ms: int
 ) -> list[Standing]:

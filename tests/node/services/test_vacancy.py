@@ -10,7 +10,8 @@ from node.domain.venue import Requirement
 from node.domain.workday import DAY_MS, shanghai_date
 from node.services.errors import Conflicting, Invalid, NotFound
 from node.services.house import Desk
-from node.services.maintenance import Closing, Maintenance
+from node.services.maintenance import MEETS, Closing, Maintenance
+from node.services.seating import Seats
 from node.services.timetable import Timetable
 from node.services.venues import Venues
 from node.store import todos, workdays
@@ -41,6 +42,50 @@ def free(desk: Desk, window: Window = WINDOW, seats: int = 1, *, overnight: bool
     count = venues.count_free(desk, window, requirement)
     assert bool(venues.free_seats(desk, window, requirement)) is (count >= seats)
     return count
+
+
+async def test_whoever_is_to_move_a_booking_need_not_once_no_closure_meets_it_and_not_before() -> (
+    None
+):
+    offices = Offices()
+    async with two_centers(offices) as pair:
+        _, booking = await held(pair, offices)
+
+        def asked(desk: Desk) -> bool:
+            left = todos.open_for(desk.ledger.connection, "staff")
+            return MEETS in {each.kind for each in left}
+
+        def run(desk: Desk) -> None:
+            maintenance, seats = Maintenance(), Seats(Venues())
+            one = maintenance.close(desk, closing(), despite_bookings=True, by="w")
+            two = maintenance.close(desk, closing(days=2), despite_bookings=True, by="w")
+            maintenance.lift(desk, one, "w")
+            assert asked(desk)
+            maintenance.lift(desk, two, "w")
+            assert not asked(desk)
+
+            maintenance.close(desk, closing(), despite_bookings=True, by="w")
+            later = Window(WINDOW.start_ms + 3 * DAY_MS, WINDOW.end_ms + 3 * DAY_MS)
+            seating = seats.keep(desk, booking, later)
+            assert asked(desk)
+            seats.keep_only(desk, booking, seating.after, later)
+            assert not asked(desk)
+
+        await pair.sub.do(run)
+
+
+async def test_seats_that_are_given_back_are_moved_out_of_no_closure() -> None:
+    offices = Offices()
+    async with two_centers(offices) as pair:
+        _, booking = await held(pair, offices)
+
+        def run(desk: Desk) -> None:
+            Maintenance().close(desk, closing(), despite_bookings=True, by="w")
+            Venues().release(desk, booking)
+            left = todos.open_for(desk.ledger.connection, "staff")
+            assert MEETS not in {each.kind for each in left}
+
+        await pair.sub.do(run)
 
 
 async def test_hours_are_set_although_a_booking_holds_seats_in_two_windows_while_it_is_moved() -> (
