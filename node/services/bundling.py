@@ -150,7 +150,7 @@ class Bundling:
                 has not the seats.
         """
         row = found_project(desk, project_id)
-        self._lottery.check_idle(desk, project_id)
+        self._lottery.make_way(desk, project_id)
         self._check_project(desk, row)
         self._check_request(desk, row, request)
         own_venue.release(desk, self._venues, project_id, by)

@@ -29,8 +29,12 @@ class Lottery(Protocol):
             Conflicting: Another lottery of the project is under way.
         """
 
-    def check_idle(self, desk: Desk, project_id: bytes) -> None:
-        """Raises Conflicting: a lottery of the project is under way."""
+    def make_way(self, desk: Desk, project_id: bytes) -> None:
+        """The project is planned anew, so nobody need be asked to.
+
+        Raises:
+            Conflicting: A lottery of the project is under way.
+        """
 
     def follow(self, desk: Desk, selection_id: bytes, lost: Sequence[CenterId]) -> bool:
         """A bundle was aborted as some of its subs did not come: book the next by rank, if any."""
@@ -58,7 +62,7 @@ class NoLottery(Lottery):
         raise Invalid("本中心未启用副场抽取", "this center holds no lotteries of sub-venues")
 
     @override
-    def check_idle(self, desk: Desk, project_id: bytes) -> None:
+    def make_way(self, desk: Desk, project_id: bytes) -> None:
         return
 
     @override

@@ -62,6 +62,7 @@ from node.services.selection_files import (
     selection_row,
 )
 from node.services.selection_view import SelectionStatus, of_project
+from node.services.todos import BY_SYSTEM
 from node.services.venues import Venues
 from node.store import bookings, bundles, selections, todos
 from node.store.cipher import ColumnCipher
@@ -123,7 +124,7 @@ class Selections(Reaction, Lottery):
 
     @override
     def begin(self, desk: Desk, row: ProjectRow, request: BookingRequest, by: str) -> bytes:
-        self.check_idle(desk, row.id)
+        self.make_way(desk, row.id)
         suite_id, candidates = self._candidates(desk, row, request)
         fresh = SelectionRow(
             id=desk.new_id(),
@@ -141,11 +142,12 @@ class Selections(Reaction, Lottery):
         return held.id
 
     @override
-    def check_idle(self, desk: Desk, project_id: bytes) -> None:
-        if any(
-            row.progress in _LIVE
-            for row in selections.of_project(desk.ledger.connection, project_id)
-        ):
+    def make_way(self, desk: Desk, project_id: bytes) -> None:
+        connection = desk.ledger.connection
+        earlier = selections.of_project(connection, project_id)
+        for row in earlier:
+            todos.done(connection, kind=ENDED, subject=row.id, by=BY_SYSTEM, now_ms=desk.now_ms)
+        if any(row.progress in _LIVE for row in earlier):
             raise Conflicting(
                 "该项目的副场抽取正在进行", "a lottery of sub-venues is under way for the project"
             )

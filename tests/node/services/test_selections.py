@@ -317,6 +317,8 @@ async def test_a_lottery_that_too_few_enter_ends_and_says_so() -> None:
         assert await open_todos(them.host, "agency") == [ENDED]
         (row,) = await candidacies(them.subs[1], selection_id, them.host)
         assert row.phase == "VOID"
+        await ask(them, offices, project_id, lots())  # which is what the to-do asks for
+        assert await open_todos(them.host, "agency") == []
 
 
 async def test_a_host_that_goes_silent_is_named_by_every_candidate() -> None:
