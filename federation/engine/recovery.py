@@ -217,10 +217,9 @@ class Recovery(Generic[L]):
         if lost and row.state is Asking.SUSPECT:
             why = f"{peer} showed words with our signature that are not here"
             floor.ledger.lost(floor.keyring.peers, why, floor.now_ms)
-            row = _row(floor, peer) or row
         self._negotiator.witness.take_back(floor, peer, answer.yours, answer.mine)
         row = replace(
-            row,
+            _row(floor, peer) or row,  # words or heads may have proven a loss
             heard_to=max(row.heard_to, answer.heard_to),
             said_to=max(row.said_to, answer.said_to),
             words_heard=max(row.words_heard, answer.words_heard),

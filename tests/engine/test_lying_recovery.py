@@ -323,3 +323,19 @@ async def test_a_slow_peer_that_is_left_out_holds_nobody_up() -> None:
             assert await phases(pair, talk) == [PROMISED, PROMISED]
             slow.set()
         assert not ending.result().recovering
+
+
+async def test_a_cosigned_head_proves_a_loss_although_no_word_is_shown() -> None:
+    async with two_centers() as pair:
+        nurse = Nurse(pair, pair.sub)
+        agreement = await pair.agree()
+        talk = await ask(pair, agreement)
+        copy = await nurse.backup()
+        await say(pair, pair.sub, talk, YES)
+        await nurse.greet()
+        await nurse.restore(copy)
+        gives_back(nurse, lambda _: ())
+        await pair.sub.do(lambda desk: desk.ledger.suspect(pair.host.id, 1, desk.now_ms))
+        standing = await nurse.recovery.round()
+        assert standing.recovering
+        assert standing.epoch_needed
