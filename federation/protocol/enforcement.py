@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from federation.errors import (
+    Malformed,
     NoAgreement,
     OutOfScope,
     TooEarly,
@@ -21,7 +22,7 @@ from federation.errors import (
 )
 from federation.ids import CenterId
 from federation.protocol import booking, session
-from federation.protocol.booking import ExpertNeed, Hold
+from federation.protocol.booking import Answer, ExpertNeed, Hold, Vote
 from federation.protocol.conversation import Conversation, Kind, Phase
 from federation.protocol.draw import Slot
 from federation.protocol.quota import Counted, check_quota
@@ -338,6 +339,19 @@ def check_promise(terms: AgreementTerms, promise_ms: int) -> None:
             clause="decide_ms",
             alternative=f"promise_ms={terms.decide_ms}",
         )
+
+
+def check_vote(terms: AgreementTerms, hold: Hold, sub: CenterId, vote: Vote) -> None:
+    """Check that a sub's yes is worth what was agreed, and is no more than it can say.
+
+    Raises:
+        OutOfScope: It promises its seats for less.
+        Malformed: It books at once, though other subs were asked too.
+    """
+    if vote.answer is Answer.YES:
+        check_promise(terms, vote.promise_ms)
+    if vote.answer is Answer.BOOK and hold.participants != (sub,):
+        raise Malformed("BOOK is for a leg that is alone; others were asked too")
 
 
 def gives_up_ms(terms: AgreementTerms, held_at_ms: int) -> int | None:

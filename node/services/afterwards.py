@@ -162,9 +162,9 @@ class Afterwards:
 
     def refused(self, desk: Desk, row: BookingRow, receipt: Receipt) -> None:
         """At the host: a sub refused a word, and the leg is lost with it."""
-        if row.phase != REFUSED:
-            return  # it was over before
-        self.changing.judge_leg(desk, row.conversation)
+        if row.phase == REFUSED:
+            self.changing.judge_leg(desk, row.conversation)
+        # Also of a leg that is over: its host may have completed what it believed to be booked.
         if receipt.clause == "hold_ms":
             open_dispute(desk, row)
             tell_lost(

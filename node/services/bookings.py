@@ -146,7 +146,7 @@ class Bookings:
 
         Raises:
             NotFound: No such booking at this host.
-            Conflicting: It is not confirmed.
+            Conflicting: It is not confirmed, or the sub has not receipted that it is.
         """
         row = self.get(desk, booking_id)
         if row.role != booking.HOST:
@@ -155,6 +155,11 @@ class Bookings:
             raise Conflicting(
                 f"该预约当前为“{phase_zh(row.phase)}”,不能办结",
                 f"the booking is {row.phase}, not CONFIRMED",
+            )
+        if bookings.decision_pending(desk.ledger.connection, booking_id):
+            raise Conflicting(
+                "副场尚未收到本次预约的确认,不能办结;请先恢复与副场的联系,或取消该预约",
+                "the sub-venue has not receipted the confirmation; reach it first, or cancel",
             )
         desk.say(row.conversation, Complete(session_id))
 
@@ -212,7 +217,8 @@ class Bookings:
                 raise Malformed("bundle_id is not the bundle that the Hold named")
             self.admit_decision(desk, row, word)
         elif isinstance(word, Vote):
-            _admit_vote(desk, self.get(desk, conversation.id), word)
+            row = self.get(desk, conversation.id)
+            enforcement.check_vote(terms_of(desk, row), row.hold, row.peer, word)
         elif isinstance(word, LATER):
             self.after.admit_any(desk, conversation)
             if isinstance(word, Settle):
@@ -487,13 +493,6 @@ def _check_id(desk: Desk, conversation: Conversation) -> None:
     # Seats are held under these ids: an abort would give back those of the bundle.
     if bundles.get(desk.ledger.connection, conversation.id) is not None:
         raise Malformed("the conversation has the id of a bundle of ours; choose another")
-
-
-def _admit_vote(desk: Desk, row: BookingRow, vote: Vote) -> None:
-    if vote.answer is Answer.YES:
-        enforcement.check_promise(terms_of(desk, row), vote.promise_ms)
-    if vote.answer is Answer.BOOK and row.hold.participants != (row.peer,):
-        raise Malformed("BOOK is for a leg that is alone; others were asked too")
 
 
 def _done(desk: Desk, kind: str, booking_id: bytes, by: str) -> None:

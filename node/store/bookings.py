@@ -207,6 +207,14 @@ def receipt_of(connection: sqlite3.Connection, booking_id: bytes, word: type[Wor
     return None if row is None else cast("bytes | None", row[0])
 
 
+def given_up_ms(connection: sqlite3.Connection, booking_id: bytes) -> int | None:
+    """When the seats of a booking in doubt were given free; None if they were not."""
+    row = connection.execute(
+        "SELECT given_up_at_ms FROM booking WHERE conversation = ?", (booking_id,)
+    ).fetchone()
+    return None if row is None else row[0]
+
+
 def set_given_up(connection: sqlite3.Connection, booking_id: bytes, now_ms: int) -> None:
     """Store that the seats of a booking in doubt were given free."""
     connection.execute(

@@ -126,7 +126,7 @@ def get(connection: sqlite3.Connection, change: bytes) -> ChangeRow | None:
 def of_bundle(connection: sqlite3.Connection, bundle: bytes) -> list[ChangeRow]:
     """The changes of a bundle, oldest first."""
     rows = connection.execute(
-        _CHANGE + " WHERE bundle = ? ORDER BY asked_at_ms, id", (bundle,)
+        _CHANGE + " WHERE bundle = ? ORDER BY rowid", (bundle,)
     ).fetchall()
     return [_change(connection, row) for row in rows]
 
@@ -188,7 +188,7 @@ def settle(
 def of_leg(connection: sqlite3.Connection, conversation: bytes) -> list[LegChange]:
     """All that a leg was asked, oldest first."""
     rows = connection.execute(
-        _LEG + " WHERE conversation = ? ORDER BY asked_at_ms, change", (conversation,)
+        _LEG + " WHERE conversation = ? ORDER BY rowid", (conversation,)
     ).fetchall()
     return [_leg(row) for row in rows]
 

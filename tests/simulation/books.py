@@ -422,7 +422,7 @@ def phase_at(connection: sqlite3.Connection, conversation: bytes) -> str | None:
 def _wishes(connection: sqlite3.Connection) -> list[Wish]:
     found = connection.execute(
         "SELECT conversation, change, start_ms, end_ms, by_law, answer, decision FROM leg_change"
-        " ORDER BY asked_at_ms, change"
+        " ORDER BY rowid"
     ).fetchall()
     return [
         Wish(leg, change, start, end, bool(by_law), answer, decision)

@@ -167,7 +167,7 @@ class Verdict:
     def _changes(self, host: SimCenter) -> None:
         """Every leg of a change has moved, or none has."""
         for change, decision, kind in host.connection.execute(
-            "SELECT id, decision, kind FROM change ORDER BY asked_at_ms, id"
+            "SELECT id, decision, kind FROM change ORDER BY rowid"
         ).fetchall():
             legs = host.connection.execute(
                 "SELECT l.conversation, l.decision, c.phase, b.peer FROM leg_change l"
@@ -203,8 +203,14 @@ class Verdict:
         if self._oracle.books.decisions.get(leg.ask.bundle) != "CONFIRM":
             return
         self._oracle.reached("a confirmation came after the seats were given up")
+        # A host may have said Complete before it heard that its confirmation came too late.
+        (over,) = host.connection.execute(
+            "SELECT count(*) FROM said WHERE conversation = ? AND accepted = 0"
+            " AND payload_type LIKE '%booking.Complete+%'",
+            (leg.id,),
+        ).fetchone()
         self._demand(
-            leg.phase == "REFUSED",
+            leg.phase == ("COMPLETED" if over else "REFUSED"),
             f"{host.name}: a leg is {leg.phase} whose seats {sub.name} has given up",
         )
         for center in (host, sub):

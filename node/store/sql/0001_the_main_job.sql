@@ -648,7 +648,7 @@ CREATE TABLE change (
     decide_by_ms INTEGER NOT NULL,
     asked_by TEXT NOT NULL,
     asked_at_ms INTEGER NOT NULL
-) STRICT, WITHOUT ROWID;
+) STRICT; -- with rowids: in the order in which they were asked for, whatever clocks say
 CREATE INDEX change_bundle ON change (bundle);
 CREATE INDEX change_decided ON change (id) WHERE phase = 'DECIDED';
 
@@ -672,7 +672,7 @@ CREATE TABLE leg_change (
     decision TEXT,
     asked_at_ms INTEGER NOT NULL,
     PRIMARY KEY (conversation, change)
-) STRICT, WITHOUT ROWID;
+) STRICT; -- with rowids: in the order in which they were asked for, whatever clocks say
 CREATE INDEX leg_change_change ON leg_change (change);
 
 -- Reports of readiness, at both sides; start_ms is of the window that one was made for.

@@ -220,6 +220,20 @@ async def test_a_sub_that_is_alone_is_booked_by_its_yes_and_never_in_doubt() -> 
         assert await todo_kinds(offices.sub, "staff") == ["prepare_booking"]
 
 
+async def test_nothing_is_completed_before_the_sub_has_heard_that_it_is_booked() -> None:
+    """Else a sub in doubt that has given its seats up would be told of a use of them."""
+    offices = Offices()
+    async with two_centers(offices) as pair:
+        _, booking_id = await held(pair, offices, decide_ms=HOUR_MS)
+        await promise(offices, booking_id)
+        await pair.sub.outbox.deliver(pair.host.id)
+        assert await phases(pair, booking_id) == ["CONFIRMED", "PROMISED"]
+        with pytest.raises(Conflicting, match="has not receipted the confirmation"):
+            await pair.host.do(lambda desk: offices.host.bookings.complete(desk, booking_id, ID))
+        await pair.settle()
+        await pair.host.do(lambda desk: offices.host.bookings.complete(desk, booking_id, ID))
+
+
 async def test_a_preparation_that_is_done_is_not_asked_for_again_by_the_record() -> None:
     offices = Offices()
     async with two_centers(offices) as pair:
@@ -512,7 +526,8 @@ async def test_a_refused_confirmation_is_never_silent_and_leaves_nothing_stuck()
         await pair.settle()
         assert await phases(pair, booking_id) == ["REFUSED", "RELEASED"]
         row = await only_bundle(offices, project_id)
-        assert (row.bundle.decision, row.bundle.phase) == (Decision.CONFIRM, BundlePhase.CLOSED)
+        assert row.bundle.decision is Decision.CONFIRM
+        assert row.bundle.phase is BundlePhase.CLOSED_WITH_EXCEPTIONS
         assert await todo_kinds(offices.host, "staff") == ["booking_exception"]
         assert await seats_held(offices.host, row.bundle.id) == 0
         again = await pair.host.do(

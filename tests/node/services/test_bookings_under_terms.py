@@ -385,6 +385,19 @@ async def test_an_abort_that_comes_late_ends_the_dispute_over_seats_given_free()
         assert dispute.resolved_by == "system"
 
 
+async def test_seats_that_were_given_up_are_not_confirmed_by_a_clock_that_was_set_back() -> None:
+    offices = Offices()
+    async with two_centers(offices) as pair:
+        booking_id = await in_doubt(pair, offices, InDoubt.RELEASE)
+        await pair.later(2 * HOUR_MS)
+        assert await seats_of(pair, booking_id) == 0
+        pair.watch.pass_ms(-HOUR_MS)
+        pair.restore()
+        await pair.settle()
+        assert await pair.sub.phase(booking_id) == "IN_DOUBT"
+        assert await pair.host.phase(booking_id) == "REFUSED"
+
+
 @pytest.mark.parametrize(
     ("policy", "later_ms"),
     [(InDoubt.RELEASE, 2 * HOUR_MS - 1), (InDoubt.KEEP_AND_ESCALATE, 5 * HOUR_MS)],
