@@ -74,6 +74,15 @@ def lost(
     )
 
 
+def forget_answers(connection: sqlite3.Connection, asked_from_ms: int) -> None:
+    """Whoever was asked before this copy was taken is to be asked anew: more was said since."""
+    connection.execute(
+        "UPDATE recovery SET state = 'SUSPECT', heard_to = 0, said_to = 0,"
+        " asked_from_ms = min(asked_from_ms, ?)",
+        (asked_from_ms,),
+    )
+
+
 def put_asked(connection: sqlite3.Connection, row: Asked) -> None:
     """Note how far the asking of a peer went."""
     connection.execute(

@@ -139,8 +139,10 @@ def mark_lost(connection: sqlite3.Connection, reason: str, now_ms: int) -> list[
 
 
 def _lost(connection: sqlite3.Connection, peers: Iterable[str], reason: str, now_ms: int) -> None:
+    asked_from_ms = recovery.asked_from_ms(connection)
     connection.execute("BEGIN IMMEDIATE")
-    recovery.lost(connection, peers, reason, recovery.asked_from_ms(connection), now_ms)
+    recovery.forget_answers(connection, asked_from_ms)
+    recovery.lost(connection, peers, reason, asked_from_ms, now_ms)
     connection.execute("COMMIT")
 
 

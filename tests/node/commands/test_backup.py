@@ -237,6 +237,20 @@ def test_two_restores_in_one_second_keep_both_databases(node: Path) -> None:
     assert found == [("later",)]
 
 
+def test_a_backup_of_a_node_that_restored_words_then_asks_for_all_of_them_again(node: Path) -> None:
+    sql(
+        node,
+        "INSERT INTO recovery (peer, state, reason, since_ms, asked_from_ms, heard_to, said_to)"
+        f" VALUES ('{PARTNER}', 'ANSWERED', 'then', 1, 7, 8, 9)",
+    )
+    file = take(node, node.parent / "one.lpbak")
+    assert restore(node, file, "--yes").exit_code == 0
+    # What was said after that backup came after the answer that is in it.
+    assert sql(node, "SELECT state, asked_from_ms, heard_to, said_to FROM recovery") == [
+        ("WAITED", 0, 0, 0)
+    ]
+
+
 class Full(sqlite3.Connection):
     """A database whose copy finds no room where it is written."""
 
