@@ -23,7 +23,7 @@ from federation.protocol import booking
 from federation.protocol import selection as words
 from federation.protocol.agreement import AgreementTerms
 from federation.protocol.booking import ExpertNeed, Hold
-from federation.protocol.conversation import Conversation, Word
+from federation.protocol.conversation import REFUSED, Conversation, Word
 from federation.protocol.selection import (
     HOST,
     MAX_ATTEMPTS,
@@ -416,7 +416,10 @@ class Selections(Reaction, Lottery):
         request = _request(desk, held)
         invited = [CenterId(each) for each in rows[0].invite.candidates]
         strangers = [each for each in self._partners(desk) if each not in invited]
-        _, candidates = self._candidates(desk, project, request, [at_fault, *strangers], held.suite)
+        # Of a refused conversation no dossier can show how the attempt ended.
+        refused = [row.peer for row in rows if row.phase == REFUSED]
+        left_out = [at_fault, *refused, *strangers]
+        _, candidates = self._candidates(desk, project, request, left_out, held.suite)
         needed = max(MIN_CANDIDATES, request.sub_count)
         if held.attempt == MAX_ATTEMPTS or len(candidates) < needed:
             self._end(

@@ -12,7 +12,7 @@ from federation.ids import CenterId, ConversationId
 from federation.lottery import selection as rules
 from federation.protocol.booking import ExpertNeed, Hold
 from federation.protocol.booking import SelectionMode as Mode
-from federation.protocol.conversation import Phase, Word
+from federation.protocol.conversation import Conversation, Phase, Word
 from federation.protocol.selection import (
     ANSWER_MS,
     HOST_MS,
@@ -29,6 +29,7 @@ from federation.protocol.selection import (
 )
 from federation.wire.words import encode_word
 from node.domain.project import SelectionMode
+from node.services.candidate import admit_invite
 from node.services.errors import Conflicting, Invalid
 from node.services.house import Desk
 from node.services.selection_files import heard_word
@@ -301,6 +302,36 @@ async def test_a_value_that_does_not_come_voids_the_attempt_and_costs_its_owner_
         them.revive(keeps)
         await them.later(MINUTE_MS)
         assert (await phases(them, selection_id))[keeps.name] == {"VOID"}
+
+
+async def test_who_refused_the_invitation_is_not_invited_to_the_next_attempt(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A dossier proves each attempt of the sub's as void; one that was refused proves nothing."""
+    offices = Lots()
+    async with federation(offices, subs=4) as them:
+        project_id = await prepared(them, offices)
+        keeps, refuses = them.subs[:2]
+
+        def admit(desk: Desk, conversation: Conversation, word: Invite) -> None:
+            if desk.identity.center == refuses.id and word.attempt == 1:
+                raise Refused("not just now")
+            admit_invite(desk, conversation, word)
+
+        monkeypatch.setattr("node.services.selections.admit_invite", admit)
+        selection_id = await ask(them, offices, project_id, lots())
+        for sub in them.subs:
+            await them.host.outbox.deliver(sub.id)
+            if sub is keeps:
+                await sub.outbox.deliver(them.host.id)
+                them.kill(sub)
+        await them.settle()
+        await them.later(ANSWER_MS)
+        held = await lottery(them, selection_id)
+        assert (held.progress, held.attempt) == (Progress.DRAWN, 2)
+        assert set(held.ranked) == {sub.id for sub in them.subs[2:]}
+        (only,) = await candidacies(them.host, selection_id, refuses)
+        assert only.phase == "REFUSED"
 
 
 async def test_a_lottery_that_too_few_enter_ends_and_says_so() -> None:
