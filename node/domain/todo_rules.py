@@ -63,7 +63,7 @@ RULES: Final[Mapping[str, Rule]] = {
     # Bookings that stand
     "answer_change": Rule("答复预约变更", "answer a change", 2 * HOUR, Cap.CONVERSATION),
     "change_in_doubt": Rule("联系主场确认变更", "call the host of a change", 1 * HOUR, Cap.START),
-    "change_decided": Rule("查看变更结果", "read a change's outcome", 1 * DAY, Cap.START),
+    "change_decided": Rule("查看变更结果", "read a change's outcome", 1 * DAY, urges=False),
     "booking_cancelled": Rule("查看取消的预约", "read a cancelled booking", 1 * DAY, Cap.START),
     "leg_lost": Rule("处理缺少的副场", "an evaluation lost a sub-venue", 2 * HOUR, Cap.START),
     "seats_substituted": Rule("查看副场更换席位", "read other seats", 1 * DAY, Cap.START),

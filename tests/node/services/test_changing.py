@@ -10,7 +10,7 @@ from node.domain.calendar import Window
 from node.domain.venue import Requirement
 from node.services.errors import Conflicting, Invalid
 from node.services.house import Desk
-from node.store import bookings, projects
+from node.store import bookings, projects, todos
 from node.store.bookings import BookingRow
 from tests.support.booked import HOUR_MS, LATER, MINUTE_MS, WINDOW, booked
 from tests.support.planning import STAFF
@@ -72,6 +72,19 @@ async def test_one_no_leaves_every_window_as_it_was() -> None:
             leg = await here.leg(sub)
             assert await here.slots(sub, leg.conversation) == 5 * SLOTS
         assert "当日停电检修" in (await here.leg(second)).note
+
+
+async def test_the_operator_is_not_urged_to_make_an_agency_read_of_a_change() -> None:
+    """An agency reads it with its project, and nobody else can tick it off."""
+    async with booked(1) as here:
+        await here.move()
+        await here.them.settle()
+        await here.consent(here.subs[0], yes=False, reason="席位已满")
+        await here.them.settle()
+        assert "change_decided" in await here.todos(here.host, "agency")
+        await here.them.later(96 * HOUR_MS)
+        told = await here.host.do(lambda desk: todos.open_for(desk.ledger.connection, "operator"))
+        assert not [todo.zh for todo in told if "变更" in todo.zh]
 
 
 async def test_silence_of_people_is_a_no_of_their_node_and_the_others_are_told() -> None:
