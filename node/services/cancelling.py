@@ -186,6 +186,7 @@ class Cancelling:
         elif row.cancelled is not None:
             return  # it crossed our own, by our clock the earlier one
         other = booking.SUB if row.role == booking.HOST else booking.HOST
+        crossed = row.cancelled is not None
         self._state(desk, row, at_ms, by_other=True)
         connection = desk.ledger.connection
         bookings.set_note(connection, row.conversation, f"对方取消 · {word.reason}")
@@ -201,6 +202,8 @@ class Cancelling:
         )
         self._void(desk, row)
         self._end(desk, row)
+        if crossed:
+            return  # our people gave it up themselves: there is nothing to choose
         after = ("(评标已开始)", " after the start") if started else ("", "")
         tell_lost(
             desk,

@@ -71,6 +71,8 @@ async def test_crossing_cancellations_are_one_the_subs() -> None:
         assert told[0] == told[1]
         assert told[0] is not None
         assert told[0].by == booking.SUB
+        # The host's people need not choose what becomes of what they gave up themselves.
+        assert "leg_lost" not in await here.todos(here.host)
 
 
 async def test_a_sub_that_cancels_leaves_a_bundle_with_exceptions_and_a_choice() -> None:
