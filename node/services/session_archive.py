@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from adapters.video.port import Video
 from federation.errors import Conflict, FederationError, Malformed
-from federation.protocol import execution
+from federation.protocol import booking, execution
 from federation.protocol import session as words
 from federation.protocol.session import ArchiveItem, HandOver, Receive
 from federation.wire.envelopes import decode_statement
@@ -24,7 +24,7 @@ from node.services.errors import Invalid
 from node.services.house import Desk
 from node.services.reasons import alternative_zh, clause_zh
 from node.services.speech import well_formed
-from node.store import archives, errands, sessions, workdays
+from node.store import archives, bookings, errands, sessions, workdays
 from node.store.cipher import ColumnCipher
 from node.store.sessions import SessionRow
 
@@ -229,7 +229,7 @@ class SessionArchive:
         return session_failure.end_failed(desk, self._bookings, project_id, by)
 
     def receive(self, desk: Desk, session_id: bytes, by: str) -> None:
-        """The host has received what the manifest lists; the booking is complete.
+        """The host has received what the manifest lists; with that its booking is complete.
 
         Raises:
             Conflicting: Nothing was handed over, or it was received already.
@@ -239,7 +239,10 @@ class SessionArchive:
         view.in_phase([row], words.HANDED_OVER)
         assert row.manifest_digest is not None, "kept when the hand-over was heard"
         desk.say(row.id, Receive(row.manifest_digest))
-        self._bookings.complete(desk, row.booking, row.id)
+        leg = bookings.get(desk.ledger.connection, row.booking)
+        assert leg is not None, "an evaluation is of a booking"
+        if leg.phase in booking.BOOKED:  # a sub that refused a word of it has ended it before
+            self._bookings.complete(desk, row.booking, row.id)
         view.tick_off(desk, view.RECEIVE, [row], by)
 
     def admit_hand_over(self, word: HandOver) -> None:

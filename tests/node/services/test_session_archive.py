@@ -5,8 +5,12 @@ from pathlib import Path
 
 import pytest
 
+from federation.ids import ConversationId
+from federation.protocol.booking import BOOKING
+from federation.protocol.conversation import refused
 from federation.protocol.session import ArchiveItem
 from node.services.errors import Conflicting, Invalid
+from node.services.house import Desk
 from node.services.session_archive import HANDOVER_OVERDUE, RETENTIONS
 from node.store import archives
 from tests.node.services.session_stage import Side, Stage, booked_stage
@@ -46,6 +50,26 @@ async def test_the_hand_over_completes_the_booking_on_both_sides(tmp_path: Path)
                 if owner == stage.sub.center.id
             ]
             assert theirs == sorted(ITEMS, key=lambda item: item.name)
+
+
+async def test_an_archive_is_received_although_the_sub_refused_a_word_of_the_booking(
+    tmp_path: Path,
+) -> None:
+    """It may refuse more time, against the protocol: the evaluation was held all the same."""
+    async with booked_stage(tmp_path) as stage:
+        await stage.finished()
+        await hand_over(stage)
+
+        def refuse(desk: Desk) -> None:
+            leg = desk.ledger.conversation(ConversationId(stage.booking))
+            assert leg is not None
+            desk.ledger.put_conversation(refused(BOOKING, leg), desk.now_ms)
+
+        await stage.host.center.do(refuse)
+        assert await stage.host.phase(stage.booking) == "REFUSED"
+        await stage.act(stage.host, lambda service, desk, sid: service.receive(desk, sid, "s"))
+        assert await stage.phases() == {"ARCHIVED"}
+        assert await stage.host.todos() == set()
 
 
 async def test_both_sides_digest_the_manifest_as_it_was_said(tmp_path: Path) -> None:
