@@ -29,7 +29,9 @@ class SpokenWord(Shape):
     word: str = Field(examples=["booking.Hold"])
     revision: int
     at_ms: Ms
-    outcome: str = Field(examples=["ACCEPTED"], description="ACCEPTED, REFUSED, STALE, WAITING")
+    outcome: str = Field(
+        examples=["ACCEPTED"], description="ACCEPTED, REFUSED, STALE, WAITING, WITHDRAWN"
+    )
     zh: str = Field(description="拒绝的原因 · why it was refused")
     en: str
 

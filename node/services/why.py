@@ -381,6 +381,8 @@ def _spoken(word: LastWord | None) -> Spoken | None:
     name = word.payload_type if known is None else f"{known.kind.value}.{known.__name__}"
     if word.accepted is None:
         return Spoken(name, word.revision, word.at_ms, "WAITING")
+    if word.receipt == b"":  # no receipt: the peer had heard another one before we lost it
+        return Spoken(name, word.revision, word.at_ms, "WITHDRAWN")
     outcome, zh, en = "ACCEPTED" if word.accepted else "REFUSED", "", ""
     if word.receipt is not None and not word.accepted:
         receipt = decode_receipt(decode_statement(decode_envelope(word.receipt).payload).body)

@@ -33,6 +33,7 @@ _OUTCOMES: Final = {
     "REFUSED": "被拒绝 · refused",
     "STALE": "对方已有另一条 · the peer has another in its place",
     "WAITING": "尚无回执 · no receipt yet",
+    "WITHDRAWN": "已撤回,恢复后另一条消息占此位置 · withdrawn: another word came back in its place",
 }
 _BREAKERS: Final = {
     Breaker.CLOSED: "正常 · words go out",

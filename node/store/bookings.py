@@ -201,6 +201,7 @@ def receipt_of(connection: sqlite3.Connection, booking_id: bytes, word: type[Wor
     """The peer's receipt, an envelope, for the last word of a type that we said in a booking."""
     row = connection.execute(
         "SELECT receipt FROM said WHERE conversation = ? AND payload_type = ?"
+        " AND (receipt IS NULL OR receipt <> x'')"  # those that were withdrawn were never heard
         " ORDER BY revision DESC LIMIT 1",
         (booking_id, PAYLOAD_TYPES[word]),
     ).fetchone()

@@ -96,6 +96,7 @@ def receipt_for(
     """The peer's receipt (an envelope) for our last word of a type in a conversation."""
     row = connection.execute(
         "SELECT receipt FROM said WHERE conversation = ? AND payload_type = ?"
+        " AND (receipt IS NULL OR receipt <> x'')"  # those that were withdrawn were never heard
         " ORDER BY number DESC LIMIT 1",
         (conversation, payload_type),
     ).fetchone()

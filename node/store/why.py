@@ -122,7 +122,7 @@ def last_said(connection: sqlite3.Connection, conversation: ConversationId) -> L
     """The latest word of ours in a conversation."""
     row = connection.execute(
         "SELECT payload_type, revision, said_at_ms, receipt, accepted FROM said"
-        " WHERE conversation = ? ORDER BY revision DESC LIMIT 1",
+        " WHERE conversation = ? ORDER BY revision DESC, number DESC LIMIT 1",
         (conversation,),
     ).fetchone()
     return None if row is None else _word(row)

@@ -219,3 +219,21 @@ async def test_a_project_that_was_evaluated_needs_nothing_more() -> None:
         found = await whys(pair.host).explain(project_id.hex())
         assert found.advice is not None
         assert (found.advice.blocked_by, found.advice.en) == ("nothing", "it has been evaluated")
+
+
+async def test_a_word_that_was_withdrawn_after_a_recovery_is_told_as_such() -> None:
+    offices = Offices()
+    async with two_centers(offices) as pair:
+        _, booking_id = await held(pair, offices)
+
+        def withdraw(desk: Desk) -> None:
+            desk.ledger.connection.execute("UPDATE said SET receipt = NULL")
+            desk.ledger.withdraw(ConversationId(booking_id), 1)
+
+        await pair.host.do(withdraw)
+        explained = await whys(pair.host).explain(booking_id.hex())
+        (sight,) = explained.sights
+        assert sight.said is not None
+        assert sight.said.outcome == "WITHDRAWN"
+        assert "另一条消息" in page(explained)
+        assert "another word" in page(explained)
