@@ -118,7 +118,7 @@ def veil(desk: Desk) -> Veil:
         return OPEN
     partners = {name for hidden in names.values() for name in hidden}
     partners.update(name for peer in desk.keyring.peers for name in _known_by(desk, peer))
-    partners.update(row.id.hex() for row in agreements.every(connection))
+    partners.update(each.hex() for each in agreements.ids(connection))
     longest_first = sorted(partners, key=lambda name: (-len(name), name))
     return Veil(names, frozenset(_withheld(desk, subs, names)), tuple(longest_first))
 

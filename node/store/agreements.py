@@ -138,6 +138,11 @@ def every(connection: sqlite3.Connection) -> list[AgreementRow]:
     return _rows(connection, "true ORDER BY changed_at_ms DESC, id")
 
 
+def ids(connection: sqlite3.Connection) -> list[bytes]:
+    """The ids of all agreements, whatever became of them; no document is read."""
+    return [found for (found,) in connection.execute("SELECT id FROM agreement ORDER BY id")]
+
+
 def active(connection: sqlite3.Connection) -> list[AgreementRow]:
     """All that both sides signed, whether in force today or not."""
     return _rows(connection, "state = 'ACTIVE' ORDER BY peer, id")
