@@ -42,3 +42,12 @@ def test_what_the_sub_never_consented_to_does_not_either() -> None:
     assert window_after([HOLD, MOVE, Settle(FIRST, Decision.CONFIRM)]) == (10, 20)
     no = Consent(FIRST, Answer.NO)
     assert window_after([HOLD, MOVE, no, Settle(FIRST, Decision.CONFIRM)]) == (10, 20)
+
+
+def test_the_first_decision_on_a_change_stands_whatever_is_said_later() -> None:
+    moved = [HOLD, MOVE, YES, Settle(FIRST, Decision.CONFIRM)]
+    extended = [*moved, EXTEND, Consent(SECOND, Answer.YES), Settle(SECOND, Decision.CONFIRM)]
+    # The protocol lets a host say an old settlement again: it is heard and changes nothing.
+    assert window_after([*extended, Settle(FIRST, Decision.CONFIRM)]) == (30, 50)
+    refused = [HOLD, MOVE, YES, Settle(FIRST, Decision.ABORT), Settle(FIRST, Decision.CONFIRM)]
+    assert window_after(refused) == (10, 20)
