@@ -267,9 +267,7 @@ def _check_keys(descriptor: Descriptor, suites: dict[str, Suite]) -> None:
         len(set(begins)) == len(begins) and set(begins) <= suites.keys(),
         "a log that begins is of a suite that has no root here, or is named twice",
     )
-    _require(
-        descriptor.log_epoch > 0 or not begins, "a log goes on from a backup in no new epoch"
-    )
+    _require(descriptor.log_epoch > 0 or not begins, "a log goes on from a backup in no new epoch")
     for name, key in each_key:
         _require(name in suites, f"a key is for {name[:16]}, which has no root here")
         length = suites[name].key_bytes

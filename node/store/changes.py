@@ -125,9 +125,7 @@ def get(connection: sqlite3.Connection, change: bytes) -> ChangeRow | None:
 
 def of_bundle(connection: sqlite3.Connection, bundle: bytes) -> list[ChangeRow]:
     """The changes of a bundle, oldest first."""
-    rows = connection.execute(
-        _CHANGE + " WHERE bundle = ? ORDER BY rowid", (bundle,)
-    ).fetchall()
+    rows = connection.execute(_CHANGE + " WHERE bundle = ? ORDER BY rowid", (bundle,)).fetchall()
     return [_change(connection, row) for row in rows]
 
 
