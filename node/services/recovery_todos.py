@@ -57,6 +57,8 @@ _WHAT: Final = {
         "check members, report and archive; fetch what is missing from the partner or e-trading",
     ),
 }
+MAX_UNKNOWN: Final = 16
+"""Conversations that a partner names and we do not know, shown at once: that many are one fault."""
 _OTHERWISE: Final = (
     "请与对方电话核对",
     "compare with the partner by telephone",
@@ -143,14 +145,16 @@ def note_restored(desk: Desk, told: Restored) -> None:
 
 def note_differences(desk: Desk, peer: CenterId, found: Sequence[Difference]) -> None:
     """What stays different is shown with both views; what is not any more is closed."""
-    still = {bytes(each.conversation) for each in found}
+    unknown = [each for each in found if not each.ours]  # it can name as many as it likes
+    shown = [*(each for each in found if each.ours), *unknown[:MAX_UNKNOWN]]
+    still = {bytes(each.conversation) for each in shown}
     for kept in todos.open_for(desk.ledger.connection, Role.STAFF.value):
         if kept.kind != APART or kept.subject in still:
             continue
         known = desk.ledger.conversation(kept.subject)  # type: ignore[arg-type]
-        if known is None or known.peer == peer:
+        if peer in kept.en if known is None else known.peer == peer:
             _close(desk, APART, kept.subject)
-    for each in found:
+    for each in shown:
         zh, en = _VERDICTS.get(each.verdict, _OTHERWISE)
         _leave(
             desk,

@@ -1,7 +1,11 @@
 """A center that runs on an old copy: its seats, bundles and people after its words are back."""
 
+from collections.abc import Callable
+
 from federation.engine.acquaintance import News, Turn, read_link
+from federation.engine.reconciler import Difference, Verdict
 from federation.engine.recovery import WHOLE, Standing
+from federation.ids import CenterId, ConversationId
 from federation.protocol import booking
 from node.services import descriptors, recovery_todos
 from node.services.house import Desk
@@ -207,3 +211,35 @@ async def test_what_the_books_disagree_on_is_shown_with_both_views_until_it_is_g
         await set_phase(booking.HELD)
         await loop.compare()
         assert recovery_todos.APART not in await todo_kinds(offices.sub, "staff")
+
+
+async def test_a_partner_that_names_conversations_without_end_leaves_few_to_dos() -> None:
+    offices = Offices()
+    async with two_centers(offices) as pair:
+        third = CenterId("lp1aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa")
+
+        def apart(first: int, count: int) -> list[Difference]:
+            return [
+                Difference(
+                    ConversationId(at.to_bytes(16, "big")),
+                    Verdict.WE_LOST,
+                    "",
+                    "HELD",
+                    (0, 0),
+                    (0, 1),
+                )
+                for at in range(first, first + count)
+            ]
+
+        def note(peer: CenterId, found: list[Difference]) -> Callable[[Desk], None]:
+            return lambda desk: recovery_todos.note_differences(desk, peer, found)
+
+        async def count() -> int:
+            return (await todo_kinds(offices.sub, "staff")).count(recovery_todos.APART)
+
+        await pair.sub.do(note(pair.host.id, apart(0, 1_000)))
+        assert await count() == recovery_todos.MAX_UNKNOWN
+        await pair.sub.do(note(third, apart(5_000, 1)))
+        assert await count() == recovery_todos.MAX_UNKNOWN + 1, "another partner's are left alone"
+        await pair.sub.do(note(pair.host.id, []))
+        assert await count() == 1
