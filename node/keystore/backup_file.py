@@ -191,8 +191,8 @@ def read(file: Path, identity: Identity) -> Opened:
         outer = json.loads(head)
         text, signature = outer["manifest"], base64.b64decode(outer["signature"], validate=True)
         manifest = _manifest(json.loads(text))
-        key_id = bytes.fromhex(outer["key_id"])
-    except (ValueError, KeyError, TypeError, UnicodeDecodeError) as error:
+        key_id, signed = bytes.fromhex(outer["key_id"]), text.encode()
+    except (ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
         raise BadBackup(f"{file} 不是备份文件 · is no backup of a node") from error
     if manifest.center != identity.center:
         raise BadBackup(
@@ -200,7 +200,7 @@ def read(file: Path, identity: Identity) -> Opened:
         )
     known = identity.message_key(key_id)
     if known is None or not verify_alone(
-        suite(known[0]), backup_type(known[0]), text.encode(), known[1], signature
+        suite(known[0]), backup_type(known[0]), signed, known[1], signature
     ):
         raise BadBackup(
             f"{file} 的签名与本中心的密钥不符 · is not signed by a key of this center: it was "

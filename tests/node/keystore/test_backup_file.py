@@ -116,3 +116,16 @@ def test_what_is_no_backup_is_refused(tmp_path: Path, content: bytes) -> None:
     file.write_bytes(content)
     with pytest.raises(BadBackup, match="is no backup"):
         backup_file.read(file, IDENTITY)
+
+
+@pytest.mark.parametrize("made_at", ['"\ud800"', "1e999", "[" * 20_000])
+def test_a_first_line_that_no_node_wrote_is_told_as_such(tmp_path: Path, made_at: str) -> None:
+    file = make(tmp_path, b"x")
+    outer = json.loads(file.read_bytes().splitlines()[0])
+    manifest = outer["manifest"]
+    for name in ("software", "made_at_ms"):
+        said = json.dumps(json.loads(manifest)[name])
+        outer["manifest"] = manifest.replace(f'"{name}":{said}', f'"{name}":{made_at}')
+        file.write_bytes(json.dumps(outer).encode() + b"\n")
+        with pytest.raises(BadBackup):
+            backup_file.read(file, IDENTITY)
