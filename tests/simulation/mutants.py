@@ -25,7 +25,6 @@ from federation.transport.pumps import Loop, Pumps
 from federation.wire import envelopes
 from federation.wire.envelopes import Outcome, Receipt, Statement
 from node.domain.calendar import Window, slots
-from node.services import bookings as services
 from node.services import bundling, decisions, giving_up
 from node.services.afterwards import Afterwards
 from node.services.bookings import Bookings
@@ -311,7 +310,7 @@ def _books_with_others() -> Sequence[Patch]:
             word = Vote(Answer.BOOK)
         return usual(self, conversation, word)
 
-    return ((Floor, "say", say), (services, "_admit_vote", lambda *_: None))
+    return ((Floor, "say", say), (enforcement, "check_vote", lambda *_: None))
 
 
 def _forgets_when_restarted() -> Sequence[Patch]:
