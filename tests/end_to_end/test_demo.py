@@ -117,7 +117,8 @@ def test_ctrl_c_leaves_no_process_behind(tmp_path: Path) -> None:
         assert len(list(_processes(folder))) == 3
         demo.send_signal(signal.SIGINT)
         demo.stdout.read()
-        assert demo.wait(PATIENCE_SECONDS) == 130
+        # A shell shows 130 for both; see test_interrupted_demo.
+        assert demo.wait(PATIENCE_SECONDS) in {130, -signal.SIGINT}
 
     ends = time.monotonic() + PATIENCE_SECONDS
     while list(_processes(folder)) and time.monotonic() < ends:
