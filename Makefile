@@ -34,7 +34,8 @@ SPOKEN_ALIKE := tests/engine tests/node/services tests/evidence \
 	--deselect tests/evidence/test_verify.py::test_any_changed_byte_of_a_whole_dossier_is_refuted
 
 # Tests of whole nodes in processes of their own, which mostly wait for each other: they run
-# beside all the others, so that the gate uses both of its cores.
+# beside all the others, so that the gate uses both of its cores. A shell lets what it runs beside
+# itself ignore interrupts, and some of them interrupt what they started.
 WHOLE := tests/end_to_end tests/faults tests/simulation tests/bench
 
 ifneq ($(CI),)
@@ -77,7 +78,8 @@ test: $(VENV)/.dev $(VENV)/.editable test-tools ## The gate: lint, repository ch
 	$(call banner,tests$(comma) and beside them those that start nodes: $(WHOLE))
 	$(BIN)/python -m coverage erase
 	@mkdir -p build
-	@$(BIN)/python -m coverage run -p -m pytest $(PYTEST_FLAGS) -q $(WHOLE) > build/whole.log 2>&1 & \
+	@env --default-signal=INT $(BIN)/python -m coverage run -p -m pytest $(PYTEST_FLAGS) -q $(WHOLE) \
+		> build/whole.log 2>&1 & \
 	whole=$$!; trap 'kill $$whole 2>/dev/null || true' EXIT; \
 	parts=0; $(BIN)/python -m coverage run -p -m pytest $(PYTEST_FLAGS) -q tests --ignore=tests/repo \
 		$(addprefix --ignore=,$(WHOLE)) || parts=$$?; \
