@@ -1,13 +1,15 @@
 """The first act: accounts, agreement, joint test, pools, project, booking."""
 
 import json
+import time
 from typing import Any, Final
 
 from node.demo import world
 from node.demo.nodes import PASSWORD
 from node.demo.setting import HOURS, SLOWNESS, YEAR_MS, Setting, Side, first, when
 
-TESTS_AGAIN: Final = 3  # a node that is just being started again fails one
+TESTS_AGAIN: Final = 10  # a node that is just being started again fails some
+REST_SECONDS: Final = 1.0  # before it is tested once more
 MOST_TESTS: Final = 40  # where messages are lost every other test passes, by chance
 
 
@@ -116,6 +118,7 @@ class FirstAct(Setting):
                 if done["passed"]:
                     break
                 self._tell("未通过, 重做联调联试", "it did not pass: tested once more")
+                time.sleep(REST_SECONDS)
                 done = self._test(sub)
             self._demand(done["passed"], f"the joint test failed: {json.dumps(done)}")
             self.told.joint_tests.append({"id": done["id"], "passed": True})
