@@ -64,7 +64,7 @@ def test_a_machine_without_the_suite_says_so_and_exits_with_2(
     def unavailable(_file: bytes, _decode: object) -> Verdict:
         raise SuiteUnavailable("suite gm-1 needs libssl3")
 
-    monkeypatch.setattr(verify_command, "examine", unavailable)
+    monkeypatch.setattr(verify_command, "check", unavailable)
     result = run(file)
     assert result.exit_code == 2
     assert "此机器无法核对" in result.stderr
