@@ -225,20 +225,30 @@ async def test_a_copied_folder_that_runs_elsewhere_is_found_by_its_descriptors(
 
 
 @pytest.mark.timeout(60)
-async def test_a_copied_folder_that_says_other_words_is_found_by_its_log(tmp_path: Path) -> None:
+async def test_a_copied_folder_that_says_other_words_finds_out_by_its_log_and_stops(
+    tmp_path: Path,
+) -> None:
+    """Its own signature on a log that it has not tells it that it runs on an old copy."""
     async with keyed("长乐", tmp_path / "a") as left, keyed("吉安", tmp_path / "b") as right:
         await left.pin(right)
         await right.pin(left)
         await left.node.open(right.id, announcement("here"))
         await left.node.outbox.deliver(right.id)
         await left.node.outbox.greet(right.id)
+        before = await right.node.negotiator.transact(
+            lambda desk: desk.ledger.witnessed(left.id, HOME)
+        )
         async with keyed("copy", tmp_path / "c", copy_of=left) as copy:
             await copy.pin(right)
             for pool in ("elsewhere", "and again"):
                 await copy.node.open(right.id, announcement(pool))
             await copy.node.outbox.deliver(right.id)
             await copy.node.outbox.greet(right.id)
-            assert await right.node.negotiator.transact(lambda desk: desk.ledger.doubtful(left.id))
+            assert await copy.node.negotiator.transact(lambda desk: desk.ledger.blocked(right.id))
+        assert before == await right.node.negotiator.transact(
+            lambda desk: desk.ledger.witnessed(left.id, HOME)
+        ), "nothing of the copy's log was cosigned"
+        assert not await left.node.negotiator.transact(lambda desk: desk.ledger.blocked(right.id))
 
 
 async def test_a_key_folder_older_than_the_database_is_refused(tmp_path: Path) -> None:
