@@ -23,7 +23,7 @@ from node.demo.nodes import CENTERS, Nodes
 from node.demo.story import STEPS, Story
 from node.demo.world import CHANGLE, JIAN
 
-LEAD_SECONDS: Final = 45  # booking and the draws' begin must fit before the start, with restarts
+LEAD_SECONDS: Final = 35  # booking and the draws' begin must fit before the start, with restarts
 DELAY_SECONDS: Final = 0.6  # most steps are over by then: the moment falls within or just after
 
 
