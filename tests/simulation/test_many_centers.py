@@ -106,16 +106,18 @@ def test_a_failing_seed_prints_the_command_that_replays_it(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     name = "frees the seats when it promises"
+    with mutant(name):
+        found = next(seed for seed in range(MUTANT_SEEDS) if run(seed, nodes=(3,)).violation)
     for arguments in (
-        ["--seeds=4", "--nodes=3", "--workers=1"],
-        ["--seed=0", "--nodes=3"],
+        [f"--start={found}", "--seeds=1", "--nodes=3", "--workers=1"],
+        [f"--seed={found}", "--nodes=3"],
     ):
         monkeypatch.setattr(sys, "argv", ["simulate", *arguments])
         with mutant(name):
             assert command.main() == 1
     shown = capsys.readouterr().out
-    assert "again: make simulate SEED=0 NODES=3..3\n" in shown
-    first, _, replayed = shown.partition("seed 0: ")[2].partition("seed 0: ")
+    assert f"again: make simulate SEED={found} NODES=3..3\n" in shown
+    first, _, replayed = shown.partition(f"seed {found}: ")[2].partition(f"seed {found}: ")
     assert first.splitlines()[0] == replayed.splitlines()[0]
 
 
