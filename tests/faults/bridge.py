@@ -150,7 +150,7 @@ class BridgedConnection(GroupCommitConnection):
         return BridgedCursor(cursor, UNKNOWN)
 
     def _unused(self, *_arguments: Any, **_options: Any) -> Any:
-        raise NotImplementedError("the store has not used this so far; bridge it to apsw first")
+        raise sqlite3.NotSupportedError("the store has not used this so far; bridge it first")
 
     cursor = executescript = backup = rollback = create_function = iterdump = _unused
     serialize = deserialize = blobopen = create_aggregate = create_collation = _unused
