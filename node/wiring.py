@@ -52,8 +52,8 @@ from node.services.afterwards import Outward
 from node.services.agreements import Agreements
 from node.services.answers import Answers
 from node.services.availability import Availability
+from node.services.booking_plan import LocalRules
 from node.services.bookings import Bookings
-from node.services.bundling import LocalRules
 from node.services.calling_off import CallingOff
 from node.services.dossiers import Dossiers
 from node.services.draw_errands import Place

@@ -1,16 +1,17 @@
 """Bookings: what each word of a booking means here, at the host and at the sub.
 
-Here: the sub's answers to a Hold, its staff's vote, its seats; the host's legs, whose
-bundle ``node.services.bundling`` decides. The sub keeps the seats in every phase of
-``KEEPS_SEATS`` and gives them back in every other, so a decision that arrives late still
-finds them. What can happen once a booking stands is ``node.services.afterwards``.
+Here: the sub's answers to a Hold that ``node.services.hold_door`` let in, its staff's vote,
+its seats; the host's legs, whose bundle ``node.services.bundling`` decides. The sub keeps the
+seats in every phase of ``KEEPS_SEATS`` and gives them back in every other, so a decision that
+arrives late still finds them. What can happen once a booking stands is
+``node.services.afterwards``.
 """
 
 from collections.abc import Mapping
 from typing import Final
 
 from federation.engine.inside import Said
-from federation.errors import FederationError, Malformed, OutOfScope, OutOfTurn, SeatsTaken, TooLate
+from federation.errors import FederationError, Malformed, OutOfTurn
 from federation.ids import CenterId
 from federation.protocol import booking, enforcement
 from federation.protocol.booking import (
@@ -26,26 +27,25 @@ from federation.protocol.booking import (
 from federation.protocol.conversation import Conversation, Word
 from federation.wire.envelopes import Receipt, Statement
 from node.domain.project import BookingRequest
-from node.domain.refusal import Inadmissible
-from node.domain.venue import MAX_SEATS
 from node.domain.workday import local_time, shanghai_date
 from node.services import usage
 from node.services.afterwards import LATER, Afterwards, Outward
 from node.services.booking_exceptions import dispute_is_over
+from node.services.booking_plan import LocalRules
 from node.services.booking_terms import (
     InForce,
     Tested,
-    check_hold,
     next_ms,
     requirement_of,
     window_of,
 )
-from node.services.bundling import Bundling, LocalRules
+from node.services.bundling import Bundling
 from node.services.change_terms import terms_of
 from node.services.decisions import Decisions
 from node.services.errands import Handler
 from node.services.errors import Conflicting, Invalid, NotFound
 from node.services.giving_up import GivingUp
+from node.services.hold_door import HoldDoor, check_id
 from node.services.house import Desk
 from node.services.notices import Notice
 from node.services.reasons import phase_zh, refusal
@@ -90,11 +90,11 @@ class Bookings:
         self.decisions = Decisions()
         self._giving_up = GivingUp(venues)
         self._venues = venues
-        self._tested = tested
         self._notice = notice
         self._bundling = Bundling(
             venues=venues, in_force=in_force, tested=tested, local=local or LocalRules()
         )
+        self._door = HoldDoor(venues=venues, tested=tested, check_drawn=self._bundling.check_drawn)
         self.after = Afterwards(
             venues=venues, bundling=self._bundling, outward=outward or Outward()
         )
@@ -207,11 +207,11 @@ class Bookings:
             if bookings.get(desk.ledger.connection, conversation.id) is not None:
                 raise OutOfTurn("this Hold was heard before")  # the table lets it follow an abort
             if conversation.phase == booking.NEW:
-                self._admit_hold(desk, conversation, word)
+                self._door.admit(desk, conversation, word)
         elif isinstance(word, Decide):
             row = bookings.get(desk.ledger.connection, conversation.id)
             if row is None:
-                _check_id(desk, conversation)
+                check_id(desk, conversation)
                 return
             if row.bundle != word.bundle_id:
                 raise Malformed("bundle_id is not the bundle that the Hold named")
@@ -362,47 +362,6 @@ class Bookings:
 
     # The sub's side
 
-    def _admit_hold(self, desk: Desk, conversation: Conversation, hold: Hold) -> None:
-        assert conversation.agreement is not None, "the floor checks that there is one"
-        terms = desk.ledger.agreement(conversation.agreement)
-        assert terms is not None, "the floor checks that it is active"
-        _check_id(desk, conversation)
-        us = desk.identity.center
-        if us not in hold.participants or conversation.peer in hold.participants:
-            raise Malformed("participants are the subs: you name us, and not yourself")
-        if hold.start_ms <= desk.now_ms:
-            raise TooLate("the window has begun already; choose a later one", clause="start_ms")
-        check_hold(
-            desk,
-            role=booking.SUB,
-            peer=conversation.peer,
-            agreement=conversation.agreement,
-            terms=terms,
-            hold=hold,
-            tested=self._tested,
-        )
-        self._bundling.check_drawn(desk, conversation.peer, hold)
-        if hold.seats > MAX_SEATS:
-            raise OutOfScope(
-                f"this center gives at most {MAX_SEATS} seats at once",
-                clause="seats",
-                alternative=f"seats={MAX_SEATS}",
-            )
-        if len({need.specialty for need in hold.experts}) < len(hold.experts):
-            raise Malformed("one specialty appears twice; merge the numbers")
-        if sum(need.count for need in hold.experts) > hold.seats:
-            raise Malformed("there are fewer seats than experts")
-        try:
-            window, requirement = window_of(hold), requirement_of(hold)
-        except Inadmissible as error:
-            raise Malformed(error.en) from error
-        if not self._venues.free_seats(desk, window, requirement):
-            start_ms = next_ms(desk, self._venues, conversation.peer, conversation.agreement, hold)
-            raise SeatsTaken(
-                f"{hold.seats} such seats are not free in that window",
-                alternative="" if start_ms is None else f"start_ms={start_ms}",
-            )
-
     def _hold(self, desk: Desk, conversation: Conversation, hold: Hold) -> None:
         window = window_of(hold)
         seats = self._venues.free_seats(desk, window, requirement_of(hold))
@@ -487,12 +446,6 @@ def _keep(desk: Desk, conversation: Conversation, hold: Hold, project: bytes | N
         desk.ledger.connection,
         NewBooking(conversation.id, conversation.role, conversation.peer, project, hold),
     )
-
-
-def _check_id(desk: Desk, conversation: Conversation) -> None:
-    # Seats are held under these ids: an abort would give back those of the bundle.
-    if bundles.get(desk.ledger.connection, conversation.id) is not None:
-        raise Malformed("the conversation has the id of a bundle of ours; choose another")
 
 
 def _done(desk: Desk, kind: str, booking_id: bytes, by: str) -> None:

@@ -1,52 +1,47 @@
-"""The host's side of booking: planning a bundle, deciding it once, telling every sub.
+"""The host's side of booking: asking for a bundle, deciding it once, telling every sub.
 
-Here: what happens between the agency's request and a closed bundle. When a bundle is
-decided and how is ``federation.protocol.bundle``; this carries it out. The decision, the
-words that tell it and the host's own seats are one transaction, so that no crash can leave
-a decision untold or told but not decided. The sub's side is ``node.services.bookings``.
+Here: what happens between a checked request and a closed bundle; what may be asked for is
+``node.services.booking_plan``. When a bundle is decided and how is
+``federation.protocol.bundle``; this carries it out. The decision, the words that tell it and
+the host's own seats are one transaction, so that no crash can leave a decision untold or told
+but not decided. The sub's side is ``node.services.bookings``.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, Final, TypeAlias
 
-from federation.errors import FederationError
 from federation.ids import AgreementId, CenterId
-from federation.protocol import booking, enforcement
+from federation.protocol import booking
 from federation.protocol import bundle as rules
 from federation.protocol.agreement import AgreementTerms
-from federation.protocol.booking import Decide, Decision, ExpertNeed, Hold
+from federation.protocol.booking import Decide, Decision, Hold
 from federation.protocol.bundle import DECIDE_MARGIN_MS, Bundle, BundlePhase, Leg
-from federation.protocol.conversation import REFUSED
-from node.domain import codes, committee
-from node.domain.calendar import Window, check_window
+from node.domain import codes
+from node.domain.calendar import Window
 from node.domain.project import (
     BookingRequest,
     ExpertSlots,
-    ProjectState,
     SelectionMode,
     SubRequirement,
 )
-from node.domain.refusal import Inadmissible
 from node.domain.venue import Requirement
 from node.services import own_venue
 from node.services.booking_exceptions import replaced
+from node.services.booking_plan import BookingPlan, Chosen, LocalRules, PlannedLeg
 from node.services.booking_terms import (
-    KIND_CODES,
     InForce,
     Tested,
-    check_hold,
     check_pool,
-    for_people,
     requirement_of,
 )
 from node.services.errands import Handler, Result
-from node.services.errors import Conflicting, Invalid, NotFound
+from node.services.errors import Conflicting
 from node.services.house import Desk
 from node.services.lottery import Lottery, NoLottery
 from node.services.projects import found_project
 from node.services.venues import Venues
-from node.store import bookings, bundles, errands, projects, sessions, todos, venues
+from node.store import bookings, bundles, errands, projects, todos, venues
 from node.store.bookings import BookingRow
 from node.store.bundles import BundleRow
 from node.store.projects import ProjectRow
@@ -60,49 +55,12 @@ DECIDED: Final = "bundle_decided"
 _UNTOLD: Final = frozenset({booking.HELD, booking.PROMISED, booking.CONFIRMED})
 """Where a leg may stand when its bundle is decided; CONFIRMED if it was alone and said so."""
 _ANSWERED_YES: Final = frozenset({booking.PROMISED, booking.CONFIRMED})
-_IN_THE_WAY: Final = (
-    "该项目已有进行中或已确认的预约",
-    "the project has a booking that is under way or confirmed",
-)
-
-
-@dataclass(frozen=True, slots=True)
-class LocalRules:
-    """What this center's own rules add to the law.
-
-    Args:
-        members_at_least: The least committee; 5 by law, 7 for water projects.
-        representatives_at_most: A local cap beside the law's third, or None.
-    """
-
-    members_at_least: int = committee.LAW_MINIMUM
-    representatives_at_most: int | None = None
-
-
 Replaced: TypeAlias = Callable[[Desk, BundleRow, Decision], None]
 """Told what became of a bundle that was to take the place of a leg."""
 
 
 def _unreplaced(_desk: Desk, _row: BundleRow, _decision: Decision) -> None:
     """Nobody takes another's place here."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Wanted:
-    """One leg before it is asked for."""
-
-    sub: CenterId
-    agreement: AgreementId
-    terms: AgreementTerms
-    hold: Hold
-
-
-@dataclass(frozen=True, slots=True)
-class _Chosen:
-    """The subs of a bundle, and the lottery that they were drawn in, if they were."""
-
-    subs: tuple[CenterId, ...]
-    selection_id: bytes = b""
 
 
 class Bundling:
@@ -119,9 +77,7 @@ class Bundling:
         self, *, venues: Venues, in_force: InForce, tested: Tested, local: LocalRules
     ) -> None:
         self._venues = venues
-        self._in_force = in_force
-        self._tested = tested
-        self._local = local
+        self._plans = BookingPlan(in_force=in_force, tested=tested, local=local)
         self._lottery: Lottery = NoLottery()
         self._replaced: Replaced = _unreplaced
 
@@ -151,13 +107,13 @@ class Bundling:
         """
         row = found_project(desk, project_id)
         self._lottery.make_way(desk, project_id)
-        self._check_project(desk, row)
-        self._check_request(desk, row, request)
+        self._plans.check_project(desk, row)
+        self._plans.check_request(desk, row, request)
         own_venue.release(desk, self._venues, project_id, by)
         if not request.subs:
             return own_venue.book(desk, self._venues, row, request, by)
         if request.mode is SelectionMode.CHOSEN:
-            return self._book(desk, row, request, _Chosen(request.chosen), by)
+            return self._book(desk, row, request, Chosen(request.chosen), by)
         projects.set_plan(desk.ledger.connection, project_id, request)
         return self._lottery.begin(desk, row, request, by)
 
@@ -167,33 +123,23 @@ class Bundling:
         """Book those that were drawn, as the project's plan asks; raises as ``plan``."""
         row = found_project(desk, project_id)
         assert row.plan is not None, "a lottery is held for a plan"
-        self._check_project(desk, row)
-        self._check_request(desk, row, row.plan)
-        return self._book(desk, row, row.plan, _Chosen(tuple(drawn), selection_id), by)
+        self._plans.check_project(desk, row)
+        self._plans.check_request(desk, row, row.plan)
+        return self._book(desk, row, row.plan, Chosen(tuple(drawn), selection_id), by)
 
     def able(
         self, desk: Desk, row: ProjectRow, request: BookingRequest, sub: CenterId
     ) -> tuple[AgreementId, AgreementTerms]:
-        """The agreement under which a center could take any of the places.
-
-        Raises:
-            NotFound: There is none.
-            Invalid: It does not cover one of the places; names the clause.
-        """
-        alone = _Chosen((sub,))
-        legs = [
-            self._wanted(desk, row, request, bytes(16), alone, sub, requirement)
-            for requirement in request.subs
-        ]
-        return legs[0].agreement, legs[0].terms
+        """See ``BookingPlan.able``."""
+        return self._plans.able(desk, row, request, sub)
 
     def _book(
-        self, desk: Desk, row: ProjectRow, request: BookingRequest, chosen: "_Chosen", by: str
+        self, desk: Desk, row: ProjectRow, request: BookingRequest, chosen: Chosen, by: str
     ) -> bytes:
         project_id = row.id
         bundle_id = desk.new_id()
         wanted = [
-            self._wanted(desk, row, request, bundle_id, chosen, sub, requirement)
+            self._plans.leg(desk, row, request, bundle_id, chosen, sub, requirement)
             for sub, requirement in zip(chosen.subs, request.subs, strict=True)
         ]
         first = wanted[0]
@@ -239,7 +185,7 @@ class Bundling:
             subs=(needs,),
         )
         connection, bundle_id = desk.ledger.connection, desk.new_id()
-        wanted = self._wanted(desk, row, request, bundle_id, _Chosen((sub,)), sub, needs)
+        wanted = self._plans.leg(desk, row, request, bundle_id, Chosen((sub,)), sub, needs)
         lost = bundles.get(connection, leg.bundle)
         assert lost is not None, "a leg belongs to a bundle"
         if not venues.held(connection, lost.root):
@@ -252,7 +198,7 @@ class Bundling:
         desk: Desk,
         row: ProjectRow,
         bundle_id: bytes,
-        wanted: Sequence[_Wanted],
+        wanted: Sequence[PlannedLeg],
         by: str,
         instead_of: BookingRow | None = None,
     ) -> None:
@@ -322,97 +268,6 @@ class Bundling:
     async def _deadline(self, _key: str, argument: dict[str, Any]) -> Result:
         bundle_id = bytes.fromhex(argument["bundle"])
         return lambda desk: self.judge(desk, bundle_id)
-
-    def _check_project(self, desk: Desk, row: ProjectRow) -> None:
-        if row.state is not ProjectState.ACCEPTED:
-            raise Conflicting(
-                "项目尚未受理,不能预约副场", "the project is not accepted; staff must accept it"
-            )
-        connection = desk.ledger.connection
-        for other in bundles.of_project(connection, row.id):
-            legs = bookings.of_bundle(connection, other.bundle.id)
-            undone = all(
-                leg.phase in {REFUSED, booking.CANCELLED} or _was_given_up(desk, leg)
-                for leg in legs
-            )
-            if other.bundle.decision is not Decision.ABORT and not undone:
-                raise Conflicting(*_IN_THE_WAY)
-
-    def _check_request(self, desk: Desk, row: ProjectRow, request: BookingRequest) -> None:
-        try:
-            committee.check(
-                request.committee(),
-                minimum=self._local.members_at_least,
-                representatives_at_most=self._local.representatives_at_most,
-            )
-            check_window(request.window, desk.now_ms, 0)
-        except Inadmissible as error:
-            raise Invalid(error.zh, error.en) from error
-        if request.window.start_ms < row.project.bid_deadline_ms:
-            raise Invalid(
-                "评标开始时间不得早于投标截止时间(招标投标法第三十四条)",
-                "evaluation cannot begin before the bid deadline (art. 34, Bidding Law)",
-            )
-        named = len(projects.representatives(desk.ledger.connection, row.id))
-        if named > request.representatives:
-            raise Invalid(
-                f"已登记招标人代表{named}人,方案中只有{request.representatives}人",
-                f"{named} representatives are named, but the plan has {request.representatives}",
-            )
-        if desk.identity.center in request.chosen:
-            raise Invalid("主场不能同时作为副场", "a center cannot be its own sub-venue")
-        if any(sub.venue.kind is not None for sub in request.subs):
-            raise Invalid(
-                "不能指定副场的席位类型,请以设备要求代替",
-                "another center is not asked for a kind of seat; ask for equipment",
-            )
-
-    def _wanted(
-        self,
-        desk: Desk,
-        row: ProjectRow,
-        request: BookingRequest,
-        bundle_id: bytes,
-        chosen: "_Chosen",
-        sub: CenterId,
-        requirement: SubRequirement,
-    ) -> _Wanted:
-        try:
-            agreement, terms = self._in_force(desk, sub)
-        except NotFound as error:
-            raise NotFound(
-                f"与副场{sub}没有生效的协议,请先签署",
-                f"no agreement with {sub} is in force; sign one first",
-            ) from error
-        hold = Hold(
-            bundle_id=bundle_id,
-            participants=chosen.subs,
-            start_ms=request.window.start_ms,
-            end_ms=request.window.end_ms,
-            seats=requirement.venue.seats,
-            equipment=tuple(sorted(requirement.venue.equipment)),
-            overnight=requirement.venue.overnight,
-            project_kind=KIND_CODES[row.project.kind],
-            experts=tuple(ExpertNeed(slot.specialty, slot.count) for slot in requirement.slots),
-            selection=booking.SelectionMode[request.mode.name],
-            value_wan=enforcement.told_value(terms, row.project.value_fen),
-            selection_id=chosen.selection_id,
-        )
-        try:
-            enforcement.check_value(terms, row.project.value_fen)
-            check_hold(
-                desk,
-                role=booking.HOST,
-                peer=sub,
-                agreement=agreement,
-                terms=terms,
-                hold=hold,
-                tested=self._tested,
-            )
-        except FederationError as error:
-            raise for_people(error, sub) from error
-        check_pool(desk, terms, sub, desk.identity.center, requirement.slots)
-        return _Wanted(sub, agreement, terms, hold)
 
     def _reserve(self, desk: Desk, bundle_id: bytes, request: BookingRequest) -> None:
         if not request.host_seats:
@@ -489,12 +344,3 @@ def _legs(desk: Desk, bundle_id: bytes) -> dict[Any, Leg]:
         )
         for leg in bookings.of_bundle(connection, bundle_id)
     }
-
-
-def _was_given_up(desk: Desk, leg: BookingRow) -> bool:
-    """Whether a booking ended without an evaluation; see ``node.services.session_failure``."""
-    connection = desk.ledger.connection
-    return (
-        leg.phase == booking.COMPLETED
-        and sessions.live_of_booking(connection, leg.conversation) is None
-    )

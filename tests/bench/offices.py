@@ -23,8 +23,8 @@ from federation.protocol.conversation import Kind
 from federation.transport.tls import new_key, self_signed
 from federation.trust.suite import INTL_1
 from federation.wire.words import DESCRIPTOR, TERMS
+from node.services.booking_plan import LocalRules
 from node.services.bookings import Bookings
-from node.services.bundling import LocalRules
 from node.services.house import Desk, House
 from node.services.venues import Venues
 from node.store import migrations

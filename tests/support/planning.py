@@ -32,8 +32,8 @@ from node.domain.venue import Requirement, SeatKind
 from node.domain.workday import midnight_ms, shanghai_date
 from node.services.afterwards import Outward
 from node.services.answers import Answers
+from node.services.booking_plan import LocalRules
 from node.services.bookings import Bookings
-from node.services.bundling import LocalRules
 from node.services.errors import NotFound
 from node.services.experts import Experts
 from node.services.house import Desk

@@ -17,7 +17,7 @@ from federation.wire.words import TERMS
 from node.domain.calendar import Window
 from node.domain.project import ProjectState, SelectionMode
 from node.domain.venue import Requirement, SeatKind
-from node.services.bundling import LocalRules
+from node.services.booking_plan import LocalRules
 from node.services.errors import Conflicting, Invalid, NotFound
 from node.services.house import Desk
 from node.services.notices import Notice
