@@ -55,6 +55,7 @@ from node.services.availability import Availability
 from node.services.booking_plan import LocalRules
 from node.services.bookings import Bookings
 from node.services.calling_off import CallingOff
+from node.services.contributions import Contributions
 from node.services.dossiers import Dossiers
 from node.services.draw_errands import Place
 from node.services.draw_rules import OwnWindow
@@ -70,6 +71,7 @@ from node.services.joint_signing import ReportSigners
 from node.services.joint_tests import JointTests
 from node.services.maintenance import Maintenance
 from node.services.notices import Notice
+from node.services.oversight import Oversight
 from node.services.peering import Peering
 from node.services.peers import Peers
 from node.services.pool_announcements import PoolAnnouncements
@@ -269,6 +271,8 @@ async def _assemble(config: Config, keys: Keys, outsides: Outsides, stack: Async
                 Kind.DRAW: rooms.draws,
                 Kind.SESSION: sessions,
                 Kind.SELECTION: lottery,
+                Kind.CONTRIBUTION: Contributions(),
+                Kind.OVERSIGHT: Oversight(),
             },
             introduced=descriptors.note,
         ),

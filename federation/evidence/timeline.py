@@ -11,7 +11,16 @@ from types import MappingProxyType
 from typing import Final
 
 from federation.evidence.dossier import LATEST_MS, Moment
-from federation.protocol import agreement, booking, draw, peering, selection, session
+from federation.protocol import (
+    agreement,
+    booking,
+    contribution,
+    draw,
+    oversight,
+    peering,
+    selection,
+    session,
+)
 from federation.protocol.conversation import Word
 
 BEIJING: Final = timezone(timedelta(hours=8))  # one zone and no summer time since 1992
@@ -55,7 +64,16 @@ def code(member: bytes) -> str:
 
 def sentence(word: Word) -> tuple[str, str]:
     """What a word means, in Chinese and English."""
-    for part in (_agreeing, _selecting, _before, _peering, _drawing, _evaluating):
+    for part in (
+        _agreeing,
+        _selecting,
+        _before,
+        _peering,
+        _drawing,
+        _contributing,
+        _overseeing,
+        _evaluating,
+    ):
         found = part(word)
         if found is not None:
             return found
@@ -218,7 +236,7 @@ def _drawing(word: Word) -> tuple[str, str] | None:  # noqa: C901, PLR0911, PLR0
             return "承诺随机数", "commits to a random value"
         case draw.Reveal():
             return "公开随机数", "reveals its random value"
-        case draw.Next():
+        case draw.Next() | draw.Proceed():
             return (
                 f"第{word.rank + 1}顺位: {code(word.entry)}",
                 f"rank {word.rank + 1} is {code(word.entry)}",
@@ -246,7 +264,75 @@ def _drawing(word: Word) -> tuple[str, str] | None:  # noqa: C901, PLR0911, PLR0
         case draw.Close():
             return "公开封定值, 抽取可复核", "opens its seal: anybody can recompute the draw"
         case draw.Fault():
+            if word.silent:
+                return (
+                    "宣布抽取作废(外部见证方未应)",
+                    "voids the draw: outsiders were silent",
+                )
             return "宣布抽取作废(对方超时)", "declares the draw void: the other side was overdue"
+        case draw.Conclude():
+            return "抽取结束, 可复核", "ends the draw: anybody can recompute it"
+        case draw.Rescue():
+            return (
+                "封存方失联, 凭监管部门启封的随机数继续抽取",
+                "goes on without the silent sealer, by the value that the regulator unsealed",
+            )
+        case _:
+            return None
+
+
+def _contributing(word: Word) -> tuple[str, str] | None:
+    match word:
+        case contribution.AskValue():
+            return "请外部见证方提供随机数", "asks an outside contributor for a random value"
+        case contribution.Pledge():
+            return "作为外部见证方承诺随机数", "commits to a random value from outside"
+        case contribution.PassValue():
+            return "不参加本次抽取的随机数", "contributes nothing to this draw"
+        case contribution.Bind():
+            return "出示各方的随机数承诺", "shows that all have committed"
+        case contribution.Contribute():
+            return "作为外部见证方公开随机数", "opens its random value from outside"
+        case contribution.Account():
+            return "出示已公开的随机数", "shows which values were told"
+        case contribution.Release():
+            return "告知抽取已作废", "says that the draw is void"
+        case _:
+            return None
+
+
+def _overseeing(word: Word) -> tuple[str, str] | None:
+    match word:
+        case oversight.AskPermit():
+            return "申请重新抽取", "asks for leave to draw again"
+        case oversight.Permit():
+            return (
+                f"准许重新抽取({len(word.officers)}人核准)",
+                f"permits another draw ({len(word.officers)} officers)",
+            )
+        case oversight.DenyRequest():
+            return "不予准许", "denies what was asked"
+        case oversight.AskUnseal():
+            return "申请启封对方托管的随机数", "asks to open the silent sealer's escrow"
+        case oversight.Unseal():
+            return (
+                f"启封托管的随机数({len(word.officers)}人核准)",
+                f"opens the escrow ({len(word.officers)} officers)",
+            )
+        case oversight.SubmitBidders():
+            return "密封提交投标人名单供回避比对", "submits the bidders, sealed, for recusal"
+        case oversight.SubmitEmployers():
+            return (
+                "密封提交成员单位供回避比对",
+                "submits its members' employers, sealed",
+            )
+        case oversight.Recuse():
+            return (
+                f"回避比对: {len(word.recused)}人应当回避",
+                f"compares: {len(word.recused)} must recuse",
+            )
+        case oversight.StateAct():
+            return _ACTS[word.act]
         case _:
             return None
 
@@ -285,6 +371,9 @@ def _evaluating(word: Word) -> tuple[str, str] | None:  # noqa: C901, PLR0911, P
             return "暂停评标", "suspends the evaluation"
         case session.Resume():
             return "恢复评标", "resumes the evaluation"
+        case session.Replace():
+            who = ", ".join(code(member) for member in word.left)
+            return f"成员{who}退出, 结论作废, 补抽后重新评审", f"replaces {who}: all begin again"
         case session.Finish():
             return (
                 f"评标结束({word.signatures}人签署)",
@@ -310,4 +399,10 @@ _RESPONSES: Final = {
     draw.Response.DECLINE: "谢绝",
     draw.Response.NO_ANSWER: "未接通",
     draw.Response.LEAVE: "请假",
+    draw.Response.RECUSED: "回避",
+    draw.Response.ABSENT: "未到场",
+}
+_ACTS: Final = {
+    oversight.Act.OPEN_POOL: ("启封专家库审计文件", "opens the audit file of a pool"),
+    oversight.Act.CALL_BACK: ("对一次邀请作了回访", "has called an expert back"),
 }

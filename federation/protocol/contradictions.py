@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from typing import Final, NamedTuple
 
 from federation.protocol.booking import SelectionMode
+from federation.protocol.draw import MAX_OUTSIDE
 from federation.protocol.terms import (
     DAY_MINUTES,
     MAX_DAYS,
@@ -221,6 +222,30 @@ def _times(terms: AgreementTerms) -> Iterator[Check]:
         )
 
 
+def _outsiders(terms: AgreementTerms) -> Iterator[Check]:
+    """Who contributes and watches from outside."""
+    parties = {party.center_id for party in terms.parties}
+    outside = terms.outside_contributors
+    yield (
+        len(set(outside)) == len(outside) <= MAX_OUTSIDE and not parties & set(outside),
+        "outside_contributors",
+        f"应为双方以外的中心,不得重复,最多{MAX_OUTSIDE}家",
+        f"at most {MAX_OUTSIDE} different centers, neither of them a party",
+    )
+    yield (
+        0 <= terms.min_outside_contributors <= len(outside),
+        "min_outside_contributors",
+        "不能多于约定的外部随机数提供方",
+        "not more than outside_contributors names",
+    )
+    yield (
+        terms.regulator not in parties,
+        "regulator",
+        "监管节点不能是协议的一方",
+        "the regulator's node is neither of the parties",
+    )
+
+
 def _draws(terms: AgreementTerms) -> Iterator[Check]:
     lasts_ms = terms.effective_until_ms - terms.effective_from_ms
     yield (
@@ -238,12 +263,7 @@ def _draws(terms: AgreementTerms) -> Iterator[Check]:
         "longer than the agreement, nobody could ever be drawn",
     )
     yield 1 <= terms.pool_min_ratio <= MAX_COUNT, "pool_min_ratio", "至少为1", "at least 1"
-    yield (
-        terms.min_outside_contributors == 0,
-        "min_outside_contributors",
-        "本系统目前不支持双方以外的中心参与随机数,只能填0",
-        "this node cannot draw with contributors from outside the two parties; only 0",
-    )
+    yield from _outsiders(terms)
     yield (
         0 <= terms.max_draws_per_expert <= MAX_COUNT and 0 <= terms.draw_period_days <= MAX_DAYS,
         "max_draws_per_expert",

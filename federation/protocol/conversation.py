@@ -38,6 +38,8 @@ class Kind(StrEnum):
     DRAW = "draw"
     SESSION = "session"
     SELECTION = "selection"
+    CONTRIBUTION = "contribution"
+    OVERSIGHT = "oversight"
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,10 +7,14 @@
     WALKING ─Shortfall→ WALKING ─Result→ SEALED ─Close→ CLOSED
     SEALED ─Report(leave)→ WALKING: the supplement (补抽) comes from the same ranking.
     Whoever waits in vain says Fault: → VOID.
+    WALKING, SEALED ─Rescue→ RESCUED: the sealer is silent, its escrow is open, the owner goes on.
 
 The owner knows who the people are and reveals first; the sealer sees only salted handles
-and is the only one who knows the order until Close (``draw-and-evidence.md`` §1.5). What
-the words mean for the lottery is ``federation.lottery``; it also tells whose word is next
+and is the only one who knows the order until Close (``draw-and-evidence.md`` §1.5). Values of
+outside contributors come by the owner, which is blind: were the sealer to bring them, it
+could choose between the order with a value and the one without.
+
+What the words mean for the lottery is ``federation.lottery``; it also tells whose word is next
 in WALKING, from the slots that both sides see: Next while one can be filled, else
 Shortfall or Result. A Close stands whatever it crossed: the order is public from then on.
 """
@@ -40,12 +44,14 @@ INVITED: Final = Phase("INVITED")
 SEALED: Final = Phase("SEALED")
 CLOSED: Final = Phase("CLOSED")
 VOID: Final = Phase("VOID")
+RESCUED: Final = Phase("RESCUED")
 
 MACHINE_MS: Final = 1_800_000  # half an hour for a node to come back and do its step
 CALL_MS: Final = 3_600_000  # an hour to reach an expert by voice and SMS
 LIST_MS: Final = 60 * 86_400_000  # a sealed list waits for its evaluation
 MAX_SLOTS: Final = 16
 MAX_PER_SLOT: Final = 64
+MAX_OUTSIDE: Final = 6  # a regulator and a few neighbours; each is waited for
 MAX_STEPS: Final = 2_000  # a walk longer than this has left chance behind
 
 
@@ -66,6 +72,12 @@ class Response(IntEnum):
     DECLINE = 2
     NO_ANSWER = 3
     LEAVE = 4
+    RECUSED = 5
+    ABSENT = 6
+
+
+GONE: Final = frozenset({Response.LEAVE, Response.RECUSED, Response.ABSENT})
+"""Of those who had accepted: the list was sealed with them, and is drawn on without them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +121,14 @@ class Open(Word):
     bid_deadline_ms: int
     evaluation_start_ms: int
     exclusion_commitment: bytes = b""
+    exclusion_sealed: bytes = b""
+    supersedes: bytes = b""
+    permit: bytes = b""
+
+    @property
+    def outside(self) -> tuple[str, ...]:
+        """Contributors besides the two centers, in the order of the seed."""
+        return self.contributors[1:-1]
 
 
 def sealer_for_host(participants: Iterable[str]) -> str:
@@ -148,22 +168,25 @@ class AcceptDraw(Word):
 
 @dataclass(frozen=True, slots=True)
 class Commit(Word):
-    """Either side commits to its random value; the owner first."""
+    """Either side commits to its random value; the owner first, with the outside pledges."""
 
     kind = Kind.DRAW
     speaker = EITHER
 
     commitment: bytes
+    outside: tuple[bytes, ...] = ()
+    escrow: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)
 class Reveal(Word):
-    """The owner reveals its value, blind to the sealer's."""
+    """The owner reveals its value and the outside ones, blind to the sealer's."""
 
     kind = Kind.DRAW
     speaker = OWNER
 
     value: bytes
+    outside: tuple[bytes, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,12 +243,13 @@ class Report(Word):
     response: Response
     evidence: bytes
     previous_step: bytes
+    proof: bytes = b""
 
     @property
     @override
     def case(self) -> str:
         """``Report.LEAVE`` after the list was sealed, ``Report.ANSWER`` otherwise."""
-        return "Report.LEAVE" if self.response is Response.LEAVE else "Report.ANSWER"
+        return "Report.LEAVE" if self.response in GONE else "Report.ANSWER"
 
 
 @dataclass(frozen=True, slots=True)
@@ -272,20 +296,59 @@ class Fault(Word):
 
     phase: str
     detail: str
+    silent: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Rescue(Word):
+    """The owner: the regulator has opened the silent sealer's escrow."""
+
+    kind = Kind.DRAW
+    speaker = OWNER
+
+    unsealed: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Proceed(Word):
+    """The owner names the next entry of an order that is public, in the sealer's place."""
+
+    kind = Kind.DRAW
+    speaker = OWNER
+
+    step: int
+    slot: int
+    rank: int
+    entry: bytes
+    previous_step: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Conclude(Word):
+    """The owner ends a draw that it went on with alone."""
+
+    kind = Kind.DRAW
+    speaker = OWNER
+
+    head: bytes
 
 
 _CROSS_A_FAULT: Final = (
     "Open", "AcceptDraw", "Commit", "Reveal", "Next", "Verdict.INVITE", "Verdict.SKIP",
     "Report.ANSWER", "Report.LEAVE", "Shortfall", "Result",
 )  # fmt: skip
-_CROSS_A_CLOSE: Final = ("Report.LEAVE", "Shortfall", "Result", "Fault")
+_WALKED_ALONE: Final = (
+    "Proceed", "Verdict.INVITE", "Verdict.SKIP", "Report.ANSWER", "Report.LEAVE", "Shortfall",
+    "Result",
+)  # fmt: skip
+_CROSS_A_CLOSE: Final = (*_WALKED_ALONE, "Fault", "Rescue", "Conclude")
 
 DRAW: Final = Table(
     kind=Kind.DRAW,
     roles=(OWNER, SEALER),
     words=(
         RequestDraw, Open, AcceptDraw, Commit, Reveal, Next, Verdict, Report, Shortfall, Result,
-        Close, Fault,
+        Close, Fault, Rescue, Proceed, Conclude,
     ),
     next=MappingProxyType({
         (NEW, "RequestDraw"): REQUESTED,
@@ -303,7 +366,18 @@ DRAW: Final = Table(
         (WALKING, "Result"): SEALED,
         (SEALED, "Report.LEAVE"): WALKING,
         (SEALED, "Close"): CLOSED,
-        # Words that crossed a Fault, and words that crossed the Close.
+        (WALKING, "Rescue"): RESCUED,
+        (SEALED, "Rescue"): RESCUED,
+        **{(RESCUED, case): RESCUED for case in _WALKED_ALONE},
+        (RESCUED, "Conclude"): CLOSED,
+        # Words that crossed a Fault, a Rescue, the Close. A Rescue stands: all is open by then.
+        (VOID, "Rescue"): RESCUED,
+        (ASKED, "Rescue"): RESCUED,
+        (RESCUED, "Fault"): RESCUED,
+        (RESCUED, "Next"): RESCUED,
+        (RESCUED, "Close"): CLOSED,
+        (CLOSED, "Close"): CLOSED,
+        (CLOSED, "Next"): CLOSED,
         (VOID, "Fault"): VOID,
         **{(VOID, case): VOID for case in _CROSS_A_FAULT},
         (VOID, "Close"): CLOSED,
@@ -325,12 +399,15 @@ DRAW: Final = Table(
         ASKED: Wait(OWNER, authority=SEALER, limit_ms=MACHINE_MS),
         INVITED: Wait(OWNER, authority=SEALER, limit_ms=CALL_MS),
         SEALED: Wait(SEALER, authority=OWNER, limit_ms=LIST_MS),
+        RESCUED: Wait(OWNER, authority=OWNER, limit_ms=LIST_MS),
     }),
     over=frozenset({CLOSED, VOID}),
     # Were the sealer to commit first, or one side twice, the other could choose its value late.
     speakers=MappingProxyType({(ACCEPTED, "Commit"): OWNER, (HALF, "Commit"): SEALER}),
     crossings=frozenset({
-        *((VOID, case) for case in ("Fault", "Close", *_CROSS_A_FAULT)),
+        *((VOID, case) for case in ("Fault", "Close", "Rescue", *_CROSS_A_FAULT)),
+        *((RESCUED, case) for case in ("Fault", "Next", "Close")),
+        (ASKED, "Rescue"), (CLOSED, "Close"), (CLOSED, "Next"),
         (WALKING, "Close"),
         *((CLOSED, case) for case in _CROSS_A_CLOSE),
     }),

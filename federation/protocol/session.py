@@ -4,10 +4,13 @@
     RUNNING ─Ballot*→ RUNNING ─Elect→ CHAIRED ─Present→ SIGNING ─SignReport*→ SIGNING
     SIGNING ─Finish→ FINISHED ─HandOver→ HANDED_OVER ─Receive→ ARCHIVED
     CHAIRED ─Suspend→ SUSPENDED ─Resume→ RESUMING ─Ready→ CHAIRED
+    RUNNING, CHAIRED, SIGNING ─Replace→ REPLACING ─CheckIn*→ REPLACING ─Ready→ READY ─Start→ RUNNING
 
 One start for all sites: the host says Start only after the sub said Ready. After a
 suspension it is the same: the sub answers Resume with Ready. Until then a Suspend of the
-sub's may be an old one on its way, afterwards it is a new one.
+sub's may be an old one on its way, afterwards it is a new one. When a member leaves after the
+start (回避, 请假), its conclusions are void (实施条例 art. 48), its vote for the chair too: the
+next of the same lottery checks in, and all begin again with a Start that names everybody.
 """
 
 from dataclasses import dataclass
@@ -27,6 +30,7 @@ CHAIRED: Final = Phase("CHAIRED")
 SIGNING: Final = Phase("SIGNING")
 SUSPENDED: Final = Phase("SUSPENDED")
 RESUMING: Final = Phase("RESUMING")
+REPLACING: Final = Phase("REPLACING")
 FINISHED: Final = Phase("FINISHED")
 HANDED_OVER: Final = Phase("HANDED_OVER")
 ARCHIVED: Final = Phase("ARCHIVED")
@@ -193,6 +197,17 @@ class Receive(Word):
     manifest_digest: bytes
 
 
+@dataclass(frozen=True, slots=True)
+class Replace(Word):
+    """Members leave after the start; others are drawn in their place, and all begin again."""
+
+    kind = Kind.SESSION
+    speaker = HOST
+
+    left: tuple[bytes, ...]
+    reason: str
+
+
 _AFTER_THE_ELECTION: Final = (CHAIRED, SUSPENDED, RESUMING, SIGNING, FINISHED)
 
 SESSION: Final = Table(
@@ -200,7 +215,7 @@ SESSION: Final = Table(
     roles=(HOST, SUB),
     words=(
         Convene, CheckIn, Ready, Start, Ballot, Elect, Present, SignReport, Suspend, Resume,
-        Finish, HandOver, Receive,
+        Finish, HandOver, Receive, Replace,
     ),
     next=MappingProxyType({
         (NEW, "Convene"): CONVENED,
@@ -218,6 +233,17 @@ SESSION: Final = Table(
         (CHAIRED, "Suspend"): SUSPENDED,
         (SUSPENDED, "Resume"): RESUMING,
         (RESUMING, "Ready"): CHAIRED,
+        # A member leaves after the start.
+        (RUNNING, "Replace"): REPLACING,
+        (CHAIRED, "Replace"): REPLACING,
+        (SIGNING, "Replace"): REPLACING,
+        (REPLACING, "CheckIn"): REPLACING,
+        (REPLACING, "Ready"): READY,
+        # What the sub had said before it heard of that counts no more.
+        (SUSPENDED, "Replace"): REPLACING,
+        (REPLACING, "Suspend"): REPLACING,
+        (REPLACING, "Ballot"): REPLACING,
+        (REPLACING, "SignReport"): REPLACING,
         # Both sides may notice a fault at once; against the report it comes too late.
         (SUSPENDED, "Suspend"): SUSPENDED,
         (RESUMING, "Suspend"): RESUMING,
@@ -236,6 +262,7 @@ SESSION: Final = Table(
         SIGNING: Wait(SUB, authority=HOST, limit_ms=EVALUATION_MS),
         SUSPENDED: Wait(HOST, authority=SUB, limit_ms=EVALUATION_MS),
         RESUMING: Wait(SUB, authority=HOST, limit_ms=EVALUATION_MS),
+        REPLACING: Wait(SUB, authority=HOST, limit_ms=EVALUATION_MS),
         FINISHED: Wait(SUB, authority=HOST, limit_ms=HANDOVER_MS),
         HANDED_OVER: Wait(HOST, authority=SUB, limit_ms=HANDOVER_MS),
     }),
@@ -244,6 +271,8 @@ SESSION: Final = Table(
         *((phase, "Suspend") for phase in (SUSPENDED, RESUMING, SIGNING, FINISHED)),
         *((phase, "Ballot") for phase in _AFTER_THE_ELECTION),
         (SUSPENDED, "Present"),
+        (SUSPENDED, "Replace"),
+        *((REPLACING, case) for case in ("Suspend", "Ballot", "SignReport")),
         (FINISHED, "SignReport"),
     }),
 )  # fmt: skip

@@ -13,7 +13,9 @@ from federation.protocol.conversation import Kind
 from federation.protocol.enforcement import check_in_force
 from federation.protocol.terms import ANSWER_MS, DAY_MS, AgreementTerms
 
-NEEDS_NO_AGREEMENT: Final = frozenset({Kind.AGREEMENT, Kind.PEERING})
+NEEDS_NO_AGREEMENT: Final = frozenset(
+    {Kind.AGREEMENT, Kind.PEERING, Kind.CONTRIBUTION, Kind.OVERSIGHT}
+)
 """Conversations that may be under none: they lead to one, or are about the link."""
 
 NEW_WORK: Final = frozenset({Kind.BOOKING, Kind.SELECTION})

@@ -6,14 +6,28 @@ from typing import Final
 
 from federation.protocol.agreement import AGREEMENT
 from federation.protocol.booking import BOOKING
+from federation.protocol.contribution import CONTRIBUTION
 from federation.protocol.conversation import Kind, Table, Word
 from federation.protocol.draw import DRAW
+from federation.protocol.oversight import OVERSIGHT
 from federation.protocol.peering import PEERING
 from federation.protocol.selection import SELECTION
 from federation.protocol.session import SESSION
 
 TABLES: Final[Mapping[Kind, Table]] = MappingProxyType(
-    {table.kind: table for table in (AGREEMENT, PEERING, BOOKING, DRAW, SESSION, SELECTION)}
+    {
+        table.kind: table
+        for table in (
+            AGREEMENT,
+            PEERING,
+            BOOKING,
+            DRAW,
+            SESSION,
+            SELECTION,
+            CONTRIBUTION,
+            OVERSIGHT,
+        )
+    }
 )
 
 VOCABULARY: Final[Mapping[str, type[Word]]] = MappingProxyType(

@@ -230,6 +230,8 @@ class AgreementTerms:
     data_protection: DataProtection = DataProtection()
     dispute_path: tuple[str, ...] = DISPUTE_PATH
     notice_days: int = DEFAULT_NOTICE_DAYS
+    outside_contributors: tuple[str, ...] = ()
+    regulator: str = ""
 
     def party(self, center: str) -> Party:
         """A side of the agreement. Raises KeyError when the center is none."""

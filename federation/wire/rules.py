@@ -17,6 +17,7 @@ from federation.protocol import (
     booking,
     draw,
     enforcement,
+    oversight,
     peering,
     selection,
     session,
@@ -32,6 +33,9 @@ MAX_SIGNATURE_BYTES: Final = 80  # Ed25519 has 64, SM2 in DER up to 72; the suit
 MAX_STRATA: Final = 4_096  # the national specialty list has under 1,000 leaves
 MAX_LISTING_BYTES: Final = 480 * 1024  # 15,000 entries; leaves room within a 1 MiB call
 MAX_CHECKS: Final = 64
+MAX_SHOWN_BYTES: Final = 64 * 1024  # a short word with its signature, or one with six of them in it
+MAX_ESCROW_BYTES: Final = 1_024  # 32 sealed bytes, in any suite
+MAX_EXCLUDED_BYTES: Final = 16 * 1024  # a few hundred sealed credit codes
 MAX_DECISION_BYTES: Final = 8_192  # one short word with its signature and path
 MAX_ATTRIBUTE_BYTES: Final = 512  # registry number and name
 MAX_DISTINCT_PER_VERDICT: Final = 5
@@ -325,6 +329,30 @@ _RULES: Final[Mapping[str, Rule]] = MappingProxyType(
         "at_fault": Rule(_center, at_most=selection.MAX_CANDIDATES),
         "values": Rule(_DIGEST, at_most=selection.MAX_CANDIDATES, at_least=1),
         "order": Rule(_center, at_most=selection.MAX_CANDIDATES, at_least=1),
+        # values from outside, escrow, oversight
+        "draw_id": Rule(_ID),
+        "outside": Rule(_at_most(MAX_DECISION_BYTES), at_most=draw.MAX_OUTSIDE),
+        "escrow": Rule(_at_most(MAX_ESCROW_BYTES)),
+        "exclusion_sealed": Rule(_at_most(MAX_EXCLUDED_BYTES)),
+        "Open.supersedes": Rule(_or_empty(_ID)),
+        "permit": Rule(_at_most(MAX_DECISION_BYTES)),
+        "proof": Rule(_at_most(MAX_DECISION_BYTES)),
+        "silent": Rule(_center, at_most=draw.MAX_OUTSIDE),
+        "unsealed": Rule(_at_most(MAX_DECISION_BYTES)),
+        "opening": Rule(_at_most(MAX_SHOWN_BYTES)),
+        "commit": Rule(_at_most(MAX_SHOWN_BYTES)),
+        "commits": Rule(_at_most(MAX_SHOWN_BYTES), at_most=2, at_least=2),
+        "reveal": Rule(_at_most(MAX_SHOWN_BYTES)),
+        "officers": Rule(_DIGEST, at_most=oversight.MAX_OFFICERS, at_least=oversight.MIN_OFFICERS),
+        "draws": Rule(_flag, at_most=draw.MAX_SLOTS, at_least=1),
+        "Drawn.entries": Rule(_DIGEST, at_most=session.MAX_MEMBERS),
+        "sealed": Rule(_at_most(oversight.MAX_SEALED_BYTES)),
+        "recused": Rule(_DIGEST, at_most=session.MAX_MEMBERS),
+        "act": Rule(_flag),
+        "subject": Rule(_DIGEST),
+        "left": Rule(_DIGEST, at_most=session.MAX_MEMBERS, at_least=1),
+        "outside_contributors": Rule(_center, at_most=draw.MAX_OUTSIDE),
+        "regulator": Rule(_or_empty(_center)),
         # a statement of usage
         "usage": Rule(_flag),
         "day": Rule(_day),

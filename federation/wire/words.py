@@ -11,8 +11,10 @@ from typing import Any, Final
 from lianping.federation.v1 import (
     agreement_pb2,
     booking_pb2,
+    contribution_pb2,
     draw_pb2,
     federation_pb2,
+    oversight_pb2,
     peering_pb2,
     selection_pb2,
     session_pb2,
@@ -43,6 +45,8 @@ _MODULES: Final = MappingProxyType(
         "draw": draw_pb2,
         "session": session_pb2,
         "selection": selection_pb2,
+        "contribution": contribution_pb2,
+        "oversight": oversight_pb2,
     }
 )
 

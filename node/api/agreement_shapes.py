@@ -7,6 +7,7 @@ from pydantic import Field, StringConstraints
 
 from federation.protocol.agreement import AgreementTerms, Direction, Party
 from federation.protocol.booking import SelectionMode
+from federation.protocol.draw import MAX_OUTSIDE
 from federation.protocol.terms import (
     DAY_MINUTES,
     DEFAULT_AV_RETENTION_DAYS,
@@ -146,6 +147,8 @@ class Terms(Shape):
     pool_min_age_ms: Duration = 0
     pool_min_ratio: Count = 1
     min_outside_contributors: Count = 0
+    outside_contributors: list[ShortText] = Field(default=[], max_length=MAX_OUTSIDE)
+    regulator: ShortText = ""
     max_draws_per_expert: Count = 0
     draw_period_days: Count = 0
     sealed_disclosure: bool = True

@@ -185,11 +185,29 @@ def _draws(terms: AgreementTerms) -> Iterator[str]:
         f"专家库名单承诺须在抽取前至少{duration(terms.pool_min_age_ms)}公布,"
         f"候选专家人数不少于需求人数的{terms.pool_min_ratio}倍。"
     )
-    yield f"双方以外的随机数提供者不少于{terms.min_outside_contributors}个。"
+    yield from _outsiders(terms)
     if terms.max_draws_per_expert:
         yield f"同一专家在{terms.draw_period_days}天内中选不超过{terms.max_draws_per_expert}次。"
     else:
         yield "同一专家中选次数不限。"
+
+
+def _outsiders(terms: AgreementTerms) -> Iterator[str]:
+    if terms.outside_contributors:
+        who = "、".join(terms.outside_contributors)
+        yield (
+            f"每次抽取依次请{who}提供随机数,双方以外的随机数不少于"
+            f"{terms.min_outside_contributors}个。"
+        )
+    else:
+        yield "双方以外的中心不参与随机数:抽取可追责,但双方合谋时不能排除操纵。"
+    if terms.regulator:
+        yield (
+            f"监管节点为{terms.regulator}:托管封存方的随机数,核准重新抽取,比对应回避的单位,"
+            "保管专家库审计文件;启封须两人核准并记录。"
+        )
+    else:
+        yield "不设监管节点。"
 
 
 def _disclosure(terms: AgreementTerms) -> Iterator[str]:

@@ -15,7 +15,16 @@ from enum import Enum
 from types import MappingProxyType
 from typing import Final
 
-from federation.protocol import agreement, booking, draw, peering, selection, session
+from federation.protocol import (
+    agreement,
+    booking,
+    contribution,
+    draw,
+    oversight,
+    peering,
+    selection,
+    session,
+)
 from federation.protocol.bundle import BundlePhase
 from federation.protocol.conversation import Kind, Phase, Role
 from node.domain.project import ProjectState
@@ -146,6 +155,30 @@ STEPS: Final[Mapping[tuple[Kind, Phase], Step]] = MappingProxyType({
     (Kind.SESSION, session.HANDED_OVER): Step(
         Who.STAFF, "主场核对并接收评标资料", "the host checks and receives the archive",
         "POST /api/sessions/{id}/receive"),
+    (Kind.DRAW, draw.RESCUED): Step(
+        Who.NODE, "封存方失联, 专家库所属方凭启封的随机数继续抽取",
+        "the owner goes on by the value that the regulator unsealed", "lianping why {id}"),
+    (Kind.SESSION, session.REPLACING): Step(
+        Who.STAFF, "补抽的专家签到后,副场报告就绪", "once the replacement has checked in, the sub "
+        "says that it is ready", "POST /api/sessions/{id}/ready"),
+    (Kind.CONTRIBUTION, contribution.ASKED): Step(
+        Who.NODE, "外部见证方承诺随机数", "the outside contributor commits to a value", _RETRY),
+    (Kind.CONTRIBUTION, contribution.PLEDGED): Step(
+        Who.NODE, "专家库所属方出示各方承诺", "the owner shows that all have committed", _RETRY),
+    (Kind.CONTRIBUTION, contribution.BOUND): Step(
+        Who.NODE, "外部见证方公开随机数", "the outside contributor opens its value", _RETRY),
+    (Kind.CONTRIBUTION, contribution.GIVEN): Step(
+        Who.NODE, "专家库所属方出示已告知封存方的随机数", "the owner shows what it told the sealer",
+        _RETRY),
+    (Kind.OVERSIGHT, oversight.ASKED): Step(
+        Who.STAFF, "监管部门两人核准是否重新抽取", "two officers decide whether to draw again",
+        "lianping why {id}"),
+    (Kind.OVERSIGHT, oversight.UNSEALING): Step(
+        Who.STAFF, "监管部门两人核准是否启封托管随机数", "two officers decide whether to open the "
+        "escrow", "lianping why {id}"),
+    (Kind.OVERSIGHT, oversight.COMPARING): Step(
+        Who.NODE, "等待主场提交投标人名单,由监管节点比对", "the regulator's node compares once the "
+        "host has submitted the bidders", _RETRY),
     (Kind.SELECTION, selection.INVITED): Step(
         Who.NODE, "候选副场按日历答复是否参加", "the candidate answers from its calendar", _RETRY),
     (Kind.SELECTION, selection.ENTERED): Step(

@@ -20,6 +20,8 @@ _KINDS: Final = {
     Kind.DRAW: "抽取 · draw",
     Kind.SESSION: "评标 · session",
     Kind.SELECTION: "副场抽选 · selection",
+    Kind.CONTRIBUTION: "外部随机数 · contribution",
+    Kind.OVERSIGHT: "监督 · oversight",
 }
 _FOUND: Final = {
     "conversation": "事项 · conversation",

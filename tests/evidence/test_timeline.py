@@ -11,7 +11,7 @@ from tests.protocol import samples
 
 WORDS = (
     *samples.AGREEMENT, *samples.PEERING, *samples.BOOKING, *samples.DRAW, *samples.SESSION,
-    *samples.SELECTION,
+    *samples.SELECTION, *samples.CONTRIBUTION, *samples.OVERSIGHT,
 )  # fmt: skip
 NOT_IN_A_DOSSIER = {"Decline", "Withdraw", "StateUsage", "AgreeUsage", "DisputeUsage"}
 

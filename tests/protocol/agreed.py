@@ -16,6 +16,7 @@ from tests.protocol.grids import NOW
 
 HOST = CenterId("lp1" + "h" * 32)
 SUB = CenterId("lp1" + "s" * 32)
+OUTSIDER = CenterId("lp1" + "b" * 32)
 FROM, UNTIL = NOW - 1_000, NOW + 1_000_000
 LEAD = 5_000
 

@@ -7,7 +7,8 @@ from tests.protocol import samples
 from tests.protocol.grids import grid
 
 GRID: Final = grid(
-    "NEW REQUESTED OPENED ACCEPTED HALF COMMITTED WALKING ASKED INVITED SEALED CLOSED VOID REFUSED",
+    "NEW REQUESTED OPENED ACCEPTED HALF COMMITTED WALKING ASKED INVITED SEALED RESCUED CLOSED"
+    " VOID REFUSED",
     (OWNER, SEALER),
     samples.DRAW,
     """
@@ -53,5 +54,28 @@ GRID: Final = grid(
     CLOSED     Shortfall       CLOSED     -             SEALER
     CLOSED     Result          CLOSED     -             SEALER
     CLOSED     Fault           CLOSED     -             OWNER/SEALER
+    WALKING    Rescue          RESCUED    OWNER         SEALER
+    SEALED     Rescue          RESCUED    OWNER         SEALER
+    RESCUED    Proceed         RESCUED    OWNER         SEALER
+    RESCUED    Verdict.INVITE  RESCUED    OWNER         SEALER
+    RESCUED    Verdict.SKIP    RESCUED    OWNER         SEALER
+    RESCUED    Report.ANSWER   RESCUED    OWNER         SEALER
+    RESCUED    Report.LEAVE    RESCUED    OWNER         SEALER
+    RESCUED    Shortfall       RESCUED    OWNER         SEALER
+    RESCUED    Result          RESCUED    OWNER         SEALER
+    RESCUED    Conclude        CLOSED     OWNER         SEALER
+    VOID       Rescue          RESCUED    -             SEALER
+    ASKED      Rescue          RESCUED    -             SEALER
+    RESCUED    Fault           RESCUED    -             OWNER/SEALER
+    RESCUED    Next            RESCUED    -             OWNER
+    RESCUED    Close           CLOSED     -             OWNER
+    CLOSED     Rescue          CLOSED     -             SEALER
+    CLOSED     Close           CLOSED     -             OWNER
+    CLOSED     Next            CLOSED     -             OWNER
+    CLOSED     Proceed         CLOSED     -             SEALER
+    CLOSED     Conclude        CLOSED     -             SEALER
+    CLOSED     Verdict.INVITE  CLOSED     -             SEALER
+    CLOSED     Verdict.SKIP    CLOSED     -             SEALER
+    CLOSED     Report.ANSWER   CLOSED     -             SEALER
     """,
 )

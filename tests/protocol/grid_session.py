@@ -7,8 +7,8 @@ from tests.protocol import samples
 from tests.protocol.grids import grid
 
 GRID: Final = grid(
-    "NEW CONVENED READY RUNNING CHAIRED SIGNING SUSPENDED RESUMING FINISHED HANDED_OVER ARCHIVED"
-    " REFUSED",
+    "NEW CONVENED READY RUNNING CHAIRED SIGNING SUSPENDED RESUMING REPLACING FINISHED HANDED_OVER"
+    " ARCHIVED REFUSED",
     (HOST, SUB),
     samples.SESSION,
     """
@@ -37,5 +37,14 @@ GRID: Final = grid(
     SIGNING      Ballot      SIGNING      -         HOST
     FINISHED     Ballot      FINISHED     -         HOST
     FINISHED     SignReport  FINISHED     -         HOST
+    RUNNING      Replace     REPLACING    HOST      SUB
+    CHAIRED      Replace     REPLACING    HOST      SUB
+    SIGNING      Replace     REPLACING    HOST      SUB
+    REPLACING    CheckIn     REPLACING    SUB       HOST
+    REPLACING    Ready       READY        SUB       HOST
+    SUSPENDED    Replace     REPLACING    -         SUB
+    REPLACING    Suspend     REPLACING    -         HOST/SUB
+    REPLACING    Ballot      REPLACING    -         HOST
+    REPLACING    SignReport  REPLACING    -         HOST
     """,
 )

@@ -2,7 +2,16 @@
 
 from typing import Final
 
-from federation.protocol import agreement, booking, draw, peering, selection, session
+from federation.protocol import (
+    agreement,
+    booking,
+    contribution,
+    draw,
+    oversight,
+    peering,
+    selection,
+    session,
+)
 from federation.protocol.conversation import Word
 
 DIGEST: Final = bytes(32)
@@ -107,6 +116,9 @@ DRAW: Final[tuple[Word, ...]] = (
     draw.Result(DIGEST, DIGEST, 1, 2),
     draw.Close(DIGEST, DIGEST),
     draw.Fault("ASKED", "no verdict within half an hour"),
+    draw.Rescue(b"an envelope"),
+    draw.Proceed(0, 0, 0, DIGEST, DIGEST),
+    draw.Conclude(DIGEST),
 )
 
 CENTERS: Final = ("lp1" + "a" * 32, "lp1" + "b" * 32)
@@ -144,4 +156,27 @@ SESSION: Final[tuple[Word, ...]] = (
     session.Finish(DIGEST, 5),
     session.HandOver((session.ArchiveItem("report", DIGEST, 1, "15y"),)),
     session.Receive(DIGEST),
+    session.Replace((DIGEST,), reason="a recusal found at the seat"),
+)
+
+CONTRIBUTION: Final[tuple[Word, ...]] = (
+    contribution.AskValue(ID, b"an envelope"),
+    contribution.Pledge(DIGEST),
+    contribution.PassValue("of another suite"),
+    contribution.Bind((b"one envelope", b"another")),
+    contribution.Contribute(DIGEST),
+    contribution.Account(b"an envelope"),
+    contribution.Release("the draw is void"),
+)
+
+OVERSIGHT: Final[tuple[Word, ...]] = (
+    oversight.AskPermit(ID, b"an envelope", reason="nobody was left"),
+    oversight.Permit(ID, (DIGEST, bytes([1]) * 32)),
+    oversight.DenyRequest("no grounds"),
+    oversight.AskUnseal(ID, b"an envelope", b"another", reason="silent for a day"),
+    oversight.Unseal(ID, DIGEST, (DIGEST, bytes([1]) * 32)),
+    oversight.SubmitBidders(ID, (oversight.Drawn(ID, (DIGEST,)),), DIGEST, b"sealed"),
+    oversight.SubmitEmployers(ID, b"sealed"),
+    oversight.Recuse(ID, (DIGEST,)),
+    oversight.StateAct(oversight.Act.OPEN_POOL, DIGEST, "a complaint", (DIGEST, bytes([1]) * 32)),
 )

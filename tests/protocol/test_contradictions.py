@@ -16,7 +16,17 @@ from federation.protocol.terms import (
     Fees,
     Settlement,
 )
-from tests.protocol.agreed import FROM, HOST, PAY, PINNED_TWICE, SUB, TERMS, UNTIL, fees
+from tests.protocol.agreed import (
+    FROM,
+    HOST,
+    OUTSIDER,
+    PAY,
+    PINNED_TWICE,
+    SUB,
+    TERMS,
+    UNTIL,
+    fees,
+)
 
 
 def test_terms_at_every_limit_contradict_nothing() -> None:
@@ -104,6 +114,12 @@ def test_terms_at_every_limit_contradict_nothing() -> None:
         (replace(TERMS, drawn_by=Drawer.HOST), "drawn_by"),
         (replace(TERMS, pool_min_ratio=0), "pool_min_ratio"),
         (replace(TERMS, min_outside_contributors=1), "min_outside_contributors"),
+        (replace(TERMS, outside_contributors=(OUTSIDER, OUTSIDER)), "outside_contributors"),
+        (
+            replace(TERMS, outside_contributors=(TERMS.parties[0].center_id,)),
+            "outside_contributors",
+        ),
+        (replace(TERMS, regulator=TERMS.parties[1].center_id), "regulator"),
         (replace(TERMS, max_draws_per_expert=1), "draw_period_days"),
         (replace(TERMS, draw_period_days=1), "draw_period_days"),
         (replace(TERMS, max_draws_per_expert=-1, draw_period_days=0), "max_draws_per_expert"),

@@ -3,7 +3,7 @@
 import pytest
 
 from federation.protocol.conversation import Role, Word
-from federation.protocol.draw import DRAW, Report, Response, Ruling, Verdict
+from federation.protocol.draw import DRAW, GONE, Report, Response, Ruling, Verdict
 from tests.protocol import samples, waits
 from tests.protocol.crossings import Joint, explore
 from tests.protocol.grid_draw import GRID
@@ -60,4 +60,4 @@ def test_a_verdict_either_invites_or_skips(ruling: Ruling) -> None:
 @pytest.mark.parametrize("response", Response)
 def test_a_leave_is_reported_apart_from_the_answers(response: Response) -> None:
     report = Report(samples.DIGEST, response, samples.DIGEST, samples.DIGEST)
-    assert report.case == ("Report.LEAVE" if response == Response.LEAVE else "Report.ANSWER")
+    assert report.case == ("Report.LEAVE" if response in GONE else "Report.ANSWER")

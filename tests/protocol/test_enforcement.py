@@ -46,6 +46,7 @@ NOW: Final = 1_778_040_000_000  # Wednesday 2026-05-06 12:00 in Beijing
 NINE: Final = NOW + 21 * HOUR_MS  # Thursday 09:00
 WAN: Final = 1_000_000
 
+OUTSIDER: Final = "lp1" + "b" * 32
 TERMS: Final = AgreementTerms(
     version=1,
     title="Ji'an and Changle",
@@ -358,8 +359,20 @@ CASES: Final = (
     ),
     Case(
         "min_outside_contributors",
-        agreed(min_outside_contributors=0),
+        agreed(min_outside_contributors=1, outside_contributors=(OUTSIDER,)),
         agreed(min_outside_contributors=1),
+        "INTERNAL",
+    ),
+    Case(
+        "outside_contributors",
+        agreed(outside_contributors=(OUTSIDER,)),
+        agreed(outside_contributors=(OUTSIDER, OUTSIDER)),
+        "INTERNAL",
+    ),
+    Case(
+        "regulator",
+        agreed(regulator=OUTSIDER),
+        agreed(regulator=TERMS.parties[0].center_id),
         "INTERNAL",
     ),
     Case(

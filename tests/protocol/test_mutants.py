@@ -13,15 +13,19 @@ import pytest
 from federation.protocol import booking, bundle, conversation
 from federation.protocol.agreement import AGREEMENT
 from federation.protocol.booking import BOOKING
+from federation.protocol.contribution import CONTRIBUTION
 from federation.protocol.conversation import Conversation, Phase, Role, Table, Wait, Word
 from federation.protocol.draw import DRAW
+from federation.protocol.oversight import OVERSIGHT
 from federation.protocol.peering import PEERING
 from federation.protocol.selection import SELECTION
 from federation.protocol.session import SESSION
 from tests.protocol import (
     grid_agreement,
     grid_booking,
+    grid_contribution,
     grid_draw,
+    grid_oversight,
     grid_peering,
     grid_selection,
     grid_session,
@@ -45,6 +49,8 @@ GRIDS = {
     DRAW.kind: grid_draw.GRID,
     SESSION.kind: grid_session.GRID,
     SELECTION.kind: grid_selection.GRID,
+    CONTRIBUTION.kind: grid_contribution.GRID,
+    OVERSIGHT.kind: grid_oversight.GRID,
 }
 WAITS = {
     AGREEMENT.kind: waits.AGREEMENT,
@@ -53,6 +59,8 @@ WAITS = {
     DRAW.kind: waits.DRAW,
     SESSION.kind: waits.SESSION,
     SELECTION.kind: waits.SELECTION,
+    CONTRIBUTION.kind: waits.CONTRIBUTION,
+    OVERSIGHT.kind: waits.OVERSIGHT,
 }
 
 

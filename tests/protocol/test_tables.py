@@ -16,6 +16,8 @@ SAMPLES: Mapping[Kind, tuple[Word, ...]] = {
     Kind.DRAW: samples.DRAW,
     Kind.SESSION: samples.SESSION,
     Kind.SELECTION: samples.SELECTION,
+    Kind.CONTRIBUTION: samples.CONTRIBUTION,
+    Kind.OVERSIGHT: samples.OVERSIGHT,
 }
 
 every_table = pytest.mark.parametrize("table", TABLES.values(), ids=lambda table: table.kind)

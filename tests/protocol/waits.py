@@ -37,6 +37,7 @@ DRAW: Final = silences("""
     ASKED      OWNER   SEALER  1800000     -
     INVITED    OWNER   SEALER  3600000     -
     SEALED     SEALER  OWNER   5184000000  -
+    RESCUED    OWNER   OWNER   5184000000  -
 """)
 SESSION: Final = silences("""
     CONVENED     SUB   HOST  432000000   -
@@ -46,6 +47,7 @@ SESSION: Final = silences("""
     SIGNING      SUB   HOST  432000000   -
     SUSPENDED    HOST  SUB   432000000   -
     RESUMING     SUB   HOST  432000000   -
+    REPLACING    SUB   HOST  432000000   -
     FINISHED     SUB   HOST  1209600000  -
     HANDED_OVER  HOST  SUB   1209600000  -
 """)
@@ -55,6 +57,17 @@ SELECTION: Final = silences("""
     ENTERED    HOST  SUB   1800000  -
     GATHERED   SUB   HOST  600000   -
     DISCLOSED  HOST  SUB   1800000  -
+""")
+CONTRIBUTION: Final = silences("""
+    ASKED    CONTRIBUTOR  ASKER        600000    -
+    PLEDGED  ASKER        CONTRIBUTOR  86400000  -
+    BOUND    CONTRIBUTOR  ASKER        600000    -
+    GIVEN    ASKER        CONTRIBUTOR  86400000  -
+""")
+OVERSIGHT: Final = silences("""
+    ASKED      REGULATOR  CENTER  432000000  UNANSWERED
+    UNSEALING  REGULATOR  CENTER  432000000  UNANSWERED
+    COMPARING  REGULATOR  CENTER  432000000  UNANSWERED
 """)
 
 AGREEMENT_OVER: Final = frozenset({
@@ -68,6 +81,10 @@ BOOKING_OVER: Final = frozenset({"COMPLETED", "DECLINED", "RELEASED", "EXPIRED",
 DRAW_OVER: Final = frozenset({"CLOSED", "VOID"})
 SESSION_OVER: Final = frozenset({"ARCHIVED"})
 SELECTION_OVER: Final = frozenset({"RANKED", "PASSED", "VOID"})
+CONTRIBUTION_OVER: Final = frozenset({"ACCOUNTED", "PASSED", "RELEASED"})
+OVERSIGHT_OVER: Final = frozenset(
+    {"PERMITTED", "UNSEALED", "COMPARED", "SUBMITTED", "STATED", "DENIED", "UNANSWERED"}
+)
 
 PEERING_EXPLAINED: Final = frozenset({
     *((Phase("LAPSED"), Phase(other)) for other in (

@@ -76,6 +76,8 @@ CHANGES: dict[str, Any] = {
     "drawn_by": Drawer.HOST,
     "pool_min_ratio": 78,
     "min_outside_contributors": 79,
+    "outside_contributors": ("lp1" + "b" * 32,),
+    "regulator": "lp1" + "c" * 32,
     "max_draws_per_expert": 80,
     "draw_period_days": 81,
     "fees": Fees(FeeRule.SUB, (), 8_200, Payer.HOST),
@@ -88,6 +90,7 @@ CHANGES: dict[str, Any] = {
     "notice_days": 88,
 }
 TOGETHER: dict[str, dict[str, Any]] = {
+    "min_outside_contributors": {"outside_contributors": ("lp1" + "b" * 32,)},
     "period_days": {"max_sessions_per_period": 72},
     "draw_period_days": {"max_draws_per_expert": 80},
     "version": {"supersedes": bytes(range(32))},

@@ -25,27 +25,27 @@ _sym_db = _symbol_database.Default()
 from lianping.federation.v1 import booking_pb2 as lianping_dot_federation_dot_v1_dot_booking__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n&lianping/federation/v1/agreement.proto\x12\x16lianping.federation.v1\x1a$lianping/federation/v1/booking.proto\"4\n\x07\x43ontact\x12\x0c\n\x04\x64uty\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\r\n\x05phone\x18\x03 \x01(\t\"\xa8\x01\n\x05Party\x12\x11\n\tcenter_id\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x0c\n\x04uscc\x18\x03 \x01(\t\x12\x13\n\x0bregion_code\x18\x04 \x01(\t\x12\x12\n\nsupervisor\x18\x05 \x01(\t\x12\x31\n\x08\x63ontacts\x18\x06 \x03(\x0b\x32\x1f.lianping.federation.v1.Contact\x12\x14\n\x0croot_key_ids\x18\x07 \x03(\x0c\"&\n\tDirection\x12\x0c\n\x04host\x18\x01 \x01(\t\x12\x0b\n\x03sub\x18\x02 \x01(\t\"\x87\x01\n\x0b\x46\x65\x65Schedule\x12\x11\n\tcenter_id\x18\x01 \x01(\t\x12\x10\n\x08\x62\x61se_fen\x18\x02 \x01(\x03\x12\x14\n\x0c\x62\x61se_minutes\x18\x03 \x01(\r\x12\x10\n\x08step_fen\x18\x04 \x01(\x03\x12\x14\n\x0cstep_minutes\x18\x05 \x01(\r\x12\x15\n\rovernight_fen\x18\x06 \x01(\x03\"\xae\x01\n\x04\x46\x65\x65s\x12-\n\x04rule\x18\x01 \x01(\x0e\x32\x1f.lianping.federation.v1.FeeRule\x12\x36\n\tschedules\x18\x02 \x03(\x0b\x32#.lianping.federation.v1.FeeSchedule\x12\x11\n\tvenue_fen\x18\x03 \x01(\x03\x12,\n\x05payer\x18\x04 \x01(\x0e\x32\x1d.lianping.federation.v1.Payer\"_\n\nSettlement\x12\x38\n\x06period\x18\x01 \x01(\x0e\x32(.lianping.federation.v1.SettlementPeriod\x12\x17\n\x0fpay_within_days\x18\x02 \x01(\r\"M\n\x0e\x44\x61taProtection\x12\x0f\n\x07purpose\x18\x01 \x01(\t\x12\x12\n\ncategories\x18\x02 \x03(\t\x12\x16\n\x0eretention_days\x18\x03 \x01(\r\"\xd5\x0b\n\x0e\x41greementTerms\x12\x0f\n\x07version\x18\x01 \x01(\r\x12\r\n\x05title\x18\x02 \x01(\t\x12.\n\x07parties\x18\x03 \x03(\x0b\x32\x1d.lianping.federation.v1.Party\x12\x35\n\ndirections\x18\x04 \x03(\x0b\x32!.lianping.federation.v1.Direction\x12\x19\n\x11\x65\x66\x66\x65\x63tive_from_ms\x18\x05 \x01(\x03\x12\x1a\n\x12\x65\x66\x66\x65\x63tive_until_ms\x18\x06 \x01(\x03\x12\x15\n\rproject_kinds\x18\x07 \x03(\t\x12\x1d\n\x15max_seats_per_session\x18\x08 \x01(\r\x12\x19\n\x11max_open_bookings\x18\t \x01(\r\x12\x14\n\x0clead_time_ms\x18\n \x01(\x03\x12\x0f\n\x07vote_ms\x18\x0b \x01(\x03\x12\x11\n\tdecide_ms\x18\x0c \x01(\x03\x12\x37\n\x0b\x64raw_anchor\x18\r \x01(\x0e\x32\".lianping.federation.v1.DrawAnchor\x12\x18\n\x10\x64raw_earliest_ms\x18\x0e \x01(\x03\x12\x17\n\x0fpool_min_age_ms\x18\x0f \x01(\x03\x12\x1d\n\x15joint_test_valid_days\x18\x10 \x01(\r\x12\x1d\n\x15handover_working_days\x18\x11 \x01(\r\x12\r\n\x05suite\x18\x12 \x01(\t\x12\x19\n\x11sealed_disclosure\x18\x13 \x01(\x08\x12\x14\n\x0c\x61greement_no\x18\x14 \x01(\t\x12\x12\n\nsupersedes\x18\x15 \x01(\x0c\x12\x1a\n\x12specialty_prefixes\x18\x16 \x03(\t\x12\x16\n\x0evalue_from_fen\x18\x17 \x01(\x03\x12\x17\n\x0fvalue_until_fen\x18\x18 \x01(\x03\x12>\n\x0fselection_modes\x18\x19 \x03(\x0e\x32%.lianping.federation.v1.SelectionMode\x12\x1f\n\x17max_experts_per_session\x18\x1a \x01(\r\x12\x1f\n\x17max_concurrent_sessions\x18\x1b \x01(\r\x12\x1f\n\x17max_sessions_per_period\x18\x1c \x01(\r\x12\x13\n\x0bperiod_days\x18\x1d \x01(\r\x12\x14\n\x0copens_minute\x18\x1e \x01(\r\x12\x15\n\rcloses_minute\x18\x1f \x01(\r\x12\x15\n\ropen_weekdays\x18  \x03(\r\x12\x0f\n\x07hold_ms\x18! \x01(\x03\x12\x31\n\x08in_doubt\x18\" \x01(\x0e\x32\x1f.lianping.federation.v1.InDoubt\x12\x18\n\x10\x63\x61ncel_notice_ms\x18# \x01(\x03\x12\x16\n\x0e\x63\x61ncel_fee_fen\x18$ \x01(\x03\x12\x30\n\x08\x64rawn_by\x18% \x01(\x0e\x32\x1e.lianping.federation.v1.Drawer\x12\x16\n\x0epool_min_ratio\x18& \x01(\r\x12 \n\x18min_outside_contributors\x18\' \x01(\r\x12\x1c\n\x14max_draws_per_expert\x18( \x01(\r\x12\x18\n\x10\x64raw_period_days\x18) \x01(\r\x12*\n\x04\x66\x65\x65s\x18* \x01(\x0b\x32\x1c.lianping.federation.v1.Fees\x12\x36\n\nsettlement\x18+ \x01(\x0b\x32\".lianping.federation.v1.Settlement\x12\x15\n\rfault_wait_ms\x18, \x01(\x03\x12\x17\n\x0f\x66\x61ult_repair_ms\x18- \x01(\x03\x12\x19\n\x11\x61v_retention_days\x18. \x01(\r\x12?\n\x0f\x64\x61ta_protection\x18/ \x01(\x0b\x32&.lianping.federation.v1.DataProtection\x12\x14\n\x0c\x64ispute_path\x18\x30 \x03(\t\x12\x13\n\x0bnotice_days\x18\x31 \x01(\r\"E\n\x11\x44ocumentSignature\x12\r\n\x05suite\x18\x01 \x01(\t\x12\x0e\n\x06key_id\x18\x02 \x01(\x0c\x12\x11\n\tsignature\x18\x03 \x01(\x0c\"Z\n\x07Propose\x12\x10\n\x08\x64ocument\x18\x01 \x01(\x0c\x12=\n\nsignatures\x18\x02 \x03(\x0b\x32).lianping.federation.v1.DocumentSignature\"i\n\x07\x43ounter\x12\x10\n\x08\x64ocument\x18\x01 \x01(\x0c\x12=\n\nsignatures\x18\x02 \x03(\x0b\x32).lianping.federation.v1.DocumentSignature\x12\r\n\x05round\x18\x03 \x01(\r\"^\n\x04Sign\x12\x17\n\x0f\x64ocument_digest\x18\x01 \x01(\x0c\x12=\n\nsignatures\x18\x02 \x03(\x0b\x32).lianping.federation.v1.DocumentSignature\"\x19\n\x07\x44\x65\x63line\x12\x0e\n\x06reason\x18\x01 \x01(\t\"\x1a\n\x08Withdraw\x12\x0e\n\x06reason\x18\x01 \x01(\t\"N\n\x10SuspendAgreement\x12*\n\x04side\x18\x01 \x01(\x0e\x32\x1c.lianping.federation.v1.Side\x12\x0e\n\x06reason\x18\x02 \x01(\t\"M\n\x0fResumeAgreement\x12*\n\x04side\x18\x01 \x01(\x0e\x32\x1c.lianping.federation.v1.Side\x12\x0e\n\x06reason\x18\x02 \x01(\t\"1\n\tTerminate\x12\x14\n\x0c\x65\x66\x66\x65\x63tive_ms\x18\x01 \x01(\x03\x12\x0e\n\x06reason\x18\x02 \x01(\t*i\n\nDrawAnchor\x12\x1b\n\x17\x44RAW_ANCHOR_UNSPECIFIED\x10\x00\x12\x1c\n\x18\x44RAW_ANCHOR_BID_DEADLINE\x10\x01\x12 \n\x1c\x44RAW_ANCHOR_EVALUATION_START\x10\x02*H\n\x06\x44rawer\x12\x16\n\x12\x44RAWER_UNSPECIFIED\x10\x00\x12\x15\n\x11\x44RAWER_POOL_OWNER\x10\x01\x12\x0f\n\x0b\x44RAWER_HOST\x10\x02*Y\n\x07InDoubt\x12\x18\n\x14IN_DOUBT_UNSPECIFIED\x10\x00\x12\x1e\n\x1aIN_DOUBT_KEEP_AND_ESCALATE\x10\x01\x12\x14\n\x10IN_DOUBT_RELEASE\x10\x02*`\n\x07\x46\x65\x65Rule\x12\x18\n\x14\x46\x45\x45_RULE_UNSPECIFIED\x10\x00\x12\x16\n\x12\x46\x45\x45_RULE_HIGHER_OF\x10\x01\x12\x11\n\rFEE_RULE_HOST\x10\x02\x12\x10\n\x0c\x46\x45\x45_RULE_SUB\x10\x03*T\n\x05Payer\x12\x15\n\x11PAYER_UNSPECIFIED\x10\x00\x12\x12\n\x0ePAYER_TENDEREE\x10\x01\x12\x10\n\x0cPAYER_AGENCY\x10\x02\x12\x0e\n\nPAYER_HOST\x10\x03*\x98\x01\n\x10SettlementPeriod\x12!\n\x1dSETTLEMENT_PERIOD_UNSPECIFIED\x10\x00\x12!\n\x1dSETTLEMENT_PERIOD_PER_SESSION\x10\x01\x12\x1d\n\x19SETTLEMENT_PERIOD_MONTHLY\x10\x02\x12\x1f\n\x1bSETTLEMENT_PERIOD_QUARTERLY\x10\x03*B\n\x04Side\x12\x14\n\x10SIDE_UNSPECIFIED\x10\x00\x12\x11\n\rSIDE_PROPOSER\x10\x01\x12\x11\n\rSIDE_ANSWERER\x10\x02\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n&lianping/federation/v1/agreement.proto\x12\x16lianping.federation.v1\x1a$lianping/federation/v1/booking.proto\"4\n\x07\x43ontact\x12\x0c\n\x04\x64uty\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\r\n\x05phone\x18\x03 \x01(\t\"\xa8\x01\n\x05Party\x12\x11\n\tcenter_id\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x0c\n\x04uscc\x18\x03 \x01(\t\x12\x13\n\x0bregion_code\x18\x04 \x01(\t\x12\x12\n\nsupervisor\x18\x05 \x01(\t\x12\x31\n\x08\x63ontacts\x18\x06 \x03(\x0b\x32\x1f.lianping.federation.v1.Contact\x12\x14\n\x0croot_key_ids\x18\x07 \x03(\x0c\"&\n\tDirection\x12\x0c\n\x04host\x18\x01 \x01(\t\x12\x0b\n\x03sub\x18\x02 \x01(\t\"\x87\x01\n\x0b\x46\x65\x65Schedule\x12\x11\n\tcenter_id\x18\x01 \x01(\t\x12\x10\n\x08\x62\x61se_fen\x18\x02 \x01(\x03\x12\x14\n\x0c\x62\x61se_minutes\x18\x03 \x01(\r\x12\x10\n\x08step_fen\x18\x04 \x01(\x03\x12\x14\n\x0cstep_minutes\x18\x05 \x01(\r\x12\x15\n\rovernight_fen\x18\x06 \x01(\x03\"\xae\x01\n\x04\x46\x65\x65s\x12-\n\x04rule\x18\x01 \x01(\x0e\x32\x1f.lianping.federation.v1.FeeRule\x12\x36\n\tschedules\x18\x02 \x03(\x0b\x32#.lianping.federation.v1.FeeSchedule\x12\x11\n\tvenue_fen\x18\x03 \x01(\x03\x12,\n\x05payer\x18\x04 \x01(\x0e\x32\x1d.lianping.federation.v1.Payer\"_\n\nSettlement\x12\x38\n\x06period\x18\x01 \x01(\x0e\x32(.lianping.federation.v1.SettlementPeriod\x12\x17\n\x0fpay_within_days\x18\x02 \x01(\r\"M\n\x0e\x44\x61taProtection\x12\x0f\n\x07purpose\x18\x01 \x01(\t\x12\x12\n\ncategories\x18\x02 \x03(\t\x12\x16\n\x0eretention_days\x18\x03 \x01(\r\"\x86\x0c\n\x0e\x41greementTerms\x12\x0f\n\x07version\x18\x01 \x01(\r\x12\r\n\x05title\x18\x02 \x01(\t\x12.\n\x07parties\x18\x03 \x03(\x0b\x32\x1d.lianping.federation.v1.Party\x12\x35\n\ndirections\x18\x04 \x03(\x0b\x32!.lianping.federation.v1.Direction\x12\x19\n\x11\x65\x66\x66\x65\x63tive_from_ms\x18\x05 \x01(\x03\x12\x1a\n\x12\x65\x66\x66\x65\x63tive_until_ms\x18\x06 \x01(\x03\x12\x15\n\rproject_kinds\x18\x07 \x03(\t\x12\x1d\n\x15max_seats_per_session\x18\x08 \x01(\r\x12\x19\n\x11max_open_bookings\x18\t \x01(\r\x12\x14\n\x0clead_time_ms\x18\n \x01(\x03\x12\x0f\n\x07vote_ms\x18\x0b \x01(\x03\x12\x11\n\tdecide_ms\x18\x0c \x01(\x03\x12\x37\n\x0b\x64raw_anchor\x18\r \x01(\x0e\x32\".lianping.federation.v1.DrawAnchor\x12\x18\n\x10\x64raw_earliest_ms\x18\x0e \x01(\x03\x12\x17\n\x0fpool_min_age_ms\x18\x0f \x01(\x03\x12\x1d\n\x15joint_test_valid_days\x18\x10 \x01(\r\x12\x1d\n\x15handover_working_days\x18\x11 \x01(\r\x12\r\n\x05suite\x18\x12 \x01(\t\x12\x19\n\x11sealed_disclosure\x18\x13 \x01(\x08\x12\x14\n\x0c\x61greement_no\x18\x14 \x01(\t\x12\x12\n\nsupersedes\x18\x15 \x01(\x0c\x12\x1a\n\x12specialty_prefixes\x18\x16 \x03(\t\x12\x16\n\x0evalue_from_fen\x18\x17 \x01(\x03\x12\x17\n\x0fvalue_until_fen\x18\x18 \x01(\x03\x12>\n\x0fselection_modes\x18\x19 \x03(\x0e\x32%.lianping.federation.v1.SelectionMode\x12\x1f\n\x17max_experts_per_session\x18\x1a \x01(\r\x12\x1f\n\x17max_concurrent_sessions\x18\x1b \x01(\r\x12\x1f\n\x17max_sessions_per_period\x18\x1c \x01(\r\x12\x13\n\x0bperiod_days\x18\x1d \x01(\r\x12\x14\n\x0copens_minute\x18\x1e \x01(\r\x12\x15\n\rcloses_minute\x18\x1f \x01(\r\x12\x15\n\ropen_weekdays\x18  \x03(\r\x12\x0f\n\x07hold_ms\x18! \x01(\x03\x12\x31\n\x08in_doubt\x18\" \x01(\x0e\x32\x1f.lianping.federation.v1.InDoubt\x12\x18\n\x10\x63\x61ncel_notice_ms\x18# \x01(\x03\x12\x16\n\x0e\x63\x61ncel_fee_fen\x18$ \x01(\x03\x12\x30\n\x08\x64rawn_by\x18% \x01(\x0e\x32\x1e.lianping.federation.v1.Drawer\x12\x16\n\x0epool_min_ratio\x18& \x01(\r\x12 \n\x18min_outside_contributors\x18\' \x01(\r\x12\x1c\n\x14max_draws_per_expert\x18( \x01(\r\x12\x18\n\x10\x64raw_period_days\x18) \x01(\r\x12*\n\x04\x66\x65\x65s\x18* \x01(\x0b\x32\x1c.lianping.federation.v1.Fees\x12\x36\n\nsettlement\x18+ \x01(\x0b\x32\".lianping.federation.v1.Settlement\x12\x15\n\rfault_wait_ms\x18, \x01(\x03\x12\x17\n\x0f\x66\x61ult_repair_ms\x18- \x01(\x03\x12\x19\n\x11\x61v_retention_days\x18. \x01(\r\x12?\n\x0f\x64\x61ta_protection\x18/ \x01(\x0b\x32&.lianping.federation.v1.DataProtection\x12\x14\n\x0c\x64ispute_path\x18\x30 \x03(\t\x12\x13\n\x0bnotice_days\x18\x31 \x01(\r\x12\x1c\n\x14outside_contributors\x18\x32 \x03(\t\x12\x11\n\tregulator\x18\x33 \x01(\t\"E\n\x11\x44ocumentSignature\x12\r\n\x05suite\x18\x01 \x01(\t\x12\x0e\n\x06key_id\x18\x02 \x01(\x0c\x12\x11\n\tsignature\x18\x03 \x01(\x0c\"Z\n\x07Propose\x12\x10\n\x08\x64ocument\x18\x01 \x01(\x0c\x12=\n\nsignatures\x18\x02 \x03(\x0b\x32).lianping.federation.v1.DocumentSignature\"i\n\x07\x43ounter\x12\x10\n\x08\x64ocument\x18\x01 \x01(\x0c\x12=\n\nsignatures\x18\x02 \x03(\x0b\x32).lianping.federation.v1.DocumentSignature\x12\r\n\x05round\x18\x03 \x01(\r\"^\n\x04Sign\x12\x17\n\x0f\x64ocument_digest\x18\x01 \x01(\x0c\x12=\n\nsignatures\x18\x02 \x03(\x0b\x32).lianping.federation.v1.DocumentSignature\"\x19\n\x07\x44\x65\x63line\x12\x0e\n\x06reason\x18\x01 \x01(\t\"\x1a\n\x08Withdraw\x12\x0e\n\x06reason\x18\x01 \x01(\t\"N\n\x10SuspendAgreement\x12*\n\x04side\x18\x01 \x01(\x0e\x32\x1c.lianping.federation.v1.Side\x12\x0e\n\x06reason\x18\x02 \x01(\t\"M\n\x0fResumeAgreement\x12*\n\x04side\x18\x01 \x01(\x0e\x32\x1c.lianping.federation.v1.Side\x12\x0e\n\x06reason\x18\x02 \x01(\t\"1\n\tTerminate\x12\x14\n\x0c\x65\x66\x66\x65\x63tive_ms\x18\x01 \x01(\x03\x12\x0e\n\x06reason\x18\x02 \x01(\t*i\n\nDrawAnchor\x12\x1b\n\x17\x44RAW_ANCHOR_UNSPECIFIED\x10\x00\x12\x1c\n\x18\x44RAW_ANCHOR_BID_DEADLINE\x10\x01\x12 \n\x1c\x44RAW_ANCHOR_EVALUATION_START\x10\x02*H\n\x06\x44rawer\x12\x16\n\x12\x44RAWER_UNSPECIFIED\x10\x00\x12\x15\n\x11\x44RAWER_POOL_OWNER\x10\x01\x12\x0f\n\x0b\x44RAWER_HOST\x10\x02*Y\n\x07InDoubt\x12\x18\n\x14IN_DOUBT_UNSPECIFIED\x10\x00\x12\x1e\n\x1aIN_DOUBT_KEEP_AND_ESCALATE\x10\x01\x12\x14\n\x10IN_DOUBT_RELEASE\x10\x02*`\n\x07\x46\x65\x65Rule\x12\x18\n\x14\x46\x45\x45_RULE_UNSPECIFIED\x10\x00\x12\x16\n\x12\x46\x45\x45_RULE_HIGHER_OF\x10\x01\x12\x11\n\rFEE_RULE_HOST\x10\x02\x12\x10\n\x0c\x46\x45\x45_RULE_SUB\x10\x03*T\n\x05Payer\x12\x15\n\x11PAYER_UNSPECIFIED\x10\x00\x12\x12\n\x0ePAYER_TENDEREE\x10\x01\x12\x10\n\x0cPAYER_AGENCY\x10\x02\x12\x0e\n\nPAYER_HOST\x10\x03*\x98\x01\n\x10SettlementPeriod\x12!\n\x1dSETTLEMENT_PERIOD_UNSPECIFIED\x10\x00\x12!\n\x1dSETTLEMENT_PERIOD_PER_SESSION\x10\x01\x12\x1d\n\x19SETTLEMENT_PERIOD_MONTHLY\x10\x02\x12\x1f\n\x1bSETTLEMENT_PERIOD_QUARTERLY\x10\x03*B\n\x04Side\x12\x14\n\x10SIDE_UNSPECIFIED\x10\x00\x12\x11\n\rSIDE_PROPOSER\x10\x01\x12\x11\n\rSIDE_ANSWERER\x10\x02\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'lianping.federation.v1.agreement_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_DRAWANCHOR']._serialized_start=2987
-  _globals['_DRAWANCHOR']._serialized_end=3092
-  _globals['_DRAWER']._serialized_start=3094
-  _globals['_DRAWER']._serialized_end=3166
-  _globals['_INDOUBT']._serialized_start=3168
-  _globals['_INDOUBT']._serialized_end=3257
-  _globals['_FEERULE']._serialized_start=3259
-  _globals['_FEERULE']._serialized_end=3355
-  _globals['_PAYER']._serialized_start=3357
-  _globals['_PAYER']._serialized_end=3441
-  _globals['_SETTLEMENTPERIOD']._serialized_start=3444
-  _globals['_SETTLEMENTPERIOD']._serialized_end=3596
-  _globals['_SIDE']._serialized_start=3598
-  _globals['_SIDE']._serialized_end=3664
+  _globals['_DRAWANCHOR']._serialized_start=3036
+  _globals['_DRAWANCHOR']._serialized_end=3141
+  _globals['_DRAWER']._serialized_start=3143
+  _globals['_DRAWER']._serialized_end=3215
+  _globals['_INDOUBT']._serialized_start=3217
+  _globals['_INDOUBT']._serialized_end=3306
+  _globals['_FEERULE']._serialized_start=3308
+  _globals['_FEERULE']._serialized_end=3404
+  _globals['_PAYER']._serialized_start=3406
+  _globals['_PAYER']._serialized_end=3490
+  _globals['_SETTLEMENTPERIOD']._serialized_start=3493
+  _globals['_SETTLEMENTPERIOD']._serialized_end=3645
+  _globals['_SIDE']._serialized_start=3647
+  _globals['_SIDE']._serialized_end=3713
   _globals['_CONTACT']._serialized_start=104
   _globals['_CONTACT']._serialized_end=156
   _globals['_PARTY']._serialized_start=159
@@ -61,23 +61,23 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_DATAPROTECTION']._serialized_start=781
   _globals['_DATAPROTECTION']._serialized_end=858
   _globals['_AGREEMENTTERMS']._serialized_start=861
-  _globals['_AGREEMENTTERMS']._serialized_end=2354
-  _globals['_DOCUMENTSIGNATURE']._serialized_start=2356
-  _globals['_DOCUMENTSIGNATURE']._serialized_end=2425
-  _globals['_PROPOSE']._serialized_start=2427
-  _globals['_PROPOSE']._serialized_end=2517
-  _globals['_COUNTER']._serialized_start=2519
-  _globals['_COUNTER']._serialized_end=2624
-  _globals['_SIGN']._serialized_start=2626
-  _globals['_SIGN']._serialized_end=2720
-  _globals['_DECLINE']._serialized_start=2722
-  _globals['_DECLINE']._serialized_end=2747
-  _globals['_WITHDRAW']._serialized_start=2749
-  _globals['_WITHDRAW']._serialized_end=2775
-  _globals['_SUSPENDAGREEMENT']._serialized_start=2777
-  _globals['_SUSPENDAGREEMENT']._serialized_end=2855
-  _globals['_RESUMEAGREEMENT']._serialized_start=2857
-  _globals['_RESUMEAGREEMENT']._serialized_end=2934
-  _globals['_TERMINATE']._serialized_start=2936
-  _globals['_TERMINATE']._serialized_end=2985
+  _globals['_AGREEMENTTERMS']._serialized_end=2403
+  _globals['_DOCUMENTSIGNATURE']._serialized_start=2405
+  _globals['_DOCUMENTSIGNATURE']._serialized_end=2474
+  _globals['_PROPOSE']._serialized_start=2476
+  _globals['_PROPOSE']._serialized_end=2566
+  _globals['_COUNTER']._serialized_start=2568
+  _globals['_COUNTER']._serialized_end=2673
+  _globals['_SIGN']._serialized_start=2675
+  _globals['_SIGN']._serialized_end=2769
+  _globals['_DECLINE']._serialized_start=2771
+  _globals['_DECLINE']._serialized_end=2796
+  _globals['_WITHDRAW']._serialized_start=2798
+  _globals['_WITHDRAW']._serialized_end=2824
+  _globals['_SUSPENDAGREEMENT']._serialized_start=2826
+  _globals['_SUSPENDAGREEMENT']._serialized_end=2904
+  _globals['_RESUMEAGREEMENT']._serialized_start=2906
+  _globals['_RESUMEAGREEMENT']._serialized_end=2983
+  _globals['_TERMINATE']._serialized_start=2985
+  _globals['_TERMINATE']._serialized_end=3034
 # @@protoc_insertion_point(module_scope)

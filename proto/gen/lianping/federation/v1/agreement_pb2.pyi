@@ -497,6 +497,8 @@ class AgreementTerms(_message.Message):
     DATA_PROTECTION_FIELD_NUMBER: _builtins.int
     DISPUTE_PATH_FIELD_NUMBER: _builtins.int
     NOTICE_DAYS_FIELD_NUMBER: _builtins.int
+    OUTSIDE_CONTRIBUTORS_FIELD_NUMBER: _builtins.int
+    REGULATOR_FIELD_NUMBER: _builtins.int
     version: _builtins.int
     """Required. Version of this agreement, from 1; an amendment counts on."""
     title: _builtins.str
@@ -562,7 +564,7 @@ class AgreementTerms(_message.Message):
     pool_min_ratio: _builtins.int
     """Required. How many times more candidates than wanted experts a slot must have."""
     min_outside_contributors: _builtins.int
-    """Least contributors to a draw's randomness from outside the two parties. Only 0 until nodes can do more."""
+    """Least contributors to a draw's randomness from outside the two parties."""
     max_draws_per_expert: _builtins.int
     """Most evaluations for which one expert may be drawn in draw_period_days; 0 when there is no such limit."""
     draw_period_days: _builtins.int
@@ -575,6 +577,8 @@ class AgreementTerms(_message.Message):
     """Required. Days for which both keep sound and pictures."""
     notice_days: _builtins.int
     """Days between a notice of termination and its effect."""
+    regulator: _builtins.str
+    """The node of the regulator that holds escrow, permits and compares; empty when there is none."""
     @_builtins.property
     def parties(self) -> _containers.RepeatedCompositeFieldContainer[Global___Party]:
         """Required. Exactly two."""
@@ -614,6 +618,10 @@ class AgreementTerms(_message.Message):
     @_builtins.property
     def dispute_path(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Required. How disputes are settled, step by step."""
+
+    @_builtins.property
+    def outside_contributors(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Centers that both accept as outside contributors, in the order in which they are asked."""
 
     def __init__(
         self,
@@ -667,10 +675,12 @@ class AgreementTerms(_message.Message):
         data_protection: Global___DataProtection | None = ...,
         dispute_path: _abc.Iterable[_builtins.str] | None = ...,
         notice_days: _builtins.int = ...,
+        outside_contributors: _abc.Iterable[_builtins.str] | None = ...,
+        regulator: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["data_protection", b"data_protection", "fees", b"fees", "settlement", b"settlement"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["agreement_no", b"agreement_no", "av_retention_days", b"av_retention_days", "cancel_fee_fen", b"cancel_fee_fen", "cancel_notice_ms", b"cancel_notice_ms", "closes_minute", b"closes_minute", "data_protection", b"data_protection", "decide_ms", b"decide_ms", "directions", b"directions", "dispute_path", b"dispute_path", "draw_anchor", b"draw_anchor", "draw_earliest_ms", b"draw_earliest_ms", "draw_period_days", b"draw_period_days", "drawn_by", b"drawn_by", "effective_from_ms", b"effective_from_ms", "effective_until_ms", b"effective_until_ms", "fault_repair_ms", b"fault_repair_ms", "fault_wait_ms", b"fault_wait_ms", "fees", b"fees", "handover_working_days", b"handover_working_days", "hold_ms", b"hold_ms", "in_doubt", b"in_doubt", "joint_test_valid_days", b"joint_test_valid_days", "lead_time_ms", b"lead_time_ms", "max_concurrent_sessions", b"max_concurrent_sessions", "max_draws_per_expert", b"max_draws_per_expert", "max_experts_per_session", b"max_experts_per_session", "max_open_bookings", b"max_open_bookings", "max_seats_per_session", b"max_seats_per_session", "max_sessions_per_period", b"max_sessions_per_period", "min_outside_contributors", b"min_outside_contributors", "notice_days", b"notice_days", "open_weekdays", b"open_weekdays", "opens_minute", b"opens_minute", "parties", b"parties", "period_days", b"period_days", "pool_min_age_ms", b"pool_min_age_ms", "pool_min_ratio", b"pool_min_ratio", "project_kinds", b"project_kinds", "sealed_disclosure", b"sealed_disclosure", "selection_modes", b"selection_modes", "settlement", b"settlement", "specialty_prefixes", b"specialty_prefixes", "suite", b"suite", "supersedes", b"supersedes", "title", b"title", "value_from_fen", b"value_from_fen", "value_until_fen", b"value_until_fen", "version", b"version", "vote_ms", b"vote_ms"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["agreement_no", b"agreement_no", "av_retention_days", b"av_retention_days", "cancel_fee_fen", b"cancel_fee_fen", "cancel_notice_ms", b"cancel_notice_ms", "closes_minute", b"closes_minute", "data_protection", b"data_protection", "decide_ms", b"decide_ms", "directions", b"directions", "dispute_path", b"dispute_path", "draw_anchor", b"draw_anchor", "draw_earliest_ms", b"draw_earliest_ms", "draw_period_days", b"draw_period_days", "drawn_by", b"drawn_by", "effective_from_ms", b"effective_from_ms", "effective_until_ms", b"effective_until_ms", "fault_repair_ms", b"fault_repair_ms", "fault_wait_ms", b"fault_wait_ms", "fees", b"fees", "handover_working_days", b"handover_working_days", "hold_ms", b"hold_ms", "in_doubt", b"in_doubt", "joint_test_valid_days", b"joint_test_valid_days", "lead_time_ms", b"lead_time_ms", "max_concurrent_sessions", b"max_concurrent_sessions", "max_draws_per_expert", b"max_draws_per_expert", "max_experts_per_session", b"max_experts_per_session", "max_open_bookings", b"max_open_bookings", "max_seats_per_session", b"max_seats_per_session", "max_sessions_per_period", b"max_sessions_per_period", "min_outside_contributors", b"min_outside_contributors", "notice_days", b"notice_days", "open_weekdays", b"open_weekdays", "opens_minute", b"opens_minute", "outside_contributors", b"outside_contributors", "parties", b"parties", "period_days", b"period_days", "pool_min_age_ms", b"pool_min_age_ms", "pool_min_ratio", b"pool_min_ratio", "project_kinds", b"project_kinds", "regulator", b"regulator", "sealed_disclosure", b"sealed_disclosure", "selection_modes", b"selection_modes", "settlement", b"settlement", "specialty_prefixes", b"specialty_prefixes", "suite", b"suite", "supersedes", b"supersedes", "title", b"title", "value_from_fen", b"value_from_fen", "value_until_fen", b"value_until_fen", "version", b"version", "vote_ms", b"vote_ms"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

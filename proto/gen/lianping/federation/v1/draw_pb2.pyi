@@ -71,6 +71,10 @@ class _ResponseEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Response.Val
     """Did not answer in time."""
     RESPONSE_LEAVE: _Response.ValueType  # 4
     """Had accepted and has taken leave."""
+    RESPONSE_RECUSED: _Response.ValueType  # 5
+    """Had accepted and must recuse."""
+    RESPONSE_ABSENT: _Response.ValueType  # 6
+    """Had accepted and did not come, or could not go on."""
 
 class Response(_Response, metaclass=_ResponseEnumTypeWrapper):
     """What an invited expert answered."""
@@ -85,6 +89,10 @@ RESPONSE_NO_ANSWER: Response.ValueType  # 3
 """Did not answer in time."""
 RESPONSE_LEAVE: Response.ValueType  # 4
 """Had accepted and has taken leave."""
+RESPONSE_RECUSED: Response.ValueType  # 5
+"""Had accepted and must recuse."""
+RESPONSE_ABSENT: Response.ValueType  # 6
+"""Had accepted and did not come, or could not go on."""
 Global___Response: _TypeAlias = Response  # noqa: Y015
 
 @_typing.final
@@ -181,6 +189,9 @@ class Open(_message.Message):
     BID_DEADLINE_MS_FIELD_NUMBER: _builtins.int
     EVALUATION_START_MS_FIELD_NUMBER: _builtins.int
     EXCLUSION_COMMITMENT_FIELD_NUMBER: _builtins.int
+    EXCLUSION_SEALED_FIELD_NUMBER: _builtins.int
+    SUPERSEDES_FIELD_NUMBER: _builtins.int
+    PERMIT_FIELD_NUMBER: _builtins.int
     booking_id: _builtins.bytes
     """Required. The booking that the draw belongs to, 16 bytes."""
     sequence: _builtins.int
@@ -197,13 +208,21 @@ class Open(_message.Message):
     """Required. Start of the evaluation, unix milliseconds."""
     exclusion_commitment: _builtins.bytes
     """Commitment to the employers that must not be drawn, 32 bytes, or empty."""
+    exclusion_sealed: _builtins.bytes
+    """The employers that must not be drawn and the commitment's salt, sealed to the owner's node; empty where
+    the owner has made the list itself.
+    """
+    supersedes: _builtins.bytes
+    """The draw that came to nothing and that this one supersedes, 16 bytes, or empty."""
+    permit: _builtins.bytes
+    """The SignedEnvelope of the regulator's Permit; required with supersedes where the agreement names a regulator."""
     @_builtins.property
     def slots(self) -> _containers.RepeatedCompositeFieldContainer[Global___Slot]:
         """Required. What to draw."""
 
     @_builtins.property
     def contributors(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """Required. Owner and sealer, then outside contributors if there are any; order is that of the seed."""
+        """Required. The owner, outside contributors if there are any, the sealer; order is that of the seed."""
 
     def __init__(
         self,
@@ -218,10 +237,13 @@ class Open(_message.Message):
         bid_deadline_ms: _builtins.int = ...,
         evaluation_start_ms: _builtins.int = ...,
         exclusion_commitment: _builtins.bytes = ...,
+        exclusion_sealed: _builtins.bytes = ...,
+        supersedes: _builtins.bytes = ...,
+        permit: _builtins.bytes = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["bid_deadline_ms", b"bid_deadline_ms", "booking_id", b"booking_id", "contributors", b"contributors", "epoch", b"epoch", "evaluation_start_ms", b"evaluation_start_ms", "exclusion_commitment", b"exclusion_commitment", "pool", b"pool", "root", b"root", "sequence", b"sequence", "slots", b"slots"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["bid_deadline_ms", b"bid_deadline_ms", "booking_id", b"booking_id", "contributors", b"contributors", "epoch", b"epoch", "evaluation_start_ms", b"evaluation_start_ms", "exclusion_commitment", b"exclusion_commitment", "exclusion_sealed", b"exclusion_sealed", "permit", b"permit", "pool", b"pool", "root", b"root", "sequence", b"sequence", "slots", b"slots", "supersedes", b"supersedes"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -284,16 +306,26 @@ class Commit(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     COMMITMENT_FIELD_NUMBER: _builtins.int
+    OUTSIDE_FIELD_NUMBER: _builtins.int
+    ESCROW_FIELD_NUMBER: _builtins.int
     commitment: _builtins.bytes
     """Required. TH("commit", O, center id, value), 32 bytes."""
+    escrow: _builtins.bytes
+    """Of the sealer: its value, sealed to the regulator; required where the agreement names one."""
+    @_builtins.property
+    def outside(self) -> _containers.RepeatedScalarFieldContainer[_builtins.bytes]:
+        """Of the owner: the SignedEnvelope of each outside contributor's Pledge, in contributor order."""
+
     def __init__(
         self,
         *,
         commitment: _builtins.bytes = ...,
+        outside: _abc.Iterable[_builtins.bytes] | None = ...,
+        escrow: _builtins.bytes = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["commitment", b"commitment"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["commitment", b"commitment", "escrow", b"escrow", "outside", b"outside"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -306,16 +338,24 @@ class Reveal(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     VALUE_FIELD_NUMBER: _builtins.int
+    OUTSIDE_FIELD_NUMBER: _builtins.int
     value: _builtins.bytes
     """Required. The committed value, 32 bytes."""
+    @_builtins.property
+    def outside(self) -> _containers.RepeatedScalarFieldContainer[_builtins.bytes]:
+        """The SignedEnvelope of each outside contributor's Contribute, in contributor order; empty bytes for one that
+        stayed silent.
+        """
+
     def __init__(
         self,
         *,
         value: _builtins.bytes = ...,
+        outside: _abc.Iterable[_builtins.bytes] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["value", b"value"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["outside", b"outside", "value", b"value"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -441,6 +481,7 @@ class Report(_message.Message):
     RESPONSE_FIELD_NUMBER: _builtins.int
     EVIDENCE_FIELD_NUMBER: _builtins.int
     PREVIOUS_STEP_FIELD_NUMBER: _builtins.int
+    PROOF_FIELD_NUMBER: _builtins.int
     entry: _builtins.bytes
     """Required. The entry, 32 bytes."""
     response: Global___Response.ValueType
@@ -449,6 +490,8 @@ class Report(_message.Message):
     """Required. Digest of the messaging provider's receipt, 32 bytes."""
     previous_step: _builtins.bytes
     """Required. Head of the step chain, 32 bytes."""
+    proof: _builtins.bytes
+    """The SignedEnvelope of the regulator's Recuse, where it was the regulator that found the employer."""
     def __init__(
         self,
         *,
@@ -456,10 +499,11 @@ class Report(_message.Message):
         response: Global___Response.ValueType = ...,
         evidence: _builtins.bytes = ...,
         previous_step: _builtins.bytes = ...,
+        proof: _builtins.bytes = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["entry", b"entry", "evidence", b"evidence", "previous_step", b"previous_step", "response", b"response"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["entry", b"entry", "evidence", b"evidence", "previous_step", b"previous_step", "proof", b"proof", "response", b"response"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -527,7 +571,7 @@ Global___Result: _TypeAlias = Result  # noqa: Y015
 
 @_typing.final
 class Close(_message.Message):
-    """Sealer: reveals its value at the start of the evaluation. From now on everybody can recompute the draw."""
+    """Sealer: reveals its value once the report is signed. From now on everybody can recompute the draw."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -559,20 +603,108 @@ class Fault(_message.Message):
 
     PHASE_FIELD_NUMBER: _builtins.int
     DETAIL_FIELD_NUMBER: _builtins.int
+    SILENT_FIELD_NUMBER: _builtins.int
     phase: _builtins.str
     """Required. The phase that was overdue."""
     detail: _builtins.str
     """What was missing, for people."""
+    @_builtins.property
+    def silent(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Outside contributors that stayed silent: then nobody's deadline has passed, and the owner may say it."""
+
     def __init__(
         self,
         *,
         phase: _builtins.str = ...,
         detail: _builtins.str = ...,
+        silent: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["detail", b"detail", "phase", b"phase"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["detail", b"detail", "phase", b"phase", "silent", b"silent"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Fault: _TypeAlias = Fault  # noqa: Y015
+
+@_typing.final
+class Rescue(_message.Message):
+    """Owner: the regulator has opened the silent sealer's escrow. The order is public; the owner goes on alone."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    UNSEALED_FIELD_NUMBER: _builtins.int
+    unsealed: _builtins.bytes
+    """Required. The SignedEnvelope of the regulator's Unseal."""
+    def __init__(
+        self,
+        *,
+        unsealed: _builtins.bytes = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["unsealed", b"unsealed"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Rescue: _TypeAlias = Rescue  # noqa: Y015
+
+@_typing.final
+class Proceed(_message.Message):
+    """Owner: names the next entry of the order, which is public after Rescue, in the sealer's place."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    STEP_FIELD_NUMBER: _builtins.int
+    SLOT_FIELD_NUMBER: _builtins.int
+    RANK_FIELD_NUMBER: _builtins.int
+    ENTRY_FIELD_NUMBER: _builtins.int
+    PREVIOUS_STEP_FIELD_NUMBER: _builtins.int
+    step: _builtins.int
+    """Required. Counts the steps of the draw from 0, those of Next included."""
+    slot: _builtins.int
+    """Required. Index of the slot in Open."""
+    rank: _builtins.int
+    """Required. Rank in the slot's order, from 0."""
+    entry: _builtins.bytes
+    """Required. The entry at that rank, 32 bytes."""
+    previous_step: _builtins.bytes
+    """Required. Head of the step chain, 32 bytes."""
+    def __init__(
+        self,
+        *,
+        step: _builtins.int = ...,
+        slot: _builtins.int = ...,
+        rank: _builtins.int = ...,
+        entry: _builtins.bytes = ...,
+        previous_step: _builtins.bytes = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["entry", b"entry", "previous_step", b"previous_step", "rank", b"rank", "slot", b"slot", "step", b"step"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Proceed: _TypeAlias = Proceed  # noqa: Y015
+
+@_typing.final
+class Conclude(_message.Message):
+    """Owner: ends a draw after Rescue, once the report is signed."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    HEAD_FIELD_NUMBER: _builtins.int
+    head: _builtins.bytes
+    """Required. Head of the step chain, 32 bytes."""
+    def __init__(
+        self,
+        *,
+        head: _builtins.bytes = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["head", b"head"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Conclude: _TypeAlias = Conclude  # noqa: Y015

@@ -403,3 +403,33 @@ class Receive(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Receive: _TypeAlias = Receive  # noqa: Y015
+
+@_typing.final
+class Replace(_message.Message):
+    """Host: members leave the committee after the start; their conclusions are void. Others are drawn in their place by
+    the same lottery, check in, and all start again together.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    LEFT_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    reason: _builtins.str
+    """Required. Why, for people."""
+    @_builtins.property
+    def left(self) -> _containers.RepeatedScalarFieldContainer[_builtins.bytes]:
+        """Required. The members that leave, 32 bytes each."""
+
+    def __init__(
+        self,
+        *,
+        left: _abc.Iterable[_builtins.bytes] | None = ...,
+        reason: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["left", b"left", "reason", b"reason"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Replace: _TypeAlias = Replace  # noqa: Y015
