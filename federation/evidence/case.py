@@ -54,14 +54,17 @@ class Refuted(Exception):
         where: Which part of the file.
         zh: What is wrong, in Chinese.
         en: The same in English.
+        rule: Which rule of the draw was broken, ``V1`` to ``V15``, where the step alone does not
+            say it (``rules.broken``).
     """
 
-    def __init__(self, step: Step, where: str, zh: str, en: str) -> None:
+    def __init__(self, step: Step, where: str, zh: str, en: str, *, rule: str = "") -> None:
         super().__init__(f"step {step.value} ({step.name.lower()}), {where}: {en}")
         self.step = step
         self.where = where
         self.zh = zh
         self.en = en
+        self.rule = rule
 
 
 def refute(step: Step, where: str, zh: str, en: str) -> NoReturn:

@@ -180,5 +180,9 @@ class Fairness:
             )
         except DrawRefuted as error:
             raise Refuted(
-                Step.DRAWS, f"draw {draw.hex()}", f"抽取不公正 ({error})", str(error)
+                Step.DRAWS,
+                f"draw {draw.hex()}",
+                f"抽取不公正 ({error})",
+                str(error),
+                rule=error.rule,
             ) from error

@@ -188,7 +188,9 @@ def verify_joint(file: bytes, decode: Decode) -> JointVerdict:
         try:
             found.append(examined(part, decode))
         except Refuted as error:
-            raise Refuted(error.step, f"part {at}, {error.where}", error.zh, error.en) from error
+            raise Refuted(
+                error.step, f"part {at}, {error.where}", error.zh, error.en, rule=error.rule
+            ) from error
     _Together(found).check()
     _check_extends(found, joint.extends)
     _check_seal(found[0], joint)
