@@ -912,6 +912,51 @@ CREATE TABLE todo (
 ) STRICT;
 CREATE INDEX todo_open ON todo (due_ms) WHERE done_at_ms IS NULL;
 
+-- What this center asked of its regulator (监督部门), and what the regulator answered, as signed.
+CREATE TABLE oversight_asked (
+    conversation BLOB PRIMARY KEY,
+    word TEXT NOT NULL,
+    draw BLOB, -- NULL: of several draws
+    asked_at_ms INTEGER NOT NULL,
+    answer TEXT,
+    envelope BLOB
+) STRICT, WITHOUT ROWID;
+CREATE INDEX oversight_asked_draw ON oversight_asked (draw) WHERE draw IS NOT NULL;
+
+-- As a regulator: what centers asked, and what its officers made of it. Acts of the officers'
+-- own accord stand here too. Accounts are never told to anybody: words carry pseudonyms.
+CREATE TABLE oversight_request (
+    id BLOB PRIMARY KEY, -- the conversation; of an act of our own accord a fresh id
+    word TEXT NOT NULL,
+    peer TEXT NOT NULL,
+    suite TEXT NOT NULL,
+    subject BLOB NOT NULL, -- a draw, or the digest of what is to be opened
+    body BLOB NOT NULL,
+    reason TEXT NOT NULL,
+    asked_at_ms INTEGER NOT NULL,
+    state TEXT NOT NULL,
+    decision TEXT,
+    grounds TEXT,
+    proposed_by TEXT,
+    confirmed_by TEXT,
+    decided_at_ms INTEGER,
+    false_escrow TEXT
+) STRICT, WITHOUT ROWID;
+CREATE INDEX oversight_request_subject ON oversight_request (subject);
+
+-- As a regulator: bidders and employers, sealed to us as they came. Opened in memory only.
+CREATE TABLE oversight_submission (
+    conversation BLOB NOT NULL,
+    word TEXT NOT NULL,
+    peer TEXT NOT NULL,
+    suite TEXT NOT NULL,
+    draw BLOB NOT NULL,
+    body BLOB NOT NULL,
+    at_ms INTEGER NOT NULL,
+    PRIMARY KEY (conversation, draw)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX oversight_submission_draw ON oversight_submission (draw);
+
 -- What must still be done outside: calls, messages, deliveries. Done at least once, each
 -- under a key that the outside system uses to do it only once.
 CREATE TABLE errand (
