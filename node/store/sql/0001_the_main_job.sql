@@ -539,6 +539,21 @@ CREATE TABLE expert (
     changed_at_ms INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 
+-- Leave and suspensions, committed to with the epochs that they reach into. A withdrawn one stays.
+CREATE TABLE expert_absence (
+    id BLOB PRIMARY KEY,
+    uid TEXT NOT NULL REFERENCES expert (uid),
+    kind TEXT NOT NULL,
+    from_ms INTEGER NOT NULL,
+    until_ms INTEGER NOT NULL,
+    sealed_reason BLOB NOT NULL,
+    filed_by TEXT NOT NULL,
+    filed_at_ms INTEGER NOT NULL,
+    withdrawn_by TEXT,
+    withdrawn_at_ms INTEGER
+) STRICT, WITHOUT ROWID;
+CREATE INDEX expert_absence_uid ON expert_absence (uid);
+
 -- Projects, bundles, bookings -------------------------------------------------------------
 
 CREATE TABLE project (
@@ -800,8 +815,14 @@ CREATE TABLE invitation (
     evidence BLOB,
     invited_at_ms INTEGER NOT NULL,
     answered_at_ms INTEGER,
+    sealed_receipt BLOB, -- the gateway's signed record of the call: it names a telephone
+    keys TEXT, -- what was pressed, in order
+    sealed_code BLOB, -- the expert's code, until the message with it is on its way
+    blind_code BLOB, -- by which the code is known again
     PRIMARY KEY (draw, entry)
 ) STRICT, WITHOUT ROWID;
+CREATE INDEX invitation_uid ON invitation (uid);
+CREATE UNIQUE INDEX invitation_code ON invitation (blind_code) WHERE blind_code IS NOT NULL;
 
 -- Lists sealed to the e-trading system, and its receipts.
 CREATE TABLE sealed_list (
