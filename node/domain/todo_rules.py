@@ -86,6 +86,10 @@ RULES: Final[Mapping[str, Rule]] = {
     "session_hand_over": Rule("移交评标资料", "hand the archive over", 5 * DAY),
     "session_handover_overdue": Rule("催促移交评标资料", "ask for the archive", 1 * DAY),
     "session_receive": Rule("接收评标资料", "receive the archive", 2 * DAY),
+    "award_determined": Rule("查看中标结果确定", "read an award", 1 * DAY, urges=False),
+    "award_determined_supervisor": Rule("查看中标结果确定", "read an award", 1 * DAY, urges=False),
+    "opening_to_confirm": Rule("复核专家名单开启申请", "confirm an act of two", 1 * HOUR),
+    "names_opened": Rule("核查专家名单开启", "look into an act of two", 1 * DAY),
     "evaluation_failed": Rule("重新安排评标", "plan an evaluation anew", 1 * DAY),
     # Partners and agreements
     "agreement_to_sign": Rule("签署或答复协议", "sign or answer an agreement", 5 * DAY),

@@ -223,7 +223,24 @@ CREATE TABLE fork (
     shown TEXT NOT NULL,
     seen_at_ms INTEGER NOT NULL,
     explained INTEGER, -- the epoch by which the peer has announced that it lost what we hold
+    via TEXT NOT NULL DEFAULT '', -- the center that passed one of them on; empty: the peer showed it
+    lifted_at_ms INTEGER, -- when an operator let draws go on, by whom and why
+    lifted_by TEXT,
+    reason TEXT,
     PRIMARY KEY (peer, shown)
+) STRICT, WITHOUT ROWID;
+
+-- Heads of peers' logs that others cosigned and passed on to us: the last by each way.
+CREATE TABLE passed_head (
+    peer TEXT NOT NULL, -- whose log
+    suite TEXT NOT NULL,
+    via TEXT NOT NULL,
+    size INTEGER NOT NULL,
+    root BLOB NOT NULL,
+    note TEXT NOT NULL,
+    seen_at_ms INTEGER NOT NULL, -- since when something by this way is not proven
+    proven INTEGER NOT NULL,
+    PRIMARY KEY (peer, suite, via)
 ) STRICT, WITHOUT ROWID;
 
 -- Cosigned heads of logs that went on from a backup: what the log had before, and the proof.
@@ -836,6 +853,19 @@ CREATE TABLE sealed_list (
     PRIMARY KEY (draw, revision)
 ) STRICT, WITHOUT ROWID;
 
+-- Random values from outside: at the owner of a pool one row for each contributor that it asks,
+-- at a contributor one for each draw. A value is given once for a draw, whoever asks again.
+CREATE TABLE contribution (
+    conversation BLOB PRIMARY KEY REFERENCES conversation (id),
+    draw BLOB NOT NULL,
+    role TEXT NOT NULL,
+    peer TEXT NOT NULL,
+    sealer TEXT NOT NULL,
+    open_hash BLOB NOT NULL,
+    sealed_value BLOB,
+    UNIQUE (draw, role, peer)
+) STRICT, WITHOUT ROWID;
+
 -- Sessions --------------------------------------------------------------------------------
 
 CREATE TABLE session (
@@ -892,6 +922,61 @@ CREATE TABLE dossier (
     digest BLOB NOT NULL,
     made_at_ms INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
+
+-- Disclosure -------------------------------------------------------------------------------
+
+-- An award was determined (中标结果确定): after it the members' names are no secret any more. By
+-- the project at its host, by the booking at a sub.
+CREATE TABLE award (
+    subject BLOB PRIMARY KEY,
+    determined_on TEXT NOT NULL,
+    recorded_by TEXT NOT NULL,
+    recorded_at_ms INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE TRIGGER award_is_final BEFORE UPDATE ON award
+BEGIN
+    SELECT RAISE (ABORT, 'an award is recorded once');
+END;
+CREATE TRIGGER award_stays BEFORE DELETE ON award
+BEGIN
+    SELECT RAISE (ABORT, 'an award is recorded once');
+END;
+
+-- Acts of two persons that show the names of one draw before the stage that shows them: what was
+-- proposed, and then step by step what was done. Each step is a leaf of our log by its digest.
+CREATE TABLE opening (
+    id BLOB PRIMARY KEY,
+    draw BLOB NOT NULL REFERENCES draw (conversation),
+    sealed_reason BLOB NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX opening_draw ON opening (draw);
+CREATE TABLE opening_step (
+    opening BLOB NOT NULL REFERENCES opening (id),
+    step INTEGER NOT NULL,
+    what TEXT NOT NULL,
+    by_whom TEXT NOT NULL,
+    at_ms INTEGER NOT NULL,
+    record BLOB NOT NULL,
+    suite TEXT NOT NULL,
+    log_index INTEGER NOT NULL,
+    PRIMARY KEY (opening, step)
+) STRICT, WITHOUT ROWID;
+CREATE TRIGGER opening_is_final BEFORE UPDATE ON opening
+BEGIN
+    SELECT RAISE (ABORT, 'acts of two persons are append-only');
+END;
+CREATE TRIGGER opening_stays BEFORE DELETE ON opening
+BEGIN
+    SELECT RAISE (ABORT, 'acts of two persons are append-only');
+END;
+CREATE TRIGGER opening_step_is_final BEFORE UPDATE ON opening_step
+BEGIN
+    SELECT RAISE (ABORT, 'acts of two persons are append-only');
+END;
+CREATE TRIGGER opening_step_stays BEFORE DELETE ON opening_step
+BEGIN
+    SELECT RAISE (ABORT, 'acts of two persons are append-only');
+END;
 
 -- People and their work -------------------------------------------------------------------
 

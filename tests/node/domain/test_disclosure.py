@@ -19,7 +19,7 @@ from node.domain.disclosure import (
 )
 from node.domain.project import SelectionMode
 
-STAGES = "requested held confirmed drawn started awarded".split()
+STAGES = ["requested", "held", "confirmed", "drawn", "started", "awarded"]
 SAID = {
     "-": Sight.NOT_THERE,
     "no": Sight.NOTHING,
