@@ -1,25 +1,28 @@
 """``lianping verify DOSSIER``: checks a dossier. Needs no node, no network, no configuration.
 
-Exit status 0: it holds. 1: it does not, and the first thing that is wrong is named. 2: the
-command was used wrongly (no such file, unreadable), or this machine lacks the dossier's suite.
+Exit status 0: it holds. 1: it does not: the first thing that is wrong is named, with the step and
+the rule of the draw. 2: nothing could be verified: no such file, a file that is no dossier or was
+cut off, a command used wrongly, or a machine that lacks the dossier's suite.
 """
 
 import json
 from pathlib import Path
-from typing import Final
+from typing import Final, NoReturn
 
 import click
 
-from federation.evidence.case import Refuted
+from federation.evidence.case import Refuted, Step
 from federation.evidence.dossier import MAX_FILE_BYTES
 from federation.evidence.joint import MAX_JOINT_BYTES, check, is_joint
 from federation.evidence.joint_verdict import JointVerdict
+from federation.evidence.rules import broken
 from federation.evidence.verdict import Verdict
 from federation.ids import center_id
 from federation.trust.errors import SuiteUnavailable
 from federation.wire.evidence import DECODE
 
 REFUTED: Final = 1
+UNREADABLE: Final = 2
 
 
 def _centers(
@@ -95,19 +98,28 @@ def _check_expected(
     raise SystemExit(REFUTED)
 
 
-def _refuted(error: Refuted, *, as_json: bool, chinese: bool) -> None:
+def _refuted(error: Refuted, *, as_json: bool, chinese: bool) -> NoReturn:
+    rule = broken(error)
     if as_json:
         found = {
             "holds": False,
+            "readable": error.step is not Step.FILE,
             "step": error.step.value,
             "step_name": error.step.name,
+            "rule": None if rule is None else rule.name,
             "where": error.where,
             "zh": error.zh,
             "en": error.en,
         }
         click.echo(json.dumps(found, ensure_ascii=False, indent=1))
+    elif error.step is Step.FILE and chinese:
+        click.echo(f"文件不可读, 无从核对: {error.where}: {error.zh}", err=True)
+    elif error.step is Step.FILE:
+        click.echo(f"The file is unreadable, nothing was verified: {error}", err=True)
     elif chinese:
-        click.echo(f"卷宗不成立: 第{error.step.value}步, {error.where}: {error.zh}", err=True)
+        law = "" if rule is None else f", 规则{rule.name}({rule.zh})"
+        click.echo(f"卷宗不成立: 第{error.step.value}步{law}, {error.where}: {error.zh}", err=True)
     else:
-        click.echo(f"The dossier does not hold: {error}", err=True)
-    raise SystemExit(REFUTED)
+        law = "" if rule is None else f" [{rule.name}: {rule.en}]"
+        click.echo(f"The dossier does not hold: {error}{law}", err=True)
+    raise SystemExit(UNREADABLE if error.step is Step.FILE else REFUTED)

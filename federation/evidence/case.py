@@ -26,6 +26,7 @@ class Step(IntEnum):
     """The steps of the verification, in their order.
 
     People quote the numbers, so what is added gets a new one: SELECTION comes before POOLS.
+    OPENINGS comes last: what was opened of a dossier after it was made.
     """
 
     FILE = 1
@@ -44,6 +45,7 @@ class Step(IntEnum):
     SEAL = 14
     JOINT = 15
     SELECTION = 16
+    OPENINGS = 17
 
 
 class Refuted(Exception):

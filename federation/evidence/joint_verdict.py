@@ -3,6 +3,7 @@
 from dataclasses import dataclass, replace
 from typing import Any
 
+from federation.evidence.checks import Check, together
 from federation.evidence.timeline import local
 from federation.evidence.verdict import TWO_CENTERS_EN, TWO_CENTERS_ZH, DrawSummary, Party, Verdict
 
@@ -33,6 +34,11 @@ class JointVerdict:
         """How many words were verified."""
         return sum(part.words for part in self.parts)
 
+    @property
+    def checks(self) -> tuple[Check, ...]:
+        """What was checked by each rule, of all parts."""
+        return together([part.checks for part in self.parts])
+
     def document(self) -> dict[str, Any]:
         """The same for programs: what all have in common, and each part."""
         parts = [part.document() for part in self.parts]
@@ -56,6 +62,7 @@ class JointVerdict:
             "words": self.words,
             "other_venues": False,
             "outside_contributors": first["outside_contributors"],
+            "checks": [check.document() for check in self.checks],
             "parts": parts,
         }
 

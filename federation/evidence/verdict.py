@@ -1,8 +1,10 @@
 """What a verified dossier says, for people and programs."""
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Final
 
+from federation.evidence.checks import Check
 from federation.evidence.selection import Drawn
 from federation.evidence.timeline import local
 from federation.trust.keys import fingerprint
@@ -82,6 +84,7 @@ class Verdict:
         other_venues: Whether further sub-venues took part, each with a dossier of its own.
         outside_contributors: Contributors to the randomness besides the two centers.
         drawn: How the sub-venue was drawn; None if somebody picked it.
+        checks: What was checked by each of V1 to V15, and what could not be.
     """
 
     maker: str
@@ -102,6 +105,7 @@ class Verdict:
     other_venues: bool
     outside_contributors: int = 0
     drawn: Drawn | None = None
+    checks: tuple[Check, ...] = ()
 
     def document(self) -> dict[str, Any]:
         """The same for programs."""
@@ -146,6 +150,7 @@ class Verdict:
             "words": self.words,
             "other_venues": self.other_venues,
             "outside_contributors": self.outside_contributors,
+            "checks": [check.document() for check in self.checks],
         }
 
     def summary(self, lang: str) -> str:
@@ -194,6 +199,7 @@ class Verdict:
             lines.append("另有其他副场参加, 各有卷宗, 其成员未在本卷宗核对")
         lines.append(f"核对消息{self.words}条, 外部见证方{self.outside_contributors}个")
         lines.append("请将指纹与各中心公布的核对。")
+        lines += rule_lines(self.checks, "zh")
         return lines
 
     def _en(self) -> list[str]:
@@ -234,4 +240,13 @@ class Verdict:
             f"{self.words} words verified; outside contributors: {self.outside_contributors}"
         )
         lines.append("Compare the fingerprints with the ones that the centers publish.")
+        lines += rule_lines(self.checks, "en")
         return lines
+
+
+def rule_lines(checks: Sequence[Check], lang: str) -> list[str]:
+    """What was checked rule by rule, for people; nothing where nothing is told of it."""
+    if not checks:
+        return []
+    title = "逐条规则核对(V1–V15):" if lang == "zh" else "Rule by rule (V1 to V15):"
+    return [title, *(f"  {line}" for check in checks for line in check.lines(lang))]

@@ -37,11 +37,11 @@ from federation.evidence.evaluation import Findings, examine
 from federation.evidence.replay import Replay
 from federation.evidence.revocation import History, check_documents, check_order, histories
 from federation.evidence.shape import Misshapen
+from federation.evidence.summing import LogHead, sum_up
 from federation.evidence.timeline import Event, timeline
-from federation.evidence.verdict import DrawSummary, Party, Verdict
+from federation.evidence.verdict import Verdict
 from federation.protocol.agreement import AgreementTerms, Counter, Propose, contradictions
 from federation.protocol.conversation import Kind, Phase
-from federation.protocol.draw import Open
 from federation.protocol.standing import NEEDS_NO_AGREEMENT
 from federation.protocol.tables import TABLES, VOCABULARY
 from federation.trust import merkle
@@ -117,7 +117,7 @@ def examined(file: bytes, decode: Decode) -> Examined:
         case,
         findings,
         {center: log.head for center, log in logs.items()},
-        _verdict(case, findings, logs, len(told)),
+        sum_up(case, findings, logs, len(told)),
         [maker.message[key_id] for key_id in sorted(maker.good)],
     )
 
@@ -347,19 +347,13 @@ def _receipts(talks: Mapping[bytes, Sequence[Told]]) -> None:
                 )
 
 
-@dataclass(frozen=True, slots=True)
-class _Log:
-    head: Checkpoint
-    cosigned_at_ms: int
-
-
 def _logs(
     dossier: Dossier,
     chosen: Suite,
     keys: Mapping[str, _Keys],
     talks: Mapping[bytes, Sequence[Told]],
     known: Mapping[str, History],
-) -> dict[str, _Log]:
+) -> dict[str, LogHead]:
     if set(dossier.checkpoints) != set(keys):
         refute(Step.LOGS, "checkpoints", "应有双方日志的检查点", "must be of exactly both logs")
     found = {}
@@ -373,7 +367,7 @@ def _logs(
         for words in talks.values():
             for told in words:
                 _check_logged(chosen, told, head, center, known[center].restored)
-        found[center] = _Log(head, cosigned * 1000)
+        found[center] = LogHead(head, cosigned * 1000)
     return found
 
 
@@ -441,54 +435,3 @@ def _seal(chosen: Suite, maker: _Keys, sealed: Sealed) -> None:
         refute(
             Step.SEAL, "last line", "封签与文件不符", "the seal is not the maker's over this file"
         )
-
-
-def _verdict(case: Case, found: Findings, logs: Mapping[str, _Log], words: int) -> Verdict:
-    parties = [
-        Party(
-            center,
-            case.parties[center].name,
-            role,
-            logs[center].head.size,
-            logs[center].cosigned_at_ms,
-        )
-        for center, role in ((found.host, "HOST"), (found.sub, "SUB"))
-    ]
-    draws = tuple(
-        DrawSummary(
-            draw.owner,
-            draw.sealer,
-            draw.invited,
-            draw.accepted,
-            draw.supplements,
-            len(draw.members),
-            _exclusions(case, talk),
-        )
-        for talk, draw in found.draws.items()
-    )
-    return Verdict(
-        maker=case.dossier.maker,
-        session=case.dossier.session.hex(),
-        parties=(parties[0], parties[1]),
-        agreement=case.terms.title,
-        agreement_id=case.agreement.hex(),
-        project_name=found.start.project_name,
-        lot_code=found.start.lot_code,
-        started_ms=found.started_ms,
-        finished_ms=found.finished_ms,
-        received_ms=found.received_ms,
-        draws=draws,
-        void_draws=found.void,
-        members=len(found.start.members),
-        representatives=found.representatives,
-        words=words,
-        other_venues=not found.alone,
-        drawn=found.drawn,
-    )
-
-
-def _exclusions(case: Case, draw: bytes) -> str:
-    if not any(word.exclusion_commitment for _, word in case.find(draw, Open)):
-        return "NONE"
-    opened = case.dossier.openings.get(draw)
-    return "SEALED" if opened is None or opened.excluded is None else "CHECKED"

@@ -1,11 +1,13 @@
 """``lianping verify``: what it prints, and the status that it exits with."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
 
+from federation.evidence.dossier import read, write
 from federation.evidence.verdict import Verdict
 from federation.trust.errors import SuiteUnavailable
 from node import verify_command
@@ -46,7 +48,38 @@ def test_a_changed_file_exits_with_1_and_names_the_first_thing_wrong(file: Path)
     assert "第13步" in result.stderr
     assert "step 13 (timeline)" in run(file, lang="C").stderr
     found = json.loads(run(file, "--json").stdout)
-    assert (found["holds"], found["step"]) == (False, 13)
+    assert (found["holds"], found["step"], found["rule"]) == (False, 13, None)
+
+
+def test_the_broken_rule_of_the_draw_is_named(file: Path) -> None:
+    dossier = read(made().file)[0]
+    salts = {draw: replace(item, list_salts={1: bytes(32)}) for draw, item in
+             dossier.openings.items()}  # fmt: skip
+    file.write_bytes(write(replace(dossier, openings=salts), made().sign))
+    assert "规则V14" in run(file).stderr
+    assert "[V14: " in run(file, lang="C").stderr
+    found = json.loads(run(file, "--json").stdout)
+    assert (found["step"], found["rule"], found["readable"]) == (9, "V14", True)
+
+
+@pytest.mark.parametrize("cut", [0, 1, 2])
+def test_a_file_that_cannot_be_read_exits_with_2_and_says_that_nothing_was_verified(
+    file: Path, cut: int
+) -> None:
+    file.write_bytes((b"", b"%PDF-1.7 a scan of it", made().file[:-50])[cut])
+    assert run(file).exit_code == 2
+    assert "文件不可读" in run(file).stderr
+    assert "unreadable" in run(file, lang="C").stderr
+    found = json.loads(run(file, "--json").stdout)
+    assert (found["holds"], found["readable"], found["step"]) == (False, False, 1)
+
+
+def test_every_rule_is_told_to_people_and_programs(file: Path) -> None:
+    assert "V15 部分核对" in run(file).stdout
+    assert "V8 not checked" in run(file, lang="C").stdout
+    checks = json.loads(run(file, "--json").stdout)["checks"]
+    assert len(checks) == 15
+    assert {each["result"] for each in checks} == {"checked", "partly checked", "not checked"}
 
 
 def test_an_expected_center_must_be_a_party(file: Path) -> None:

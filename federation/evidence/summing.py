@@ -1,0 +1,79 @@
+"""What is told of a dossier after all of its steps have passed: findings to a verdict."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from federation.evidence.case import Case
+from federation.evidence.checkpoint import Checkpoint
+from federation.evidence.checks import checks
+from federation.evidence.evaluation import Findings
+from federation.evidence.verdict import DrawSummary, Party, Verdict
+from federation.protocol.draw import Open
+
+
+@dataclass(frozen=True, slots=True)
+class LogHead:
+    """One center's log as the other side cosigned it: the head, and when (unix milliseconds)."""
+
+    head: Checkpoint
+    cosigned_at_ms: int
+
+
+def sum_up(case: Case, found: Findings, logs: Mapping[str, LogHead], words: int) -> Verdict:
+    """The verdict on a dossier that holds.
+
+    Args:
+        case: Its words.
+        found: What they came to.
+        logs: Both logs, by center.
+        words: How many words were verified.
+    """
+    parties = [
+        Party(
+            center,
+            case.parties[center].name,
+            role,
+            logs[center].head.size,
+            logs[center].cosigned_at_ms,
+        )
+        for center, role in ((found.host, "HOST"), (found.sub, "SUB"))
+    ]
+    draws = tuple(
+        DrawSummary(
+            draw.owner,
+            draw.sealer,
+            draw.invited,
+            draw.accepted,
+            draw.supplements,
+            len(draw.members),
+            _exclusions(case, talk),
+        )
+        for talk, draw in found.draws.items()
+    )
+    return Verdict(
+        maker=case.dossier.maker,
+        session=case.dossier.session.hex(),
+        parties=(parties[0], parties[1]),
+        agreement=case.terms.title,
+        agreement_id=case.agreement.hex(),
+        project_name=found.start.project_name,
+        lot_code=found.start.lot_code,
+        started_ms=found.started_ms,
+        finished_ms=found.finished_ms,
+        received_ms=found.received_ms,
+        draws=draws,
+        void_draws=found.void,
+        members=len(found.start.members),
+        representatives=found.representatives,
+        words=words,
+        other_venues=not found.alone,
+        drawn=found.drawn,
+        checks=checks(case, found.draws),
+    )
+
+
+def _exclusions(case: Case, draw: bytes) -> str:
+    if not any(word.exclusion_commitment for _, word in case.find(draw, Open)):
+        return "NONE"
+    opened = case.dossier.openings.get(draw)
+    return "SEALED" if opened is None or opened.excluded is None else "CHECKED"
