@@ -59,6 +59,7 @@ MAX_SIGNERS: Final = 2  # 双人签署; more people than that sign on paper
 MAX_TOKEN_CHARS: Final = 32  # CK_TOKEN_INFO.label, PKCS#11 §3.2
 MAX_LOST_PERCENT: Final = 50  # a demonstration that loses more does not end
 MAX_POOL_HOURS: Final = 24 * 366  # a snapshot older than a year is no register of experts
+REGULATOR: Final = "regulator"  # the value of center.role
 
 
 class BadConfig(Exception):
@@ -81,8 +82,13 @@ class Section(BaseModel):
 
 
 class Center(Section):
-    """Who we are. It stands in our descriptor and in agreements."""
+    """Who we are. It stands in our descriptor and in agreements.
 
+    A ``regulator`` (监督部门) has no venues, experts or projects: it contributes random values,
+    keeps escrows, cosigns logs, and its officers decide what centers ask of it.
+    """
+
+    role: Literal["center", "regulator"] = "center"
     name: Annotated[str, Field(min_length=1, max_length=MAX_NAME_CHARS), AfterValidator(visible)]
     region_code: RegionCode
     phone: Annotated[str, Field(pattern=r"^[0-9+()\- ]{0,32}$")] = ""
@@ -199,6 +205,12 @@ class StandIn(Section):
     kind: Literal["stand_in"]
 
 
+class NoSystem(Section):
+    """There is no such system: at a regulator, which has nothing to do with any of them."""
+
+    kind: Literal["none"]
+
+
 class RestTrading(RestAdapter):
     """The e-trading system, with the key that lists are sealed to, for each suite in use."""
 
@@ -239,18 +251,18 @@ class ExpertsStandIn(StandIn):
     file: Path | None = None
 
 
-Adapter = Annotated[RestAdapter | StandIn, Field(discriminator="kind")]
+Adapter = Annotated[RestAdapter | StandIn | NoSystem, Field(discriminator="kind")]
 
 
 class Adapters(Section):
-    """The outside systems of this center."""
+    """The outside systems of this center; a regulator has at most ``messaging``."""
 
-    trading: Annotated[RestTrading | TradingStandIn, Field(discriminator="kind")]
-    messaging: Annotated[RestAdapter | MessagingStandIn, Field(discriminator="kind")]
+    trading: Annotated[RestTrading | TradingStandIn | NoSystem, Field(discriminator="kind")]
+    messaging: Annotated[RestAdapter | MessagingStandIn | NoSystem, Field(discriminator="kind")]
     identity: Adapter
     signing: Adapter
     video: Adapter
-    experts: Annotated[RestAdapter | ExpertsStandIn, Field(discriminator="kind")]
+    experts: Annotated[RestAdapter | ExpertsStandIn | NoSystem, Field(discriminator="kind")]
 
 
 class Pool(Section):
@@ -307,6 +319,43 @@ class Config(BaseSettings):
     adapters: Adapters
     pool: Pool = Pool()
     policy: Policy = Policy()
+
+    @property
+    def regulates(self) -> bool:
+        """Whether this is a regulator's node."""
+        return self.center.role == REGULATOR
+
+    @model_validator(mode="before")
+    @classmethod
+    def _regulators_need_no_systems(cls, table: Any) -> Any:
+        center = table.get("center") if isinstance(table, dict) else None
+        if not isinstance(center, dict) or center.get("role") != REGULATOR:
+            return table
+        usual = {each: {"kind": "none"} for each in Adapters.model_fields}
+        given = table.get("adapters", {})
+        return {**table, "adapters": {**usual, **given} if isinstance(given, dict) else given}
+
+    @model_validator(mode="after")
+    def _systems_fit_the_role(self) -> Self:
+        kinds = {each: getattr(self.adapters, each).kind for each in Adapters.model_fields}
+        absent = [name for name, kind in kinds.items() if kind == "none"]
+        if not self.regulates and absent:
+            raise ValueError(
+                f"adapters.{'、'.join(absent)}: 中心须有这些系统 · a center needs these systems;"
+                ' only center.role = "regulator" has none'
+            )
+        needless = sorted(kinds.keys() - set(absent) - {"messaging"})
+        if self.regulates and needless:
+            raise ValueError(
+                f"adapters.{'、'.join(needless)}: 监管节点没有这些系统,请删除 · a regulator has no"
+                " such systems: remove them"
+            )
+        if self.center.duty_phones and "messaging" in absent:
+            raise ValueError(
+                "center.duty_phones: 发送短信须配置 adapters.messaging · text messages need"
+                " adapters.messaging"
+            )
+        return self
 
     @model_validator(mode="after")
     def _lists_can_be_sealed(self) -> Self:

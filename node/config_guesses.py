@@ -18,7 +18,7 @@ ROOT_PASSPHRASE: Final = f"{ENV_PREFIX}ROOT_PASSPHRASE"
 SECRETS: Final = frozenset({OPERATOR_PASSWORD, ROOT_PASSPHRASE})
 """Variables that are no configuration: they are for ``init`` inside a container."""
 
-_TAGS: Final = frozenset({"rest", "stand_in"})
+_TAGS: Final = frozenset({"rest", "stand_in", "none"})
 """Kinds of adapters, which pydantic puts into the place of an error."""
 
 

@@ -8,10 +8,11 @@ import ssl
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 
 from typing_extensions import override
 
+from adapters.absent import Absent
 from adapters.experts.port import ExpertLibrary
 from adapters.experts.rest import RestExpertLibrary
 from adapters.experts.stand_in import FileExpertLibrary, write_export
@@ -37,13 +38,15 @@ from federation.trust.errors import CannotOpen, SuiteUnavailable
 from federation.trust.suite import GM_1, INTL_1
 from node import config
 from node.clock import SystemRandom
-from node.config import Config, RestAdapter, TradingStandIn
+from node.config import Config, NoSystem, RestAdapter, StandIn, TradingStandIn
 
 STAND_IN_FOLDER: Final = "stand-in"
 SYNTHETIC_EXPERTS: Final = 40  # enough to import and look at
 _FIRST_USE: Final = "trading.sealing-key."  # and the suite
 
 Log = Callable[[str], None]
+S = TypeVar("S")
+P = TypeVar("P", bound=StandIn)
 
 
 class StandInRefused(Exception):
@@ -180,7 +183,9 @@ def connect(settings: Config, log: Log) -> Outsides:
     chosen = settings.adapters
     folder = settings.storage.folder / STAND_IN_FOLDER
     trading: TradingSystem
-    if isinstance(chosen.trading, TradingStandIn):
+    if isinstance(chosen.trading, NoSystem):
+        trading = Absent("trading")
+    elif isinstance(chosen.trading, TradingStandIn):
         announce_stand_in("电子交易系统", "e-trading system", log)
         folder.mkdir(parents=True, exist_ok=True)
         trading = FirstUseTrading(
@@ -198,22 +203,53 @@ def connect(settings: Config, log: Log) -> Outsides:
         )
     return Outsides(
         trading=trading,
-        messaging=GatewayMessaging(http=_http("messaging", chosen.messaging))
-        if isinstance(chosen.messaging, RestAdapter)
-        else SpoolMessaging(folder=folder / "messaging", answers=chosen.messaging.answers, log=log),
-        identity=RestIdentity(http=_http("identity", chosen.identity))
-        if isinstance(chosen.identity, RestAdapter)
-        else StandInIdentity(log=log),
-        signing=RestSigning(http=_http("signing", chosen.signing))
-        if isinstance(chosen.signing, RestAdapter)
-        else FolderSigning(folder=folder / "signing", log=log),
-        video=RestVideo(http=_http("video", chosen.video))
-        if isinstance(chosen.video, RestAdapter)
-        else FolderVideo(folder=folder / "video", log=log),
-        experts=RestExpertLibrary(http=_http("experts", chosen.experts))
-        if isinstance(chosen.experts, RestAdapter)
-        else _expert_file(settings, chosen.experts.file, folder / "experts.csv", log),
+        messaging=_made(
+            "messaging",
+            chosen.messaging,
+            lambda http: GatewayMessaging(http=http),
+            lambda played: SpoolMessaging(
+                folder=folder / "messaging", answers=played.answers, log=log
+            ),
+        ),
+        identity=_made(
+            "identity",
+            chosen.identity,
+            lambda http: RestIdentity(http=http),
+            lambda _: StandInIdentity(log=log),
+        ),
+        signing=_made(
+            "signing",
+            chosen.signing,
+            lambda http: RestSigning(http=http),
+            lambda _: FolderSigning(folder=folder / "signing", log=log),
+        ),
+        video=_made(
+            "video",
+            chosen.video,
+            lambda http: RestVideo(http=http),
+            lambda _: FolderVideo(folder=folder / "video", log=log),
+        ),
+        experts=_made(
+            "experts",
+            chosen.experts,
+            lambda http: RestExpertLibrary(http=http),
+            lambda played: _expert_file(settings, played.file, folder / "experts.csv", log),
+        ),
     )
+
+
+def _made(
+    system: str,
+    chosen: RestAdapter | P | NoSystem,
+    real: Callable[[OutsideHttp], S],
+    played: Callable[[P], S],
+) -> S | Absent:
+    """What a section asks for: the system itself, a stand-in, or none."""
+    if isinstance(chosen, NoSystem):
+        return Absent(system)
+    if isinstance(chosen, RestAdapter):
+        return real(_http(system, chosen))
+    return played(chosen)
 
 
 def _expert_file(

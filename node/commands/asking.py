@@ -16,6 +16,7 @@ from node.commands import answers
 from node.commands.answers import Table
 from node.commands.founding import Report
 from node.commands.link import CannotDo
+from node.config import REGULATOR
 from node.config_values import RawKey, Sm2Key
 from node.services.errors import Invalid
 
@@ -103,7 +104,8 @@ def complete(run: Run, given: Table, trading_url: str | None) -> Table:
             default=False, err=run.as_json,
         )  # fmt: skip
     put(table, "mode.production", True if production is None else production)
-    table["adapters"] = given.get("adapters") or _adapters(run, table, trading_url)
+    if get(given, "center.role") != REGULATOR:  # which has no outside systems
+        table["adapters"] = given.get("adapters") or _adapters(run, table, trading_url)
     return answers.merge(table, given)
 
 

@@ -17,6 +17,7 @@ _HEAD: Final = """\
 """
 
 _COMMENTS: Final[Mapping[str, str]] = {
+    "center.role": "center 交易中心, regulator 监管部门 · a center, or a regulator",
     "center.region_code": "GB/T 2260 行政区划代码 · administrative division",
     "center.uscc": "GB 32100 统一社会信用代码 · unified social credit code",
     "listen.peers": "伙伴中心,gRPC + 双向 TLS · partner centers, gRPC over mutual TLS",

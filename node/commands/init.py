@@ -29,6 +29,7 @@ from node.services.accounts import FIRST_OPERATOR
 from node.wiring import KEYS_FOLDER
 
 _KEY_OF_OPTION: Final = {
+    "role": "center.role",
     "name": "center.name",
     "uscc": "center.uscc",
     "region": "center.region_code",
@@ -47,6 +48,7 @@ _KEY_OF_OPTION: Final = {
         "lianping init --non-interactive --trial --name 吉安中心 --uscc 12360800MB00000004 "
         "--region 360800 --advertise 127.0.0.1:7443 --storage ./data --config node.toml "
         "--root-key ./root.pem --root-passphrase-file passphrase --operator-password-file password",
+        "lianping init --role regulator --name 吉安市招标投标监督部门",
     )
 )
 @config_option
@@ -56,6 +58,11 @@ _KEY_OF_OPTION: Final = {
     "from_file",
     type=click.Path(path_type=Path, exists=True, dir_okay=False),
     help="答案文件(TOML)· answers: a configuration with a table [init]",
+)
+@click.option(
+    "--role",
+    type=click.Choice(("center", "regulator")),
+    help="角色:交易中心(缺省)或监管部门 · a trading center (default), or its regulator",
 )
 @click.option("--name", help="中心名称 · the center's name")
 @click.option("--uscc", help="统一社会信用代码 · unified social credit code")
@@ -200,12 +207,15 @@ def _has_operator(settings: Config, keys: Path) -> bool:
 
 
 def _report(run: Run, settings: Config, outcome: dict[str, Any]) -> None:
+    outcome["role"] = settings.center.role
     folder = str(settings.storage.folder)
     where = shlex.quote(str(run.config_path))
     steps = [
         f"lianping serve --config {where}",
         f"lianping peer invite --config {where} --out partner.invitation",
     ]
+    if settings.regulates:
+        steps.append(f"lianping regulator officer --config {where} NAME")
     if run.as_json:
         body = {
             **outcome,
