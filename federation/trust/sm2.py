@@ -174,7 +174,7 @@ class _Key:
             raise unsupported("it writes an SM2 key differently")
         library.i2d_PUBKEY(pointer, ctypes.byref(end))
         self.public: bytes = spki.raw[len(_SPKI) : -1]
-        self.z: bytes = _z(self.public)
+        self.z: bytes = z(self.public)
 
     def use(self, begin: str, work: Callable[[ctypes.CDLL, int], int]) -> bool:
         """Do ``work`` on a fresh context; tell whether libcrypto says it went well."""
@@ -192,7 +192,7 @@ class _Key:
         return well
 
 
-def _z(public: bytes) -> bytes:
+def z(public: bytes) -> bytes:
     """Z of GB/T 32918.2 §5.5: the signer's identity, the curve and the public key, hashed."""
     numbers = b"".join(_fixed(number) for number in (_A, _B, _GX, _GY))
     length = (len(IDENTITY) * 8).to_bytes(2, "big")
@@ -308,7 +308,7 @@ def verify(public: bytes, signature: bytes, message: bytes) -> bool:
     Raises:
         SuiteUnavailable: No libcrypto with SM2. Never an answer in its stead.
     """
-    if not _is_signature(signature):
+    if signature_numbers(signature) is None:
         return False
     try:
         key = _public_key(public)
@@ -389,17 +389,18 @@ def ciphertext_length(data: bytes) -> int:
     return end
 
 
-def _is_signature(signature: bytes) -> bool:
-    """Tell whether bytes are DER(r, s) in its only spelling, with r and s from 1 to n-1."""
+def signature_numbers(signature: bytes) -> tuple[int, int] | None:
+    """(r, s) of a signature that is DER in its only spelling, both from 1 to n-1; None if not."""
     if len(signature) > MAX_SIGNATURE_BYTES:
-        return False
+        return None
     try:
         inside, end = _read(signature, 0, _SEQUENCE)
         r, at = _read_integer(inside, 0)
         s, at = _read_integer(inside, at)
     except ValueError:
-        return False
-    return end == len(signature) and at == len(inside) and 1 <= r < _N and 1 <= s < _N
+        return None
+    whole = end == len(signature) and at == len(inside)
+    return (r, s) if whole and 1 <= r < _N and 1 <= s < _N else None
 
 
 def _read(data: bytes, at: int, tag: int) -> tuple[bytes, int]:
