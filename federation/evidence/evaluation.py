@@ -109,6 +109,7 @@ class _Examination:
             told.word for told in words if told.index(self._host) < convened.index(self._host)
         )
         started, self._start = self._case.one(self._session, Start, Step.EVALUATION)
+        self._finished, _ = self._case.one(self._session, Finish, Step.EVALUATION)
         self._alone = self._is_alone()
         self._started = started
         self._held = held
@@ -116,7 +117,7 @@ class _Examination:
     def run(self) -> Findings:
         drawn = examine_selection(self._case, self._held, self._hold)
         draws, void = Fairness(
-            self._case, self._convene, self._hold, self._started, self._window[0]
+            self._case, self._convene, self._hold, self._finished, self._window[0]
         ).run()
         self._committee(draws)
         chair, finished = self._evaluation(draws)

@@ -1,7 +1,7 @@
 """Whether the lottery was fair: steps 8 and 9 of the offline verification.
 
 The pools were committed to before they were drawn from, by both logs; no draw was opened
-before its time, none is hidden, the order stayed sealed until the unified start; and the
+before its time, none is hidden, the order stayed sealed until the report was signed; and the
 auditor of ``federation.lottery`` finds every draw as its words say.
 """
 
@@ -25,17 +25,17 @@ class Fairness:
         case: The dossier.
         convene: What the host convened.
         hold: What it had booked.
-        started: Its ``Start``.
+        finished: Its ``Finish``: everybody had signed.
         start_ms: When it was to begin, as the booking stood when it was convened.
     """
 
     def __init__(
-        self, case: Case, convene: Convene, hold: Hold, started: Told, start_ms: int
+        self, case: Case, convene: Convene, hold: Hold, finished: Told, start_ms: int
     ) -> None:
         self._case = case
         self._convene = convene
         self._hold = hold
-        self._started = started
+        self._finished = finished
         self._start_ms = start_ms
 
     def run(self) -> tuple[dict[bytes, DrawAudit], int]:
@@ -133,7 +133,7 @@ class Fairness:
 
     def _check_sealer(self, told: Told, word: Open | RequestDraw) -> None:
         sealer = told.sender if isinstance(word, Open) else told.hearer
-        host = self._started.sender
+        host = self._finished.sender
         due = sealer_for_host(self._hold.participants)
         if sealer not in {host, due}:
             refute(
@@ -150,12 +150,12 @@ class Fairness:
         if told.at_ms(owner) < opens_ms:
             refute(Step.DRAWS, told.where, "早于协议允许的抽取时间", "before the draw window")
         closed, _ = self._case.one(draw, Close, Step.DRAWS)
-        if closed.index(sealer) < self._started.index(sealer):
+        if closed.index(sealer) < self._finished.index(sealer):
             refute(
                 Step.DRAWS,
                 closed.where,
-                "封定值在评标开始前公开",
-                "opened before the unified start",
+                "封定值在评标报告签署前公开",
+                "opened before the report was signed",
             )
         # Words that crossed the Close came too late: by the sealer's log they follow it.
         ordered = sorted(case.talks[draw], key=lambda said: said.index(sealer))

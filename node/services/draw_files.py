@@ -15,7 +15,7 @@ from federation.protocol.draw import (
     OWNER,
 )
 from federation.protocol.peering import AnnouncePool
-from federation.wire.envelopes import decode_statement
+from federation.wire.envelopes import Statement, decode_statement
 from federation.wire.words import decode_word
 from node.services.draw_view import DrawView, view
 from node.services.errors import NotFound
@@ -41,15 +41,21 @@ class DrawFiles:
             raise NotFound("没有这次抽取", "there is no such draw")
         return row
 
-    def view(self, desk: Desk, row: DrawRow) -> DrawView:
-        """What its words so far say."""
+    def view(self, desk: Desk, row: DrawRow, *, known_to: Statement | None = None) -> DrawView:
+        """What its words so far say; ``known_to``: without those its sender had not heard yet."""
+        lines = transcripts.of_conversation(desk.ledger.connection, row.id)
+        heard = next(
+            (line.log_index for line in lines if known_to and line.hash == known_to.answers_hash),
+            None,
+        )
         spoken = [
             Spoken(
                 desk.identity.center if line.ours else row.peer,
                 line.payload,
                 decode_word(line.payload_type, decode_statement(line.payload).body),
             )
-            for line in transcripts.of_conversation(desk.ledger.connection, row.id)
+            for line in lines
+            if heard is None or not line.ours or line.log_index <= heard
         ]
         return view(desk.suite_of(ConversationId(row.id)), spoken, self.announced(desk, row))
 

@@ -19,7 +19,7 @@ from federation.errors import (
 )
 from federation.lottery import audit, ranking
 from federation.lottery.audit import DrawRefuted, Spoken
-from federation.protocol import booking, enforcement, execution
+from federation.protocol import booking, enforcement, execution, session
 from federation.protocol import draw as words
 from federation.protocol.agreement import AgreementTerms
 from federation.protocol.booking import Hold
@@ -42,12 +42,11 @@ from node.services.draw_files import DrawFiles
 from node.services.draw_view import DrawView, view
 from node.services.errors import Conflicting
 from node.services.house import Desk
-from node.store import bookings, draws, pools, transcripts, workdays
+from node.store import bookings, draws, pools, sessions, transcripts, workdays
 from node.store.draws import DrawRow
 from node.store.pools import Between
 
-CLOSE_GRACE_MS: Final = 2 * SKEW_MS
-"""A host whose clock is ahead may start so much early by the clock of the sub that closes."""
+_SIGNED: Final = frozenset({session.FINISHED, session.HANDED_OVER, session.ARCHIVED})
 OWN_RULE: Final = "rules of the center's own jurisdiction"
 """The clause that a refusal names when it is none of the agreement's."""
 
@@ -147,9 +146,9 @@ class DrawRules:
         elif isinstance(word, Reveal):
             self._check_value(seen, conversation.peer, word.value)
         elif isinstance(word, Close):
-            self._check_started(seen.opening, statement)
+            self._check_signed(desk, row)
             self._check_value(seen, conversation.peer, word.value)
-            self._audit_close(desk, row, seen, conversation, word)
+            self._audit_close(desk, row, word, statement)
         elif seen.walk is not None:
             # The step chain takes the payload; whether the step fits does not depend on it.
             seen.walk.heard(word, statement.body)
@@ -234,14 +233,17 @@ class DrawRules:
         if any(self._files.owner(desk, row) == owner for row in rows):
             raise Refused(f"a draw from the pool of {owner} was opened before", clause="V2")
 
-    def _check_started(self, opening: Open, statement: Statement) -> None:
-        """The order stays secret until the evaluation starts."""
-        start_ms = opening.evaluation_start_ms
-        if statement.sent_at_ms < start_ms - CLOSE_GRACE_MS:
+    def _check_signed(self, desk: Desk, row: DrawRow) -> None:
+        """The order stays secret as long as a member may have to be replaced from it.
+
+        Whoever owns a pool has the session of that booking: the host with the sub whose pool it
+        is, or with the one that sealed the host's own; a sub with the host.
+        """
+        held = sessions.live_of_booking(desk.ledger.connection, row.booking)
+        if held is None or held.phase not in _SIGNED:
             raise TooEarly(
-                "the order stays sealed until the evaluation starts",
-                clause="evaluation_start_ms",
-                alternative=f"at_ms>={start_ms}",
+                "the order stays sealed until the report of the evaluation is signed",
+                clause="Finish",
             )
 
     def _check_pool(
@@ -286,14 +288,14 @@ class DrawRules:
         if ranking.commitment(seen.digests, seen.open_hash, center, value) != committed:
             raise Malformed("the value is not the committed one", clause="V7")
 
-    def _audit_close(
-        self, desk: Desk, row: DrawRow, seen: DrawView, conversation: Conversation, word: Close
-    ) -> None:
+    def _audit_close(self, desk: Desk, row: DrawRow, word: Close, statement: Statement) -> None:
+        """What we said while the Close was on its way came too late: it closes what went before."""
+        seen = self._files.view(desk, row, known_to=statement)
         excluded = self._files.excluded(desk, row) if row.exclusion_salt else None
         try:
             audit.audit(
                 seen.digests,
-                [*seen.spoken, Spoken(conversation.peer, b"", word)],
+                [*seen.spoken, Spoken(row.peer, b"", word)],
                 self._files.announced(desk, row),
                 excluded,
                 exclusion_salt=row.exclusion_salt or b"",

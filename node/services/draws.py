@@ -2,7 +2,7 @@
 
 As the **owner** the center calls its own experts and seals their list to the e-trading
 system; it never knows who comes next. As the **sealer** it walks down an order of handles
-that it alone knows until the evaluation starts; it never knows who they are. Everything
+that it alone knows until the report is signed; it never knows who they are. Everything
 that follows from a word is said in the same transaction; calls and deliveries are errands.
 No staff member of either center sees a name: they see counts.
 """
@@ -226,7 +226,7 @@ class Draws(Reaction):
         )
 
     def close_all(self, desk: Desk, booking: bytes) -> None:
-        """The evaluation starts: open our seals, so that everybody can recompute the draws."""
+        """The report is signed: open our seals, so that everybody can recompute the draws."""
         for row in draws.of_booking(desk.ledger.connection, booking):
             if row.role == SEALER and row.phase == words.SEALED:
                 seen = self._files.view(desk, row)

@@ -77,6 +77,7 @@ CLAUSES_ZH: Final[Mapping[str, str]] = MappingProxyType(
         "start_ms": "评标时间已过,请另选时间",
         "end_ms": "评标结束时间不可行",
         "evaluation_start_ms": "评标开始时间不符或未到",
+        "Finish": "评标报告尚未由全体成员签署",
     }
 )
 """One phrase for each clause that a refusal may name; the terms' names are the clauses.

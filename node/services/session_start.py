@@ -244,7 +244,6 @@ class SessionStart(SessionWords):
                 project.project.name,
                 desk.now_ms,
             )
-            self._draws.close_all(desk, leg.booking)
         view.tick_off(desk, view.START, rows, by)
 
     def _check_all_called(

@@ -78,7 +78,7 @@ class Draws(Protocol):
         """Whether all draws are sealed and our own lists were receipted."""
 
     def close_all(self, desk: Desk, booking: bytes, /) -> None:
-        """Close every draw that we sealed: the orders become public."""
+        """The report is signed: close every draw that we sealed; the orders become public."""
 
 
 class Bookings(Protocol):

@@ -188,6 +188,7 @@ class SessionWords(Reaction):
             self._heard_suspend(desk, row, word)
         elif isinstance(word, Finish):
             self.archive.finished(desk, row)
+            self._draws.close_all(desk, row.booking)
         elif isinstance(word, HandOver):
             self.archive.heard_hand_over(desk, row, word, spoken.payload)
         else:
@@ -241,7 +242,6 @@ class SessionWords(Reaction):
             capacity = Capacity.EXPERT if code in drawn else Capacity.UNKNOWN
             sessions.add_member(connection, Member(row.id, code, row.peer, capacity))
         sessions.set_started(connection, row.id, word.lot_code, word.project_name, desk.now_ms)
-        self._draws.close_all(desk, row.booking)
 
     def _heard_suspend(self, desk: Desk, row: SessionRow, word: Suspend) -> None:
         if row.phase != words.SUSPENDED:

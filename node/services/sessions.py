@@ -252,6 +252,7 @@ class Sessions(SessionStart):
         for leg in rows:
             desk.say(leg.id, Finish(row.report_digest, signed))
             self.archive.finished(desk, leg)
+            self._draws.close_all(desk, leg.booking)
         self.archive.keep_report(desk, rows[0])
         view.tick_off(desk, view.FINISH, rows, by)
 

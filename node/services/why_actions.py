@@ -126,8 +126,9 @@ STEPS: Final[Mapping[tuple[Kind, Phase], Step]] = MappingProxyType({
         Who.EXPERT, "专家答复邀请;逾期视为不参加", "the expert answers the invitation; silence is "
         "a no", "GET /api/projects/{project}"),
     (Kind.DRAW, draw.SEALED): Step(
-        Who.NODE, "名单已封存,评标开始时自动公开", "the list is sealed until the evaluation starts",
-        "POST /api/sessions/SESSION/start"),
+        Who.NODE, "名单已封存,全体签署报告、评标结束时自动公开",
+        "the list is sealed until the report is signed and the evaluation finished",
+        "POST /api/sessions/SESSION/finish"),
     (Kind.SESSION, session.CONVENED): Step(
         Who.STAFF, "副场专家全部签到后报告就绪", "the sub's experts check in, then its staff say "
         "that they are ready", "POST /api/sessions/{id}/ready"),

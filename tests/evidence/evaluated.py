@@ -350,8 +350,6 @@ class Evaluation:
         members = tuple(sorted([*ours, *self.drawn[self.host.id], REPRESENTATIVE]))
         start = session.Start("E3608213601004627001", "吉安县人民路道路工程", members)
         await self.say(self.host, self.session, start)
-        for sealer, talk, head in self.closings:
-            await self.say(sealer, talk, Close(_value(sealer), head))
         for voter in ours:
             await self.say(self.sub, self.session, session.Ballot(voter, ours[0]))
         await self.say(self.host, self.session, session.Elect(ours[0], 3, len(members)))
@@ -363,6 +361,8 @@ class Evaluation:
             word = session.SignReport(member, REPORT, bytes(32))
             await self.say(self.sub, self.session, word)
         await self.say(self.host, self.session, session.Finish(REPORT, len(members)))
+        for sealer, talk, head in self.closings:
+            await self.say(sealer, talk, Close(_value(sealer), head))
 
     async def archive(self) -> None:
         handed = session.HandOver(ITEMS)

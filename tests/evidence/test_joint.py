@@ -231,7 +231,6 @@ class Lying(JointStage):
             await self.them.settle()
 
     async def start_at(self, seat: Seat, members: Sequence[bytes]) -> None:
-        leg = (await self.legs())[seat.center.id]
         word = Start("E3608000001004627001001", "吉安大桥", tuple(sorted(members)))
 
         def start(desk: Desk) -> None:
@@ -243,9 +242,19 @@ class Lying(JointStage):
                 word.project_name,
                 desk.now_ms,
             )
-            self.host.draws.close_all(desk, leg.conversation)
 
         await self.host.center.do(start)
+        await self.them.settle()
+
+    async def end(self, seat: Seat, digest: bytes) -> None:
+        """Everybody has signed, it says, and closes what it sealed."""
+        leg = (await self.legs())[seat.center.id]
+
+        def end(desk: Desk) -> None:
+            desk.say(seat.session, Finish(digest, MEMBERS))  # type: ignore[arg-type]
+            self.host.draws.close_all(desk, leg.conversation)
+
+        await self.host.center.do(end)
         await self.them.settle()
 
     async def codes(self) -> list[bytes]:
@@ -334,7 +343,7 @@ class ShowsTwoReports(Lying):
     async def finish(self) -> None:
         for seat, report in zip(self.subs, (REPORT, OTHER_REPORT), strict=True):
             digest = self.host.center.suite.hash(report)
-            await self.say(lambda _seat, digest=digest: Finish(digest, MEMBERS), seat)  # type: ignore[misc]
+            await self.end(seat, digest)
 
 
 class EndsEarly(Lying):
@@ -347,9 +356,9 @@ class EndsEarly(Lying):
         digest = self.host.center.suite.hash(REPORT)
         for seat in (self.host, first):
             await self.sign(seat)
-        await self.say(lambda _seat: Finish(digest, MEMBERS), first)
+        await self.end(first, digest)
         await self.sign(second)
-        await self.say(lambda _seat: Finish(digest, MEMBERS), second)
+        await self.end(second, digest)
         for seat in self.subs:
             await self.hand_over(seat)
 

@@ -33,6 +33,7 @@ from node.services.pool_announcements import PoolAnnouncements
 from node.services.todos import Todos
 from tests.support import planning
 from tests.support.pair import HOUR_MS, Center, Furniture, Mute, TwoCenters, two_centers
+from tests.support.signed import report_signed
 
 OWN_WINDOW = OwnWindow(DrawWindow(Anchor.BID_DEADLINE, 2, Unit.HALF_DAY))
 
@@ -314,12 +315,13 @@ async def test_a_leave_makes_a_new_list_from_the_still_sealed_ranking(table: Tab
 
 
 def _close(draws: Draws, booking: bytes, desk: Desk) -> None:
+    report_signed(desk, booking)
     draws.close_all(desk, booking)
 
 
 async def test_closing_lets_the_owner_recompute_the_draw(table: Table) -> None:
     await table.start()
-    table.pair.watch.now_ms = planning.WINDOW.start_ms
+    table.pair.watch.now_ms = planning.WINDOW.end_ms
 
     for board in (table.host, table.sub):
         draws = board.draws
@@ -328,6 +330,25 @@ async def test_closing_lets_the_owner_recompute_the_draw(table: Table) -> None:
 
     for board in (table.host, table.sub):
         assert {draw.phase for draw in await table.status(board)} == {words.CLOSED}
+
+
+async def test_a_leave_that_crosses_the_close_comes_too_late(table: Table) -> None:
+    await table.start()
+    table.pair.watch.now_ms = planning.WINDOW.end_ms
+    sub = table.sub
+    members = await sub.center.do(lambda desk: sub.draws.members(desk, table.booking))
+    leaving = next(member for member in members if member.uid is not None)
+    table.pair.cut()
+    await sub.center.do(lambda desk: sub.draws.leave(desk, leaving.draw, leaving.entry))
+    for board in (table.host, sub):
+        await board.center.do(partial(_close, board.draws, table.booking))
+    table.pair.restore()
+
+    await table.turn()
+
+    host_drawn = await table.status(table.host)
+    assert {draw.phase for draw in host_drawn} == {words.CLOSED}
+    assert await sub.center.phase(leaving.draw) == words.CLOSED
 
 
 async def test_a_draw_before_its_window_is_refused_with_the_hour(table: Table) -> None:

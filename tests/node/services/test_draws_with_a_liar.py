@@ -265,8 +265,9 @@ async def test_an_open_must_be_of_the_draw_that_was_requested(
     assert await host.phase(draw) == words.REQUESTED
 
 
-async def test_an_order_is_not_opened_before_the_evaluation_starts(table: Table) -> None:
+async def test_an_order_is_not_opened_before_the_report_is_signed(table: Table) -> None:
     await table.start()
+    table.pair.watch.now_ms = planning.WINDOW.end_ms
     host, sub = table.pair.centers
     draw = await the_draw(host, words.SEALER)
     await host.do(lambda desk: table.host.draws.close_all(desk, table.booking))

@@ -77,11 +77,13 @@ async def test_the_overview_counts_both_sites(tmp_path: Path) -> None:
         assert (seen.ballots, seen.chair, seen.booking) == (0, None, stage.booking)
 
 
-async def test_the_start_closes_the_draws_on_both_sides_once(tmp_path: Path) -> None:
+async def test_the_signed_report_closes_the_draws_on_both_sides_once(tmp_path: Path) -> None:
     async with booked_stage(tmp_path) as stage:
-        await stage.everybody_in()
+        await stage.presented()
+        for side in stage.sides:
+            await stage.sign(side)
         assert [side.lists.closed for side in stage.sides] == [[], []]
-        await stage.act(stage.host, lambda service, desk, sid: service.start(desk, sid, "s"))
+        await stage.act(stage.host, lambda service, desk, sid: service.finish(desk, sid, "s"))
         assert [side.lists.closed for side in stage.sides] == [[stage.booking]] * 2
 
 
@@ -477,7 +479,6 @@ async def test_an_evaluation_survives_lost_replies(tmp_path: Path) -> None:
         stage.pair.restore()
         await stage.pair.settle()
         assert await stage.phases() == {"RUNNING"}
-        assert stage.sub.lists.closed == [stage.booking]
 
 
 async def test_use_cases_of_the_other_role_are_refused(tmp_path: Path) -> None:
