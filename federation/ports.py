@@ -121,6 +121,31 @@ class GivenBack:
     receipt: bytes = field(repr=False)
 
 
+@dataclass(frozen=True, slots=True)
+class PassedHead:
+    """A head of a peer's log that somebody else cosigned and passed on to us.
+
+    Args:
+        peer: Whose log.
+        suite: Its suite.
+        via: Who passed it on.
+        size: As the note says.
+        root: As the note says.
+        note: Signed by the log; we have verified that.
+        seen_at_ms: Since when something of this log by this way is not proven.
+        proven: Whether the log has proven that it goes together with what we cosigned.
+    """
+
+    peer: CenterId
+    suite: str
+    via: CenterId
+    size: int
+    root: bytes
+    note: str = field(repr=False)
+    seen_at_ms: int
+    proven: bool = False
+
+
 class Ledger(Protocol):
     """The federation's share of one transaction. Synchronous: nothing is awaited inside."""
 
@@ -251,11 +276,30 @@ class Ledger(Protocol):
     def doubtful(self, peer: CenterId) -> bool:
         """Whether a peer's logs or descriptors contradict each other: it may be two nodes."""
 
-    def put_fork(self, peer: CenterId, held: str, shown: str, now_ms: int) -> None:
-        """Keep two checkpoints that cannot both be true."""
+    def put_fork(self, peer: CenterId, held: str, shown: str, now_ms: int, via: str = "") -> bool:
+        """Keep two checkpoints that cannot both be true; ``via``: by whom, "" for the peer itself.
+
+        Answers whether they are news: kept for the first time, or shown by the peer itself after
+        an operator had lifted what followed from them.
+        """
 
     def forked(self, peer: CenterId) -> bool:
-        """Whether two such checkpoints of a peer are kept, and no epoch explains them."""
+        """Whether such checkpoints of a peer are kept, and no epoch or operator settled them."""
+
+    def heads_of_others(self, peer: CenterId, suite_id: str) -> Sequence[str]:
+        """The newest head that we cosigned of each log but this peer's, cosigned."""
+
+    def put_passed(self, row: PassedHead) -> None:
+        """Keep a head that was passed on, in place of the last one by the same way.
+
+        One that is proven already stays so; the time is that of the first that is not.
+        """
+
+    def put_proven(self, row: PassedHead) -> None:
+        """A log has proven that a head that was passed on is its own."""
+
+    def passed(self, peer: CenterId, suite_id: str) -> Sequence[PassedHead]:
+        """The heads of a peer's log that were passed on, one for each way."""
 
     def forks(self, peer: CenterId) -> Sequence[tuple[str, str]]:
         """The contradictions that nothing explains yet: what was held, and what was shown."""

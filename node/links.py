@@ -15,7 +15,7 @@ from federation.engine.acquaintance import News, Turn
 from federation.engine.delivery import Breaker
 from federation.engine.negotiator import Listener
 from federation.engine.outbox import Peek
-from federation.engine.witness import Sighting
+from federation.engine.sightings import Sighting
 from federation.ids import CenterId
 from federation.ports import SaidWord, Unreachable
 from federation.transport.pumps import PumpListener

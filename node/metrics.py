@@ -26,7 +26,7 @@ from prometheus_client import (
 from federation.engine.acquaintance import Turn
 from federation.engine.delivery import Breaker
 from federation.engine.recovery import Standing
-from federation.engine.witness import Sighting
+from federation.engine.sightings import Sighting
 from federation.ids import CenterId
 from federation.ports import SaidWord
 from federation.trust.keyring import Keyring

@@ -41,6 +41,7 @@ from federation.wire.envelopes import (
 )
 from federation.wire.questions import (
     PROTOCOL,
+    ConsistencyQuestion,
     ConversationAnswer,
     ConversationQuestion,
     Cursor,
@@ -191,14 +192,14 @@ class Negotiator(Generic[L]):
             if problem is not None:
                 return encode_hello(
                     self._refuse(floor, visitor, problem),
-                    self.witness.show(floor, peer, suite_id),
+                    self.witness.greet(floor, peer, suite_id),
                 )
             self.witness.look(floor, peer, suite_id, witnessing)
             assert isinstance(greeting, Greeting), "anything else is a problem"
             self.meet(floor, peer, greeting, news)
             return encode_hello(
                 self._greeting(floor, peer, suite_id, news, answers=visitor.hash),
-                self.witness.show(floor, peer, suite_id),
+                self.witness.greet(floor, peer, suite_id),
             )
 
         reply = await self.transact(run)
@@ -355,6 +356,8 @@ class Negotiator(Generic[L]):
         if isinstance(question, ConversationQuestion):
             return self._conversation(floor, peer, question)
         agreed.check_whole(floor.ledger, peer)  # what we know is not all that we knew
+        if isinstance(question, ConsistencyQuestion):
+            return self.witness.prove(floor, question)
         if isinstance(question, DigestQuestion):
             return digest(floor, peer, question)
         return self.questions.answer(floor, peer, question)

@@ -1,5 +1,7 @@
 """Mutual witnessing: our checkpoint goes out with our calls, a cosignature comes back.
 
+Greetings also carry what we cosigned of others' logs (``passing``).
+
 A peer's checkpoint is cosigned only if it is consistent with the last one that we
 cosigned; check and persist are one transaction (C2SP tlog-witness). A peer that shows two
 histories is remembered with both notes and never cosigned again from that point.
@@ -7,12 +9,13 @@ histories is remembered with both notes and never cosigned again from that point
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from enum import StrEnum
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 
 from federation.engine import epochs
 from federation.engine.floor import Floor
 from federation.engine.identity import Identity
+from federation.engine.passing import Passing
+from federation.engine.sightings import Sighting, log_keys, witness_keys
 from federation.evidence.checkpoint import (
     LOG,
     WITNESS,
@@ -32,40 +35,26 @@ from federation.trust.keyring import Keyring
 from federation.trust.keys import Descriptor, Purpose
 from federation.trust.suite import suite
 from federation.wire.envelopes import Witnessing
+from federation.wire.questions import ConsistencyAnswer, ConsistencyQuestion
 
 L = TypeVar("L", bound=Ledger)
 
 NOTHING: Final = Witnessing()
 
 
-class Sighting(StrEnum):
-    """What a peer's checkpoint turned out to be."""
-
-    NONE = "none"
-    COSIGNED = "cosigned"
-    OLD = "old"
-    BAD = "bad"
-    FORK = "fork"
-
-
-def log_keys(descriptor: Descriptor, suite_id: str) -> list[NoteKey]:
-    """The keys that a node's checkpoints are signed with, newest first."""
-    return [
-        NoteKey(suite(suite_id), descriptor.log_name(suite_id), LOG, key.key)
-        for key in descriptor.keys_for(Purpose.LOG, suite_id)
-    ]
-
-
-def witness_keys(descriptor: Descriptor, suite_id: str) -> list[NoteKey]:
-    """The keys that a node cosigns with, newest first."""
-    return [
-        NoteKey(suite(suite_id), descriptor.witness_name(suite_id), WITNESS, key.key)
-        for key in descriptor.keys_for(Purpose.WITNESS, suite_id)
-    ]
+def _untold(_floor: Floor[L], _peer: CenterId, _sighting: Sighting) -> None:
+    """What is kept of a fork is enough for who asks; nobody here is told."""
 
 
 class Witness:
-    """Shows our checkpoints to peers, and looks at theirs."""
+    """Shows our checkpoints to peers, and looks at theirs.
+
+    Args:
+        identity: Whose logs are shown, and whose key cosigns.
+        keyring: Whose logs are looked at.
+        observe: Told of every sighting, for metrics.
+        tell: Told of FORK and UNPROVEN in the transaction that keeps them, for people.
+    """
 
     def __init__(
         self,
@@ -73,11 +62,18 @@ class Witness:
         identity: Identity,
         keyring: Keyring,
         observe: Callable[[CenterId, Sighting], None] = lambda _peer, _sighting: None,
+        tell: Callable[[Floor[Any], CenterId, Sighting], None] = _untold,
     ) -> None:
         self._identity = identity
         self._keyring = keyring
         self._observe = observe
+        self._passing = Passing(keyring, tell)
         self._signed_with: dict[str, int] = {}
+
+    def greet(self, floor: Floor[L], peer: CenterId, suite_id: str) -> Witnessing:
+        """What a greeting carries: what ``show`` shows, and the heads of others' logs."""
+        heads = self._passing.heads(floor, peer, suite_id)
+        return replace(self.show(floor, peer, suite_id), heads=heads)
 
     def show(self, floor: Floor[L], peer: CenterId, suite_id: str) -> Witnessing:
         """Our newest checkpoint of a suite for a peer, and the peer's that we cosigned last.
@@ -129,7 +125,27 @@ class Witness:
         if witnessing.checkpoint:
             sighting = self._cosign(floor, peer, suite_id, witnessing)
         self._observe(peer, sighting)
+        for whose, seen in self._passing.take(floor, peer, suite_id, witnessing.heads):
+            self._observe(whose, seen)
         return sighting
+
+    def asks(self, floor: Floor[L], peer: CenterId, suite_id: str) -> ConsistencyQuestion | None:
+        """What a peer has to prove of its log, because others have heads that we have not."""
+        return self._passing.question(floor, peer, suite_id)
+
+    def proven(
+        self,
+        floor: Floor[L],
+        peer: CenterId,
+        question: ConsistencyQuestion,
+        answer: ConsistencyAnswer,
+    ) -> None:
+        """Take a peer's answer to it."""
+        self._observe(peer, self._passing.answered(floor, peer, question, answer))
+
+    def prove(self, floor: Floor[L], question: ConsistencyQuestion) -> ConsistencyAnswer:
+        """Answer the same about our own log. Raises FederationError."""
+        return self._passing.prove(floor, question)
 
     def take_back(
         self, floor: Floor[L], peer: CenterId, yours: Sequence[str], mine: Sequence[str]
@@ -225,8 +241,7 @@ class Witness:
             return Sighting.BAD
         origin = self._keyring.peers[peer].log_name(suite_id)
         began = Checkpoint(origin, seen[0], seen[1]).body()  # as its root signed it
-        floor.ledger.put_fork(peer, seen[2] or began, shown, floor.now_ms)
-        return Sighting.FORK
+        return self._passing.contradict(floor, peer, seen[2] or began, shown, "")
 
     def _in_epoch(self, peer: CenterId) -> bool:
         """Whether a peer has taken the descriptor by which our logs have their present names."""

@@ -67,12 +67,16 @@ class Receipt:
 
 @dataclass(frozen=True, slots=True)
 class Witnessing:
-    """A log's checkpoint on its way to be cosigned, and a cosignature on its way back."""
+    """A log's checkpoint on its way to be cosigned, and a cosignature on its way back.
+
+    ``heads`` are other logs' checkpoints that the speaker cosigned, in greetings only.
+    """
 
     checkpoint: str = ""
     proven_from: int = 0
     proof: tuple[bytes, ...] = ()
     cosigned: str = ""
+    heads: tuple[str, ...] = ()
 
 
 def encode_statement(statement: Statement) -> bytes:
@@ -316,10 +320,15 @@ def _witnessing_message(witnessing: Witnessing) -> pb.Witnessing:
         proven_from=witnessing.proven_from,
         proof=witnessing.proof,
         cosigned=witnessing.cosigned,
+        heads=witnessing.heads,
     )
 
 
 def _witnessing(message: pb.Witnessing) -> Witnessing:
     return Witnessing(
-        message.checkpoint, message.proven_from, tuple(message.proof), message.cosigned
+        message.checkpoint,
+        message.proven_from,
+        tuple(message.proof),
+        message.cosigned,
+        tuple(message.heads),
     )

@@ -131,6 +131,30 @@ class DecisionAnswer:
 
 
 @dataclass(frozen=True, slots=True)
+class ConsistencyQuestion:
+    """Does what others have of your log go together with what I cosigned?"""
+
+    suite: str
+    size: int
+    others: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Consistency:
+    """The proof between the asker's size and one that was passed on."""
+
+    other: int
+    proof: tuple[bytes, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ConsistencyAnswer:
+    """One proof for each size that the log has."""
+
+    proofs: tuple[Consistency, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Cursor:
     """Words after this number are wanted."""
 
@@ -209,6 +233,8 @@ _MESSAGES: Final = MappingProxyType(
         DigestAnswer: pb.DigestAnswer,
         DecisionQuestion: pb.DecisionQuestion,
         DecisionAnswer: pb.DecisionAnswer,
+        ConsistencyQuestion: pb.ConsistencyQuestion,
+        ConsistencyAnswer: pb.ConsistencyAnswer,
         Cursor: pb.Cursor,
     }
 )

@@ -47,6 +47,7 @@ MAX_EXCHANGES: Final = 64  # a page of words with their receipts, as many as a b
 MAX_EXCHANGED_BYTES: Final = 1024 * 1024  # no word was heard that did not fit a call
 MAX_NOTES: Final = 32  # each suite's, of some epochs
 MAX_NOTE_BYTES: Final = 16 * 1024  # of our own and one other center's signatures
+MAX_HEADS: Final = 16  # of other centers' logs in one greeting: some 300 bytes each
 BUCKETS: Final = 256  # of conversations, by the last byte of their ids
 MAX_LISTED: Final = 8  # buckets in one answer
 MAX_HELD: Final = 2_048  # conversations in one answer: below 300 KiB
@@ -335,6 +336,7 @@ _RULES: Final[Mapping[str, Rule]] = MappingProxyType(
         "escrow": Rule(_at_most(MAX_ESCROW_BYTES)),
         "exclusion_sealed": Rule(_at_most(MAX_EXCLUDED_BYTES)),
         "Open.supersedes": Rule(_or_empty(_ID)),
+        "RequestDraw.supersedes": Rule(_or_empty(_ID)),
         "permit": Rule(_at_most(MAX_DECISION_BYTES)),
         "proof": Rule(_at_most(MAX_DECISION_BYTES)),
         "silent": Rule(_center, at_most=draw.MAX_OUTSIDE),
@@ -438,6 +440,11 @@ _RULES: Final[Mapping[str, Rule]] = MappingProxyType(
         "InclusionAnswer.items": Rule(_flag, at_most=2_048),
         "Inclusion.entry": Rule(_at_most(1_024)),
         "path": Rule(_DIGEST, at_most=64),
+        "ConsistencyQuestion.size": Rule(_number(1, MAX_INT)),
+        "others": Rule(_number(1, MAX_INT), at_most=MAX_HEADS, at_least=1),
+        "other": Rule(_number(1, MAX_INT)),
+        "proofs": Rule(_flag, at_most=MAX_HEADS),
+        "Consistency.proof": Rule(_DIGEST, at_most=64),
         "checkpoint": Rule(_at_most(65_536)),
         "conversation_id": Rule(_ID),
         "ConversationAnswer.phase": Rule(_text(32, required=False)),

@@ -16,6 +16,7 @@ from federation.protocol.standing import UNTOUCHED, Standing
 from federation.trust import merkle
 from federation.trust.suite import suite
 from node.store import agreements, descriptors
+from node.store.fork_ledger import ForkLedger
 from node.store.ledger_rows import CONVERSATION, SAID, conversation_of, said_of, terms_of
 from node.store.loss_ledger import LossLedger
 
@@ -44,7 +45,7 @@ class LogTip:
         return known
 
 
-class SqlLedger(LossLedger):
+class SqlLedger(LossLedger, ForkLedger):
     """One transaction on the node's database."""
 
     def __init__(self, connection: sqlite3.Connection, tip: LogTip) -> None:
@@ -402,49 +403,6 @@ class SqlLedger(LossLedger):
     def put_knows(self, peer: CenterId, sequence: int) -> None:
         """Remember which descriptor of ours a peer has taken."""
         self.connection.execute("UPDATE peer SET knows = ? WHERE center = ?", (sequence, peer))
-
-    def put_twin(self, peer: CenterId, held: bytes, shown: bytes, now_ms: int) -> None:
-        """Keep two descriptors of a peer that cannot both be its only one."""
-        self.connection.execute(
-            "INSERT OR IGNORE INTO twin (center, held, shown, seen_at_ms) VALUES (?, ?, ?, ?)",
-            (peer, held, shown, now_ms),
-        )
-
-    def doubtful(self, peer: CenterId) -> bool:
-        """Whether a peer's logs or descriptors contradict each other."""
-        row = self.connection.execute(
-            "SELECT 1 FROM fork WHERE peer = ? AND explained IS NULL"
-            " UNION ALL SELECT 1 FROM twin WHERE center = ?",
-            (peer, peer),
-        ).fetchone()
-        return row is not None
-
-    def put_fork(self, peer: CenterId, held: str, shown: str, now_ms: int) -> None:
-        """Keep two checkpoints that cannot both be true."""
-        self.connection.execute(
-            "INSERT OR IGNORE INTO fork (peer, held, shown, seen_at_ms) VALUES (?, ?, ?, ?)",
-            (peer, held, shown, now_ms),
-        )
-
-    def forked(self, peer: CenterId) -> bool:
-        """Whether two checkpoints of a peer that cannot both be true are kept, unexplained."""
-        row = self.connection.execute(
-            "SELECT 1 FROM fork WHERE peer = ? AND explained IS NULL", (peer,)
-        ).fetchone()
-        return row is not None
-
-    def forks(self, peer: CenterId) -> Sequence[tuple[str, str]]:
-        """The contradictions that nothing explains yet: what was held, and what was shown."""
-        return self.connection.execute(
-            "SELECT held, shown FROM fork WHERE peer = ? AND explained IS NULL", (peer,)
-        ).fetchall()
-
-    def explain_forks(self, peer: CenterId, epoch: int, shown: Sequence[str]) -> None:
-        """An epoch that a peer announced explains what it had shown; the proof stays."""
-        self.connection.executemany(
-            "UPDATE fork SET explained = ? WHERE peer = ? AND shown = ?",
-            [(epoch, peer, each) for each in shown],
-        )
 
     def attempt(self, function: Callable[[], object]) -> Exception | None:
         """Run a part of the transaction; if it fails, undo the part and answer the error.

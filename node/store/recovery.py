@@ -197,6 +197,8 @@ def follow_epoch(
     begin: tuple[int, bytes],
 ) -> None:
     """Keep what we cosigned last of a peer's log, and go on from there or from its beginning."""
+    # What was passed on is of the epoch before: the log goes on from what others have of it now.
+    connection.execute("DELETE FROM passed_head WHERE peer = ? AND suite = ?", (peer, suite_id))
     row = connection.execute(
         "SELECT size, root, note FROM witnessed WHERE peer = ? AND suite = ?", (peer, suite_id)
     ).fetchone()

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from federation.engine.acquaintance import Turn
-from federation.engine.witness import Sighting
+from federation.engine.sightings import Sighting
 from federation.ports import Unreachable
 from federation.trust.keys import Purpose
 from federation.wire.envelopes import Outcome, decode_envelope

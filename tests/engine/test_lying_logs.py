@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import pytest
 
-from federation.engine.witness import Sighting, log_keys, witness_keys
+from federation.engine.sightings import Sighting, log_keys, witness_keys
 from federation.evidence.checkpoint import MAX_SIZE, Checkpoint, cosign, sign_log
 from federation.protocol.booking import Check
 from federation.protocol.peering import StartTest

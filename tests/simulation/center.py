@@ -18,7 +18,8 @@ from federation.engine.alarms import Alarms
 from federation.engine.doorkeeper import Doorkeeper
 from federation.engine.negotiator import Listener, Negotiator
 from federation.engine.outbox import Outbox, Peek
-from federation.engine.witness import Sighting, Witness
+from federation.engine.sightings import Sighting
+from federation.engine.witness import Witness
 from federation.ids import AgreementId, CenterId
 from federation.ports import Unreachable
 from federation.protocol.agreement import AgreementTerms

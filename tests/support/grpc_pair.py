@@ -24,7 +24,8 @@ from federation.engine.identity import WORD_LASTS_MS, Identity
 from federation.engine.inside import Inside, Said
 from federation.engine.negotiator import Listener, Negotiator, Questions
 from federation.engine.outbox import Outbox, Peek
-from federation.engine.witness import Sighting, Witness
+from federation.engine.sightings import Sighting
+from federation.engine.witness import Witness
 from federation.errors import Refused
 from federation.ids import CenterId, ConversationId, time_ordered
 from federation.ports import Unreachable

@@ -14,7 +14,7 @@ import pytest
 from pkcs11 import Attribute, ObjectClass
 
 from federation.engine.floor import Floor
-from federation.engine.witness import log_keys, witness_keys
+from federation.engine.sightings import log_keys, witness_keys
 from federation.evidence.checkpoint import cosigned_at, verify_note
 from federation.ports import Unreachable
 from federation.protocol.agreement import DocumentSignature, Propose

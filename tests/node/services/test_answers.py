@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from federation.engine.outbox import AnswerRefused
-from federation.engine.witness import log_keys, witness_keys
+from federation.engine.sightings import log_keys, witness_keys
 from federation.evidence.checkpoint import cosigned_at, verify_note
 from federation.trust import merkle
 from federation.trust.suite import suite

@@ -389,6 +389,7 @@ class Witnessing(_message.Message):
     PROVEN_FROM_FIELD_NUMBER: _builtins.int
     PROOF_FIELD_NUMBER: _builtins.int
     COSIGNED_FIELD_NUMBER: _builtins.int
+    HEADS_FIELD_NUMBER: _builtins.int
     checkpoint: _builtins.str
     """The sender's latest checkpoint: a C2SP signed note."""
     proven_from: _builtins.int
@@ -399,6 +400,12 @@ class Witnessing(_message.Message):
     def proof(self) -> _containers.RepeatedScalarFieldContainer[_builtins.bytes]:
         """RFC 6962 consistency proof from proven_from to the checkpoint."""
 
+    @_builtins.property
+    def heads(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """In a greeting: checkpoints of other centers' logs that the sender cosigned last, at most 16,
+        each with the cosignature. A receiver takes those of its own peers and passes over the others.
+        """
+
     def __init__(
         self,
         *,
@@ -406,10 +413,11 @@ class Witnessing(_message.Message):
         proven_from: _builtins.int = ...,
         proof: _abc.Iterable[_builtins.bytes] | None = ...,
         cosigned: _builtins.str = ...,
+        heads: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["checkpoint", b"checkpoint", "cosigned", b"cosigned", "proof", b"proof", "proven_from", b"proven_from"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["checkpoint", b"checkpoint", "cosigned", b"cosigned", "heads", b"heads", "proof", b"proof", "proven_from", b"proven_from"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1264,6 +1272,92 @@ class DecisionAnswer(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___DecisionAnswer: _TypeAlias = DecisionAnswer  # noqa: Y015
+
+@_typing.final
+class ConsistencyQuestion(_message.Message):
+    """Asks a log to prove that heads of it which others passed on go together with one that the asker
+    cosigned.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SUITE_FIELD_NUMBER: _builtins.int
+    SIZE_FIELD_NUMBER: _builtins.int
+    OTHERS_FIELD_NUMBER: _builtins.int
+    suite: _builtins.str
+    """Required. Suite of the log."""
+    size: _builtins.int
+    """Required. The size that the asker cosigned."""
+    @_builtins.property
+    def others(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
+        """Sizes of the heads that were passed on, 1 to 16; another than size each."""
+
+    def __init__(
+        self,
+        *,
+        suite: _builtins.str = ...,
+        size: _builtins.int = ...,
+        others: _abc.Iterable[_builtins.int] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["others", b"others", "size", b"size", "suite", b"suite"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ConsistencyQuestion: _TypeAlias = ConsistencyQuestion  # noqa: Y015
+
+@_typing.final
+class Consistency(_message.Message):
+    """A consistency proof between two sizes of the answerer's log."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    OTHER_FIELD_NUMBER: _builtins.int
+    PROOF_FIELD_NUMBER: _builtins.int
+    other: _builtins.int
+    """Required. The size that was passed on."""
+    @_builtins.property
+    def proof(self) -> _containers.RepeatedScalarFieldContainer[_builtins.bytes]:
+        """RFC 6962 consistency proof from the lesser to the greater of the two sizes."""
+
+    def __init__(
+        self,
+        *,
+        other: _builtins.int = ...,
+        proof: _abc.Iterable[_builtins.bytes] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["other", b"other", "proof", b"proof"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Consistency: _TypeAlias = Consistency  # noqa: Y015
+
+@_typing.final
+class ConsistencyAnswer(_message.Message):
+    """The proofs, one for each size that was asked about and that the log has."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PROOFS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def proofs(self) -> _containers.RepeatedCompositeFieldContainer[Global___Consistency]:
+        """In any order."""
+
+    def __init__(
+        self,
+        *,
+        proofs: _abc.Iterable[Global___Consistency] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["proofs", b"proofs"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ConsistencyAnswer: _TypeAlias = ConsistencyAnswer  # noqa: Y015
 
 @_typing.final
 class OwnWordsQuestion(_message.Message):
