@@ -48,8 +48,10 @@ from node.config_values import (
     visible,
 )
 from node.domain import calendar
+from node.domain.absence import Cap
 from node.domain.calendar import Anchor, Unit
 from node.domain.committee import LAW_MINIMUM
+from node.domain.epochs import EpochRule
 from node.domain.workday import midnight_ms
 
 MAX_CONFIG_BYTES: Final = 256 * 1024  # a few dozen keys; more is not a configuration
@@ -59,6 +61,8 @@ MAX_SIGNERS: Final = 2  # 双人签署; more people than that sign on paper
 MAX_TOKEN_CHARS: Final = 32  # CK_TOKEN_INFO.label, PKCS#11 §3.2
 MAX_LOST_PERCENT: Final = 50  # a demonstration that loses more does not end
 MAX_POOL_HOURS: Final = 24 * 366  # a snapshot older than a year is no register of experts
+MAX_DRAWS: Final = 1_000  # more evaluations than anybody has time for
+MAX_DRAW_DAYS: Final = 366 * 3  # as long as an agreement may count
 REGULATOR: Final = "regulator"  # the value of center.role
 
 
@@ -266,12 +270,50 @@ class Adapters(Section):
 
 
 class Pool(Section):
-    """The expert pool that we announce."""
+    """The expert pool that we announce: by itself, a new epoch every so many hours.
+
+    ``epoch_hours`` is how long draws may be opened on an epoch; ``announce_every_hours`` 0 is for
+    those who announce by hand. One expert is drawn ``max_draws_per_expert`` times at most within
+    ``draw_period_days``, 0 for no cap of our own; agreements may have theirs.
+    """
 
     name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,31}$")] = "experts"
-    epoch_hours: Annotated[int, Field(ge=1, le=MAX_POOL_HOURS)] = 24 * 30
+    announce_every_hours: Annotated[int, Field(ge=0, le=MAX_POOL_HOURS)] = 24
+    announce_at: Annotated[str, Field(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$")] = "06:00"
+    epoch_hours: Annotated[int, Field(ge=1, le=MAX_POOL_HOURS)] = 48
+    max_draws_per_expert: Annotated[int, Field(ge=0, le=MAX_DRAWS)] = 0
+    draw_period_days: Annotated[int, Field(ge=0, le=MAX_DRAW_DAYS)] = 0
+    small_stratum: Annotated[int, Field(ge=0, le=MAX_DRAWS)] = 20
     regulator_key: RawKey | None = None
     regulator_key_gm: Sm2Key | None = None
+
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
+        if self.epoch_hours < self.announce_every_hours:
+            raise ValueError(
+                "pool.epoch_hours 不得小于 announce_every_hours,否则会有无有效专家库的时段"
+                " · epoch_hours must not be less than announce_every_hours, or there are hours"
+                " without a valid pool"
+            )
+        if (self.max_draws_per_expert > 0) != (self.draw_period_days > 0):
+            raise ValueError(
+                "max_draws_per_expert 与 draw_period_days 须同时配置"
+                " · max_draws_per_expert and draw_period_days come together or not at all"
+            )
+        return self
+
+    @property
+    def rule(self) -> EpochRule:
+        """When epochs begin."""
+        hour, minute = map(int, self.announce_at.split(":"))
+        return EpochRule(self.name, self.announce_every_hours, hour * 60 + minute, self.epoch_hours)
+
+    @property
+    def own_cap(self) -> Cap | None:
+        """Our own cap on draws of one expert."""
+        return (
+            Cap(self.max_draws_per_expert, self.draw_period_days) if self.draw_period_days else None
+        )
 
     @property
     def regulator_keys(self) -> Mapping[str, bytes]:

@@ -56,6 +56,7 @@ from node.services.booking_plan import LocalRules
 from node.services.bookings import Bookings
 from node.services.calling_off import CallingOff
 from node.services.contributions import Contributions
+from node.services.declining import of_role
 from node.services.dossiers import Dossiers
 from node.services.draw_errands import Place
 from node.services.draw_rules import OwnWindow
@@ -75,6 +76,7 @@ from node.services.oversight import Oversight
 from node.services.peering import Peering
 from node.services.peers import Peers
 from node.services.pool_announcements import PoolAnnouncements
+from node.services.pool_epochs import PoolEpochs
 from node.services.projects import Projects
 from node.services.recovering import Recovering
 from node.services.rehearsal_calendar import RehearsalCalendar
@@ -264,16 +266,19 @@ async def _assemble(config: Config, keys: Keys, outsides: Outsides, stack: Async
         identity=identity,
         keyring=keyring,
         inside=House(
-            {
-                Kind.AGREEMENT: rooms.agreements,
-                Kind.PEERING: usage,
-                Kind.BOOKING: bookings,
-                Kind.DRAW: rooms.draws,
-                Kind.SESSION: sessions,
-                Kind.SELECTION: lottery,
-                Kind.CONTRIBUTION: Contributions(),
-                Kind.OVERSIGHT: Oversight(),
-            },
+            of_role(
+                config.regulates,
+                {
+                    Kind.AGREEMENT: rooms.agreements,
+                    Kind.PEERING: usage,
+                    Kind.BOOKING: bookings,
+                    Kind.DRAW: rooms.draws,
+                    Kind.SESSION: sessions,
+                    Kind.SELECTION: lottery,
+                    Kind.CONTRIBUTION: Contributions(),
+                    Kind.OVERSIGHT: Oversight(),
+                },
+            ),
             introduced=descriptors.note,
         ),
         questions=Answers(
@@ -315,6 +320,7 @@ async def _assemble(config: Config, keys: Keys, outsides: Outsides, stack: Async
             sessions.handlers(),
             peering.handlers(),
             usage.handlers(),
+            rooms.epochs.handlers(),
             expiry.handlers(),
             TodoClock(notice).handlers(),
             Holidays().handlers(),
@@ -339,7 +345,7 @@ async def _assemble(config: Config, keys: Keys, outsides: Outsides, stack: Async
     )
     await renewal.note()
     await recovering.note()
-    await negotiator.transact(lambda desk: _look_ahead(desk, config))
+    await negotiator.transact(lambda desk: _look_ahead(desk, config, rooms.epochs))
     pumps = Pumps(
         negotiator=negotiator,
         outbox=outbox,
@@ -447,10 +453,11 @@ async def _assemble(config: Config, keys: Keys, outsides: Outsides, stack: Async
     )
 
 
-def _look_ahead(desk: Desk, config: Config) -> None:
-    """What every start looks at, and every day after it: keys and holidays that run out."""
+def _look_ahead(desk: Desk, config: Config, epochs: PoolEpochs) -> None:
+    """What every start looks at, and every day after it: keys, holidays, the pool's next epoch."""
     expiry.start(desk)
     Holidays().start(desk, config.policy.holidays, config.policy.workdays)
+    epochs.start(desk)
 
 
 class _Rooms:
@@ -464,7 +471,9 @@ class _Rooms:
             cipher=cipher,
             agreements=self.agreements,
             regulator_keys=config.pool.regulator_keys,
+            own_cap=config.pool.own_cap,
         )
+        self.epochs = PoolEpochs(config.pool.rule, self.pools.announce)
         self.draws = Draws(
             cipher=cipher,
             trading=outsides.trading,

@@ -11,7 +11,7 @@ from federation.errors import OutOfScope, TooEarly, TooLate
 from federation.protocol.booking import ExpertNeed
 from federation.protocol.draw import Slot
 from federation.protocol.session import ArchiveItem
-from federation.protocol.terms import AgreementTerms, draw_opens_ms
+from federation.protocol.terms import DAY_MS, AgreementTerms, draw_opens_ms
 
 RECORDING: Final = "recording/"
 """How the name of an archive item begins that is sound or pictures."""
@@ -110,6 +110,22 @@ def check_pool_size(
                 clause="pool_min_ratio",
                 alternative=f"experts={size // terms.pool_min_ratio}",
             )
+
+
+def draw_cap_reached(most: int, days: int, accepted_ms: Iterable[int], now_ms: int) -> bool:
+    """Whether an expert has been drawn as often as the terms allow.
+
+    The owner of the pool asks this of its own register when it commits to an epoch, and commits
+    to the answer as the expert's status: a skip follows from it, an invitation contradicts it.
+
+    Args:
+        most: ``max_draws_per_expert``; 0 for no cap.
+        days: ``draw_period_days``.
+        accepted_ms: When the expert accepted invitations that still stand, unix milliseconds.
+        now_ms: When the epoch is committed to.
+    """
+    since_ms = now_ms - days * DAY_MS
+    return most > 0 and sum(since_ms < at_ms <= now_ms for at_ms in accepted_ms) >= most
 
 
 # Sessions

@@ -100,6 +100,8 @@ RULES: Final[Mapping[str, Rule]] = {
     ),
     "joint_test_failed": Rule("处理联调联试问题", "mend a failed joint test", 2 * DAY),
     "pool_refused": Rule("处理被拒绝的专家库承诺", "look at a refused pool", 1 * DAY),
+    "pool_epoch_failed": Rule("公布专家库", "announce the pool", 4 * HOUR),
+    "pool_small": Rule("查看人数偏少的专业", "look at small strata", 10 * DAY, urges=False),
     "usage_dispute": Rule("核对用量", "settle a dispute over usage", 3 * DAY),
     "usage_dispute_operator": Rule("核对用量", "settle a dispute over usage", 3 * DAY),
     "usage_missing": Rule("催促用量对账", "ask for a statement of usage", 1 * DAY),

@@ -1,19 +1,45 @@
-"""The center's expert register: taking it in.
+"""The center's expert register: taking it in, and who cannot be drawn for some time.
 
 Here: one import that happens wholly or not at all. A person is one person: an identity
 number that is registered under another registry number stops the import, because two
-entries would give one expert two tickets in the lottery. Drawing experts is
-``node.services.draws``.
+entries would give one expert two tickets in the lottery. Leave and suspensions count from the
+next epoch of the pool on. Drawing experts is ``node.services.draws``.
 """
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Final
 
+from node.domain.absence import AbsenceKind, absence_span
 from node.domain.expert import Expert
-from node.services.errors import Invalid, NotFound
+from node.services.errors import Conflicting, Invalid, NotAllowed, NotFound
 from node.services.house import Desk
-from node.store import experts
+from node.store import absences, experts
+from node.store.absences import AbsenceRow
 from node.store.cipher import ColumnCipher
+
+MAX_REASON_CHARS: Final = 200  # a line in a file, not the file
+BY_EXPERT: Final = "expert"
+"""Who filed an absence that the expert filed; accounts cannot have this name's capital form."""
+
+
+@dataclass(frozen=True, slots=True)
+class Filed:
+    """An absence as somebody files it.
+
+    Args:
+        kind: Leave, which experts file themselves, too; or a suspension.
+        first: The first day, in Asia/Shanghai.
+        last: The last day.
+        reason: Why; a suspension needs one.
+    """
+
+    kind: AbsenceKind
+    first: date
+    last: date
+    reason: str = field(default="", repr=False)
 
 
 class Experts:
@@ -68,6 +94,78 @@ class Experts:
     def all(self, desk: Desk) -> list[Expert]:
         """The whole register."""
         return experts.all(desk.ledger.connection, self._cipher)
+
+    def file_absence(self, desk: Desk, uid: str, filed: Filed, by: str) -> bytes:
+        """File a leave or a suspension; it counts in epochs that are committed to from now on.
+
+        Raises:
+            NotFound: No such expert.
+            NotAllowed: An expert who wants to be suspended.
+            Invalid: A suspension without a reason, or too long a reason.
+            Inadmissible: See ``absence_span``.
+            Conflicting: One of the same kind stands already for some of these days.
+        """
+        self.get(desk, uid)
+        reason = filed.reason.strip()
+        if by == BY_EXPERT and filed.kind is not AbsenceKind.LEAVE:
+            raise NotAllowed(
+                "专家本人只能请假,暂停抽取由中心决定",
+                "experts file their leave; suspensions are the center's",
+            )
+        if filed.kind is AbsenceKind.SUSPENDED and not reason:
+            raise Invalid("暂停抽取须写明理由", "a suspension needs a reason")
+        if len(reason) > MAX_REASON_CHARS:
+            raise Invalid(
+                f"理由不超过{MAX_REASON_CHARS}字",
+                f"a reason has at most {MAX_REASON_CHARS} characters",
+            )
+        span = absence_span(filed.first, filed.last, desk.now_ms)
+        connection = desk.ledger.connection
+        for known in absences.of_expert(connection, self._cipher, uid):
+            if (
+                known.withdrawn_at_ms is None
+                and known.kind is filed.kind
+                and known.span.meets(span)
+            ):
+                raise Conflicting(
+                    f"该期间已有{known.kind.zh}登记({known.id.hex()}),请先撤回",
+                    f"a {known.kind.value} of some of these days stands already "
+                    f"({known.id.hex()}); withdraw it first",
+                )
+        row = AbsenceRow(desk.new_id(), uid, filed.kind, span, reason, by, desk.now_ms)
+        absences.add(connection, self._cipher, row)
+        return row.id
+
+    def withdraw_absence(self, desk: Desk, absence: bytes, by: str, *, of: str = "") -> None:
+        """Withdraw an absence: from the next epoch on the expert can be drawn again.
+
+        Args:
+            desk: The floor.
+            absence: Its id.
+            by: Who withdraws it.
+            of: The expert, where an expert asks; "" for the staff, who may withdraw all.
+
+        Raises:
+            NotFound: There is none, or it is of somebody else.
+            NotAllowed: An expert who wants to end a suspension, or what the staff filed.
+            Conflicting: It was withdrawn before.
+        """
+        connection = desk.ledger.connection
+        found = absences.get(connection, self._cipher, absence)
+        if found is None or (of and found.uid != of):
+            raise NotFound("没有这项登记", "there is no such absence")
+        if of and found.filed_by != BY_EXPERT:
+            raise NotAllowed(
+                "由中心登记的期间,请联系中心撤回",
+                "the center filed it; ask the center to withdraw it",
+            )
+        if not absences.withdraw(connection, absence, by, desk.now_ms):
+            raise Conflicting("已经撤回", "it was withdrawn before")
+
+    def absences(self, desk: Desk, uid: str) -> list[AbsenceRow]:
+        """All absences of an expert, the newest first. Raises NotFound."""
+        self.get(desk, uid)
+        return absences.of_expert(desk.ledger.connection, self._cipher, uid)
 
     def _registered(self, desk: Desk, rows: Sequence[Expert]) -> list[str]:
         clashes = []

@@ -23,12 +23,14 @@ from federation.trust.keys import Purpose
 from federation.trust.suite import Digests, Suite, enc, suite
 from federation.wire.envelopes import Receipt
 from federation.wire.words import PAYLOAD_TYPES, decode_word, encode_word
+from node.domain.absence import Cap, committed_status
 from node.domain.codes import Specialty
+from node.domain.workday import DAY_MS
 from node.services.agreements import Agreements
 from node.services.errors import Conflicting, Invalid
 from node.services.house import Desk
 from node.services.reasons import refusal
-from node.store import bookings, experts, pools, todos
+from node.store import absences, bookings, experts, pools, todos
 from node.store.cipher import ColumnCipher
 from node.store.pools import AnnouncementRow, Between, Epoch
 
@@ -47,6 +49,7 @@ class PoolAnnouncements:
         agreements: Who our partners are.
         regulator_keys: Raw keys that full openings are sealed to, by suite; our own sealing key
             where there is none.
+        own_cap: How often our own rules let one expert be drawn; the agreements' count beside it.
     """
 
     def __init__(
@@ -55,7 +58,9 @@ class PoolAnnouncements:
         cipher: ColumnCipher,
         agreements: Agreements,
         regulator_keys: Mapping[str, bytes] = MappingProxyType({}),
+        own_cap: Cap | None = None,
     ) -> None:
+        self._own_cap = own_cap
         self._cipher = cipher
         self._agreements = agreements
         self._regulator_keys = regulator_keys
@@ -90,16 +95,7 @@ class PoolAnnouncements:
                 f"专家库{pool}的{epoch}期已经公布,期内不得更改,请另起新的期号",
                 f"epoch {epoch} of pool {pool} was committed to and cannot change; name a new one",
             )
-        members = tuple(
-            PoolMember(
-                expert.uid,
-                expert.name,
-                expert.employer_uscc,
-                strata_of(expert.specialties),
-                expert.status.value,
-            )
-            for expert in experts.all(connection, self._cipher)
-        )
+        members = self._members(desk)
         if not members:
             raise Conflicting("专家库为空,请先导入专家", "the register is empty; import experts")
         pools.add_members(connection, self._cipher, pool, epoch, members)
@@ -112,6 +108,36 @@ class PoolAnnouncements:
         for peer, suite_id in spoken:
             desk.open(peer, None, words[suite_id], suite_id=suite_id)
         return {suite_id: word.root for suite_id, word in words.items()}
+
+    def _members(self, desk: Desk) -> tuple[PoolMember, ...]:
+        """The register as it is now, each expert with the status that is committed to."""
+        connection, now_ms = desk.ledger.connection, desk.now_ms
+        caps = self._caps(desk)
+        longest = max((cap.days for cap in caps), default=0)
+        away = absences.standing(connection, now_ms)
+        drawn = absences.accepted(connection, now_ms - longest * DAY_MS) if caps else {}
+        return tuple(
+            PoolMember(
+                expert.uid,
+                expert.name,
+                expert.employer_uscc,
+                strata_of(expert.specialties),
+                committed_status(
+                    expert.status, away.get(expert.uid, ()), drawn.get(expert.uid, ()), caps, now_ms
+                ),
+            )
+            for expert in experts.all(connection, self._cipher)
+        )
+
+    def _caps(self, desk: Desk) -> tuple[Cap, ...]:
+        """All caps that hold. One epoch is for all partners, so each agreement's cap counts."""
+        agreed = [
+            self._agreements.in_force(desk, peer)[1] for peer in self._agreements.partners(desk)
+        ]
+        found = {Cap(terms.max_draws_per_expert, terms.draw_period_days) for terms in agreed}
+        if self._own_cap is not None:
+            found.add(self._own_cap)
+        return tuple(sorted((cap for cap in found if cap.draws), key=lambda cap: cap.days))
 
     def introduce(self, desk: Desk, peer: CenterId) -> None:
         """Tell a peer of our valid pools that it has not been told of: a new partner.

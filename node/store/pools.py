@@ -137,6 +137,14 @@ def has_epoch(connection: sqlite3.Connection, pool: str, epoch: str) -> bool:
     return row is not None
 
 
+def last_made_ms(connection: sqlite3.Connection, pool: str) -> int | None:
+    """When we last committed to an epoch of a pool."""
+    (last_ms,) = connection.execute(
+        "SELECT max(made_at_ms) FROM pool_epoch WHERE pool = ?", (pool,)
+    ).fetchone()
+    return None if last_ms is None else int(last_ms)
+
+
 def own(connection: sqlite3.Connection, now_ms: int) -> list[Mapping[str, AnnouncePool]]:
     """The epochs that we committed to and are valid now, the oldest first: words by suite."""
     rows = connection.execute(
@@ -289,6 +297,35 @@ def latest(connection: sqlite3.Connection, between: Between, now_ms: int) -> Ann
         (between.owner, between.peer, between.suite, now_ms, now_ms),
     ).fetchone()
     return None if row is None else _word(row[0])
+
+
+def newest_bound(
+    connection: sqlite3.Connection, between: Between, peer: str, now_ms: int, min_age_ms: int
+) -> AnnouncePool | None:
+    """The newest valid announcement that is bound long enough to be drawn from.
+
+    With a new epoch every day there is always one that is too young; where all are, it is that
+    one, so that whoever asks is told what is wrong with it.
+
+    Args:
+        connection: The database.
+        between: Whose announcement to whom.
+        peer: The one of the two that is not this center.
+        now_ms: Now.
+        min_age_ms: How long; see ``announced_at_ms`` for from when.
+    """
+    rows = connection.execute(
+        "SELECT body FROM pool_announcement WHERE owner = ? AND peer = ? AND suite = ?"
+        " AND valid_from_ms <= ? AND valid_until_ms > ?"
+        " ORDER BY valid_from_ms DESC, at_ms DESC, epoch DESC",
+        (between.owner, between.peer, between.suite, now_ms, now_ms),
+    ).fetchall()
+    valid = [_word(body) for (body,) in rows]
+    for word in valid:
+        bound_ms = announced_at_ms(connection, word, peer)
+        if bound_ms is not None and now_ms - bound_ms >= min_age_ms:
+            return word
+    return valid[0] if valid else None
 
 
 def announced_at_ms(
