@@ -55,7 +55,6 @@ from node.services.availability import Availability
 from node.services.booking_plan import LocalRules
 from node.services.bookings import Bookings
 from node.services.calling_off import CallingOff
-from node.services.contributions import Contributions
 from node.services.declining import of_role
 from node.services.dossiers import Dossiers
 from node.services.draw_errands import Place
@@ -275,7 +274,7 @@ async def _assemble(config: Config, keys: Keys, outsides: Outsides, stack: Async
                     Kind.DRAW: rooms.draws,
                     Kind.SESSION: sessions,
                     Kind.SELECTION: lottery,
-                    Kind.CONTRIBUTION: Contributions(),
+                    Kind.CONTRIBUTION: rooms.draws.contributions,
                     Kind.OVERSIGHT: Oversight(),
                 },
             ),
@@ -402,6 +401,8 @@ async def _assemble(config: Config, keys: Keys, outsides: Outsides, stack: Async
         peers=peers,
         joining=Joining(peers=peers, cipher=cipher, random=random.bytes),
         projects=Projects(cipher),
+        disclosing=Disclosing(cipher),
+        openings=Openings(cipher),
         replanning=Replanning(bookings),
         selections=lottery,
         sessions=sessions,

@@ -17,6 +17,12 @@ _BEARER: Final = HTTPBearer(
 )
 
 
+class NotARegulator(NotAllowed):
+    """Only a regulator's node does this."""
+
+    code = "NOT_A_REGULATOR"
+
+
 def parts_of(request: Request) -> Parts:
     """The running node."""
     return cast("Parts", request.app.state.parts)
@@ -60,6 +66,23 @@ def needs(*roles: Role) -> Callable[[Caller], Awaitable[Caller]]:
     return check
 
 
+async def of_a_regulator(parts: NodeParts, _: Annotated[Caller, Depends(caller)]) -> None:
+    """A dependency that lets nobody in where the node is a center's. Raises NotARegulator."""
+    if not parts.config.regulates:
+        raise NotARegulator(
+            "这是交易中心的节点,不是监管节点;中心向监管部门申请:POST /api/oversight/asked",
+            "this is a center's node, not a regulator's; a center asks its regulator: "
+            "POST /api/oversight/asked",
+        )
+
+
+async def _officer(
+    _: Annotated[None, Depends(of_a_regulator)],
+    who: Annotated[Caller, Depends(needs(Role.OFFICER))],
+) -> Caller:
+    return who
+
+
 AnyCaller = Annotated[Caller, Depends(caller)]
 Agency = Annotated[Caller, Depends(needs(Role.AGENCY))]
 Staff = Annotated[Caller, Depends(needs(Role.STAFF))]
@@ -67,7 +90,9 @@ AgencyOrStaff = Annotated[Caller, Depends(needs(Role.AGENCY, Role.STAFF))]
 ExpertMember = Annotated[Caller, Depends(needs(Role.EXPERT))]
 Supervisor = Annotated[Caller, Depends(needs(Role.SUPERVISOR))]
 Operator = Annotated[Caller, Depends(needs(Role.OPERATOR))]
+Officer = Annotated[Caller, Depends(_officer)]
 AccountHolder = Annotated[
-    Caller, Depends(needs(Role.AGENCY, Role.STAFF, Role.SUPERVISOR, Role.OPERATOR))
+    Caller,
+    Depends(needs(Role.AGENCY, Role.STAFF, Role.SUPERVISOR, Role.OPERATOR, Role.OFFICER)),
 ]
 Watcher = Annotated[Caller, Depends(needs(Role.STAFF, Role.SUPERVISOR))]

@@ -17,6 +17,7 @@ from node.api import (
     agreements,
     availability,
     calendar,
+    disclosure,
     door,
     evaluation,
     expert,
@@ -27,6 +28,7 @@ from node.api import (
     peers,
     recovery,
     replanning,
+    roles,
     staff,
     standing,
     supervisor,
@@ -59,6 +61,7 @@ ROUTED: Final = (
     replanning,
     expert,
     supervisor,
+    disclosure,
     usage,
     why,
 )
@@ -161,6 +164,8 @@ class Gate:
                     503, "BUSY", "请求过多,请稍后再试", "too many requests; try again"
                 )
                 await refusal(scope, receive, answer)
+            elif self._parts.config.regulates and roles.is_a_centers(scope["path"]):
+                await roles.not_a_center()(scope, receive, answer)
             elif self._parts.recovering.standing.recovering and _is_work(scope):
                 await faults.recovering()(scope, receive, answer)
             elif _announced(scope) > MAX_REQUEST_BYTES:

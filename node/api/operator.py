@@ -2,7 +2,7 @@
 
 import base64
 import json
-from typing import Annotated
+from typing import Annotated, Final
 
 from fastapi import APIRouter, status
 from pydantic import Field
@@ -17,7 +17,11 @@ from node.api.shapes import (
     Shape,
 )
 from node.services.accounts import Role
+from node.services.errors import Invalid
 from node.services.house import Desk
+
+REGULATORS_ROLES: Final = (Role.OPERATOR, Role.OFFICER)
+CENTERS_ROLES: Final = tuple(role for role in Role if role is not Role.OFFICER)
 
 router = APIRouter(tags=["运维 · Operator"], responses=RESPONSES)
 
@@ -113,6 +117,12 @@ async def descriptor(parts: NodeParts, _: Operator) -> Descriptor:
 @router.post("/accounts", status_code=status.HTTP_201_CREATED, summary="新建账号 · Make an account")
 async def make_account(parts: NodeParts, who: Operator, body: NewAccount) -> Done:
     """专家不设账号,凭证件签到。· Experts have none; they check in with their card."""
+    fitting = REGULATORS_ROLES if parts.config.regulates else CENTERS_ROLES
+    if body.role not in fitting:
+        raise Invalid(
+            f"本节点的账号角色应为{'、'.join(role.zh for role in fitting)}",
+            f"an account of this node is one of {', '.join(fitting)}",
+        )
     await parts.accounts.create(
         lambda store: parts.commands.run(who, store),
         body.name,

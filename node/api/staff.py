@@ -39,7 +39,7 @@ TABLE_ZH_EN: Final = (
     " · CSV or XLSX; one mistake, and nothing is imported."
 )
 # An agency is one of many, and to-dos are a role's: it sees its own projects instead.
-StaffOrOperator = Annotated[Caller, Depends(needs(Role.STAFF, Role.OPERATOR))]
+WithTodos = Annotated[Caller, Depends(needs(Role.STAFF, Role.OPERATOR, Role.OFFICER))]
 TodoPath = Annotated[int, Path(ge=1, le=MAX_EXACT)]
 Upload = Annotated[UploadFile, File(description=TABLE_ZH_EN)]
 
@@ -144,7 +144,7 @@ async def refresh_experts(parts: NodeParts, who: Staff) -> Imported:
 
 
 @router.get("/todos", summary="待办 · What waits for us")
-async def todos(parts: NodeParts, who: StaffOrOperator) -> list[Todo]:
+async def todos(parts: NodeParts, who: WithTodos) -> list[Todo]:
     """本人角色的待办,期限早的在前。· Of the caller's role, what is due first first."""
     now_ms, rows = await parts.negotiator.transact(
         lambda desk: (desk.now_ms, parts.todos.open_for(desk, who.role.value))
@@ -168,7 +168,7 @@ async def todos(parts: NodeParts, who: StaffOrOperator) -> list[Todo]:
 
 
 @router.post("/todos/{todo}/done", summary="办结待办 · Tick a to-do off")
-async def tick(parts: NodeParts, who: StaffOrOperator, todo: TodoPath) -> Done:
+async def tick(parts: NodeParts, who: WithTodos, todo: TodoPath) -> Done:
     """须办理的待办不能直接勾选。· What must be acted upon cannot be ticked off."""
     await parts.commands.run(
         who, lambda desk: parts.todos.tick(desk, todo, who.role.value, who.subject)

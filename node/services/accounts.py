@@ -53,6 +53,7 @@ _ROLE_ZH: Final = {
     "expert": "评标专家",
     "supervisor": "监督人员",
     "operator": "运维人员",
+    "officer": "监管人员",
 }
 
 
@@ -64,6 +65,7 @@ class Role(StrEnum):
     EXPERT = "expert"
     SUPERVISOR = "supervisor"
     OPERATOR = "operator"
+    OFFICER = "officer"
 
     @property
     def zh(self) -> str:
