@@ -944,14 +944,14 @@ END;
 
 -- Acts of two persons that show the names of one draw before the stage that shows them: what was
 -- proposed, and then step by step what was done. Each step is a leaf of our log by its digest.
-CREATE TABLE opening (
+CREATE TABLE name_opening (
     id BLOB PRIMARY KEY,
     draw BLOB NOT NULL REFERENCES draw (conversation),
     sealed_reason BLOB NOT NULL
 ) STRICT, WITHOUT ROWID;
-CREATE INDEX opening_draw ON opening (draw);
-CREATE TABLE opening_step (
-    opening BLOB NOT NULL REFERENCES opening (id),
+CREATE INDEX name_opening_draw ON name_opening (draw);
+CREATE TABLE name_opening_step (
+    opening BLOB NOT NULL REFERENCES name_opening (id),
     step INTEGER NOT NULL,
     what TEXT NOT NULL,
     by_whom TEXT NOT NULL,
@@ -961,19 +961,19 @@ CREATE TABLE opening_step (
     log_index INTEGER NOT NULL,
     PRIMARY KEY (opening, step)
 ) STRICT, WITHOUT ROWID;
-CREATE TRIGGER opening_is_final BEFORE UPDATE ON opening
+CREATE TRIGGER name_opening_is_final BEFORE UPDATE ON name_opening
 BEGIN
     SELECT RAISE (ABORT, 'acts of two persons are append-only');
 END;
-CREATE TRIGGER opening_stays BEFORE DELETE ON opening
+CREATE TRIGGER name_opening_stays BEFORE DELETE ON name_opening
 BEGIN
     SELECT RAISE (ABORT, 'acts of two persons are append-only');
 END;
-CREATE TRIGGER opening_step_is_final BEFORE UPDATE ON opening_step
+CREATE TRIGGER name_opening_step_is_final BEFORE UPDATE ON name_opening_step
 BEGIN
     SELECT RAISE (ABORT, 'acts of two persons are append-only');
 END;
-CREATE TRIGGER opening_step_stays BEFORE DELETE ON opening_step
+CREATE TRIGGER name_opening_step_stays BEFORE DELETE ON name_opening_step
 BEGIN
     SELECT RAISE (ABORT, 'acts of two persons are append-only');
 END;
