@@ -52,3 +52,17 @@ def descriptor_entry(center: str, sequence: int, digest: bytes, at_ms: int) -> b
         f'{{"at":{at_ms:d},"descriptor":"{digest.hex()}","peer":"{center}",'
         f'"sequence":{sequence:d},"v":1}}'
     ).encode()
+
+
+def act_entry(center: str, record: bytes, at_ms: int) -> bytes:
+    """The data of the leaf that commits to something a center's own people did.
+
+    It names no act and nobody: whoever is shown the record can tell that it is this one, and
+    that it was in the log before any head that covers it was cosigned.
+
+    Args:
+        center: Whose people.
+        record: The digest of what was done, 32 bytes; the record holds a secret value.
+        at_ms: When, unix milliseconds by the log's owner.
+    """
+    return f'{{"act":"{record.hex()}","at":{at_ms:d},"center":"{center}","v":1}}'.encode()

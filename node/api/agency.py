@@ -40,6 +40,7 @@ from node.domain.undated import UndatedRequest
 from node.domain.venue import Requirement, SeatKind, capability
 from node.services.accounts import Role
 from node.services.booking_terms import KIND_CODES
+from node.services.disclosing import award_day
 from node.services.draws import DrawStatus
 from node.services.errors import Conflicting, NotFound
 from node.services.house import Desk
@@ -224,6 +225,9 @@ class ProjectState(ProjectBrief):
     bookings: list[Leg]
     draws: list[Draw]
     sessions: list[Evaluation]
+    award_determined_on: str | None = Field(
+        description="中标结果确定日期 · when the award was determined", examples=["2026-05-20"]
+    )
 
 
 @router.post(
@@ -278,6 +282,7 @@ async def progress(parts: NodeParts, who: AgencyOrStaff, project: IdPath) -> Pro
             bookings=[_leg(parts, desk, leg) for leg in parts.bookings.of_project(desk, row.id)],
             draws=[draw_shape(each) for each in parts.draws.status(desk, row.id)],
             sessions=[_evaluation(each) for each in parts.sessions.of_project(desk, row.id)],
+            award_determined_on=award_day(desk, row.id),
         )
 
     return await parts.negotiator.transact(look)

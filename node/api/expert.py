@@ -12,7 +12,8 @@ from node.api.door import Base64Face, read_face
 from node.api.faults import RESPONSES
 from node.api.parts import Parts
 from node.api.shapes import EXAMPLE_ID, EXAMPLE_LONG_ID, Done, HexText, Ms, Shape, raw
-from node.services import session_view
+from node.domain.disclosure import Item
+from node.services import disclosing, session_view
 from node.services.errors import Conflicting, NotFound
 from node.services.house import Desk
 
@@ -115,7 +116,7 @@ def _seat(parts: Parts, desk: Desk, session: bytes, code: bytes) -> Seat:
     mine = session_view.own_member(desk, row, code)
     entrances = dict(parts.sessions.archive.entrances(desk, session))
     started = row.started_at_ms is not None
-    overview = parts.sessions.overview_of(desk, session)
+    lot_code, project_name = disclosing.project_of(desk, row, Item.PROJECT_TO_EXPERT)
     return Seat(
         session=session.hex(),
         code=code.hex(),
@@ -123,8 +124,8 @@ def _seat(parts: Parts, desk: Desk, session: bytes, code: bytes) -> Seat:
         phase=row.phase,
         start_ms=row.convene.start_ms,
         end_ms=row.end_ms,
-        project_name=overview.project_name,
-        lot_code=overview.lot_code,
+        project_name=project_name,
+        lot_code=lot_code,
         colleagues=[
             Colleague(code=one.code.hex(), site=one.site, capacity=one.capacity.value)
             for one in session_view.members(desk, row)

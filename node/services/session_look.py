@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 
 from federation.protocol import session as words
 from federation.protocol.conversation import REFUSED
+from node.domain.disclosure import Item
+from node.services import disclosing
 from node.services import session_view as view
 from node.services.house import Desk
 from node.store import experts, projects, sessions
@@ -32,7 +34,8 @@ class SiteCount:
 class Overview:
     """One session in numbers and times. What the other site has not told is counted as 0.
 
-    ``lot_code`` and ``project_name`` are None until the unified start, at both sites.
+    ``lot_code`` is None until the unified start, at both sites; ``project_name`` too, or no more
+    than the kind where the agreement does not ask for 四不知.
     """
 
     id: bytes
@@ -63,12 +66,20 @@ class Seated:
     id_number: str = field(repr=False)
 
 
-def overview(desk: Desk, row: SessionRow) -> Overview:
-    """One session in numbers."""
+def overview(desk: Desk, row: SessionRow, seen_as: Item = Item.PROJECT_TO_SUB) -> Overview:
+    """One session in numbers.
+
+    Args:
+        desk: The floor.
+        row: The session.
+        seen_as: As what its project is seen. At the host, too, it is as secret as at the sub:
+            supervisors look at this.
+    """
     # A session that was refused is no longer one of the joint ones: it shows its own.
     rows = [row] if row.phase == REFUSED else view.joint(desk, row)
     people = sessions.members(desk.ledger.connection, rows)
     centers = dict.fromkeys([desk.identity.center, *(leg.peer for leg in rows)])
+    lot_code, project_name = disclosing.project_of(desk, row, seen_as)
     return Overview(
         id=row.id,
         role=row.role,
@@ -80,8 +91,8 @@ def overview(desk: Desk, row: SessionRow) -> Overview:
         started_at_ms=row.started_at_ms,
         finished_at_ms=row.finished_at_ms,
         handover_due_ms=row.handover_due_ms,
-        lot_code=row.lot_code,
-        project_name=row.project_name,
+        lot_code=lot_code,
+        project_name=project_name,
         sites=tuple(_count(center, people) for center in centers),
         ballots=sum(one.ballot is not None for one in people),
         chair=row.chair,

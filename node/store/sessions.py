@@ -102,6 +102,16 @@ def everything(connection: sqlite3.Connection) -> list[SessionRow]:
     return _select(connection, "1", ())
 
 
+def of_booking(connection: sqlite3.Connection, booking: bytes) -> list[SessionRow]:
+    """All sessions under a booking, also those that were refused or given up."""
+    return _select(connection, "session.booking = ?", (booking,))
+
+
+def of_project(connection: sqlite3.Connection, project: bytes) -> list[SessionRow]:
+    """All sessions of a project of ours, also those that were refused or given up."""
+    return _select(connection, "session.project = ?", (project,))
+
+
 def live_of_booking(connection: sqlite3.Connection, booking: bytes) -> SessionRow | None:
     """The session under a booking that was not refused."""
     found = _select(
