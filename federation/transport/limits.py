@@ -112,12 +112,21 @@ ALARM_SECONDS: Final = 30.0
 """Alarms look at least this often: the clock may have been set."""
 ERRAND_SECONDS: Final = 5.0
 """Errands may be left by any transaction, so we look often; it is one indexed read."""
-REST_SECONDS: Final = 0.25
-"""The shortest pause between two looks at alarms or errands: under load, one look for many
-words. Deadlines are minutes; nobody notices a quarter of a second."""
+LOOKS: Final = Rate(burst=64, per_second=20)
+"""How often alarms or errands are looked at. In a draw each expert is called after the answer of
+the one before, so that a pause before each call would be most of what the draw takes: a draw of
+five takes some forty looks. Under load it is one look for many words: twenty a second cost less
+than a hundredth of a processor."""
+REST_SECONDS: Final = 1 / LOOKS.per_second
+"""The pause before a look when there were so many: nobody notices a twentieth of a second."""
 FLUSH_SECONDS: Final = 0.3
-"""How long after a word we ask the peer to cosign it: long enough to catch its neighbours,
-short enough for a gate that waits for the cosignature."""
+"""How long after a word we ask the peer to cosign it under load: long enough to catch its
+neighbours, so that not every word costs a call."""
+PROMPT_SECONDS: Final = 0.005
+"""How long without load: the word's own receipt may bring the cosignature."""
+FLUSHES: Final = Rate(burst=4, per_second=1 / FLUSH_SECONDS)
+"""Without load the gate of a draw, whose values are revealed once the commitments are cosigned,
+waits for a call and not for neighbours that do not come. A draw is opened by four words."""
 CALLED_SECONDS: Final = 1.0
 """How often a peer's calls may reset the back-off of our words for it: not above its start."""
 CALLING_BACK_SECONDS: Final = 2 * MAX_RECONNECT_MS / 1000

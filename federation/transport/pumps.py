@@ -23,6 +23,7 @@ from federation.engine.outbox import Outbox, Peek
 from federation.ids import CenterId
 from federation.ports import Clock, Ledger, Unreachable
 from federation.transport import limits
+from federation.transport.strangers import Bucket
 
 L = TypeVar("L", bound=Ledger)
 
@@ -276,10 +277,14 @@ class Pumps(Generic[L]):
             bells.words.ring()
 
     async def _collect_cosignatures(self, peer: CenterId, bells: _Bells) -> None:
+        clock = asyncio.get_running_loop().time
+        prompt = Bucket(limits.FLUSHES, clock())
         while True:
             await bells.cosigning.wait()
             # Neighbouring words are cosigned together; a reply may bring it all meanwhile.
-            await _pause(limits.FLUSH_SECONDS)
+            at_once = prompt.has(clock())
+            await _pause(limits.PROMPT_SECONDS if at_once else limits.FLUSH_SECONDS)
+            prompt.take(clock())
             if not await self._negotiator.transact(lambda floor: _behind(floor, peer)):
                 continue
             try:
@@ -307,9 +312,13 @@ class Pumps(Generic[L]):
         self, look: Callable[[], Awaitable[int | None]], bell: Bell, at_most: float
     ) -> None:
         """Look when the bell rings, when ``look`` said, and at least every ``at_most`` s."""
+        clock = asyncio.get_running_loop().time
+        looks = Bucket(limits.LOOKS, clock())
         while True:
             next_ms = await look()
-            await _pause(limits.REST_SECONDS)
+            looks.take(clock())
+            if not looks.has(clock()):
+                await _pause(limits.REST_SECONDS)
             left = at_most if next_ms is None else (next_ms - self._clock.now_ms()) / 1000
             await bell.wait(min(max(left, 0.0), at_most))
 

@@ -276,3 +276,21 @@ async def quiet(left: GrpcNode, right: GrpcNode) -> bool:
     return not await left.negotiator.transact(
         lambda floor: floor.ledger.pending(right.center, 1, 1)
     )
+
+
+async def test_errand_after_errand_is_run_without_a_pause_until_there_are_too_many() -> None:
+    """A draw calls its experts one after the other; a storm of bells is looked after in one go."""
+    looked: list[float] = []
+    clock = asyncio.get_running_loop().time
+
+    async def run_errands() -> int:
+        looked.append(clock())
+        assert node.watched.pumps is not None
+        node.watched.pumps.heard(node.center)  # what it did rings for the next one
+        return 1
+
+    async with running("alone") as node, pumping(node, run_errands):
+        await Bell().wait(10 * limits.REST_SECONDS)
+    burst = int(limits.LOOKS.burst)
+    assert looked[burst - 1] - looked[0] < limits.REST_SECONDS * burst / 2
+    assert burst < len(looked) <= burst + 10
