@@ -123,8 +123,17 @@ class Passing:
         seen = floor.ledger.witnessed(peer, suite_id)
         if seen is None or not seen[0]:
             return None
-        rows = floor.ledger.passed(peer, suite_id)
-        others = {row.size for row in rows if not row.proven and row.size != seen[0]}
+        others = set()
+        for row in floor.ledger.passed(peer, suite_id):
+            if row.proven:
+                continue
+            if row.size != seen[0]:
+                others.add(row.size)
+            elif row.root == seen[1]:  # what we cosigned has come as far meanwhile
+                floor.ledger.put_proven(row)
+            else:
+                began = seen[2] or Checkpoint(_origin(row.note), seen[0], seen[1]).body()
+                self.contradict(floor, peer, began, row.note, row.via)
         if not others:
             return None
         return ConsistencyQuestion(suite_id, seen[0], tuple(sorted(others)[:MAX_HEADS]))
@@ -144,16 +153,17 @@ class Passing:
         result = Sighting.NONE
         for row in floor.ledger.passed(peer, question.suite):
             proof = proofs.get(row.size)
-            if row.proven or proof is None:
-                continue
-            if _together(question.suite, seen, row, proof):
+            has_both = max(row.size, question.size) <= answer.leaves
+            if row.proven or (proof is None and has_both):
+                continue  # it came since, or was one of too many: the next question
+            if proof is not None and _together(question.suite, seen, row, proof):
                 floor.ledger.put_proven(row)
-            else:
-                # The greater one as what is held: an epoch explains what it has lost.
-                began = seen[2] or Checkpoint(_origin(row.note), seen[0], seen[1]).body()
-                ours = (seen[0], began)
-                lesser, greater = sorted([ours, (row.size, row.note)])
-                result = self.contradict(floor, peer, greater[1], lesser[1], row.via)
+                continue
+            # It cannot prove it, or was rolled back. The greater head as what is held: an epoch
+            # that the log begins explains what it has lost.
+            began = seen[2] or Checkpoint(_origin(row.note), seen[0], seen[1]).body()
+            lesser, greater = sorted([(seen[0], began), (row.size, row.note)])
+            result = self.contradict(floor, peer, greater[1], lesser[1], row.via)
         return result
 
     def prove(self, floor: Floor[L], question: ConsistencyQuestion) -> ConsistencyAnswer:
@@ -163,17 +173,17 @@ class Passing:
         if question.size in question.others:
             raise Malformed("a size needs no proof that it goes together with itself")
         size, _ = floor.ledger.log_head(question.suite)
-        known = [other for other in question.others if other <= size]
-        if question.size > size or not known:
-            raise Refused(f"our log has {size} leaves: fewer than were asked about", clause="size")
+        at_most = size if question.size <= size else 0
         return ConsistencyAnswer(
             tuple(
                 Consistency(
                     other,
                     floor.ledger.consistency(question.suite, *sorted((other, question.size))),
                 )
-                for other in known
-            )
+                for other in question.others
+                if other <= at_most
+            ),
+            size,
         )
 
 

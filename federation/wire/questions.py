@@ -149,9 +149,10 @@ class Consistency:
 
 @dataclass(frozen=True, slots=True)
 class ConsistencyAnswer:
-    """One proof for each size that the log has."""
+    """One proof for each size that the log has, and how many leaves that is."""
 
     proofs: tuple[Consistency, ...]
+    leaves: int
 
 
 @dataclass(frozen=True, slots=True)

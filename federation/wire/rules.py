@@ -444,6 +444,7 @@ _RULES: Final[Mapping[str, Rule]] = MappingProxyType(
         "others": Rule(_number(1, MAX_INT), at_most=MAX_HEADS, at_least=1),
         "other": Rule(_number(1, MAX_INT)),
         "proofs": Rule(_flag, at_most=MAX_HEADS),
+        "leaves": Rule(_COUNT),
         "Consistency.proof": Rule(_DIGEST, at_most=64),
         "checkpoint": Rule(_at_most(65_536)),
         "conversation_id": Rule(_ID),

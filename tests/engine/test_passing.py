@@ -3,6 +3,7 @@
 import sqlite3
 from collections.abc import Callable, Sequence
 from contextlib import closing
+from itertools import permutations
 from typing import Any, Final
 
 import pytest
@@ -11,6 +12,7 @@ from federation.engine import passing
 from federation.engine.passing import UNPROVEN_MS
 from federation.engine.sightings import Sighting, log_keys
 from federation.engine.witness import Witness
+from federation.errors import Recovering
 from federation.evidence.checkpoint import Checkpoint, sign_log
 from federation.ids import CenterId
 from federation.protocol.booking import Check
@@ -98,7 +100,8 @@ async def test_neighbour_detects_pair_rewrite(words_after: int) -> None:
         keys = log_keys(a.identity.descriptor, NAME)
         for note in (held, shown):
             assert passing.verify_note(note, keys), "both are signed by the log itself"
-        assert await forks(neighbour) == []
+        told_back = [(a.id, stranger.id)] if words_after == 3 else []
+        assert await forks(neighbour) == told_back, "of equal sizes it learns it in the same call"
 
 
 async def test_heads_of_honest_logs_are_proven_and_held_against_nobody() -> None:
@@ -112,7 +115,9 @@ async def test_heads_of_honest_logs_are_proven_and_held_against_nobody() -> None
             (a.id, b.id, 0)
         ]
 
-        await c.greet(a.id)
+        for _ in range(2):
+            for ours, theirs in permutations((a, b, c), 2):
+                await ours.greet(theirs.id)
 
         for center in (a, b, c):
             assert await forks(center) == []
@@ -233,7 +238,8 @@ async def test_a_log_that_does_not_prove_its_heads_is_told_to_people_after_an_ho
             await c.do(lambda desk: c.negotiator.witness.look(desk, b.id, NAME, heads))
 
         await pass_on(OTHERS[:6])
-        await c.greet(a.id)  # a's real log has no leaf: it cannot answer, and says so
+        _answers_nothing(a)
+        await c.greet(a.id)
         assert "did not prove" in c.outbox.link(a.id).last_error
         await pass_on(OTHERS[:7])
         assert told == [], "a node that is away for a while is nothing unusual"
@@ -241,6 +247,48 @@ async def test_a_log_that_does_not_prove_its_heads_is_told_to_people_after_an_ho
         await pass_on(OTHERS)
         assert told == [(a.id, Sighting.UNPROVEN)]
         assert await forks(c) == [], "what is not proven is no proof of the contrary"
+
+
+def _answers_nothing(center: Center) -> None:
+    """A node that fetches lost words back answers so."""
+
+    def refuse(_desk: Desk, _question: object) -> None:
+        raise Recovering("later")
+
+    witness: Any = center.negotiator.witness
+    witness.prove = refuse
+
+
+async def test_a_log_that_has_fewer_leaves_than_it_signed_was_rolled_back() -> None:
+    async with meshed("a", "b", "c") as (a, b, c):
+        told = listening(c)
+        await grown(c, a, LEAVES[:4])
+        heads = Witnessing(heads=(signed(a, LEAVES),))
+        await c.do(lambda desk: c.negotiator.witness.look(desk, b.id, NAME, heads))
+        await c.greet(a.id)  # a's real log has no leaf, and says so with its signature
+        assert await forks(c) == [(a.id, b.id)]
+        ((held,),) = await c.sql("SELECT held FROM fork")
+        assert held == heads.heads[0], "an epoch explains it only if it lost what lies beyond"
+        assert told == [(a.id, Sighting.FORK)]
+
+
+@pytest.mark.parametrize("honest", [True, False])
+async def test_a_head_that_we_reach_ourselves_needs_no_question(honest: bool) -> None:
+    async with meshed("a", "b", "c") as (a, b, c):
+        await grown(c, a, LEAVES[:2])
+        heads = Witnessing(heads=(signed(a, LEAVES[:4] if honest else OTHERS[:4]),))
+        await c.do(lambda desk: c.negotiator.witness.look(desk, b.id, NAME, heads))
+        frontier = merkle.Frontier(SUITE)
+        nodes = {
+            (level, at): node for leaf in LEAVES[:4] for level, at, node in frontier.append(leaf)
+        }
+        proof = merkle.consistency_proof(SUITE, 2, 4, lambda *node: nodes[node])
+        shown = Witnessing(signed(a, LEAVES[:4]), 2, tuple(proof))
+        await c.do(lambda desk: c.negotiator.witness.look(desk, a.id, NAME, shown))
+
+        assert await c.do(lambda desk: c.negotiator.witness.asks(desk, a.id, NAME)) is None
+
+        assert await forks(c) == ([] if honest else [(a.id, b.id)])
 
 
 async def test_a_proof_of_another_question_counts_for_nothing() -> None:
@@ -253,7 +301,7 @@ async def test_a_proof_of_another_question_counts_for_nothing() -> None:
         assert question.others == (8,)
 
         def answered(desk: Desk) -> None:
-            c.negotiator.witness.proven(desk, a.id, question, ConsistencyAnswer(()))
+            c.negotiator.witness.proven(desk, a.id, question, ConsistencyAnswer((), 8))
 
         await c.do(answered)
         assert await forks(c) == []

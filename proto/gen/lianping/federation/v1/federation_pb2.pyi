@@ -1337,11 +1337,16 @@ Global___Consistency: _TypeAlias = Consistency  # noqa: Y015
 
 @_typing.final
 class ConsistencyAnswer(_message.Message):
-    """The proofs, one for each size that was asked about and that the log has."""
+    """The proofs, one for each size that was asked about and that the log has. A log that has fewer
+    leaves than a head that it signed was rolled back.
+    """
 
     DESCRIPTOR: _descriptor.Descriptor
 
     PROOFS_FIELD_NUMBER: _builtins.int
+    LEAVES_FIELD_NUMBER: _builtins.int
+    leaves: _builtins.int
+    """How many leaves the log has."""
     @_builtins.property
     def proofs(self) -> _containers.RepeatedCompositeFieldContainer[Global___Consistency]:
         """In any order."""
@@ -1350,10 +1355,11 @@ class ConsistencyAnswer(_message.Message):
         self,
         *,
         proofs: _abc.Iterable[Global___Consistency] | None = ...,
+        leaves: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["proofs", b"proofs"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["leaves", b"leaves", "proofs", b"proofs"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
