@@ -28,6 +28,7 @@ from federation.engine.delivery import (
 )
 from federation.engine.floor import Floor
 from federation.engine.negotiator import Negotiator
+from federation.engine.proving import ask_for_proofs
 from federation.engine.witness import NOTHING
 from federation.errors import FederationError, Malformed, Unauthenticated
 from federation.ids import CenterId, ConversationId
@@ -51,7 +52,7 @@ from federation.wire.envelopes import (
     encode_hello,
     encode_single,
 )
-from federation.wire.questions import ConsistencyAnswer, Cursor, Greeting, decode
+from federation.wire.questions import Cursor, Greeting, decode
 
 L = TypeVar("L", bound=Ledger)
 
@@ -323,26 +324,9 @@ class Outbox(Generic[L]):
         self._negotiator.settle(peer, news)
         if said.words_said > heard:
             await self.catch_up(peer, heard, suite_id)
-        await self._ask_for_proofs(peer, suite_id)
+        with suppress(Unreachable, AnswerRefused):  # it is asked again, and people told one day
+            await ask_for_proofs(self._negotiator, self.ask, peer, suite_id)
         return Peek(said, said.clock_ms - middle, answered_ms - asked_ms)
-
-    async def _ask_for_proofs(self, peer: CenterId, suite_id: str) -> None:
-        """Let a log prove what others have of it; a log that does not is asked again."""
-        witness = self._negotiator.witness
-        question = await self._negotiator.transact(
-            lambda floor: witness.asks(floor, peer, suite_id)
-        )
-        if question is None:
-            return
-        asked = question
-        try:
-            answer = await self.ask(peer, asked)
-        except (Unreachable, AnswerRefused) as error:
-            self.link(peer).last_error = f"{peer} did not prove its log: {error}"
-            return
-        if isinstance(answer, ConsistencyAnswer):
-            found = answer
-            await self._negotiator.transact(lambda floor: witness.proven(floor, peer, asked, found))
 
     async def catch_up(self, peer: CenterId, after: int, suite_id: str | None = None) -> int:
         """Fetch one page of words that the peer has for us; answers how many were heard.

@@ -12,7 +12,7 @@ one that shows us both itself. One that gives no proof is asked again, and peopl
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 
 from federation.engine import epochs
 from federation.engine.floor import Floor
@@ -43,7 +43,7 @@ class Passing:
     """
 
     def __init__(
-        self, keyring: Keyring, tell: Callable[[Floor[L], CenterId, Sighting], None]
+        self, keyring: Keyring, tell: Callable[[Floor[Any], CenterId, Sighting], None]
     ) -> None:
         self._keyring = keyring
         self._tell = tell
