@@ -401,8 +401,6 @@ async def _assemble(config: Config, keys: Keys, outsides: Outsides, stack: Async
         peers=peers,
         joining=Joining(peers=peers, cipher=cipher, random=random.bytes),
         projects=Projects(cipher),
-        disclosing=Disclosing(cipher),
-        openings=Openings(cipher),
         replanning=Replanning(bookings),
         selections=lottery,
         sessions=sessions,

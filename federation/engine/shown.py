@@ -30,12 +30,14 @@ class Shown(Generic[W]):
         statement: To whom, when, in which conversation.
         envelope: As it was signed.
         hash: Of the envelope under its suite: where both logs of its conversation have it.
+        suite_id: The suite.
     """
 
     word: W
     statement: Statement
     envelope: Envelope
     hash: bytes
+    suite_id: str
 
 
 def shown(
@@ -67,4 +69,4 @@ def shown(
     if not isinstance(word, kind):
         raise Malformed(f"{word.case} is shown in place of {name}")
     leaf = envelope_hash(visitor.suite, envelope.payload_type, envelope.payload)
-    return Shown(word, statement, envelope, leaf)
+    return Shown(word, statement, envelope, leaf, visitor.suite.suite_id)

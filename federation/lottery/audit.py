@@ -15,8 +15,9 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final, NoReturn, TypeVar
 
-from federation.errors import FederationError
-from federation.lottery import ranking, walk
+from federation.errors import FederationError, Malformed
+from federation.lottery import outside, ranking, walk
+from federation.lottery.outside import Read
 from federation.lottery.pool import check_listings, strata_root
 from federation.protocol.conversation import Word
 from federation.protocol.draw import (
@@ -54,6 +55,11 @@ class DrawRefuted(Exception):
         self.sentence = sentence
 
 
+def _no_outsider(raw: bytes, center: str) -> Word:
+    del raw
+    raise Malformed(f"nobody can read here what {center} has signed", clause="V1")
+
+
 @dataclass(frozen=True, slots=True)
 class Spoken:
     """One word with its sender's center id and the exact signed bytes it was read from."""
@@ -75,6 +81,7 @@ class DrawAudit:
         supplements: How many invitations came to nothing: declined, not answered, or left.
         members: The list at the end: ``(slot, entry)``.
         results: Every sealed list, the last one is in force.
+        outside_values: How many outside contributors have opened their values.
     """
 
     owner: str
@@ -84,6 +91,7 @@ class DrawAudit:
     supplements: int
     members: tuple[tuple[int, bytes], ...]
     results: tuple[Result, ...]
+    outside_values: int = 0
 
 
 def list_commitment(
@@ -109,7 +117,7 @@ def asked(word: RequestDraw | Open) -> tuple[object, ...]:
     """What a request and its ``Open`` must have in common: which draw it is."""
     return (
         word.booking_id, word.pool, word.epoch, word.slots, word.bid_deadline_ms,
-        word.evaluation_start_ms, word.exclusion_commitment,
+        word.evaluation_start_ms, word.exclusion_commitment, word.supersedes, word.permit,
     )  # fmt: skip
 
 
@@ -121,6 +129,7 @@ def audit(
     *,
     exclusion_salt: bytes = b"",
     list_salts: Mapping[int, bytes] = _NO_SALTS,
+    read: Read = _no_outsider,
 ) -> DrawAudit:
     """Check a finished draw.
 
@@ -132,20 +141,27 @@ def audit(
             recusal is checked, and the list itself against what ``Open`` committed to.
         exclusion_salt: What that commitment was salted with.
         list_salts: Salts of list commitments by revision, where they may be known.
+        read: Reads what outside contributors have signed, and verifies that they have.
 
     Raises:
         DrawRefuted: At the first thing that is wrong.
     """
     try:
-        return _Auditor(digests, transcript, announcement).run(excluded, exclusion_salt, list_salts)
+        auditor = _Auditor(digests, transcript, announcement, read)
+        return auditor.run(excluded, exclusion_salt, list_salts)
     except FederationError as error:
         raise DrawRefuted(error.clause, error.detail) from error
 
 
 class _Auditor:
     def __init__(
-        self, digests: Digests, transcript: Sequence[Spoken], announcement: AnnouncePool
+        self,
+        digests: Digests,
+        transcript: Sequence[Spoken],
+        announcement: AnnouncePool,
+        read: Read,
     ) -> None:
+        self._read = read
         self._digests = digests
         self._rest = list(reversed(transcript))
         self._announcement = announcement
@@ -164,20 +180,23 @@ class _Auditor:
         owner, _, accept = self._take(AcceptDraw, "V5")
         if asker is not None and asker != owner:
             _refute("V2", f"{asker} requested a draw from the pool of {owner}")
-        if opening.contributors != (owner, sealer):
-            _refute(
-                "V6", f"contributors are {opening.contributors}, not owner {owner}, sealer {sealer}"
-            )
+        named = opening.contributors
+        if named != (owner, *opening.outside, sealer) or len(set(named)) < len(named):
+            _refute("V6", f"contributors are {named}, not owner {owner}, others, sealer {sealer}")
         listings = check_listings(
             digests, self._announcement.strata, opening.slots, accept.listings
         )
         bound = ranking.open_hash(digests, payload)
         mine = self._commitment(owner)
+        pledges = outside.pledged(self._read, opening.outside, mine.outside)
         theirs = self._commitment(sealer)
-        commits = ranking.commits_hash(digests, bound, (mine, theirs))
-        value = self._revealed(bound, owner, mine)
-        closing, close = self._closing(bound, sealer, theirs)
-        seed = ranking.seed(digests, commits, (value, close.value))
+        commits = ranking.commits_hash(
+            digests, bound, (mine.commitment, *pledges.values(), theirs.commitment)
+        )
+        reveal = self._revealed(bound, owner, mine.commitment)
+        values = outside.given(digests, bound, self._read, pledges, reveal.outside)
+        closing, close = self._closing(bound, sealer, theirs.commitment)
+        seed = ranking.seed(digests, commits, (reveal.value, *values, close.value))
         orders = ranking.orders(digests, seed, opening.slots, listings, MAX_STEPS)
         end, results = self._walk(
             walk.start(digests, opening, listings, commits, excluded),
@@ -188,7 +207,14 @@ class _Auditor:
         if close.head != end.head:
             _refute("V10", f"Close of {closing} does not cover the last step")
         return DrawAudit(
-            owner, sealer, end.invited, end.accepted, end.supplements, end.chosen, results
+            owner,
+            sealer,
+            end.invited,
+            end.accepted,
+            end.supplements,
+            end.chosen,
+            results,
+            sum(value is not None for value in values),
         )
 
     def _take(self, kind: type[_AnyWord], rule: str) -> tuple[str, bytes, _AnyWord]:
@@ -215,16 +241,16 @@ class _Auditor:
         if opening.exclusion_commitment != expected:
             _refute("V13", "the exclusion list is not the one that Open commits to")
 
-    def _commitment(self, contributor: str) -> bytes:
+    def _commitment(self, contributor: str) -> Commit:
         sender, _, word = self._take(Commit, "V6")
         if sender != contributor:
             _refute("V6", f"{sender} committed where it was the turn of {contributor}")
-        return word.commitment
+        return word
 
-    def _revealed(self, bound: bytes, owner: str, committed: bytes) -> bytes:
+    def _revealed(self, bound: bytes, owner: str, committed: bytes) -> Reveal:
         sender, _, word = self._take(Reveal, "V7")
         self._check_value(bound, owner, committed, sender, word.value)
-        return word.value
+        return word
 
     def _closing(self, bound: bytes, sealer: str, committed: bytes) -> tuple[str, Close]:
         last = self._rest[0] if self._rest else None

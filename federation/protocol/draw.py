@@ -102,6 +102,8 @@ class RequestDraw(Word):
     bid_deadline_ms: int
     evaluation_start_ms: int
     exclusion_commitment: bytes = b""
+    supersedes: bytes = b""
+    permit: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,20 +2,23 @@
 
 from collections.abc import Sequence
 
+from federation.engine.shown import shown
 from federation.errors import (
     NoAgreement,
 )
 from federation.ids import AgreementId, ConversationId
 from federation.lottery import ranking
 from federation.lottery.audit import Spoken
+from federation.lottery.outside import Read
 from federation.lottery.pool import Pool
 from federation.protocol import draw as words
 from federation.protocol.agreement import AgreementTerms
+from federation.protocol.conversation import Word
 from federation.protocol.draw import (
     OWNER,
 )
 from federation.protocol.peering import AnnouncePool
-from federation.wire.envelopes import Statement, decode_statement
+from federation.wire.envelopes import Statement, decode_envelope, decode_statement
 from federation.wire.words import decode_word
 from node.services.draw_view import DrawView, view
 from node.services.errors import NotFound
@@ -57,7 +60,8 @@ class DrawFiles:
             for line in lines
             if heard is None or not line.ours or line.log_index <= heard
         ]
-        return view(desk.suite_of(ConversationId(row.id)), spoken, self.announced(desk, row))
+        chosen = desk.suite_of(ConversationId(row.id))
+        return view(chosen, spoken, self.announced(desk, row), word_in)
 
     def owner(self, desk: Desk, row: DrawRow) -> str:
         """Whose pool is drawn from."""
@@ -86,7 +90,8 @@ class DrawFiles:
         """The order of every slot; only the sealer can know it before Close."""
         assert seen.opening is not None, "an order needs a draw"
         assert seen.listings is not None, "and its entries"
-        seed = ranking.seed(seen.digests, seen.commits, [seen.owner_value, self.value(row)])
+        values = [seen.owner_value, *seen.outside_values, self.value(row)]
+        seed = ranking.seed(seen.digests, seen.commits, values)
         return ranking.orders(
             seen.digests, seed, seen.opening.slots, seen.listings, words.MAX_STEPS
         )
@@ -105,6 +110,21 @@ class DrawFiles:
         if terms is None:
             raise NoAgreement("no such agreement is active here")
         return terms
+
+
+def word_in(raw: bytes, _center: str) -> Word:
+    """What an envelope says that was shown in a word, and verified when that was heard."""
+    envelope = decode_envelope(raw)
+    return decode_word(envelope.payload_type, decode_statement(envelope.payload).body)
+
+
+def verified_in(desk: Desk) -> Read:
+    """Reads what a peer has signed, as a word shows it. Raises Malformed."""
+
+    def read(raw: bytes, center: str) -> Word:
+        return shown(desk.identity, desk.keyring, raw, Word, center, desk.now_ms).word
+
+    return read
 
 
 def excluded_employers(row: ProjectRow) -> tuple[str, ...]:

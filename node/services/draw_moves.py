@@ -4,11 +4,13 @@ Every move is said in the transaction of the word or the answer that it follows.
 be done outside, a call or a delivery, is left as an errand.
 """
 
+from dataclasses import dataclass
 from typing import Final
 
 from federation.engine.inside import Said
-from federation.ids import ConversationId
+from federation.ids import CenterId, ConversationId
 from federation.lottery import ranking, walk
+from federation.lottery.escrow import seal_escrow
 from federation.lottery.walk import Ask, Exhausted, Settled
 from federation.protocol import draw as words
 from federation.protocol.conversation import REFUSED
@@ -16,19 +18,26 @@ from federation.protocol.draw import (
     SEALER,
     AcceptDraw,
     Commit,
+    Fault,
     Next,
     Open,
     Report,
     Response,
+    Reveal,
     Ruling,
     Shortfall,
     Slot,
     Verdict,
 )
 from federation.protocol.peering import AnnouncePool
+from federation.trust.keys import Purpose
+from federation.wire.envelopes import decode_statement
+from federation.wire.words import decode_word
+from node.services import outside_values
 from node.services.draw_files import DrawFiles
+from node.services.draw_view import DrawView
 from node.services.house import Desk
-from node.store import bookings, draws, errands
+from node.store import bookings, draws, errands, transcripts
 from node.store.cipher import ColumnCipher
 from node.store.draws import DrawRow
 
@@ -38,6 +47,20 @@ SEAL: Final = "seal_list"
 PUSH: Final = "push_list"
 
 
+@dataclass(frozen=True, slots=True)
+class Again:
+    """What a draw comes in place of.
+
+    Args:
+        supersedes: The draw that came to nothing; empty for the first from its pool.
+        permit: The regulator's leave, as it was signed; empty where none is needed.
+    """
+
+    supersedes: bytes = b""
+    permit: bytes = b""
+
+
+FIRST: Final = Again()
 _UNOPENED: Final = frozenset({words.NEW, words.REQUESTED, REFUSED})
 
 
@@ -58,10 +81,14 @@ class DrawMoves:
         owner: str,
         times: tuple[int, int],
         exclusion: bytes = b"",
+        again: Again = FIRST,
     ) -> Open:
         """The ``Open`` for a draw that we seal; ``times`` are bid deadline and start."""
         earlier = draws.of_booking(desk.ledger.connection, booking)
         opened = sum(1 for row in earlier if row.phase not in _UNOPENED)
+        leg = bookings.get(desk.ledger.connection, booking)
+        assert leg is not None, "a draw belongs to a booking"
+        outside = self._outsiders(desk, leg.agreement, again.supersedes)
         return Open(
             booking_id=booking,
             sequence=opened + 1,
@@ -69,11 +96,29 @@ class DrawMoves:
             epoch=announced.epoch,
             root=announced.root,
             slots=slots,
-            contributors=(owner, desk.identity.center),
+            contributors=(owner, *outside, desk.identity.center),
             bid_deadline_ms=times[0],
             evaluation_start_ms=times[1],
             exclusion_commitment=exclusion,
+            supersedes=again.supersedes,
+            permit=again.permit,
         )
+
+    def _outsiders(self, desk: Desk, agreement: bytes | None, supersedes: bytes) -> tuple[str, ...]:
+        """Who is asked for a value from outside: whom the agreement names.
+
+        Who was silent in the draw that this one supersedes is left out, unless too few remain.
+        """
+        terms = self._files.terms(desk, agreement)
+        silent: set[str] = set()
+        if supersedes:
+            for line in transcripts.of_conversation(desk.ledger.connection, supersedes):
+                word = decode_word(line.payload_type, decode_statement(line.payload).body)
+                if isinstance(word, Fault):
+                    silent |= set(word.silent)
+        left = tuple(each for each in terms.outside_contributors if each not in silent)
+        enough = len(left) >= max(1, terms.min_outside_contributors)
+        return left if enough else terms.outside_contributors
 
     def begin(self, desk: Desk, spoken: Said, booking: bytes, pool: str, epoch: str) -> None:
         """Keep a new draw, with a fresh random value of ours."""
@@ -110,31 +155,81 @@ class DrawMoves:
         pool = self._files.own_pool(desk, row)
         wanted = sorted({slot.specialty for slot in opening.slots})
         desk.say(ConversationId(row.id), AcceptDraw(tuple(pool.listing(name) for name in wanted)))
-        self.commit(desk, row)
+        outside_values.ask(desk, row.id, opening, self._files.view(desk, row).open_hash)
+        self.pledged(desk, row.id)
 
-    def commit(self, desk: Desk, row: DrawRow) -> None:
-        """Commit to our value."""
+    def pledged(self, desk: Desk, draw: bytes) -> None:
+        """The owner commits once every outside contributor has."""
+        row = self._files.row(desk, draw)
         seen = self._files.view(desk, row)
-        desk.say(
-            ConversationId(row.id),
-            Commit(
-                ranking.commitment(
-                    seen.digests,
-                    seen.open_hash,
-                    desk.identity.center,
-                    self._files.value(row),
-                )
-            ),
+        if row.phase != words.ACCEPTED or seen.opening is None:
+            return
+        pledges = outside_values.pledges(desk, draw, seen.opening.outside)
+        if pledges is not None:
+            desk.say(ConversationId(draw), Commit(self._commitment(desk, row, seen), pledges))
+
+    def _commitment(self, desk: Desk, row: DrawRow, seen: DrawView) -> bytes:
+        return ranking.commitment(
+            seen.digests, seen.open_hash, desk.identity.center, self._files.value(row)
         )
 
     def committed(self, desk: Desk, row: DrawRow) -> None:
         """The other side has committed: the sealer follows, the owner waits for the cosignature."""
         if row.role == SEALER:
-            self.commit(desk, row)
+            seen = self._files.view(desk, row)
+            desk.say(
+                ConversationId(row.id),
+                Commit(self._commitment(desk, row, seen), escrow=self._escrow(desk, row, seen)),
+            )
             return
         # Nobody reveals before the other center has cosigned a log that holds every commit.
         size, _ = desk.ledger.log_head(desk.suite_of(ConversationId(row.id)).suite_id)
         draws.set_reveal_after(desk.ledger.connection, row.id, size)
+
+    def bind(self, desk: Desk, row: DrawRow) -> None:
+        """The owner has the cosignature: outside contributors open their values, then we ours."""
+        seen = self._files.view(desk, row)
+        assert seen.opening is not None, "everybody has committed to it"
+        outside_values.bind(desk, row.id, seen.opening.contributors[-1])
+        self.contributed(desk, row.id)
+
+    def contributed(self, desk: Desk, draw: bytes) -> None:
+        """The owner reveals once every outside value is there, or was waited for in vain."""
+        row = self._files.row(desk, draw)
+        seen = self._files.view(desk, row)
+        if row.phase != words.COMMITTED or row.reveal_after is not None or seen.opening is None:
+            return
+        values = outside_values.values(desk, draw, seen.opening.outside)
+        if values is None:
+            return
+        least = self._files.terms(desk, row.agreement).min_outside_contributors
+        if sum(bool(value) for value in values) < least:
+            pairs = zip(seen.opening.outside, values, strict=True)
+            self.without(desk, draw, *(center for center, value in pairs if not value))
+            return
+        desk.say(ConversationId(draw), Reveal(self._files.value(row), values))
+        outside_values.account(desk, draw)
+
+    def without(self, desk: Desk, draw: bytes, *silent: str) -> None:
+        """The owner cannot go on without these contributors: the draw is void."""
+        row = self._files.row(desk, draw)
+        if row.phase in {words.ACCEPTED, words.COMMITTED}:
+            named = ", ".join(silent)
+            detail = f"outside contributors gave no value: {named}"
+            desk.say(ConversationId(draw), Fault(row.phase, detail, silent))
+
+    def _escrow(self, desk: Desk, row: DrawRow, seen: DrawView) -> bytes:
+        """Our value in the regulator's safe, where the agreement names one."""
+        regulator = self._files.terms(desk, row.agreement).regulator
+        if not regulator:
+            return b""
+        chosen = desk.suite_of(ConversationId(row.id))
+        pinned = desk.keyring.peers[CenterId(regulator)]
+        key = pinned.key_for(Purpose.SEALING, chosen.suite_id, desk.now_ms)
+        assert key is not None, "a descriptor has a sealing key of each of its suites"
+        return seal_escrow(
+            chosen, key.key, seen.open_hash, desk.identity.center, self._files.value(row)
+        )
 
     def ask_next(self, desk: Desk, row: DrawRow) -> None:
         """The sealer names the next entry, unless it is for the owner to go on."""

@@ -27,6 +27,7 @@ from federation.protocol.conversation import Conversation, Phase, Role, Word
 from federation.protocol.draw import (
     AcceptDraw,
     Close,
+    Commit,
     Fault,
     Open,
     RequestDraw,
@@ -38,7 +39,8 @@ from federation.protocol.peering import AnnouncePool
 from federation.wire.envelopes import Statement, decode_statement
 from node.domain.calendar import DrawWindow, earliest_draw_ms
 from node.domain.workday import WorkCalendar, local_time
-from node.services.draw_files import DrawFiles
+from node.services import outside_rules
+from node.services.draw_files import DrawFiles, word_in
 from node.services.draw_view import DrawView, view
 from node.services.errors import Conflicting
 from node.services.house import Desk
@@ -87,7 +89,7 @@ class DrawRules:
                 clause="participants",
                 alternative=f"sealer={sealer}",
             )
-        self._check_first(desk, word.booking_id, conversation.peer)
+        outside_rules.check_first(desk, self._files, conversation, word, conversation.peer)
         announced = pools.announcement(
             desk.ledger.connection,
             Between(conversation.peer, desk.identity.center, conversation.suite),
@@ -107,14 +109,14 @@ class DrawRules:
             )
             if word.slots != tuple(Slot(need.specialty, need.count) for need in hold.experts):
                 raise OutOfScope("the slots are not those of the confirmed booking")
-            self._check_first(desk, word.booking_id, desk.identity.center)
+            outside_rules.check_first(desk, self._files, conversation, word, desk.identity.center)
         else:
             self._check_requested(desk, conversation, word)
             self._check_booking(
                 desk, conversation, word.booking_id, word.evaluation_start_ms, role=booking.HOST
             )
-        if word.contributors != (desk.identity.center, conversation.peer):
-            raise Malformed("contributors must be the owner and the sealer", clause="V6")
+        terms = self._files.terms(desk, conversation.agreement)
+        outside_rules.check_contributors(desk, conversation.peer, terms, word)
         announced = pools.announcement(
             desk.ledger.connection,
             Between(desk.identity.center, conversation.peer, conversation.suite),
@@ -142,9 +144,15 @@ class DrawRules:
                 digests,
                 [*seen.spoken, Spoken(conversation.peer, b"", word)],
                 self._files.announced(desk, row),
+                word_in,
             )
+        elif isinstance(word, Commit):
+            terms = self._files.terms(desk, conversation.agreement)
+            outside_rules.check_commit(desk, row, terms, seen, word)
         elif isinstance(word, Reveal):
             self._check_value(seen, conversation.peer, word.value)
+            terms = self._files.terms(desk, conversation.agreement)
+            outside_rules.check_values(desk, terms, seen, word)
         elif isinstance(word, Close):
             self._check_signed(desk, row)
             self._check_value(seen, conversation.peer, word.value)
@@ -165,6 +173,11 @@ class DrawRules:
             return  # it crossed our own Fault or the Close
         if self._is_for_nothing(desk, conversation):
             return  # the booking was cancelled: there is nobody to draw for
+        if word.silent:
+            row = draws.get(desk.ledger.connection, conversation.id)
+            seen = None if row is None else self._files.view(desk, row)
+            outside_rules.check_silence(conversation, seen, word)
+            return
         wait = words.DRAW.waits.get(Phase(word.phase))
         if wait is None or wait.authority != words.DRAW.other(conversation.role):
             raise Refused(f"it is not for you to let {word.phase!r} pass", clause="authority")
@@ -226,12 +239,6 @@ class DrawRules:
             raise Refused("the draw was opened before", clause="V2")
         if audit.asked(word) != audit.asked(seen.request):
             raise Refused("the draw differs from what was requested", clause="V2")
-
-    def _check_first(self, desk: Desk, booking_id: bytes, owner: str) -> None:
-        """From each pool a booking is drawn for once: nobody draws again until it likes it."""
-        rows = draws.of_booking(desk.ledger.connection, booking_id)
-        if any(self._files.owner(desk, row) == owner for row in rows):
-            raise Refused(f"a draw from the pool of {owner} was opened before", clause="V2")
 
     def _check_signed(self, desk: Desk, row: DrawRow) -> None:
         """The order stays secret as long as a member may have to be replaced from it.

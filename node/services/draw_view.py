@@ -1,10 +1,11 @@
 """One draw as its words so far tell it: what both sides, and later everybody, can derive."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from federation.lottery import ranking, walk
+from federation.lottery import outside, ranking, walk
 from federation.lottery.audit import Spoken
+from federation.lottery.outside import Read
 from federation.lottery.pool import check_listings
 from federation.lottery.walk import Walk
 from federation.protocol.draw import (
@@ -22,8 +23,6 @@ from federation.protocol.draw import (
 from federation.protocol.peering import AnnouncePool
 from federation.trust.suite import Digests
 
-_STEPS = (Next, Verdict, Report, Shortfall, Result)
-
 
 @dataclass(frozen=True, slots=True)
 class DrawView:
@@ -36,7 +35,8 @@ class DrawView:
         opening: The sealer's ``Open``, once it was said.
         open_hash: O.
         listings: Entries by specialty, checked against the announcement; empty before.
-        commitments: By center, in the order of ``Open.contributors``.
+        commitments: By center.
+        outside_values: What outside contributors opened, in their order; None for a silent one.
         owner_value: What the owner revealed.
         walk: How far the walk has come; None before both commits.
     """
@@ -48,52 +48,68 @@ class DrawView:
     open_hash: bytes = b""
     listings: Mapping[str, Sequence[bytes]] | None = None
     commitments: Mapping[str, bytes] | None = None
+    outside_values: tuple[bytes | None, ...] = ()
     owner_value: bytes | None = None
     walk: Walk | None = None
     commits: bytes = b""
     """C, once every contributor has committed."""
 
 
-def view(digests: Digests, spoken: Sequence[Spoken], announced: AnnouncePool) -> DrawView:
-    """Read a draw's words. They were checked when they were said and heard."""
-    request: RequestDraw | None = None
-    opening: Open | None = None
-    open_hash = b""
-    listings: Mapping[str, Sequence[bytes]] | None = None
-    commitments: dict[str, bytes] = {}
-    owner_value: bytes | None = None
-    walking: Walk | None = None
-    commits = b""
+def view(
+    digests: Digests, spoken: Sequence[Spoken], announced: AnnouncePool, read: Read
+) -> DrawView:
+    """Read a draw's words. They were checked when they were said and heard.
+
+    Args:
+        digests: Of the draw's suite.
+        spoken: Its words, in order.
+        announced: The pool.
+        read: Reads what outside contributors have signed; need not verify it again.
+    """
+    seen = DrawView(digests, tuple(spoken))
     for said in spoken:
-        word = said.word
-        if isinstance(word, RequestDraw):
-            request = word
-        elif isinstance(word, Open):
-            opening, open_hash = word, ranking.open_hash(digests, said.payload)
-        elif isinstance(word, AcceptDraw) and opening is not None:
+        seen = _after(seen, said, announced, read)
+    return seen
+
+
+def _after(seen: DrawView, said: Spoken, announced: AnnouncePool, read: Read) -> DrawView:
+    digests, opening, word = seen.digests, seen.opening, said.word
+    match word:
+        case RequestDraw():
+            return replace(seen, request=word)
+        case Open():
+            bound = ranking.open_hash(digests, said.payload)
+            return replace(seen, opening=word, open_hash=bound)
+        case AcceptDraw() if opening is not None:
             listings = check_listings(digests, announced.strata, opening.slots, word.listings)
-        elif isinstance(word, Commit):
-            commitments[said.sender] = word.commitment
-            if opening is not None and listings is not None:
-                wanted = opening.contributors
-                if all(center in commitments for center in wanted):
-                    commits = ranking.commits_hash(
-                        digests, open_hash, [commitments[center] for center in wanted]
-                    )
-                    walking = walk.start(digests, opening, listings, commits)
-        elif isinstance(word, Reveal):
-            owner_value = word.value
-        elif isinstance(word, _STEPS) and walking is not None:
-            walking = walking.heard(word, said.payload)
-    return DrawView(
-        digests,
-        tuple(spoken),
-        request,
-        opening,
-        open_hash,
-        listings,
-        commitments,
-        owner_value,
-        walking,
-        commits,
+            return replace(seen, listings=listings)
+        case Commit() if opening is not None:
+            return _committed(seen, opening, said.sender, word, read)
+        case Reveal():
+            pledges = _pledges(seen)
+            values = outside.given(digests, seen.open_hash, read, pledges, word.outside)
+            return replace(seen, owner_value=word.value, outside_values=values)
+        case Next() | Verdict() | Report() | Shortfall() | Result() if seen.walk is not None:
+            return replace(seen, walk=seen.walk.heard(word, said.payload))
+        case _:
+            return seen
+
+
+def _committed(seen: DrawView, opening: Open, sender: str, word: Commit, read: Read) -> DrawView:
+    commitments = {**(seen.commitments or {}), sender: word.commitment}
+    if sender == opening.contributors[0]:
+        commitments |= outside.pledged(read, opening.outside, word.outside)
+    after = replace(seen, commitments=commitments)
+    wanted = opening.contributors
+    if seen.listings is None or any(center not in commitments for center in wanted):
+        return after
+    commits = ranking.commits_hash(
+        seen.digests, seen.open_hash, [commitments[center] for center in wanted]
     )
+    walking = walk.start(seen.digests, opening, seen.listings, commits)
+    return replace(after, commits=commits, walk=walking)
+
+
+def _pledges(seen: DrawView) -> Mapping[str, bytes]:
+    outsiders = () if seen.opening is None else seen.opening.outside
+    return {center: (seen.commitments or {})[center] for center in outsiders}

@@ -39,15 +39,17 @@ from federation.protocol.draw import (
 )
 from federation.trust.suite import suite
 from federation.wire.envelopes import Receipt, Statement
+from node.services import outside_rules, outside_values
+from node.services.contributions import Contributions
 from node.services.draw_errands import DrawErrands, Place
 from node.services.draw_files import DrawFiles, excluded_employers
-from node.services.draw_moves import DrawMoves
+from node.services.draw_moves import FIRST, Again, DrawMoves
 from node.services.draw_rules import DrawRules, OwnWindow
 from node.services.errors import Conflicting, NotFound
 from node.services.evaluated import evaluated_legs
 from node.services.house import Desk, Reaction
 from node.services.reasons import refusal
-from node.store import draws, pools, projects, todos
+from node.store import draws, oversight, pools, projects, todos
 from node.store.bookings import BookingRow
 from node.store.cipher import ColumnCipher
 from node.store.draws import DrawRow
@@ -98,6 +100,7 @@ class Draws(Reaction):
         self._files = DrawFiles(cipher)
         self._rules = DrawRules(self._files, own_window)
         self._moves = DrawMoves(self._files, cipher)
+        self.contributions = Contributions(cipher, self._moves)
         self.errands = DrawErrands(
             files=self._files,
             moves=self._moves,
@@ -126,7 +129,8 @@ class Draws(Reaction):
         begun = {
             (row.booking, self._files.owner(desk, row))
             for row in draws.of_project(connection, project)
-            if row.phase != REFUSED and any(row.booking == leg.conversation for leg in legs)
+            if row.phase not in _CAME_TO_NOTHING
+            and any(row.booking == leg.conversation for leg in legs)
         }
         ids = []
         for leg in legs:
@@ -143,10 +147,40 @@ class Draws(Reaction):
         del by  # the words are signed by the center; the account is in the request log
         return ids
 
+    def _again(self, desk: Desk, leg: BookingRow, owner: str) -> Again:
+        """What a draw from that pool supersedes: one that came to nothing, with leave for it.
+
+        Raises:
+            Conflicting: The regulator that the agreement names has not permitted it.
+        """
+        connection = desk.ledger.connection
+        void = [
+            row
+            for row in draws.of_booking(connection, leg.conversation)
+            if row.phase == words.VOID and self._files.owner(desk, row) == owner
+        ]
+        if not void:
+            return FIRST
+        last = void[-1].id
+        permit = oversight.permit_for(connection, last)
+        regulator = self._files.terms(desk, leg.agreement).regulator
+        if regulator and permit is None:
+            raise Conflicting(
+                f"上次抽取已作废, 重新抽取须先经监管节点{regulator}准许"
+                f"(抽取{last.hex()}), 请先申请",
+                f"the last draw came to nothing; {regulator} has to permit another one in place "
+                f"of {last.hex()}: ask for it first",
+            )
+        return Again(last, permit or b"")
+
     def _open(self, desk: Desk, leg: BookingRow, bid_deadline_ms: int) -> bytes:
-        chosen = self._files.terms(desk, leg.agreement).suite
-        between = Between(leg.peer, desk.identity.center, chosen)
-        announced = pools.latest(desk.ledger.connection, between, desk.now_ms)
+        terms = self._files.terms(desk, leg.agreement)
+        outside_rules.check_ours(desk, terms)
+        again = self._again(desk, leg, leg.peer)
+        between = Between(leg.peer, desk.identity.center, terms.suite)
+        announced = pools.newest_bound(
+            desk.ledger.connection, between, leg.peer, desk.now_ms, terms.pool_min_age_ms
+        )
         if announced is None:
             raise Conflicting("副场尚未公布专家库承诺", "the sub has not announced its pool yet")
         spoken = desk.open(
@@ -159,6 +193,7 @@ class Draws(Reaction):
                 slots=tuple(Slot(need.specialty, need.count) for need in leg.hold.experts),
                 owner=leg.peer,
                 times=(bid_deadline_ms, leg.start_ms),
+                again=again,
             ),
         )
         return spoken.conversation.id
@@ -167,8 +202,12 @@ class Draws(Reaction):
         self, desk: Desk, leg: BookingRow, project: ProjectRow, slots: tuple[Slot, ...]
     ) -> bytes:
         terms = self._files.terms(desk, leg.agreement)
+        outside_rules.check_ours(desk, terms)
+        again = self._again(desk, leg, desk.identity.center)
         between = Between(desk.identity.center, leg.peer, terms.suite)
-        announced = pools.latest(desk.ledger.connection, between, desk.now_ms)
+        announced = pools.newest_bound(
+            desk.ledger.connection, between, leg.peer, desk.now_ms, terms.pool_min_age_ms
+        )
         if announced is None:
             raise Conflicting(
                 "本中心尚未公布专家库承诺", "this center has not announced its pool yet"
@@ -186,6 +225,8 @@ class Draws(Reaction):
                 bid_deadline_ms=project.project.bid_deadline_ms,
                 evaluation_start_ms=leg.start_ms,
                 exclusion_commitment=audit.exclusion_commitment(suite(terms.suite), salt, excluded),
+                supersedes=again.supersedes,
+                permit=again.permit,
             ),
         )
         draws.set_exclusion_salt(desk.ledger.connection, spoken.conversation.id, salt)
@@ -281,11 +322,15 @@ class Draws(Reaction):
             isinstance(word, Open) and draws.get(desk.ledger.connection, draw) is None
         ):
             self._moves.begin(desk, spoken, word.booking_id, word.pool, word.epoch)
+        elif isinstance(word, Fault):
+            outside_values.release(desk, draw, word.detail)
 
     @override
     def heard(self, desk: Desk, spoken: Said) -> None:
         word, conversation = spoken.word, spoken.conversation
         if conversation.phase in words.DRAW.over:
+            if isinstance(word, Fault):
+                outside_values.release(desk, conversation.id, word.detail)
             return  # it crossed a Fault or the Close: nothing follows from it
         if isinstance(word, RequestDraw):
             self._moves.begin(desk, spoken, word.booking_id, word.pool, word.epoch)
@@ -300,6 +345,7 @@ class Draws(Reaction):
                     owner=conversation.peer,
                     times=(word.bid_deadline_ms, word.evaluation_start_ms),
                     exclusion=word.exclusion_commitment,
+                    again=Again(word.supersedes, word.permit),
                 ),
             )
         elif isinstance(word, Open):
@@ -318,11 +364,12 @@ class Draws(Reaction):
         for row in draws.waiting_to_reveal(desk.ledger.connection, peer, suite_id, size):
             draws.set_reveal_after(desk.ledger.connection, row.id, None)
             if row.phase == words.COMMITTED:
-                desk.say(ConversationId(row.id), Reveal(self._files.value(row)))
+                self._moves.bind(desk, self._files.row(desk, row.id))
 
     @override
     def refused(self, desk: Desk, conversation: Conversation, receipt: Receipt) -> None:
         """The draw has ended: people must know why, and may start it anew."""
+        outside_values.release(desk, conversation.id, "the other center refused the draw")
         zh, en = refusal(receipt)
         todos.add(
             desk.ledger.connection,
@@ -380,4 +427,5 @@ def _sealing(legs: Sequence[BookingRow]) -> BookingRow:
     return due[min(due)]
 
 
+_CAME_TO_NOTHING: Final = frozenset({REFUSED, words.VOID})
 _LISTED: Final = frozenset({words.SEALED, words.CLOSED})

@@ -64,7 +64,7 @@ from tests.lottery.honest_draw import (
 
 ANNOUNCEMENT = announcement_of(POOL)
 EXCLUDED = sorted({member.uscc for member in experts(60) if member.uscc})[:4]
-HONEST = play(answers=whimsical(3), excluded=EXCLUDED)
+HONEST = play(answers=whimsical(2), excluded=EXCLUDED)
 
 
 def refuted(

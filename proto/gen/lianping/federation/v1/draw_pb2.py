@@ -24,51 +24,51 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!lianping/federation/v1/draw.proto\x12\x16lianping.federation.v1\"(\n\x04Slot\x12\x11\n\tspecialty\x18\x01 \x01(\t\x12\r\n\x05\x63ount\x18\x02 \x01(\r\"\xbf\x01\n\x0bRequestDraw\x12\x12\n\nbooking_id\x18\x01 \x01(\x0c\x12\x0c\n\x04pool\x18\x02 \x01(\t\x12\r\n\x05\x65poch\x18\x03 \x01(\t\x12+\n\x05slots\x18\x04 \x03(\x0b\x32\x1c.lianping.federation.v1.Slot\x12\x17\n\x0f\x62id_deadline_ms\x18\x05 \x01(\x03\x12\x1b\n\x13\x65valuation_start_ms\x18\x06 \x01(\x03\x12\x1c\n\x14\x65xclusion_commitment\x18\x07 \x01(\x0c\"\xac\x02\n\x04Open\x12\x12\n\nbooking_id\x18\x01 \x01(\x0c\x12\x10\n\x08sequence\x18\x02 \x01(\r\x12\x0c\n\x04pool\x18\x03 \x01(\t\x12\r\n\x05\x65poch\x18\x04 \x01(\t\x12\x0c\n\x04root\x18\x05 \x01(\x0c\x12+\n\x05slots\x18\x06 \x03(\x0b\x32\x1c.lianping.federation.v1.Slot\x12\x14\n\x0c\x63ontributors\x18\x07 \x03(\t\x12\x17\n\x0f\x62id_deadline_ms\x18\x08 \x01(\x03\x12\x1b\n\x13\x65valuation_start_ms\x18\t \x01(\x03\x12\x1c\n\x14\x65xclusion_commitment\x18\n \x01(\x0c\x12\x18\n\x10\x65xclusion_sealed\x18\x0b \x01(\x0c\x12\x12\n\nsupersedes\x18\x0c \x01(\x0c\x12\x0e\n\x06permit\x18\r \x01(\x0c\"-\n\x07Listing\x12\x11\n\tspecialty\x18\x01 \x01(\t\x12\x0f\n\x07\x65ntries\x18\x02 \x01(\x0c\"?\n\nAcceptDraw\x12\x31\n\x08listings\x18\x01 \x03(\x0b\x32\x1f.lianping.federation.v1.Listing\"=\n\x06\x43ommit\x12\x12\n\ncommitment\x18\x01 \x01(\x0c\x12\x0f\n\x07outside\x18\x02 \x03(\x0c\x12\x0e\n\x06\x65scrow\x18\x03 \x01(\x0c\"(\n\x06Reveal\x12\r\n\x05value\x18\x01 \x01(\x0c\x12\x0f\n\x07outside\x18\x02 \x03(\x0c\"V\n\x04Next\x12\x0c\n\x04step\x18\x01 \x01(\r\x12\x0c\n\x04slot\x18\x02 \x01(\r\x12\x0c\n\x04rank\x18\x03 \x01(\r\x12\r\n\x05\x65ntry\x18\x04 \x01(\x0c\x12\x15\n\rprevious_step\x18\x05 \x01(\x0c\"9\n\x07Opening\x12\x11\n\tattribute\x18\x01 \x01(\t\x12\x0c\n\x04salt\x18\x02 \x01(\x0c\x12\r\n\x05value\x18\x03 \x01(\x0c\"\xa3\x01\n\x07Verdict\x12\r\n\x05\x65ntry\x18\x01 \x01(\x0c\x12.\n\x06ruling\x18\x02 \x01(\x0e\x32\x1e.lianping.federation.v1.Ruling\x12\x0f\n\x07\x64igests\x18\x03 \x03(\x0c\x12\x31\n\x08openings\x18\x04 \x03(\x0b\x32\x1f.lianping.federation.v1.Opening\x12\x15\n\rprevious_step\x18\x05 \x01(\x0c\"\x83\x01\n\x06Report\x12\r\n\x05\x65ntry\x18\x01 \x01(\x0c\x12\x32\n\x08response\x18\x02 \x01(\x0e\x32 .lianping.federation.v1.Response\x12\x10\n\x08\x65vidence\x18\x03 \x01(\x0c\x12\x15\n\rprevious_step\x18\x04 \x01(\x0c\x12\r\n\x05proof\x18\x05 \x01(\x0c\"*\n\tShortfall\x12\x0c\n\x04slot\x18\x01 \x01(\r\x12\x0f\n\x07missing\x18\x02 \x01(\r\"[\n\x06Result\x12\x17\n\x0flist_commitment\x18\x01 \x01(\x0c\x12\x15\n\rsealed_digest\x18\x02 \x01(\x0c\x12\x10\n\x08revision\x18\x03 \x01(\r\x12\x0f\n\x07members\x18\x04 \x01(\r\"$\n\x05\x43lose\x12\r\n\x05value\x18\x01 \x01(\x0c\x12\x0c\n\x04head\x18\x02 \x01(\x0c\"6\n\x05\x46\x61ult\x12\r\n\x05phase\x18\x01 \x01(\t\x12\x0e\n\x06\x64\x65tail\x18\x02 \x01(\t\x12\x0e\n\x06silent\x18\x03 \x03(\t\"\x1a\n\x06Rescue\x12\x10\n\x08unsealed\x18\x01 \x01(\x0c\"Y\n\x07Proceed\x12\x0c\n\x04step\x18\x01 \x01(\r\x12\x0c\n\x04slot\x18\x02 \x01(\r\x12\x0c\n\x04rank\x18\x03 \x01(\r\x12\r\n\x05\x65ntry\x18\x04 \x01(\x0c\x12\x15\n\rprevious_step\x18\x05 \x01(\x0c\"\x18\n\x08\x43onclude\x12\x0c\n\x04head\x18\x01 \x01(\x0c*\x95\x01\n\x06Ruling\x12\x16\n\x12RULING_UNSPECIFIED\x10\x00\x12\x11\n\rRULING_INVITE\x10\x01\x12\x16\n\x12RULING_SKIP_STATUS\x10\x02\x12\x14\n\x10RULING_SKIP_LINK\x10\x03\x12\x18\n\x14RULING_SKIP_EMPLOYER\x10\x04\x12\x18\n\x14RULING_SKIP_EXCLUDED\x10\x05*\xa6\x01\n\x08Response\x12\x18\n\x14RESPONSE_UNSPECIFIED\x10\x00\x12\x13\n\x0fRESPONSE_ACCEPT\x10\x01\x12\x14\n\x10RESPONSE_DECLINE\x10\x02\x12\x16\n\x12RESPONSE_NO_ANSWER\x10\x03\x12\x12\n\x0eRESPONSE_LEAVE\x10\x04\x12\x14\n\x10RESPONSE_RECUSED\x10\x05\x12\x13\n\x0fRESPONSE_ABSENT\x10\x06\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!lianping/federation/v1/draw.proto\x12\x16lianping.federation.v1\"(\n\x04Slot\x12\x11\n\tspecialty\x18\x01 \x01(\t\x12\r\n\x05\x63ount\x18\x02 \x01(\r\"\xe3\x01\n\x0bRequestDraw\x12\x12\n\nbooking_id\x18\x01 \x01(\x0c\x12\x0c\n\x04pool\x18\x02 \x01(\t\x12\r\n\x05\x65poch\x18\x03 \x01(\t\x12+\n\x05slots\x18\x04 \x03(\x0b\x32\x1c.lianping.federation.v1.Slot\x12\x17\n\x0f\x62id_deadline_ms\x18\x05 \x01(\x03\x12\x1b\n\x13\x65valuation_start_ms\x18\x06 \x01(\x03\x12\x1c\n\x14\x65xclusion_commitment\x18\x07 \x01(\x0c\x12\x12\n\nsupersedes\x18\x08 \x01(\x0c\x12\x0e\n\x06permit\x18\t \x01(\x0c\"\xac\x02\n\x04Open\x12\x12\n\nbooking_id\x18\x01 \x01(\x0c\x12\x10\n\x08sequence\x18\x02 \x01(\r\x12\x0c\n\x04pool\x18\x03 \x01(\t\x12\r\n\x05\x65poch\x18\x04 \x01(\t\x12\x0c\n\x04root\x18\x05 \x01(\x0c\x12+\n\x05slots\x18\x06 \x03(\x0b\x32\x1c.lianping.federation.v1.Slot\x12\x14\n\x0c\x63ontributors\x18\x07 \x03(\t\x12\x17\n\x0f\x62id_deadline_ms\x18\x08 \x01(\x03\x12\x1b\n\x13\x65valuation_start_ms\x18\t \x01(\x03\x12\x1c\n\x14\x65xclusion_commitment\x18\n \x01(\x0c\x12\x18\n\x10\x65xclusion_sealed\x18\x0b \x01(\x0c\x12\x12\n\nsupersedes\x18\x0c \x01(\x0c\x12\x0e\n\x06permit\x18\r \x01(\x0c\"-\n\x07Listing\x12\x11\n\tspecialty\x18\x01 \x01(\t\x12\x0f\n\x07\x65ntries\x18\x02 \x01(\x0c\"?\n\nAcceptDraw\x12\x31\n\x08listings\x18\x01 \x03(\x0b\x32\x1f.lianping.federation.v1.Listing\"=\n\x06\x43ommit\x12\x12\n\ncommitment\x18\x01 \x01(\x0c\x12\x0f\n\x07outside\x18\x02 \x03(\x0c\x12\x0e\n\x06\x65scrow\x18\x03 \x01(\x0c\"(\n\x06Reveal\x12\r\n\x05value\x18\x01 \x01(\x0c\x12\x0f\n\x07outside\x18\x02 \x03(\x0c\"V\n\x04Next\x12\x0c\n\x04step\x18\x01 \x01(\r\x12\x0c\n\x04slot\x18\x02 \x01(\r\x12\x0c\n\x04rank\x18\x03 \x01(\r\x12\r\n\x05\x65ntry\x18\x04 \x01(\x0c\x12\x15\n\rprevious_step\x18\x05 \x01(\x0c\"9\n\x07Opening\x12\x11\n\tattribute\x18\x01 \x01(\t\x12\x0c\n\x04salt\x18\x02 \x01(\x0c\x12\r\n\x05value\x18\x03 \x01(\x0c\"\xa3\x01\n\x07Verdict\x12\r\n\x05\x65ntry\x18\x01 \x01(\x0c\x12.\n\x06ruling\x18\x02 \x01(\x0e\x32\x1e.lianping.federation.v1.Ruling\x12\x0f\n\x07\x64igests\x18\x03 \x03(\x0c\x12\x31\n\x08openings\x18\x04 \x03(\x0b\x32\x1f.lianping.federation.v1.Opening\x12\x15\n\rprevious_step\x18\x05 \x01(\x0c\"\x83\x01\n\x06Report\x12\r\n\x05\x65ntry\x18\x01 \x01(\x0c\x12\x32\n\x08response\x18\x02 \x01(\x0e\x32 .lianping.federation.v1.Response\x12\x10\n\x08\x65vidence\x18\x03 \x01(\x0c\x12\x15\n\rprevious_step\x18\x04 \x01(\x0c\x12\r\n\x05proof\x18\x05 \x01(\x0c\"*\n\tShortfall\x12\x0c\n\x04slot\x18\x01 \x01(\r\x12\x0f\n\x07missing\x18\x02 \x01(\r\"[\n\x06Result\x12\x17\n\x0flist_commitment\x18\x01 \x01(\x0c\x12\x15\n\rsealed_digest\x18\x02 \x01(\x0c\x12\x10\n\x08revision\x18\x03 \x01(\r\x12\x0f\n\x07members\x18\x04 \x01(\r\"$\n\x05\x43lose\x12\r\n\x05value\x18\x01 \x01(\x0c\x12\x0c\n\x04head\x18\x02 \x01(\x0c\"6\n\x05\x46\x61ult\x12\r\n\x05phase\x18\x01 \x01(\t\x12\x0e\n\x06\x64\x65tail\x18\x02 \x01(\t\x12\x0e\n\x06silent\x18\x03 \x03(\t\"\x1a\n\x06Rescue\x12\x10\n\x08unsealed\x18\x01 \x01(\x0c\"Y\n\x07Proceed\x12\x0c\n\x04step\x18\x01 \x01(\r\x12\x0c\n\x04slot\x18\x02 \x01(\r\x12\x0c\n\x04rank\x18\x03 \x01(\r\x12\r\n\x05\x65ntry\x18\x04 \x01(\x0c\x12\x15\n\rprevious_step\x18\x05 \x01(\x0c\"\x18\n\x08\x43onclude\x12\x0c\n\x04head\x18\x01 \x01(\x0c*\x95\x01\n\x06Ruling\x12\x16\n\x12RULING_UNSPECIFIED\x10\x00\x12\x11\n\rRULING_INVITE\x10\x01\x12\x16\n\x12RULING_SKIP_STATUS\x10\x02\x12\x14\n\x10RULING_SKIP_LINK\x10\x03\x12\x18\n\x14RULING_SKIP_EMPLOYER\x10\x04\x12\x18\n\x14RULING_SKIP_EXCLUDED\x10\x05*\xa6\x01\n\x08Response\x12\x18\n\x14RESPONSE_UNSPECIFIED\x10\x00\x12\x13\n\x0fRESPONSE_ACCEPT\x10\x01\x12\x14\n\x10RESPONSE_DECLINE\x10\x02\x12\x16\n\x12RESPONSE_NO_ANSWER\x10\x03\x12\x12\n\x0eRESPONSE_LEAVE\x10\x04\x12\x14\n\x10RESPONSE_RECUSED\x10\x05\x12\x13\n\x0fRESPONSE_ABSENT\x10\x06\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'lianping.federation.v1.draw_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_RULING']._serialized_start=1641
-  _globals['_RULING']._serialized_end=1790
-  _globals['_RESPONSE']._serialized_start=1793
-  _globals['_RESPONSE']._serialized_end=1959
+  _globals['_RULING']._serialized_start=1677
+  _globals['_RULING']._serialized_end=1826
+  _globals['_RESPONSE']._serialized_start=1829
+  _globals['_RESPONSE']._serialized_end=1995
   _globals['_SLOT']._serialized_start=61
   _globals['_SLOT']._serialized_end=101
   _globals['_REQUESTDRAW']._serialized_start=104
-  _globals['_REQUESTDRAW']._serialized_end=295
-  _globals['_OPEN']._serialized_start=298
-  _globals['_OPEN']._serialized_end=598
-  _globals['_LISTING']._serialized_start=600
-  _globals['_LISTING']._serialized_end=645
-  _globals['_ACCEPTDRAW']._serialized_start=647
-  _globals['_ACCEPTDRAW']._serialized_end=710
-  _globals['_COMMIT']._serialized_start=712
-  _globals['_COMMIT']._serialized_end=773
-  _globals['_REVEAL']._serialized_start=775
-  _globals['_REVEAL']._serialized_end=815
-  _globals['_NEXT']._serialized_start=817
-  _globals['_NEXT']._serialized_end=903
-  _globals['_OPENING']._serialized_start=905
-  _globals['_OPENING']._serialized_end=962
-  _globals['_VERDICT']._serialized_start=965
-  _globals['_VERDICT']._serialized_end=1128
-  _globals['_REPORT']._serialized_start=1131
-  _globals['_REPORT']._serialized_end=1262
-  _globals['_SHORTFALL']._serialized_start=1264
-  _globals['_SHORTFALL']._serialized_end=1306
-  _globals['_RESULT']._serialized_start=1308
-  _globals['_RESULT']._serialized_end=1399
-  _globals['_CLOSE']._serialized_start=1401
-  _globals['_CLOSE']._serialized_end=1437
-  _globals['_FAULT']._serialized_start=1439
-  _globals['_FAULT']._serialized_end=1493
-  _globals['_RESCUE']._serialized_start=1495
-  _globals['_RESCUE']._serialized_end=1521
-  _globals['_PROCEED']._serialized_start=1523
-  _globals['_PROCEED']._serialized_end=1612
-  _globals['_CONCLUDE']._serialized_start=1614
-  _globals['_CONCLUDE']._serialized_end=1638
+  _globals['_REQUESTDRAW']._serialized_end=331
+  _globals['_OPEN']._serialized_start=334
+  _globals['_OPEN']._serialized_end=634
+  _globals['_LISTING']._serialized_start=636
+  _globals['_LISTING']._serialized_end=681
+  _globals['_ACCEPTDRAW']._serialized_start=683
+  _globals['_ACCEPTDRAW']._serialized_end=746
+  _globals['_COMMIT']._serialized_start=748
+  _globals['_COMMIT']._serialized_end=809
+  _globals['_REVEAL']._serialized_start=811
+  _globals['_REVEAL']._serialized_end=851
+  _globals['_NEXT']._serialized_start=853
+  _globals['_NEXT']._serialized_end=939
+  _globals['_OPENING']._serialized_start=941
+  _globals['_OPENING']._serialized_end=998
+  _globals['_VERDICT']._serialized_start=1001
+  _globals['_VERDICT']._serialized_end=1164
+  _globals['_REPORT']._serialized_start=1167
+  _globals['_REPORT']._serialized_end=1298
+  _globals['_SHORTFALL']._serialized_start=1300
+  _globals['_SHORTFALL']._serialized_end=1342
+  _globals['_RESULT']._serialized_start=1344
+  _globals['_RESULT']._serialized_end=1435
+  _globals['_CLOSE']._serialized_start=1437
+  _globals['_CLOSE']._serialized_end=1473
+  _globals['_FAULT']._serialized_start=1475
+  _globals['_FAULT']._serialized_end=1529
+  _globals['_RESCUE']._serialized_start=1531
+  _globals['_RESCUE']._serialized_end=1557
+  _globals['_PROCEED']._serialized_start=1559
+  _globals['_PROCEED']._serialized_end=1648
+  _globals['_CONCLUDE']._serialized_start=1650
+  _globals['_CONCLUDE']._serialized_end=1674
 # @@protoc_insertion_point(module_scope)

@@ -134,6 +134,8 @@ class RequestDraw(_message.Message):
     BID_DEADLINE_MS_FIELD_NUMBER: _builtins.int
     EVALUATION_START_MS_FIELD_NUMBER: _builtins.int
     EXCLUSION_COMMITMENT_FIELD_NUMBER: _builtins.int
+    SUPERSEDES_FIELD_NUMBER: _builtins.int
+    PERMIT_FIELD_NUMBER: _builtins.int
     booking_id: _builtins.bytes
     """Required. The booking that the draw belongs to, 16 bytes."""
     pool: _builtins.str
@@ -146,6 +148,10 @@ class RequestDraw(_message.Message):
     """Required. Start of the evaluation, unix milliseconds."""
     exclusion_commitment: _builtins.bytes
     """Commitment to the employers that must not be drawn, 32 bytes; the list stays with its maker."""
+    supersedes: _builtins.bytes
+    """As in Open."""
+    permit: _builtins.bytes
+    """As in Open."""
     @_builtins.property
     def slots(self) -> _containers.RepeatedCompositeFieldContainer[Global___Slot]:
         """Required. What to draw."""
@@ -160,10 +166,12 @@ class RequestDraw(_message.Message):
         bid_deadline_ms: _builtins.int = ...,
         evaluation_start_ms: _builtins.int = ...,
         exclusion_commitment: _builtins.bytes = ...,
+        supersedes: _builtins.bytes = ...,
+        permit: _builtins.bytes = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["bid_deadline_ms", b"bid_deadline_ms", "booking_id", b"booking_id", "epoch", b"epoch", "evaluation_start_ms", b"evaluation_start_ms", "exclusion_commitment", b"exclusion_commitment", "pool", b"pool", "slots", b"slots"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["bid_deadline_ms", b"bid_deadline_ms", "booking_id", b"booking_id", "epoch", b"epoch", "evaluation_start_ms", b"evaluation_start_ms", "exclusion_commitment", b"exclusion_commitment", "permit", b"permit", "pool", b"pool", "slots", b"slots", "supersedes", b"supersedes"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
