@@ -5,7 +5,7 @@ import json
 from hypothesis import given
 from hypothesis import strategies as st
 
-from federation.evidence.entry import log_entry
+from federation.evidence.entry import act_entry, log_entry
 from federation.wire.words import PAYLOAD_TYPES
 
 PEER = "lp1" + "a" * 32
@@ -45,3 +45,9 @@ def test_an_entry_is_the_one_line_of_json_that_it_looks_like(
     expected = json.dumps(fields, separators=(",", ":"), sort_keys=True).encode()
 
     assert log_entry(direction, PEER, kind, word, receipt, at_ms) == expected
+
+
+def test_the_leaf_of_an_act_names_nobody_and_nothing_but_a_digest() -> None:
+    assert act_entry(PEER, b"\5" * 32, 7) == (
+        b'{"act":"' + b"05" * 32 + b'","at":7,"center":"lp1' + b"a" * 32 + b'","v":1}'
+    )
