@@ -13,6 +13,7 @@ Storing the key, announcing the pool and sealing it to the regulator are not don
 from array import array
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from itertools import pairwise
 from types import MappingProxyType
 from typing import Final
@@ -39,6 +40,10 @@ before the draw is known, so that nobody is excused for it."""
 
 MIN_EPOCH_KEY_BYTES: Final = 32
 """ID card numbers can be tried out one by one; only the key's entropy keeps them hidden."""
+
+_LISTINGS_KEPT: Final = 8
+"""A draw's words are read again with every step, and hashing the strata again would be most of
+what a step costs. Two draws of four strata; 5,000 entries take half a megabyte."""
 
 
 class BadOpening(Malformed):
@@ -285,8 +290,9 @@ def check_opening(
     return opened
 
 
+@lru_cache(maxsize=_LISTINGS_KEPT)
 def check_listing(digests: Digests, stratum: Stratum, entries: bytes) -> tuple[bytes, ...]:
-    """Check listed entries against the committed stratum.
+    """Check listed entries against the committed stratum; those checked last are not hashed anew.
 
     Raises:
         BadListing: Not whole entries, not so many, not sorted and distinct, or another root.
