@@ -5,14 +5,17 @@ An attack is an honest transcript with words changed and the chain made good aga
 the chain as well is caught by that alone and would prove nothing.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from random import Random
+from types import MappingProxyType
 from typing import Final
 
+from federation.errors import Malformed
 from federation.lottery import ranking, walk
 from federation.lottery.audit import Spoken, exclusion_commitment, list_commitment
 from federation.lottery.pool import Pool, PoolMember, build_pool, check_listings
+from federation.protocol.contribution import Contribute, Pledge
 from federation.protocol.conversation import Word
 from federation.protocol.draw import (
     MAX_STEPS,
@@ -153,10 +156,12 @@ def play(
     leaves: int = 0,
     order_of: Callable[[int, list[bytes]], list[bytes]] = same_order,
     requested: bool = False,
+    outside: Mapping[str, bytes | None] = MappingProxyType({}),
 ) -> Played:
     digests = pool.digests
     played = Played(pool)
     opening = opening_of(pool, slots, excluded)
+    opening = replace(opening, contributors=(OWNER, *outside, SEALER))
     if requested:
         played.say(OWNER, request_for(opening))
     bound = ranking.open_hash(digests, played.say(SEALER, opening))
@@ -167,11 +172,22 @@ def play(
         ranking.commitment(digests, bound, center, value)
         for center, value in zip(centers, values, strict=True)
     ]
-    for center, commitment in zip(centers, commitments, strict=True):
-        played.say(center, Commit(commitment))
-    played.say(OWNER, Reveal(values[0]))
-    commits = ranking.commits_hash(digests, bound, commitments)
-    seed = ranking.seed(digests, commits, values)
+    pledges = [
+        ranking.commitment(digests, bound, center, value or bytes(32))
+        for center, value in outside.items()
+    ]
+    shown = tuple(
+        show(center, Pledge(pledge)) for center, pledge in zip(outside, pledges, strict=True)
+    )
+    played.say(OWNER, Commit(commitments[0], shown))
+    played.say(SEALER, Commit(commitments[1]))
+    given = tuple(
+        b"" if value is None else show(center, Contribute(value))
+        for center, value in outside.items()
+    )
+    played.say(OWNER, Reveal(values[0], given))
+    commits = ranking.commits_hash(digests, bound, (commitments[0], *pledges, commitments[1]))
+    seed = ranking.seed(digests, commits, (values[0], *outside.values(), values[1]))
     listed = check_listings(digests, pool.strata, slots, listings)
     orders = [
         order_of(slot, order)
@@ -194,6 +210,19 @@ def play(
                 played.say(OWNER, Report(gone, Response.LEAVE, b"\7" * 32, played.end.head))
     played.say(SEALER, Close(values[1], played.end.head))
     return played
+
+
+def show(center: str, word: Pledge | Contribute) -> bytes:
+    """An outside contributor's word as the owner shows it; ``read_shown`` reads it."""
+    content = word.commitment if isinstance(word, Pledge) else word.value
+    return b"|".join((type(word).__name__.encode(), center.encode(), content))
+
+
+def read_shown(raw: bytes, center: str) -> Pledge | Contribute:
+    name, by, content = raw.split(b"|", 2)
+    if by != center.encode():
+        raise Malformed(f"said by {by!r}, not by {center}")
+    return Pledge(content) if name == b"Pledge" else Contribute(content)
 
 
 def _answer(
@@ -245,7 +274,10 @@ def rechained(digests: Digests, transcript: Sequence[Spoken]) -> list[Spoken]:
     head = b""
     opening = next(s for s in transcript if isinstance(s.word, Open))
     bound = ranking.open_hash(digests, opening.payload)
-    commitments = [s.word.commitment for s in transcript if isinstance(s.word, Commit)]
+    commitments = []
+    for word in (s.word for s in transcript if isinstance(s.word, Commit)):
+        shown = [raw.split(b"|", 2)[2] for raw in word.outside]
+        commitments += [word.commitment, *shown]
     head = ranking.commits_hash(digests, bound, commitments)
     for spoken in transcript:
         word = spoken.word
