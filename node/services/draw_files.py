@@ -1,6 +1,8 @@
 """What our tables and the words so far say of a draw: read here, changed nowhere."""
 
+from collections import OrderedDict
 from collections.abc import Sequence
+from typing import Final
 
 from federation.engine.shown import shown
 from federation.errors import (
@@ -29,6 +31,10 @@ from node.store.draws import DrawRow
 from node.store.pools import Between
 from node.store.projects import ProjectRow
 
+_ORDERS_KEPT: Final = 8
+"""Draws that walk at the same time; each step asks for one entry of an order that stays the same.
+One that was forgotten is made again."""
+
 
 class DrawFiles:
     """Looks up draws, their words, their pools and our secrets."""
@@ -36,6 +42,7 @@ class DrawFiles:
     def __init__(self, cipher: ColumnCipher) -> None:
         self._cipher = cipher
         self._shelf = pools.Shelf(cipher)
+        self._orders: OrderedDict[bytes, tuple[list[bytes], ...]] = OrderedDict()
 
     def row(self, desk: Desk, draw: bytes) -> DrawRow:
         """One draw. Raises NotFound."""
@@ -92,9 +99,13 @@ class DrawFiles:
         assert seen.listings is not None, "and its entries"
         values = [seen.owner_value, *seen.outside_values, self.value(row)]
         seed = ranking.seed(seen.digests, seen.commits, values)
-        return ranking.orders(
-            seen.digests, seed, seen.opening.slots, seen.listings, words.MAX_STEPS
-        )
+        if seed not in self._orders:
+            self._orders[seed] = ranking.orders(
+                seen.digests, seed, seen.opening.slots, seen.listings, words.MAX_STEPS
+            )
+            while len(self._orders) > _ORDERS_KEPT:
+                self._orders.popitem(last=False)
+        return self._orders[seed]
 
     def excluded(self, desk: Desk, row: DrawRow) -> Sequence[str]:
         """Employers that must recuse; empty for the other center's projects."""
