@@ -39,7 +39,9 @@ TABLE_ZH_EN: Final = (
     " · CSV or XLSX; one mistake, and nothing is imported."
 )
 # An agency is one of many, and to-dos are a role's: it sees its own projects instead.
-WithTodos = Annotated[Caller, Depends(needs(Role.STAFF, Role.OPERATOR, Role.OFFICER))]
+WithTodos = Annotated[
+    Caller, Depends(needs(Role.STAFF, Role.SUPERVISOR, Role.OPERATOR, Role.OFFICER))
+]
 TodoPath = Annotated[int, Path(ge=1, le=MAX_EXACT)]
 Upload = Annotated[UploadFile, File(description=TABLE_ZH_EN)]
 
