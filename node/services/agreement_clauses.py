@@ -187,7 +187,10 @@ def _draws(terms: AgreementTerms) -> Iterator[str]:
     )
     yield from _outsiders(terms)
     if terms.max_draws_per_expert:
-        yield f"同一专家在{terms.draw_period_days}天内中选不超过{terms.max_draws_per_expert}次。"
+        yield (
+            f"同一专家在{terms.draw_period_days}天内中选不超过{terms.max_draws_per_expert}次,"
+            "达到次数的在下一期专家库承诺中列为不可抽取。"
+        )
     else:
         yield "同一专家中选次数不限。"
 

@@ -519,6 +519,14 @@ ELSEWHERE: Final = {
         "test_a_hand_over_in_time_is_never_called_overdue",
         "test_an_overdue_hand_over_is_told_to_both_sides",
     ),
+    **dict.fromkeys(
+        ("max_draws_per_expert", "draw_period_days"),
+        (
+            "tests/node/services/test_pool_epochs.py",
+            "test_whoever_was_drawn_less_often_than_agreed_may_be_invited",
+            "test_whoever_was_drawn_as_often_as_agreed_is_committed_as_capped_and_not_invited",
+        ),
+    ),
     "notice_days": (
         "tests/node/services/test_agreement_life.py",
         "test_a_notice_ends_new_work_when_the_agreed_days_are_over",
@@ -530,9 +538,6 @@ ELSEWHERE: Final = {
 STATED: Final = {
     "title": "a name for people",
     "agreement_no": "a number in the parties' files",
-    "max_draws_per_expert": "a skip must follow from committed attributes, so that the sealer "
-    "can check it; how often an expert was drawn is none of them",
-    "draw_period_days": "as above",
     "fees": "no money passes through a node; the daily statement of usage is what is paid for",
     "settlement": "as above",
     "data_protection": "what leaves a node is fixed by the protocol; deleting is the receiver's "

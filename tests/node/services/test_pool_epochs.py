@@ -8,7 +8,10 @@ from typing import Any
 
 import pytest
 
+from federation.errors import Malformed
+from federation.lottery import walk
 from federation.protocol.conversation import Kind
+from federation.protocol.draw import Next, Open, Ruling, Slot, Verdict
 from node.domain.absence import AbsenceKind, Cap
 from node.domain.epochs import EpochRule
 from node.domain.expert import ExpertStatus
@@ -242,7 +245,43 @@ async def accept(clock: Clockwork, uid: str, number: int, phase: str = "SEALED")
     await clock.do(put)
 
 
-async def test_whoever_was_drawn_as_often_as_the_agreement_allows_is_committed_as_capped() -> None:
+async def rulings(clock: Clockwork, epoch: str) -> set[Ruling]:
+    """What the owner must say when it is asked for the first member's entries of an epoch."""
+
+    def ask(desk: Any) -> set[Ruling]:
+        chosen = clock.pair.sub.suite
+        pool = pools.load_pool(
+            desk.ledger.connection, clock.pair.sub.cipher, chosen, "experts", epoch
+        )
+        found = set()
+        for entry in pool.entries("B03"):
+            slots = (Slot("B03", 1),)
+            start = walk.start(
+                chosen, opening(slots, epoch), {"B03": pool.entries("B03")}, bytes(32)
+            )
+            step = Next(step=0, slot=0, rank=0, entry=entry, previous_step=start.head)
+            asked = start.heard(step, b"next")
+            ruling = walk.rule(asked, pool.attributes(entry), ())
+            found.add(ruling)
+            other = Ruling.SKIP_STATUS if ruling is Ruling.INVITE else Ruling.INVITE
+            digests, opened = pool.open(entry, walk.OPENED_FOR[other])
+            lie = Verdict(entry, other, digests, opened, asked.head)
+            with pytest.raises(Malformed, match="committed attributes"):
+                asked.heard(lie, b"verdict")
+        return found
+
+    return await clock.do(ask)
+
+
+def opening(slots: tuple[Slot, ...], epoch: str) -> Open:
+    return Open(
+        booking_id=bytes(16), sequence=1, pool="experts", epoch=epoch, root=bytes(32), slots=slots,
+        contributors=("a", "b"), bid_deadline_ms=0, evaluation_start_ms=0,
+        exclusion_commitment=b"",
+    )  # fmt: skip
+
+
+async def test_whoever_was_drawn_less_often_than_agreed_may_be_invited() -> None:
     async with wound() as clock:
         await clock.pair.agree(max_draws_per_expert=2, draw_period_days=30)
         await clock.register()
@@ -250,10 +289,21 @@ async def test_whoever_was_drawn_as_often_as_the_agreement_allows_is_committed_a
         await accept(clock, LI.uid, 2, "VOID")
         clock.pair.watch.pass_ms(HOUR_MS)
         assert (await clock.by_hand("e1"))[LI.uid] == "active"
-        await accept(clock, LI.uid, 3)
-        assert await clock.by_hand("e2") == {LI.uid: "capped", WANG.uid: "active"}
+        assert await rulings(clock, "e1") == {Ruling.INVITE}
+
+
+async def test_whoever_was_drawn_as_often_as_agreed_is_committed_as_capped_and_not_invited() -> (
+    None
+):
+    async with wound() as clock:
+        await clock.pair.agree(max_draws_per_expert=2, draw_period_days=30)
+        await clock.register()
+        await accept(clock, LI.uid, 1)
+        await accept(clock, LI.uid, 2)
+        assert await clock.by_hand("e1") == {LI.uid: "capped", WANG.uid: "active"}
+        assert await rulings(clock, "e1") == {Ruling.SKIP_STATUS}
         clock.pair.watch.pass_ms(30 * DAY_MS)
-        assert (await clock.by_hand("e3"))[LI.uid] == "active"
+        assert (await clock.by_hand("e2"))[LI.uid] == "active"
 
 
 async def test_the_centers_own_cap_counts_beside_the_agreements() -> None:
