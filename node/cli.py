@@ -6,40 +6,60 @@ Here: words to functions, exceptions to one line and an exit code. 0: done; 1: i
 """
 
 import sys
+from importlib import import_module
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Final, NoReturn
 
 import click
-import uvloop
 from typing_extensions import override
 
 from federation.trust.suite import SUITES, SuiteUnavailable
-from node import logs, serving, wiring
-from node.commands import agreement as agreement_commands
-from node.commands import availability as availability_command
-from node.commands import backup as backup_commands
-from node.commands import calendar as calendar_commands
-from node.commands import config as config_commands
-from node.commands import init as init_command
-from node.commands import keys as keys_commands
-from node.commands import peer as peer_commands
-from node.commands import recover as recover_command
-from node.commands import why as why_command
 from node.commands.options import COMMAND_SETTINGS, config_option, examples
-from node.config import BadConfig, load
-from node.config_values import split_address
-from node.keystore.errors import BadKeys, WrongPin
-from node.local_socket import SocketUnavailable
-from node.outside import StandInRefused
-from node.services.errors import UseCaseError
-from node.store.database import ForeignFile, StoreUnavailable
-from node.store.migrations import MigrationError
-from node.verify_command import verify
-from node.wiring import HalfAFolder
 
 NOT_SO: Final = 1
 CANNOT: Final = 2
 WRONG_PIN: Final = 3
+DISTRIBUTION: Final = "lianping-node"
+
+COMMANDS: Final = MappingProxyType({
+    "agreement": "node.commands.agreement:agreement",
+    "availability": "node.commands.availability:availability",
+    "backup": "node.commands.backup:backup",
+    "calendar": "node.commands.calendar:calendar",
+    "check-config": "node.commands.config:check",
+    "config": "node.commands.config:group",
+    "dossier": "node.commands.dossier:group",
+    "init": "node.commands.init:init",
+    "keys": "node.commands.keys:keys",
+    "peer": "node.commands.peer:peer",
+    "recover": "node.commands.recover:recover",
+    "restore": "node.commands.backup:restore",
+    "verify": "node.verify_command:verify",
+    "why": "node.commands.why:why",
+})  # fmt: skip
+"""Where each command is. Imported only when it is called: whoever verifies a dossier needs
+neither gRPC nor a database, on a machine that has no node."""
+
+_PIN: Final = ("node.keystore.errors", "WrongPin")
+_USE_CASE: Final = ("node.services.errors", "UseCaseError")
+_MENDABLE: Final = (
+    ("node.config", "BadConfig"),
+    ("node.keystore.errors", "BadKeys"),
+    ("node.local_socket", "SocketUnavailable"),
+    ("node.outside", "StandInRefused"),
+    ("node.store.database", "ForeignFile"),
+    ("node.store.database", "StoreUnavailable"),
+    ("node.store.migrations", "MigrationError"),
+    ("node.wiring", "HalfAFolder"),
+)
+"""What an operator can mend, by module and class: no such thing is raised by a module that was
+never imported."""
+
+
+def _is(error: Exception, what: tuple[str, str]) -> bool:
+    module = sys.modules.get(what[0])
+    return module is not None and isinstance(error, getattr(module, what[1]))
 
 
 class Complaining(click.Group):
@@ -51,25 +71,30 @@ class Complaining(click.Group):
             return super().invoke(ctx)
         except (click.ClickException, click.exceptions.Exit, click.Abort, BrokenPipeError):
             raise  # click's own ways of ending, though some of these are RuntimeErrors
-        except WrongPin as error:
-            _complain(str(error), WRONG_PIN)
-        except (
-            BadConfig,
-            BadKeys,
-            ForeignFile,
-            HalfAFolder,
-            MigrationError,
-            SocketUnavailable,
-            StandInRefused,
-            StoreUnavailable,
-        ) as error:
-            _complain(str(error))
         except SuiteUnavailable as error:
             _complain(f"本机不支持所需的密码套件 · {error}")
-        except UseCaseError as error:
-            _complain(f"{error.zh} · {error.en}")
-        except (OSError, RuntimeError, ValueError) as error:
-            _complain(f"{type(error).__name__}: {error}")
+        except Exception as error:
+            if _is(error, _PIN):
+                _complain(str(error), WRONG_PIN)
+            if _is(error, _USE_CASE):
+                _complain(f"{error.zh} · {error.en}")  # type: ignore[attr-defined]  # its class
+            if any(_is(error, each) for each in _MENDABLE):
+                _complain(str(error))
+            if isinstance(error, OSError | RuntimeError | ValueError):
+                _complain(f"{type(error).__name__}: {error}")
+            raise
+
+    @override
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted({*super().list_commands(ctx), *COMMANDS})
+
+    @override
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return super().get_command(ctx, cmd_name)
+        module, _, name = COMMANDS[cmd_name].partition(":")
+        found: click.Command = getattr(import_module(module), name)
+        return found
 
 
 @click.group(
@@ -77,7 +102,7 @@ class Complaining(click.Group):
     epilog=examples("lianping demo", "lianping COMMAND --help"),
     context_settings=COMMAND_SETTINGS,
 )
-@click.version_option(package_name=wiring.DISTRIBUTION, prog_name="lianping")
+@click.version_option(package_name=DISTRIBUTION, prog_name="lianping")
 def main() -> None:
     """联评节点 · Lianping, a federation node for public resource trading centers."""
 
@@ -87,23 +112,13 @@ def main() -> None:
 @click.option("--verbose", is_flag=True, help="更详细的日志 · more log lines")
 def serve(config_path: Path, verbose: bool) -> None:
     """运行节点,直到收到终止信号。· Run the node until it is told to stop."""
+    import uvloop  # noqa: PLC0415 - nothing else runs a loop
+
+    from node import logs, serving  # noqa: PLC0415 - only this command is a node
+    from node.config import load  # noqa: PLC0415
+
     logs.configure(verbose=verbose)
     uvloop.run(serving.serve(load(config_path)))
-
-
-main.add_command(init_command.init)
-main.add_command(config_commands.group)
-main.add_command(config_commands.check, "check-config")
-main.add_command(peer_commands.peer)
-main.add_command(agreement_commands.agreement)
-main.add_command(calendar_commands.calendar)
-main.add_command(keys_commands.keys)
-main.add_command(backup_commands.backup)
-main.add_command(backup_commands.restore)
-main.add_command(recover_command.recover)
-main.add_command(availability_command.availability)
-main.add_command(verify)
-main.add_command(why_command.why)
 
 
 @main.group("stand-in", epilog=examples("lianping stand-in trading"))
@@ -125,6 +140,7 @@ def stand_in() -> None:
 def trading(listen: str, folder: Path) -> None:
     """模拟电子交易系统。· The stand-in e-trading system."""
     from adapters.trading import stand_in as server  # noqa: PLC0415 - only this command serves it
+    from node.config_values import split_address  # noqa: PLC0415
     from node.outside import stand_in_schemes  # noqa: PLC0415
 
     try:

@@ -13,16 +13,19 @@ import click
 
 from federation.evidence.case import Refuted, Step
 from federation.evidence.dossier import MAX_FILE_BYTES
-from federation.evidence.joint import MAX_JOINT_BYTES, check, is_joint
+from federation.evidence.joint import MAX_JOINT_BYTES, is_joint
 from federation.evidence.joint_verdict import JointVerdict
+from federation.evidence.naming import MAX_BYTES, MAX_OPENINGS
 from federation.evidence.rules import broken
 from federation.evidence.verdict import Verdict
+from federation.evidence.whole import Whole, look
 from federation.ids import center_id
 from federation.trust.errors import SuiteUnavailable
 from federation.wire.evidence import DECODE
 
 REFUTED: Final = 1
 UNREADABLE: Final = 2
+MAX_TAIL_BYTES: Final = MAX_OPENINGS * MAX_BYTES  # what may have been opened of it
 
 
 def _centers(
@@ -38,7 +41,7 @@ def _centers(
 
 @click.command(
     help="核对存证卷宗 / Verify a dossier, offline.",
-    epilog="\b\n示例 · Examples:\n  lianping verify evaluation.dossier\n"
+    epilog="\b\n示例 · Examples:\n  lianping verify evaluation.dossier --report report.html\n"
     "  lianping verify --json --expect lp1… evaluation.dossier",
 )
 @click.argument(
@@ -58,29 +61,64 @@ def _centers(
     envvar=["LC_ALL", "LC_MESSAGES", "LANG"],
     help="zh: 中文; 其他: English. 默认依环境 / Default: from the environment.",
 )
-def verify(dossier: Path, *, as_json: bool, expect: tuple[str, ...], lang: str) -> None:
+@click.option(
+    "--report",
+    type=click.Path(dir_okay=False, writable=True, path_type=Path),
+    metavar="OUT.html",
+    help="另存一页报告(HTML, 可打印) / Write a page for people, one file, to read and print.",
+)
+def verify(
+    dossier: Path, *, as_json: bool, expect: tuple[str, ...], lang: str, report: Path | None
+) -> None:
     """Verify a dossier."""
     chinese = lang.startswith("zh")
+    whole, document = verified(dossier, as_json=as_json, chinese=chinese)
+    verdict = whole.verdict
+    _check_expected(verdict, expect, as_json=as_json, chinese=chinese)
+    if report is not None:
+        from node.services.dossier_page import render  # noqa: PLC0415 - only a page needs it
+
+        write_page(report, render(whole, dossier.name, document))
+    if as_json:
+        click.echo(json.dumps(verdict.document(), ensure_ascii=False, indent=1))
+    else:
+        click.echo(verdict.summary("zh" if chinese else "en"))
+
+
+def verified(dossier: Path, *, as_json: bool, chinese: bool) -> tuple[Whole, bytes]:
+    """A file that holds, and its bytes; says what is wrong and exits if it does not.
+
+    Raises:
+        click.UsageError: It cannot be read, or this machine lacks its suite.
+        SystemExit: ``REFUTED`` or ``UNREADABLE``.
+    """
     try:
-        with dossier.open("rb") as file:
-            document = file.read(MAX_FILE_BYTES + 1)
-            if is_joint(document):
-                document += file.read(MAX_JOINT_BYTES - MAX_FILE_BYTES)
+        document = read_file(dossier)
     except OSError as error:
         raise click.UsageError(f"{dossier}: {error.strerror}") from error
     try:
-        verdict = check(document, DECODE)
+        return look(document, DECODE), document
     except SuiteUnavailable as error:
         # Says nothing about the dossier: another machine may be able to tell.
         raise click.UsageError(f"此机器无法核对 / This machine cannot tell: {error}") from error
     except Refuted as error:
         _refuted(error, as_json=as_json, chinese=chinese)
-    else:
-        _check_expected(verdict, expect, as_json=as_json, chinese=chinese)
-        if as_json:
-            click.echo(json.dumps(verdict.document(), ensure_ascii=False, indent=1))
-        else:
-            click.echo(verdict.summary("zh" if chinese else "en"))
+
+
+def read_file(path: Path) -> bytes:
+    """A file with all that may follow it, or too much of it to be a dossier. Raises OSError."""
+    with path.open("rb") as file:
+        document = file.read(MAX_FILE_BYTES + 1)
+        more = MAX_JOINT_BYTES if is_joint(document) else MAX_FILE_BYTES + MAX_TAIL_BYTES
+        return document + file.read(more + 1 - len(document))
+
+
+def write_page(path: Path, page: str) -> None:
+    """Write a report. Raises click.UsageError."""
+    try:
+        path.write_text(page, encoding="utf-8")
+    except OSError as error:
+        raise click.UsageError(f"{path}: {error.strerror}") from error
 
 
 def _check_expected(

@@ -7,7 +7,7 @@ Made from the words after all of them were verified; refuses nothing.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from federation.evidence.case import Case, W
@@ -113,6 +113,18 @@ def together(parts: Sequence[Sequence[Check]]) -> tuple[Check, ...]:
             )
         )
     return tuple(found)
+
+
+def with_names(found: Sequence[Check], opened: int) -> tuple[Check, ...]:
+    """The same after so many members' names were opened and checked (V11)."""
+    return tuple(_named(each, opened) if each.rule.name == "V11" else each for each in found)
+
+
+def _named(check: Check, opened: int) -> Check:
+    left = [replace(each, count=each.count - opened) for each in check.unchecked]
+    return replace(
+        check, count=check.count + opened, unchecked=tuple(each for each in left if each.count > 0)
+    )
 
 
 def checks(case: Case, fair: Mapping[bytes, DrawAudit]) -> tuple[Check, ...]:

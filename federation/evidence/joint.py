@@ -179,6 +179,11 @@ def verify_joint(file: bytes, decode: Decode) -> JointVerdict:
         Refuted: At the first thing that is wrong; ``where`` begins with the part.
         SuiteUnavailable: This machine lacks the suite of a part; says nothing about the file.
     """
+    return examine_joint(file, decode)[0]
+
+
+def examine_joint(file: bytes, decode: Decode) -> tuple[JointVerdict, tuple[Examined, ...]]:
+    """The same, with what each part was made of. Raises as ``verify_joint``."""
     try:
         joint = read(file)
     except Misshapen as error:
@@ -194,7 +199,7 @@ def verify_joint(file: bytes, decode: Decode) -> JointVerdict:
     _Together(found).check()
     _check_extends(found, joint.extends)
     _check_seal(found[0], joint)
-    return JointVerdict(tuple(each.verdict for each in found))
+    return JointVerdict(tuple(each.verdict for each in found)), tuple(found)
 
 
 class _Together:

@@ -1,11 +1,11 @@
 """What a verified joint dossier says, for people and programs."""
 
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from federation.evidence.checks import Check, together
 from federation.evidence.timeline import local
-from federation.evidence.verdict import TWO_CENTERS_EN, TWO_CENTERS_ZH, DrawSummary, Party, Verdict
+from federation.evidence.verdict import DrawSummary, Party, Verdict, label
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +35,11 @@ class JointVerdict:
         return sum(part.words for part in self.parts)
 
     @property
+    def outside_contributors(self) -> int:
+        """From outside, in every part: the part with the fewest decides."""
+        return min(part.outside_contributors for part in self.parts)
+
+    @property
     def checks(self) -> tuple[Check, ...]:
         """What was checked by each rule, of all parts."""
         return together([part.checks for part in self.parts])
@@ -45,7 +50,7 @@ class JointVerdict:
         first = parts[0]
         return {
             "holds": True,
-            "label": TWO_CENTERS_EN,
+            "label": label(self.outside_contributors)[1],
             "maker": first["maker"],
             "sessions": [part["session"] for part in parts],
             "parties": [first["parties"][0], *(part["parties"][1] for part in parts)],
@@ -61,7 +66,8 @@ class JointVerdict:
             "representatives": first["representatives"],
             "words": self.words,
             "other_venues": False,
-            "outside_contributors": first["outside_contributors"],
+            "outside_contributors": self.outside_contributors,
+            "names": [asdict(name) for part in self.parts for name in part.names],
             "checks": [check.document() for check in self.checks],
             "parts": parts,
         }
@@ -86,7 +92,7 @@ class JointVerdict:
         return [
             (
                 f"合并卷宗属实: {len(self.parts)}个副场, 各分卷单独成立且彼此一致。"
-                f"结论: {TWO_CENTERS_ZH}"
+                f"结论: {label(self.outside_contributors)[0]}"
             ),
             f"项目: {first.project_name} [{first.lot_code}]",
             (
@@ -106,7 +112,7 @@ class JointVerdict:
         return [
             (
                 f"The joint dossier holds: {len(self.parts)} sub-venues; each part by itself, and "
-                f"all of them together: {TWO_CENTERS_EN}."
+                f"all of them together: {label(self.outside_contributors)[1]}."
             ),
             f"Project: {first.project_name} [{first.lot_code}]",
             (

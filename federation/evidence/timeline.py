@@ -80,6 +80,16 @@ def sentence(word: Word) -> tuple[str, str]:
     return f"发出 {word.case}", f"says {word.case}"
 
 
+def ruling(given: draw.Ruling) -> tuple[str, str]:
+    """What a verdict on an entry means, in Chinese and English."""
+    return _RULINGS[given], given.name
+
+
+def responses(given: draw.Response) -> tuple[str, str]:
+    """What an invited expert answered, in Chinese and English."""
+    return _RESPONSES[given], given.name
+
+
 def _agreeing(word: Word) -> tuple[str, str] | None:
     match word:
         case agreement.Propose():

@@ -13,17 +13,21 @@ TWO_CENTERS_ZH: Final = "问责可查, 未含外部见证方"
 TWO_CENTERS_EN: Final = "accountable, not unbiasable"
 """What two centers alone can prove: any cheat leaves proof unless both collude
 (``draw-and-evidence.md`` §1.8). An outside contributor would make it unbiasable."""
+OUTSIDE_ZH: Final = "不可操纵: 外部见证方只要有一个诚实"
+OUTSIDE_EN: Final = "unbiasable, as long as one outside contributor is honest"
 
-_EXCLUSIONS_ZH: Final = {
+EXCLUSIONS_ZH: Final = {
     "NONE": "无回避名单",
     "CHECKED": "回避名单已核对",
     "SEALED": "回避名单未公开",
 }
-_EXCLUSIONS_EN: Final = {
+EXCLUSIONS_EN: Final = {
     "NONE": "no exclusions",
     "CHECKED": "exclusions checked",
     "SEALED": "exclusions not opened",
 }
+STAGES_ZH: Final = {"AWARDED": "定标后", "ORDERED": "依令"}
+STAGES_EN: Final = {"AWARDED": "after the award", "ORDERED": "by order"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +66,20 @@ class DrawSummary:
 
 
 @dataclass(frozen=True, slots=True)
+class Named:
+    """A member whose name was opened and hashes into the handle."""
+
+    draw: str
+    entry: str
+    owner: str
+    uid: str
+    name: str
+    stage: str
+    act: str
+    opened_ms: int
+
+
+@dataclass(frozen=True, slots=True)
 class Verdict:
     """A dossier that holds.
 
@@ -85,6 +103,7 @@ class Verdict:
         outside_contributors: Contributors to the randomness besides the two centers.
         drawn: How the sub-venue was drawn; None if somebody picked it.
         checks: What was checked by each of V1 to V15, and what could not be.
+        names: Members whose names the owner of the pool opened, after the award or by order.
     """
 
     maker: str
@@ -106,12 +125,18 @@ class Verdict:
     outside_contributors: int = 0
     drawn: Drawn | None = None
     checks: tuple[Check, ...] = ()
+    names: tuple[Named, ...] = ()
+
+    @property
+    def parts(self) -> tuple["Verdict", ...]:
+        """Itself: a joint verdict has several."""
+        return (self,)
 
     def document(self) -> dict[str, Any]:
         """The same for programs."""
         return {
             "holds": True,
-            "label": TWO_CENTERS_EN,
+            "label": label(self.outside_contributors)[1],
             "maker": self.maker,
             "session": self.session,
             "parties": [
@@ -150,6 +175,7 @@ class Verdict:
             "words": self.words,
             "other_venues": self.other_venues,
             "outside_contributors": self.outside_contributors,
+            "names": [asdict(name) for name in self.names],
             "checks": [check.document() for check in self.checks],
         }
 
@@ -165,7 +191,7 @@ class Verdict:
         names = {party.center: party.name for party in self.parties}
         roles = {"HOST": "主场", "SUB": "副场"}
         lines = [
-            f"卷宗属实。结论: {TWO_CENTERS_ZH}",
+            f"卷宗属实。结论: {label(self.outside_contributors)[0]}",
             f"项目: {self.project_name} [{self.lot_code}]",
             f"协议: {self.agreement} ({self.agreement_id[:16]})",
         ]
@@ -191,13 +217,16 @@ class Verdict:
             lines.append(
                 f"抽取: {names[draw.owner]}专家库, 由{names[draw.sealer]}封定: "
                 f"邀请{draw.invited}人, 接受{draw.accepted}人, 补抽{draw.supplements}人, "
-                f"入选{draw.members}人, {_EXCLUSIONS_ZH[draw.exclusions]}"
+                f"入选{draw.members}人, {EXCLUSIONS_ZH[draw.exclusions]}"
             )
         if self.void_draws:
             lines.append(f"此前作废的抽取: {self.void_draws}次")
         if self.other_venues:
             lines.append("另有其他副场参加, 各有卷宗, 其成员未在本卷宗核对")
         lines.append(f"核对消息{self.words}条, 外部见证方{self.outside_contributors}个")
+        for each in self.names:
+            act = f"{STAGES_ZH[each.stage]}, {each.act}"
+            lines.append(f"身份公开({act}): {each.entry[:8]} {readable(each.name)}")
         lines.append("请将指纹与各中心公布的核对。")
         lines += rule_lines(self.checks, "zh")
         return lines
@@ -205,7 +234,7 @@ class Verdict:
     def _en(self) -> list[str]:
         names = {party.center: party.name for party in self.parties}
         lines = [
-            f"The dossier holds: {TWO_CENTERS_EN}.",
+            f"The dossier holds: {label(self.outside_contributors)[1]}.",
             f"Project: {self.project_name} [{self.lot_code}]",
             f"Agreement: {self.agreement} ({self.agreement_id[:16]})",
         ]
@@ -230,7 +259,7 @@ class Verdict:
             lines.append(
                 f"Draw from {names[draw.owner]}, sealed by {names[draw.sealer]}: "
                 f"{draw.invited} invited, {draw.accepted} accepted, {draw.supplements} replaced, "
-                f"{draw.members} on the list; {_EXCLUSIONS_EN[draw.exclusions]}"
+                f"{draw.members} on the list; {EXCLUSIONS_EN[draw.exclusions]}"
             )
         if self.void_draws:
             lines.append(f"Draws declared void before: {self.void_draws}")
@@ -239,9 +268,17 @@ class Verdict:
         lines.append(
             f"{self.words} words verified; outside contributors: {self.outside_contributors}"
         )
+        for each in self.names:
+            act = f"{STAGES_EN[each.stage]}, {each.act}"
+            lines.append(f"Name opened ({act}): {each.entry[:8]} {readable(each.name)}")
         lines.append("Compare the fingerprints with the ones that the centers publish.")
         lines += rule_lines(self.checks, "en")
         return lines
+
+
+def label(outside: int) -> tuple[str, str]:
+    """What a draw with so many contributors from outside is worth, in Chinese and English."""
+    return (OUTSIDE_ZH, OUTSIDE_EN) if outside else (TWO_CENTERS_ZH, TWO_CENTERS_EN)
 
 
 def rule_lines(checks: Sequence[Check], lang: str) -> list[str]:
@@ -250,3 +287,8 @@ def rule_lines(checks: Sequence[Check], lang: str) -> list[str]:
         return []
     title = "逐条规则核对(V1–V15):" if lang == "zh" else "Rule by rule (V1 to V15):"
     return [title, *(f"  {line}" for check in checks for line in check.lines(lang))]
+
+
+def readable(text: str) -> str:
+    """A text that others chose, without what could make a line look like another one."""
+    return "".join(each if each.isprintable() else "\N{REPLACEMENT CHARACTER}" for each in text)

@@ -66,6 +66,7 @@ class Examined:
         heads: Each center's log head.
         verdict: What is told of it.
         sealing: The public keys whose seal would be the maker's.
+        signers: The public keys of either center that count for what it signs.
     """
 
     case: Case
@@ -73,6 +74,7 @@ class Examined:
     heads: Mapping[str, Checkpoint]
     verdict: Verdict
     sealing: Sequence[bytes]
+    signers: Mapping[str, Sequence[bytes]]
 
 
 def verify(file: bytes, decode: Decode) -> Verdict:
@@ -111,14 +113,18 @@ def examined(file: bytes, decode: Decode) -> Examined:
     case = Case(dossier, parties, terms, chosen, agreement, talks, kinds, phases)
     findings = examine(case)
     told = _timeline(case)
-    maker = keys[dossier.maker]
-    _seal(chosen, maker, sealed)
+    _seal(chosen, keys[dossier.maker], sealed)
+    signers = {
+        center: [each.message[key_id] for key_id in sorted(each.good)]
+        for center, each in keys.items()
+    }
     return Examined(
         case,
         findings,
         {center: log.head for center, log in logs.items()},
         sum_up(case, findings, logs, len(told)),
-        [maker.message[key_id] for key_id in sorted(maker.good)],
+        signers[dossier.maker],
+        signers,
     )
 
 

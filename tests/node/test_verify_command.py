@@ -1,6 +1,8 @@
 """``lianping verify``: what it prints, and the status that it exits with."""
 
 import json
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,6 +13,7 @@ from federation.evidence.dossier import read, write
 from federation.evidence.verdict import Verdict
 from federation.trust.errors import SuiteUnavailable
 from node import verify_command
+from node.cli import main
 from node.verify_command import verify
 from tests.evidence.evaluated import made
 
@@ -97,7 +100,7 @@ def test_a_machine_without_the_suite_says_so_and_exits_with_2(
     def unavailable(_file: bytes, _decode: object) -> Verdict:
         raise SuiteUnavailable("suite gm-1 needs libssl3")
 
-    monkeypatch.setattr(verify_command, "check", unavailable)
+    monkeypatch.setattr(verify_command, "look", unavailable)
     result = run(file)
     assert result.exit_code == 2
     assert "此机器无法核对" in result.stderr
@@ -108,3 +111,44 @@ def test_wrong_use_exits_with_2(file: Path, tmp_path: Path) -> None:
     assert run(tmp_path / "none").exit_code == 2
     assert run(tmp_path).exit_code == 2
     assert run(file, "--expect", "not an id").exit_code == 2
+
+
+def test_a_report_is_written_beside_what_is_said(file: Path, tmp_path: Path) -> None:
+    page = tmp_path / "report.html"
+    assert "卷宗属实" in run(file, "--report", page).stdout
+    assert page.read_text(encoding="utf-8").startswith("<!DOCTYPE html>")
+    done = CliRunner().invoke(main, ["dossier", "report", str(file), str(page)])
+    assert (done.exit_code, str(page) in done.stdout) == (0, True)
+
+
+def test_a_dossier_that_does_not_hold_has_no_report(file: Path, tmp_path: Path) -> None:
+    file.write_bytes(made().file.replace("召集评标".encode(), "召集评审".encode(), 1))
+    page = tmp_path / "report.html"
+    assert run(file, "--report", page).exit_code == 1
+    assert CliRunner().invoke(main, ["dossier", "report", str(file), str(page)]).exit_code == 1
+    assert not page.exists()
+
+
+def test_a_report_that_cannot_be_written_exits_with_2(file: Path, tmp_path: Path) -> None:
+    assert run(file, "--report", tmp_path / "none" / "report.html").exit_code == 2
+
+
+def test_verifying_needs_no_part_of_a_node() -> None:
+    program = (
+        "import sys\n"
+        "from node.cli import main\n"
+        "try:\n"
+        "    main(sys.argv[1:])\n"
+        "finally:\n"
+        "    print(*sys.modules, file=sys.stderr)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program, "verify", "--help"],
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    loaded = set(done.stderr.split())
+    assert "node.verify_command" in loaded
+    assert not loaded & {
+        "aiosqlite", "asyncio", "fastapi", "grpc", "httpx", "node.config", "node.wiring",
+        "prometheus_client", "pydantic", "socket", "sqlite3", "ssl", "structlog", "uvloop",
+    }  # fmt: skip

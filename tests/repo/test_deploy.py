@@ -114,7 +114,7 @@ def test_every_command_that_deploy_runs_is_one_that_the_node_has() -> None:
     for words in wanted:
         command: click.Command | None = main
         while isinstance(command, click.Group):
-            command = command.commands.get(words[0])
+            command = command.get_command(click.Context(command), words[0])
             assert command is not None, f"lianping has no command {words[0]!r}"
             words = words[1:]  # noqa: PLW2901 - walks down the words
         assert command is not None
