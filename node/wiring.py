@@ -46,7 +46,7 @@ from node.lossy import lossy
 from node.metrics import Metrics
 from node.outside import Outsides
 from node.probes import Probes
-from node.services import descriptors, expiry
+from node.services import descriptors, expiry, forks
 from node.services.accounts import Accounts
 from node.services.afterwards import Outward
 from node.services.agreements import Agreements
@@ -289,7 +289,7 @@ async def _assemble(config: Config, keys: Keys, outsides: Outsides, stack: Async
         name=config.center.name,
         software=f"{DISTRIBUTION} {version()}",
         doorkeeper=Doorkeeper(identity, keyring),
-        witness=Witness(identity=identity, keyring=keyring, observe=links.seen),
+        witness=Witness(identity=identity, keyring=keyring, observe=links.seen, tell=forks.tell),
         dealing=Dealing(config.trust.until_ms),
     )
     rooms.bind(negotiator)

@@ -17,7 +17,8 @@ from federation.ports import Ledger
 from federation.protocol import conversation as machine
 from federation.protocol import enforcement
 from federation.protocol.agreement import AgreementTerms
-from federation.protocol.conversation import Conversation, Phase
+from federation.protocol.conversation import Conversation, Kind, Phase, Word
+from federation.protocol.draw import Fault
 from federation.protocol.standing import NEEDS_NO_AGREEMENT, NEW_WORK, check_open
 from federation.wire.envelopes import Statement
 
@@ -56,6 +57,9 @@ class Dealing:
 
 ANY: Final = Dealing()
 
+FORK: Final = "fork"
+"""The clause by which draws stand still."""
+
 
 def check(
     ledger: Ledger,
@@ -93,6 +97,8 @@ def check(
             clause="suite",
         )
     if conversation.heard == 0 and conversation.said == 0:
+        if conversation.kind is Kind.DRAW:
+            check_steady(ledger, conversation.peer)
         if conversation.kind in NEW_WORK:
             check_one(ledger, conversation.peer)
             dealing.check(terms.suite, now_ms)
@@ -111,6 +117,29 @@ def check_one(ledger: Ledger, peer: CenterId) -> None:
             clause="identity",
             alternative="run=lianping peer show",
         )
+
+
+def check_steady(ledger: Ledger, peer: CenterId) -> None:
+    """No draw with whoever's log has two histories. Raises Unavailable."""
+    if ledger.forked(peer):
+        raise Unavailable(
+            "its evidence log has two histories here: draws with it stand still until an operator "
+            "has found out why and lifts this",
+            clause=FORK,
+            alternative="run=lianping peer lift-fork",
+        )
+
+
+def standstill(ledger: Ledger, conversation: Conversation, word: Word) -> Unavailable | None:
+    """Why a peer's word in a running draw waits; None if it need not. A Fault never waits."""
+    begun = conversation.heard > 0 or conversation.said > 0
+    if conversation.kind is not Kind.DRAW or not begun or isinstance(word, Fault):
+        return None
+    try:
+        check_steady(ledger, conversation.peer)
+    except Unavailable as why:
+        return why
+    return None
 
 
 def waits(ledger: Ledger, conversation: Conversation) -> Mapping[Phase, int]:

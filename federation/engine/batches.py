@@ -5,18 +5,34 @@ Not here: how the call goes and what its receipts mean (``outbox``).
 """
 
 from collections.abc import Sequence
-from typing import Final, TypeVar
+from typing import Final, Generic, TypeVar
 
 from federation.engine.delivery import Link
 from federation.engine.floor import Floor
-from federation.ids import CenterId
+from federation.ids import CenterId, ConversationId
 from federation.ports import Ledger, SaidWord
+from federation.protocol.conversation import Kind
 from federation.trust.envelope import MAX_BATCH
 
 L = TypeVar("L", bound=Ledger)
 
 MAX_PAYLOAD_BYTES: Final = 700 * 1024  # with envelopes and paths still below 1 MiB
 MAX_PAGES: Final = 16  # of 64 words looked at in one transaction: others want the store, too
+
+
+class _Stills(Generic[L]):
+    """The conversations with a peer that stand still: draws, while its log has two histories."""
+
+    def __init__(self, floor: Floor[L], peer: CenterId) -> None:
+        self._ledger = floor.ledger
+        self._forked = floor.ledger.forked(peer)
+
+    def has(self, conversation: ConversationId) -> bool:
+        """Whether nothing of a conversation is told now."""
+        if not self._forked:
+            return False
+        known = self._ledger.conversation(conversation)
+        return known is not None and known.kind is Kind.DRAW
 
 
 def repair(floor: Floor[L], peer: CenterId, link: Link) -> Sequence[SaidWord]:
@@ -28,7 +44,10 @@ def repair(floor: Floor[L], peer: CenterId, link: Link) -> Sequence[SaidWord]:
     if link.held and floor.ledger.blocked(peer):
         return ()  # as with pending words: the peer gives back first what we have lost
     words: list[SaidWord] = []
+    still = _Stills(floor, peer)
     for conversation, held in link.due_repairs(floor.now_ms):
+        if still.has(conversation):
+            continue
         found = floor.ledger.said_in(conversation, held.heard, MAX_BATCH)
         while refused := [word.revision for word, accepted in found if accepted is False]:
             found = floor.ledger.said_in(conversation, refused[-1], MAX_BATCH)
@@ -49,13 +68,14 @@ def following(
 ) -> Sequence[SaidWord]:
     """The oldest words that may be told now."""
     after, closed = link.look(held_back)
+    still = _Stills(floor, peer)
     words: list[SaidWord] = []
     passed: list[SaidWord] = []
     total, full = 0, False
     for _ in range(MAX_PAGES):
         page = floor.ledger.pending(peer, MAX_BATCH, MAX_PAYLOAD_BYTES, held_back, after)
         for word in page:
-            if word.conversation in closed:
+            if word.conversation in closed or still.has(word.conversation):
                 passed.append(word)
             else:
                 total += len(word.payload)

@@ -34,7 +34,7 @@ from federation.ids import (
 )
 from federation.ports import HeardWord, Ledger, Random, SaidWord
 from federation.protocol import conversation as machine
-from federation.protocol.conversation import EITHER, Conversation, Role, Word
+from federation.protocol.conversation import EITHER, Conversation, Kind, Role, Word
 from federation.protocol.standing import NEW_WORK
 from federation.protocol.tables import TABLES
 from federation.trust.envelope import envelope_hash
@@ -125,10 +125,13 @@ class Floor(Generic[L]):
             UnknownSuite: We and the peer have no suite in common, or not the one named.
             NoAgreement: The agreement is not active here.
             Refused: It is new work, and we do not deal under the agreement's suite any more.
-            Unavailable: It is new work, and the peer may be two nodes.
+            Unavailable: It is new work, and the peer may be two nodes; or a draw, and its log
+                has two histories.
         """
         if word.kind in NEW_WORK:
             agreed.check_one(self.ledger, peer)
+        if word.kind is Kind.DRAW:
+            agreed.check_steady(self.ledger, peer)
         if agreement is not None:
             terms = self.ledger.agreement(agreement)
             if terms is None:
@@ -257,6 +260,9 @@ class Floor(Generic[L]):
             return self._answer(visitor, refusal(error, conversation.phase if conversation else ""))
         if order is not None:
             return self._answer(visitor, order)
+        later = agreed.standstill(self.ledger, conversation, word)
+        if later is not None:
+            return self.put_off(visitor, later)
         try:
             terms = agreed.check(  # (10)
                 self.ledger, self.identity, conversation, statement, self.now_ms, self.dealing

@@ -167,6 +167,7 @@ def show(config_path: Path, as_json: bool, center: str, reply: Path | None) -> N
     """一个伙伴的详情。· One partner in detail. CENTER: id, its beginning, or part of the name."""
     with open_link(configured(config_path)) as link:
         found = link.get(f"/api/peers/{_resolve(link, center)}")
+        found["forks"] = link.get(f"/api/peers/{found['center']}/forks")
     text = found.pop("reply")
     if reply is not None:
         if not text:
@@ -201,7 +202,13 @@ def show(config_path: Path, as_json: bool, center: str, reply: Path | None) -> N
         click.echo(
             "  WARNING: its descriptors or logs contradict each other; two nodes may use one"
         )
-        click.echo("  identity. New work is stopped; call them. The proof is in --json (twins).")
+        click.echo(
+            "  identity. New work is stopped; call them. The proof is in --json (twins, forks)."
+        )
+    for each in found["forks"]:
+        state = "抽取已停止 · draws stand still" if each["stops"] else "已说明或解除 · settled"
+        by = each["via"] or "对方自己出示 · shown by itself"
+        click.echo(f"  日志分叉 · fork: {state}; {by}; {each['reason'] or ''}")
 
 
 @peer.command(epilog=examples("lianping peer retry 长乐"))
@@ -243,6 +250,21 @@ def resume(config_path: Path, center: str) -> None:
     with open_link(configured(config_path)) as link:
         link.post(f"/api/peers/{_resolve(link, center)}/resume")
     click.echo("已恢复 · resumed")
+
+
+@peer.command(
+    "lift-fork",
+    epilog=examples('lianping peer lift-fork 长乐 --reason "误启两台节点,已停一台并核对消息"'),
+)
+@config_option
+@click.argument("center")
+@click.option("--reason", required=True, help="查明的原因,将留存 · what was found out; it is kept")
+def lift_fork(config_path: Path, center: str, reason: str) -> None:
+    """查明日志分叉后恢复抽取。· Let draws go on with a partner whose log had two histories."""
+    with open_link(configured(config_path)) as link:
+        link.post(f"/api/peers/{_resolve(link, center)}/lift-fork", {"reason": reason})
+    click.echo("已解除,抽取继续;对方再次出示另一份历史,将再次停止")
+    click.echo("lifted, draws go on; if they show their other history again, all stops again")
 
 
 @peer.command(epilog=examples("lianping peer withdraw 5f0c1e9a7b3d42688e0a1c2d3e4f5061"))

@@ -108,10 +108,15 @@ RULES: Final[Mapping[str, Rule]] = {
     "descriptor_twin": Rule("核实重复身份", "two nodes with one identity", 1 * HOUR),
     "descriptor_gap": Rule("补齐伙伴名片", "get a partner's descriptors", 1 * DAY),
     "descriptor_older": Rule("核实伙伴名片", "ask about an older descriptor", 1 * DAY),
+    "log_fork": Rule("核实伙伴日志分叉", "a partner's log has two histories", 1 * HOUR),
+    "log_unproven": Rule("核实伙伴日志", "a partner does not prove its log", 4 * HOUR),
+    "draw_frozen": Rule("处理暂停的抽取", "a draw stands still", 1 * HOUR),
     "log_epoch": Rule("核实伙伴恢复旧备份", "a partner went on from a backup", 1 * DAY),
     # Lotteries of sub-venues
     "selection_ended": Rule("重新安排副场抽取", "plan a lottery of sub-venues anew", 4 * HOUR),
     "selection_contested": Rule("处理对副场抽取的异议", "look at a contested lottery", 2 * HOUR),
+    # Values from outside
+    "contribution_left_out": Rule("核实被略去的随机数", "a value of ours was left out", 1 * DAY),
     # Recovery after an old backup
     "recovering": Rule("恢复旧备份后的数据", "recover from an old backup", 2 * HOUR),
     "recovery_epoch": Rule("公布恢复后的日志", "announce the recovered log", 1 * HOUR),

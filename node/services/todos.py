@@ -36,8 +36,12 @@ CONFIRM_READINESS: Final = "confirm_readiness"
 SETTLE_USAGE: Final = ("usage_dispute", "usage_dispute_operator")
 """Ask the staff, and the operators, to settle a dispute over usage."""
 
+LOG_FORK: Final = "log_fork"
+"""Tells the operators that a partner's log has two histories; lifting what follows closes it."""
+
 BY_DOING: Final = frozenset(
     {
+        LOG_FORK,
         RULE_PROJECT,
         VOTE_BOOKING,
         ANSWER_CHANGE,

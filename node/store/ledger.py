@@ -7,6 +7,7 @@ modules, as functions over ``ledger.connection``.
 import sqlite3
 from collections.abc import Callable, Collection, Sequence
 from functools import partial
+from typing import Final
 
 from federation.ids import AgreementId, CenterId, ConversationId
 from federation.ports import HeardWord, SaidWord, StoredReceipt
@@ -19,6 +20,11 @@ from node.store import agreements, descriptors
 from node.store.fork_ledger import ForkLedger
 from node.store.ledger_rows import CONVERSATION, SAID, conversation_of, said_of, terms_of
 from node.store.loss_ledger import LossLedger
+
+_NO_DRAWS: Final = (
+    " AND conversation NOT IN (SELECT id FROM conversation WHERE peer = said.peer"
+    " AND kind = 'draw')"
+)
 
 
 class LogTip:
@@ -257,9 +263,10 @@ class SqlLedger(LossLedger, ForkLedger):
         self, peer: CenterId, number: int, at_most: int
     ) -> Sequence[tuple[int, str, bytes, str]]:
         """(number, payload type, payload, suite) of words for a peer after a cursor."""
+        still = _NO_DRAWS if self.forked(peer) else ""  # they wait; see ``engine.agreed``
         return self.connection.execute(
-            "SELECT number, payload_type, payload, suite FROM said"
-            " WHERE peer = ? AND number > ? ORDER BY number LIMIT ?",
+            "SELECT number, payload_type, payload, suite FROM said"  # noqa: S608 (constants)
+            f" WHERE peer = ? AND number > ?{still} ORDER BY number LIMIT ?",
             (peer, number, at_most),
         ).fetchall()
 
