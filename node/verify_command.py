@@ -6,6 +6,7 @@ cut off, a command used wrongly, or a machine that lacks the dossier's suite.
 """
 
 import json
+import re
 from pathlib import Path
 from typing import Final, NoReturn
 
@@ -25,17 +26,20 @@ from federation.wire.evidence import DECODE
 
 REFUTED: Final = 1
 UNREADABLE: Final = 2
+_AGREEMENT: Final = re.compile(r"[0-9a-f]{64}")
 MAX_TAIL_BYTES: Final = MAX_OPENINGS * MAX_BYTES  # what may have been opened of it
 
 
-def _centers(
+def _expected(
     _context: click.Context, _option: click.Parameter, values: tuple[str, ...]
 ) -> tuple[str, ...]:
     for value in values:
+        if _AGREEMENT.fullmatch(value):
+            continue
         try:
             center_id(value)
         except ValueError as error:
-            raise click.BadParameter(str(error)) from error
+            raise click.BadParameter(f"{error}, nor an agreement's (64 hex digits)") from error
     return values
 
 
@@ -51,9 +55,10 @@ def _centers(
 @click.option(
     "--expect",
     multiple=True,
-    metavar="CENTER_ID",
-    callback=_centers,
-    help="卷宗必须属于该中心(可重复) / Refuse a dossier that is not of this center. Repeatable.",
+    metavar="ID",
+    callback=_expected,
+    help="卷宗必须属于该中心(lp1…)或协议(64位十六进制), 可重复 / "
+    "Refuse a dossier that is not of this center or agreement. Repeatable.",
 )
 @click.option(
     "--lang",
@@ -124,7 +129,9 @@ def write_page(path: Path, page: str) -> None:
 def _check_expected(
     verdict: Verdict | JointVerdict, expect: tuple[str, ...], *, as_json: bool, chinese: bool
 ) -> None:
-    missing = [center for center in expect if center not in {p.center for p in verdict.parties}]
+    parts = verdict.parts if isinstance(verdict, JointVerdict) else (verdict,)
+    found = {party.center for party in verdict.parties} | {part.agreement_id for part in parts}
+    missing = [each for each in expect if each not in found]
     if not missing:
         return
     if as_json:

@@ -94,6 +94,15 @@ def test_an_expected_center_must_be_a_party(file: Path) -> None:
     assert json.loads(run(file, "--json", "--expect", stranger).stdout)["holds"] is False
 
 
+def test_an_expected_agreement_must_be_the_dossier_s(file: Path) -> None:
+    mine = json.loads(run(file, "--json").stdout)["agreement"]["id"]
+    assert run(file, "--expect", mine, "--expect", made().maker).exit_code == 0
+    other = "0" * 64
+    result = run(file, "--json", "--expect", mine, "--expect", other)
+    assert result.exit_code == 1
+    assert json.loads(result.stdout) == {"holds": False, "not_a_party": [other]}
+
+
 def test_a_machine_without_the_suite_says_so_and_exits_with_2(
     file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
