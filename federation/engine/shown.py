@@ -15,7 +15,7 @@ from federation.errors import Malformed, Unauthenticated
 from federation.protocol.conversation import Word
 from federation.trust.envelope import Envelope, envelope_hash
 from federation.trust.keyring import Keyring
-from federation.wire.envelopes import Statement, decode_envelope
+from federation.wire.envelopes import Statement, decode_envelope, decode_statement
 from federation.wire.words import decode_word
 
 W = TypeVar("W", bound=Word)
@@ -38,6 +38,20 @@ class Shown(Generic[W]):
     envelope: Envelope
     hash: bytes
     suite_id: str
+
+
+def unverified(raw: bytes) -> tuple[Statement, Word]:
+    """What an envelope says, whoever has signed it: for those that were verified before.
+
+    Raises:
+        Malformed: It cannot be read, or is no word.
+    """
+    try:
+        envelope = decode_envelope(raw)
+    except Unauthenticated as error:
+        raise Malformed(f"an envelope that is shown cannot be read: {error}") from error
+    statement = decode_statement(envelope.payload)
+    return statement, decode_word(envelope.payload_type, statement.body)
 
 
 def shown(

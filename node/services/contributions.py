@@ -12,8 +12,8 @@ from typing import Final, Protocol
 from typing_extensions import override
 
 from federation.engine.inside import Said
-from federation.engine.shown import Shown, W, shown
-from federation.errors import Conflict, FederationError, Malformed, Refused
+from federation.engine.shown import Shown, W, shown, unverified
+from federation.errors import Conflict, Malformed, Refused
 from federation.ids import CenterId, ConversationId
 from federation.lottery import ranking
 from federation.protocol import contribution as words
@@ -29,7 +29,7 @@ from federation.protocol.contribution import (
 )
 from federation.protocol.conversation import Conversation, Word
 from federation.protocol.draw import Commit, Open, Reveal
-from federation.wire.envelopes import Receipt, Statement, decode_envelope, decode_statement
+from federation.wire.envelopes import Receipt, Statement
 from node.services.draw_files import word_in
 from node.services.house import Desk, Reaction
 from node.services.outside_values import envelope_of
@@ -171,10 +171,8 @@ def _opening(desk: Desk, word: AskValue) -> Shown[Open]:
     Raises:
         Malformed: It opens no draw, or another one, or is not signed by a center we know.
     """
-    try:
-        sealer = decode_statement(decode_envelope(word.opening).payload).sender
-    except FederationError as error:
-        raise Malformed(f"the opening cannot be read: {error}") from error
+    claimed, _ = unverified(word.opening)
+    sealer = claimed.sender
     if sealer not in desk.keyring.peers:
         raise Malformed(f"the sealer {sealer[:40]} is no partner of ours: join it first")
     return shown(desk.identity, desk.keyring, word.opening, Open, sealer, desk.now_ms)

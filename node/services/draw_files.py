@@ -4,7 +4,7 @@ from collections import OrderedDict
 from collections.abc import Sequence
 from typing import Final
 
-from federation.engine.shown import shown
+from federation.engine.shown import shown, unverified
 from federation.errors import (
     NoAgreement,
 )
@@ -20,7 +20,7 @@ from federation.protocol.draw import (
     OWNER,
 )
 from federation.protocol.peering import AnnouncePool
-from federation.wire.envelopes import Statement, decode_envelope, decode_statement
+from federation.wire.envelopes import Statement, decode_statement
 from federation.wire.words import decode_word
 from node.services.draw_view import DrawView, view
 from node.services.errors import NotFound
@@ -125,8 +125,8 @@ class DrawFiles:
 
 def word_in(raw: bytes, _center: str) -> Word:
     """What an envelope says that was shown in a word, and verified when that was heard."""
-    envelope = decode_envelope(raw)
-    return decode_word(envelope.payload_type, decode_statement(envelope.payload).body)
+    _, word = unverified(raw)
+    return word
 
 
 def verified_in(desk: Desk) -> Read:

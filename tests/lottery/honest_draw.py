@@ -275,9 +275,9 @@ def rechained(digests: Digests, transcript: Sequence[Spoken]) -> list[Spoken]:
     opening = next(s for s in transcript if isinstance(s.word, Open))
     bound = ranking.open_hash(digests, opening.payload)
     commitments = []
-    for word in (s.word for s in transcript if isinstance(s.word, Commit)):
-        shown = [raw.split(b"|", 2)[2] for raw in word.outside]
-        commitments += [word.commitment, *shown]
+    for commit in (s.word for s in transcript if isinstance(s.word, Commit)):
+        shown = [raw.split(b"|", 2)[2] for raw in commit.outside]
+        commitments += [commit.commitment, *shown]
     head = ranking.commits_hash(digests, bound, commitments)
     for spoken in transcript:
         word = spoken.word

@@ -148,7 +148,9 @@ def test_contributors_are_from_the_owner_to_the_sealer(
 ) -> None:
     played = played_with(digests, VALUES)
     at = place_of(played.transcript, Open, 0)
-    opening = replace(played.transcript[at].word, contributors=named)
+    opening = played.transcript[at].word
+    assert isinstance(opening, Open)
+    opening = replace(opening, contributors=named)
     with pytest.raises(DrawRefuted) as refused:
         audited(digests, rechained(digests, said_instead(played.transcript, at, opening)))
     assert refused.value.rule == "V6"

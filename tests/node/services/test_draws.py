@@ -2,8 +2,8 @@
 
 import hashlib
 import json
-from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from types import MappingProxyType
@@ -32,7 +32,7 @@ from node.services.house import Desk
 from node.services.pool_announcements import PoolAnnouncements
 from node.services.todos import Todos
 from tests.support import planning
-from tests.support.pair import HOUR_MS, Center, Furniture, Mute, TwoCenters, two_centers
+from tests.support.pair import HOUR_MS, Center, Furnish, Furniture, Mute, TwoCenters, two_centers
 from tests.support.signed import report_signed
 
 OWN_WINDOW = OwnWindow(DrawWindow(Anchor.BID_DEADLINE, 2, Unit.HALF_DAY))
@@ -174,11 +174,15 @@ async def table() -> AsyncIterator[Table]:
 
 @asynccontextmanager
 async def laid(
-    terms: Mapping[str, Any] = MappingProxyType({}),
+    terms: Mapping[str, Any] | Callable[[Any], Mapping[str, Any]] = MappingProxyType({}),
     suites: Sequence[str] = (),
+    assemble: Callable[[Furnish], AbstractAsyncContextManager[TwoCenters]] | None = None,
     **windows: OwnWindow,
 ) -> AsyncIterator[Table]:
-    """The table, with other terms, or other rules on how early to draw for "host" or "sub"."""
+    """The table, with other terms, or other rules on how early to draw for "host" or "sub".
+
+    ``assemble`` puts the two centers among others; ``terms`` may then name them.
+    """
     boards: dict[str, Board] = {}
     exchange = Exchange()
     telephones: dict[str, Telephones] = {}
@@ -221,15 +225,18 @@ async def laid(
                 **furniture.reactions,
                 Kind.AGREEMENT: agreements,
                 Kind.DRAW: draws,
+                Kind.CONTRIBUTION: draws.contributions,
                 Kind.PEERING: Announcing(pools),
             },
             handlers={**furniture.handlers, **draws.errands.handlers()},
         )
 
-    async with two_centers(furnish, suites=suites) as pair:
+    together = two_centers(furnish, suites=suites) if assemble is None else assemble(furnish)
+    async with together as pair:
         for center, calling_off in called_off:
             calling_off.bind(center.negotiator)
-        await pair.agree(**{"max_open_bookings": 9, **terms})
+        agreed = terms if isinstance(terms, Mapping) else terms(pair)
+        await pair.agree(**{"max_open_bookings": 9, **agreed})
         await planning.seated(offices)
         for name, office in (("host", offices.host), ("sub", offices.sub)):
             board = boards[name]

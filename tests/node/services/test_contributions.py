@@ -1,0 +1,319 @@
+"""A regulator and a neighbour give random values to draws of others, and look after them."""
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from typing import Any
+
+import pytest
+
+from federation.engine.inside import Said
+from federation.ids import AgreementId, CenterId, ConversationId
+from federation.lottery import ranking
+from federation.lottery.escrow import FalseEscrow, open_escrow
+from federation.protocol import contribution as words
+from federation.protocol import draw
+from federation.protocol.contribution import AskValue, Bind
+from federation.protocol.conversation import Kind
+from federation.protocol.draw import Commit, Fault, Open, Reveal
+from federation.wire.envelopes import decode_envelope, decode_receipt, decode_statement
+from federation.wire.words import PAYLOAD_TYPES, decode_word
+from node.services import outside_values
+from node.services.contributions import LEFT_OUT
+from node.services.errors import Conflicting
+from node.services.house import Desk
+from node.services.outside_values import envelope_of
+from tests.node.services.test_draws import Table, laid
+from tests.support import planning
+from tests.support.pair import Center
+from tests.support.witnessed import Witnessed, witnessed
+
+MINUTE_MS = 60_000
+
+
+@dataclass
+class Scene:
+    """A host, a sub, a regulator and a neighbour, about to draw."""
+
+    table: Table
+    pair: Witnessed
+
+    @property
+    def regulator(self) -> Center:
+        return self.pair.others[0]
+
+    @property
+    def neighbour(self) -> Center:
+        return self.pair.others[1]
+
+    async def start(self) -> None:
+        host = self.table.host
+        await host.center.do(
+            lambda desk: host.draws.start(desk, self.table.project, planning.AGENCY)
+        )
+        await self.pair.turn()
+
+    def keep_back(self) -> None:
+        """The neighbour pledges, and then never opens its value."""
+        reaction = self.neighbour.negotiator.inside._reactions[Kind.CONTRIBUTION]
+        honest = reaction.heard
+
+        def heard(desk: Desk, spoken: Said) -> None:
+            if not isinstance(spoken.word, Bind):
+                honest(desk, spoken)
+
+        reaction.heard = heard
+
+    async def refusals(self, center: Center) -> list[tuple[str, str]]:
+        """What a center has refused, and by which clause."""
+        rows = await center.sql(
+            "SELECT receipt_payload FROM heard WHERE accepted = 0 ORDER BY log_index"
+        )
+        receipts = [decode_receipt(decode_statement(raw).body) for (raw,) in rows]
+        return [(receipt.reason, receipt.clause) for receipt in receipts]
+
+    async def phases(self, kind: str) -> dict[str, set[str]]:
+        """Phases of all conversations of a kind, by center."""
+        found = {}
+        for center in self.pair.everybody:
+            rows = await center.sql("SELECT phase FROM conversation WHERE kind = ?", kind)
+            found[center.name] = {phase for (phase,) in rows}
+        return found
+
+    async def said(self, center: Center, kind: type[Any]) -> list[Any]:
+        """What a center has said of a type."""
+        rows = await center.sql(
+            "SELECT payload_type, payload FROM said WHERE payload_type = ? ORDER BY log_index",
+            PAYLOAD_TYPES[kind],
+        )
+        return [decode_word(name, decode_statement(payload).body) for name, payload in rows]
+
+    async def draws(self, role: str) -> list[ConversationId]:
+        """The draws in which the host has a role."""
+        rows = await self.table.host.center.sql(
+            "SELECT conversation FROM draw WHERE role = ?", role
+        )
+        return [ConversationId(draw_id) for (draw_id,) in rows]
+
+
+@asynccontextmanager
+async def scene(*, least: int = 1, regulator: bool = False, **changes: Any) -> AsyncIterator[Scene]:
+    def terms(pair: Witnessed) -> Mapping[str, Any]:
+        return {
+            "outside_contributors": tuple(other.id for other in pair.others),
+            "min_outside_contributors": least,
+            "regulator": pair.others[0].id if regulator else "",
+            **changes,
+        }
+
+    async with laid(terms, assemble=_with_others) as table:
+        pair = table.pair
+        assert isinstance(pair, Witnessed)
+        yield Scene(table, pair)
+
+
+def _with_others(furnish: Any) -> Any:
+    return witnessed(furnish, "regulator", "neighbour")
+
+
+async def test_both_give_values_and_every_side_knows_which() -> None:
+    async with scene() as at:
+        await at.start()
+
+        assert await at.phases("draw") == {
+            "host": {draw.SEALED}, "sub": {draw.SEALED}, "regulator": set(), "neighbour": set(),
+        }  # fmt: skip
+        for center in at.pair.everybody:
+            rows = await center.sql("SELECT phase FROM conversation WHERE kind = 'contribution'")
+            assert {phase for (phase,) in rows} == {words.ACCOUNTED}
+        for owner in at.pair.centers:
+            (reveal,) = await at.said(owner, Reveal)
+            assert len(reveal.outside) == 2
+            assert all(reveal.outside)
+        (opening,) = await at.said(at.table.host.center, Open)
+        assert opening.outside == (at.regulator.id, at.neighbour.id)
+
+
+async def test_the_order_depends_on_every_value() -> None:
+    """What the sealer ranks by has the outside values in it: without one it is another order."""
+    async with scene() as at:
+        await at.start()
+        (draw_id,) = await at.draws("SEALER")
+        host = at.table.host
+
+        def look(desk: Desk) -> tuple[Any, Any]:
+            files = host.draws._files
+            row = files.row(desk, draw_id)
+            return row, files.view(desk, row)
+
+        row, seen = await host.center.do(look)
+        usual = host.draws._files.orders(row, seen)
+        fewer = replace(seen, outside_values=(seen.outside_values[0], None))
+        assert host.draws._files.orders(row, fewer) != usual
+
+
+async def test_a_silent_contributor_voids_a_draw_that_nobody_has_committed_to() -> None:
+    async with scene() as at:
+        at.pair.silent.add("neighbour")
+        await at.start()
+        assert (await at.phases("draw"))["host"] == {draw.ACCEPTED}
+        at.pair.watch.pass_ms(words.ANSWER_MS + 1)
+        await at.pair.turn()
+
+        assert (await at.phases("draw"))["host"] == {draw.VOID}
+        (fault,) = await at.said(at.table.sub.center, Fault)
+        assert fault.silent == (at.neighbour.id,)
+        assert (await at.phases("contribution"))["regulator"] == {words.RELEASED}
+
+        await at.start()  # once more, without it
+
+        (_, second) = await at.said(at.table.host.center, Open)
+        assert second.outside == (at.regulator.id,)
+        both = [at.table.host.center, at.table.sub.center]
+        opened = [word for center in both for word in await at.said(center, Open)]
+        assert sorted(word.sequence for word in opened) == [1, 2, 3, 4]
+        (void, _) = await at.draws("SEALER")
+        assert second.supersedes == void
+        assert (await at.phases("draw"))["sub"] == {draw.VOID, draw.SEALED}
+
+
+async def test_who_does_not_open_in_time_counts_as_none_if_enough_others_did() -> None:
+    async with scene(least=1) as at:
+        at.keep_back()
+        await at.start()
+        assert (await at.phases("draw"))["sub"] == {draw.COMMITTED}
+        at.pair.watch.pass_ms(words.ANSWER_MS + 1)
+        await at.pair.turn()
+
+        assert (await at.phases("draw"))["sub"] == {draw.SEALED}
+        (reveal,) = await at.said(at.table.sub.center, Reveal)
+        assert reveal.outside[0]
+        assert not reveal.outside[1]
+
+        # It is told so; it had not given anything by then, so there is nothing to complain of.
+        assert (await at.phases("contribution"))["neighbour"] == {words.ACCOUNTED}
+        assert (LEFT_OUT,) not in await at.neighbour.sql("SELECT kind FROM todo")
+
+
+async def test_with_fewer_values_than_agreed_nobody_goes_on() -> None:
+    async with scene(least=2) as at:
+        at.keep_back()
+        await at.start()
+        at.pair.watch.pass_ms(words.ANSWER_MS + 1)
+        await at.pair.turn()
+
+        assert (await at.phases("draw"))["sub"] == {draw.VOID}
+        assert await at.said(at.table.sub.center, Reveal) == []
+
+
+async def test_the_sealer_gives_its_value_into_escrow_where_a_regulator_is_agreed() -> None:
+    async with scene(regulator=True) as at:
+        await at.start()
+        (draw_id,) = await at.draws("SEALER")
+        host = at.table.host.center
+        (commit,) = [each for each in await at.said(host, Commit) if each.escrow]
+        digests = host.suite
+
+        def opened(desk: Desk) -> bytes:
+            face = desk.identity.face(digests.suite_id)
+            bound = ranking.open_hash(digests, decode_envelope(envelope).payload)
+            return open_escrow(
+                digests, face.unseal, bound, host.id, commit.commitment, commit.escrow
+            )
+
+        envelope = await host.do(lambda desk: envelope_of(desk, draw_id, Open))
+        assert len(await at.regulator.do(opened)) == 32
+        with pytest.raises(FalseEscrow):
+            await at.neighbour.do(opened)
+
+
+async def test_a_sealer_that_gives_no_escrow_is_refused() -> None:
+    async with scene(regulator=True) as at:
+        host = at.table.host
+        host.draws._moves._escrow = lambda *_: b""  # type: ignore[method-assign]
+        await at.start()
+
+        assert draw.HALF in (await at.phases("draw"))["sub"]
+        assert await at.refusals(at.table.sub.center) == [("NOT_ALLOWED", "escrow")]
+
+
+async def test_an_owner_that_leaves_a_value_out_is_found_by_whom_it_was_taken_from(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async with scene() as at:
+        honest = outside_values.values
+
+        def leaving_out(desk: Desk, draw_id: bytes, outside: Any) -> Any:
+            values = honest(desk, draw_id, outside)
+            return values if values is None else (values[0], b"")
+
+        monkeypatch.setattr(outside_values, "values", leaving_out)
+        await at.start()
+
+        kinds = await at.neighbour.sql("SELECT kind FROM todo")
+        assert (LEFT_OUT,) in kinds
+        assert (LEFT_OUT,) not in await at.regulator.sql("SELECT kind FROM todo")
+
+
+async def _ask(at: Scene, owner: Center, opening: bytes, draw_id: bytes) -> Any:
+    def ask(desk: Desk) -> Any:
+        return desk.open(CenterId(at.regulator.id), None, AskValue(draw_id, opening))
+
+    await owner.do(ask)
+    await at.pair.settle()
+    return (await at.refusals(at.regulator))[-1]
+
+
+async def test_one_value_for_one_draw_whoever_asks_again() -> None:
+    async with scene() as at:
+        await at.start()
+        (draw_id,) = await at.draws("SEALER")
+        sub = at.table.sub.center
+        opening = await sub.do(lambda desk: envelope_of(desk, draw_id, Open))
+
+        assert (await _ask(at, sub, opening, draw_id))[0] == "CONFLICT"
+
+
+@pytest.mark.parametrize("lie", ["bytes", "another draw", "not said to it", "no opening"])
+async def test_what_opens_no_draw_of_the_askers_is_refused(lie: str) -> None:
+    async with scene() as at:
+        await at.start()
+        (draw_id,) = await at.draws("SEALER")
+        sub, host = at.table.sub.center, at.table.host.center
+        opening = await sub.do(lambda desk: envelope_of(desk, draw_id, Open))
+        asker, shown, named = sub, opening, bytes(draw_id)
+        if lie == "bytes":
+            shown = b"not an envelope"
+        elif lie == "another draw":
+            named = bytes(16)
+        elif lie == "not said to it":
+            asker = at.neighbour
+        else:
+            shown = await host.do(lambda desk: envelope_of(desk, draw_id, Commit, by=host.id))
+
+        assert (await _ask(at, asker, shown, named))[0] == "MALFORMED"
+
+
+async def test_a_contributor_that_is_not_joined_is_named_before_anything_is_said() -> None:
+    async with laid({"outside_contributors": ("lp1" + "b" * 32,)}) as table:
+        host = table.host
+        with pytest.raises(Conflicting, match="lp1b"):
+            await host.center.do(
+                lambda desk: host.draws.start(desk, table.project, planning.AGENCY)
+            )
+
+
+async def test_a_draw_that_stands_is_not_superseded() -> None:
+    async with scene() as at:
+        await at.start()
+        (draw_id,) = await at.draws("SEALER")
+        host = at.table.host.center
+        (opening,) = await at.said(host, Open)
+        again = replace(opening, sequence=3, supersedes=bytes(draw_id))
+        agreement = await host.do(
+            lambda desk: AgreementId(desk.ledger.conversation(draw_id).agreement)  # type: ignore[union-attr]
+        )
+        await host.do(lambda desk: desk.open(at.table.sub.center.id, agreement, again))
+        await at.pair.settle()
+
+        assert await at.refusals(at.table.sub.center) == [("NOT_ALLOWED", "V2")]
