@@ -27,6 +27,7 @@ from node.api.shapes import (
 )
 from node.services.errors import Invalid, NotFound
 from node.services.house import Desk
+from node.services.naming import NamesAfterAward
 from node.services.session_look import Overview
 
 REPORT_BYTES_MAX: Final = 20 * 1024 * 1024  # a signed PDF of some hundred pages
@@ -260,6 +261,34 @@ async def dossier(parts: NodeParts, _: Watcher, session: IdPath) -> FileResponse
     if path is None or not path.is_file():
         raise NotFound("卷宗尚未制作", "the dossier has not been made yet")
     return FileResponse(path, media_type=DOSSIER_TYPE, filename=path.name)
+
+
+class NamesOrder(Shape):
+    """Open the names of our own experts, after the award."""
+
+    dossier: HexText = Field(description="卷宗文件的摘要 · hash of the dossier, by its suite")
+    act: Text = Field(examples=["中标公告2026-041"], description="文号 · the award notice")
+
+
+class OpenedSections(Shape):
+    """What goes to the end of the dossier."""
+
+    opened: int
+    sections: list[str]
+
+
+@router.post("/sessions/{session}/names", summary="公开身份 · Open names after the award")
+async def open_names(
+    parts: NodeParts, _: Staff, session: IdPath, body: NamesOrder
+) -> OpenedSections:
+    """中标结果登记之后;只公开本中心专家库的入选专家。· Only members, only from our own pool."""
+    names = NamesAfterAward(parts.cipher, parts.draws.members)
+    found = await parts.negotiator.transact(
+        lambda desk: names.open_names(desk, raw(session), bytes.fromhex(body.dossier), body.act)
+    )
+    return OpenedSections(
+        opened=found.names, sections=[section.decode() for section in found.sections]
+    )
 
 
 async def _warnings(parts: Parts, project: bytes) -> list[str]:
