@@ -107,6 +107,7 @@ class Listen(Section):
     advertise: DialledAddress
     api: Address = "127.0.0.1:8080"
     metrics: Address = "127.0.0.1:9464"
+    heartbeat_seconds: Annotated[int, Field(ge=5, le=3_600)] = 60
 
 
 class Storage(Section):

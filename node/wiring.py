@@ -354,6 +354,7 @@ async def _assemble(config: Config, keys: Keys, outsides: Outsides, stack: Async
         run_errands=errands.run_due,
         next_errand_ms=errands.next_ms,
         listener=links,
+        heartbeat_seconds=config.listen.heartbeat_seconds,
     )
     bells.wake, bells.heard, bells.called = pumps.wake, pumps.heard, pumps.called
     server = Server(

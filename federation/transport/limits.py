@@ -102,7 +102,10 @@ STOP_GRACE_SECONDS: Final = 10.0
 # Pumps, seconds
 
 HEARTBEAT_SECONDS: Final = 60.0
-"""Clock, reachability and witnessing are at most this old."""
+"""Clock, reachability and witnessing are hardly older: each side greets so long after its last
+greeting, give or take ``HEARTBEAT_JITTER``. So logs are cosigned when nothing is said, too."""
+HEARTBEAT_JITTER: Final = 0.1
+"""A part of it, up or down: nodes that started together do not call each other in step."""
 FIRST_CONTACT_MAX_SECONDS: Final = 60.0
 """The longest wait between two tries to reach a peer that was never reached: no slower than
 the heartbeat."""

@@ -72,6 +72,8 @@ class _Bells:
         self.greeting = Bell()
         self.cosigning = Bell()
         self.called_at: float | None = None
+        self.greeted_at = 0.0
+        """When a greeting of ours last began, by the loop's clock."""
 
 
 class Pumps(Generic[L]):
@@ -86,9 +88,11 @@ class Pumps(Generic[L]):
         run_errands: Runs what is due outside; answers how many were tried.
         next_errand_ms: When the next may be run, or None.
         listener: Watches.
+        heartbeat_seconds: How often a peer is greeted that nothing was said to; by default
+            ``limits.HEARTBEAT_SECONDS``.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 (the whole node meets here)
         self,
         *,
         negotiator: Negotiator[L],
@@ -99,7 +103,9 @@ class Pumps(Generic[L]):
         run_errands: Callable[[], Awaitable[int]],
         next_errand_ms: Callable[[], Awaitable[int | None]],
         listener: PumpListener,
+        heartbeat_seconds: float | None = None,
     ) -> None:
+        self._heartbeat_seconds = heartbeat_seconds
         self._negotiator = negotiator
         self._outbox = outbox
         self._alarms = alarms
@@ -263,14 +269,24 @@ class Pumps(Generic[L]):
         )
         await first_contact(self._heartbeat, peer, bells)
         while True:
-            await _pause(limits.HEARTBEAT_SECONDS)
+            last = bells.greeted_at
+            await _pause(last + self._between() - asyncio.get_running_loop().time())
+            if bells.greeted_at > last:
+                continue  # a word was said, and a greeting fetched its cosignature since
             try:
                 await self._heartbeat(peer, bells)
             except Unreachable as error:
                 self._listener.missed(peer, error)
 
+    def _between(self) -> float:
+        """Seconds from one greeting to the next; no two nodes are in step for long."""
+        middle = self._heartbeat_seconds or limits.HEARTBEAT_SECONDS
+        fraction = self._negotiator.random.fraction()
+        return middle * (1 - limits.HEARTBEAT_JITTER + 2 * limits.HEARTBEAT_JITTER * fraction)
+
     async def _heartbeat(self, peer: CenterId, bells: _Bells) -> None:
         failures = self._outbox.link(peer).failures
+        bells.greeted_at = asyncio.get_running_loop().time()
         peek = await self._outbox.greet(peer)
         self._listener.reached(peer, peek)
         if failures:  # its back-off is gone now

@@ -24,6 +24,7 @@ _COMMENTS: Final[Mapping[str, str]] = {
     "listen.advertise": "写入名片、伙伴拨打的地址 · what partners dial",
     "listen.api": "本中心人员与系统;前置反向代理 · own people and systems; put a proxy in front",
     "listen.metrics": "Prometheus;不要对外 · never expose",
+    "listen.heartbeat_seconds": "空闲时问候伙伴、互相会签的间隔(秒)· heartbeat, seconds",
     "storage.folder": "数据库、密钥、证据日志 · database, keys, evidence log",
     "mode.production": "true 时拒绝任何 stand_in · true refuses every stand_in",
     "trust.suites": "密码套件,首个决定中心编号 · suites; the first makes the center id",
