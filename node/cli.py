@@ -32,6 +32,7 @@ COMMANDS: Final = MappingProxyType({
     "dossier": "node.commands.dossier:group",
     "init": "node.commands.init:init",
     "keys": "node.commands.keys:keys",
+    "opening": "node.commands.opening:opening",
     "peer": "node.commands.peer:peer",
     "recover": "node.commands.recover:recover",
     "restore": "node.commands.backup:restore",

@@ -17,7 +17,7 @@ NODE = sorted((ROOT / "node").rglob("*.py"))
 MACHINES = {
     "node/services/calling_off.py": "tells an expert by telephone that nothing comes of it",
     "node/services/draw_errands.py": "calls those who were drawn, and seals their list",
-    "node/services/expert_receipts.py": "answers an expert who asks of himself, if the register has him",
+    "node/services/expert_receipts.py": "answers an expert who asks of himself",
     "node/services/experts.py": "takes the register in",
     "node/services/pool_announcements.py": "builds the pool that is committed to",
     "node/services/session_look.py": "compares card and face, and has the report signed",
