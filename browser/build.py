@@ -1,6 +1,6 @@
 """Makes the verifier a single page: ``build/lianping-verifier.html``.
 
-    python browser/build.py            as `make verifier-page` does
+    python -m browser.build            as `make verifier-page` does
 
 Everything is inside: Pyodide, the verifier's own modules as they lie in this repository, and what
 stands in for compiled libraries. The page's policy forbids it every address, so nothing can be
@@ -21,11 +21,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from browser import modules, packages
+
 ROOT: Final = Path(__file__).resolve().parents[1]
-sys.path[:0] = [str(ROOT), str(ROOT / "proto" / "gen")]
-
-from browser import modules, packages  # noqa: E402 - found through the line above
-
 PAGE: Final = ROOT / "build" / "lianping-verifier.html"
 KEPT: Final = ROOT / "build" / "npm"
 HERE: Final = ROOT / "browser" / "verifier"
@@ -46,6 +44,7 @@ _STATIC_IMPORT: Final = re.compile(
 )
 _EPOCH: Final = (1980, 1, 1, 0, 0, 0)  # the earliest that a zip can say; it is nobody's business
 _BEST: Final = 9
+_WORTH_TELLING: Final = 100_000  # bytes; the rest is small
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,9 +141,6 @@ def page(kept: Path) -> bytes:
     return _html(table, parts)
 
 
-_WORTH_TELLING: Final = 100_000
-
-
 def archive(sources: Mapping[str, bytes]) -> bytes:
     """Python sources as a zip that Python can import from; the same bytes every time."""
     room = io.BytesIO()
@@ -199,12 +195,12 @@ def _packed(content: bytes) -> str:
 
 
 def _tell(line: str) -> None:
-    print(line, flush=True)  # noqa: T201 - this is a program
+    print(line, flush=True)
 
 
 def main() -> int:
     """Make the page."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=str(__doc__).splitlines()[0])
     parser.add_argument("--output", type=Path, default=PAGE, help="where to (default: %(default)s)")
     parser.add_argument("--kept", type=Path, default=KEPT, help="where npm packages are kept")
     options = parser.parse_args()

@@ -17,13 +17,13 @@ ROOT: Final = Path(__file__).resolve().parents[1]
 
 _ROOTS: Final = (ROOT, ROOT / "proto" / "gen", Path(sysconfig.get_path("purelib")))
 
-ENTRY: Final = "judge"
-"""The module that the page calls."""
+ENTRIES: Final = ("sm3", "judge")
+"""The modules that the page calls."""
 
 STANDING_IN: Final = {
     "federation.trust.intl": HERE / "intl.py",
     "federation.trust.gm": HERE / "gm.py",
-    ENTRY: HERE / "judge.py",
+    "judge": HERE / "judge.py",
     "sm3": HERE / "sm3.py",
 }
 """Modules of the page. The suites are what libsodium, OpenSSL and libcrypto are for in a node."""
@@ -48,7 +48,7 @@ def sources() -> Mapping[str, bytes]:
         Unfound: A module is missing, or compiled and without a stand-in.
     """
     found: dict[str, bytes] = {}
-    waiting = [(ENTRY, ENTRY)]
+    waiting = [(entry, entry) for entry in ENTRIES]
     seen: set[str] = set()
     while waiting:
         name, importer = waiting.pop()
@@ -87,15 +87,14 @@ def _where(name: str, importer: str) -> tuple[Path | None, bool]:
             return place.with_suffix(".py"), False
         if place.is_dir():
             return None, True  # a namespace, like google
-    if importer != ENTRY and importer.partition(".")[0] not in OURS:
+    if importer not in ENTRIES and importer.partition(".")[0] not in OURS:
         return None, False  # libraries ask for what they can do without
     raise Unfound(f"{importer} imports {name}: there is no Python source of it that could travel")
 
 
 def _imports(name: str, is_package: bool, source: bytes) -> Iterator[str]:
     package = name if is_package else name.rpartition(".")[0]
-    for parent in _parents(name):
-        yield parent
+    yield from _parents(name)
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Import):
             for alias in node.names:

@@ -7,7 +7,7 @@ Stands in for ``federation.trust.gm``. What may reach the curve is decided by
 from functools import cache
 from typing import Any, Final, NoReturn
 
-from lianping_browser import verifySm2 as _verify
+from lianping_browser import verify_sm2
 from pyodide.ffi import to_js
 
 from federation.trust import sm2
@@ -43,7 +43,7 @@ def verify(public: bytes, signature: bytes, message: bytes) -> bool:
         return False
     digest = sm2.sm3(sm2.z(public) + message).digest()
     r, s = (to_js(number.to_bytes(32, "big")) for number in numbers)
-    return bool(_verify(to_js(public), r, s, to_js(digest)))
+    return bool(verify_sm2(to_js(public), r, s, to_js(digest)))
 
 
 def check_key(public: bytes) -> None:

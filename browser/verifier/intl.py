@@ -5,7 +5,7 @@ Stands in for ``federation.trust.intl``. A page has no private keys: it checks, 
 
 from typing import Any, Final, NoReturn
 
-from lianping_browser import verifyEd25519 as _verify
+from lianping_browser import verify_ed25519
 from pyodide.ffi import to_js
 
 from federation.trust.errors import BadKey, SuiteUnavailable
@@ -24,7 +24,7 @@ _MESSAGE: Final = b"\x72"
 
 def verify(public_key: bytes, signature: bytes, message: bytes) -> bool:
     """Tell whether ``signature`` (64 bytes) over ``message`` is by ``public_key`` (32 bytes)."""
-    return bool(_verify(to_js(public_key), to_js(signature), to_js(message)))
+    return bool(verify_ed25519(to_js(public_key), to_js(signature), to_js(message)))
 
 
 def check_key(key: bytes) -> None:

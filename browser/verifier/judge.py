@@ -6,7 +6,6 @@ from what the command says. Besides: the names of the steps, and the timeline of
 
 import io
 import json
-import sm3 as _sm3  # noqa: F401 - before anything that hashes
 from collections.abc import Callable, Sequence
 from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from typing import Any, Final
 import click
 
 from federation.evidence.case import Step
+from federation.evidence.rules import rule
 from federation.evidence.whole import Whole
 from federation.trust.suite import SUITES
 from node import verify_command
@@ -42,6 +42,9 @@ STEPS: Final = {
 
 _IN_ORDER: Final = Step.LOGS
 """Up to here steps run by their numbers; those beyond share what they look at."""
+
+_LOOK: Final = "look"
+"""How the command calls the verification. It is run three times, for each way to print."""
 
 _HOLDS: Final = 0
 
@@ -101,17 +104,18 @@ def judge(path: str, expected: Sequence[str]) -> str:
 
     Returns:
         JSON: ``status`` (the command's exit status), ``document`` (its ``--json``, or null),
-        ``zh`` and ``en`` (its text), ``steps``, ``timeline``.
+        ``zh`` and ``en`` (its text), ``rule`` (that was broken), ``steps``, ``timeline``.
     """
-    look = verify_command.look
-    remembered = verify_command.look = _Remembered(look)
+    look = getattr(verify_command, _LOOK)
+    remembered = _Remembered(look)
+    setattr(verify_command, _LOOK, remembered)
     try:
         options = [word for each in expected for word in ("--expect", each)]
         told = _run(["--json", *options, path])
         zh = _run(["--lang", "zh", *options, path])
         en = _run(["--lang", "en", *options, path])
     finally:
-        verify_command.look = look
+        setattr(verify_command, _LOOK, look)
     try:
         document = json.loads(told.text)
     except ValueError:
@@ -121,6 +125,7 @@ def judge(path: str, expected: Sequence[str]) -> str:
         "document": document,
         "zh": zh.text,
         "en": en.text,
+        "rule": None if document is None else _rule(document.get("rule")),
         "steps": [] if document is None else _steps(document),
         "timeline": remembered.timeline() if told.status == _HOLDS else [],
     }
@@ -139,6 +144,13 @@ def _run(arguments: Sequence[str]) -> _Said:
     return _Said(_HOLDS, out.getvalue())
 
 
+def _rule(name: str | None) -> dict[str, str] | None:
+    if name is None:
+        return None
+    found = rule(name)
+    return {"name": found.name, "zh": found.zh, "en": found.en}
+
+
 def _steps(document: dict[str, Any]) -> list[dict[str, Any]]:
     """Each step: passed, failed, or not decided because another failed before it."""
     failed = document.get("step")
@@ -150,8 +162,5 @@ def _steps(document: dict[str, Any]) -> list[dict[str, Any]]:
             state = "failed"
         elif failed is None or step.value < min(failed, _IN_ORDER.value + 1):
             state = "passed"
-        found.append(
-            {"number": step.value, "name": step.name, "zh": zh, "en": en, "state": state}
-        )
+        found.append({"number": step.value, "name": step.name, "zh": zh, "en": en, "state": state})
     return found
-

@@ -22,8 +22,8 @@
   const MARKS = {
     passed: ["✓ 通过", "passed", "good"], failed: ["✗ 不成立", "failed", "bad"],
     undecided: ["— 未判定", "not decided", "open"],
-    CHECKED: ["✓ 已核对", "checked", "good"], PARTLY: ["◐ 部分核对", "checked in part", "open"],
-    NOT_CHECKED: ["— 未核对", "not checked", "open"],
+    checked: ["✓ 已核对", "checked", "good"], "partly checked": ["◐ 部分核对", "partly checked", "open"],
+    "not checked": ["— 未核对", "not checked", "open"],
   };
   const ROLES = { HOST: ["主场", "host"], SUB: ["副场", "sub"] };
   const EXCLUSIONS = {
@@ -41,6 +41,10 @@
   // What a screen would not show as it stands (bidi marks, control characters) could make a line look
   // like another one. As federation.evidence.verdict.readable does it.
   const clean = (text) => String(text).replace(/[\p{C}\p{Zl}\p{Zp}]|(?! )\p{Zs}/gu, "\uFFFD");
+  const escaped = (json) => json.replace(
+    /[\p{C}\p{Zl}\p{Zp}]|(?! )\p{Zs}/gu,
+    (each) => (each === "\n" ? each : each.split("").map((unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`).join("")),
+  );
   const lines = (text) => String(text).split("\n").map(clean).join("\n");
 
   function both(zh, en, parent = document.createElement("span")) {
@@ -139,7 +143,9 @@
       ));
     }
     const words = element("details", "", both("命令行的原文", "As the command line says it", element("summary")));
-    words.append(element("pre", "", lines(answer.zh)), element("pre", "", lines(answer.en)));
+    const json = element("pre", "", escaped(JSON.stringify(told, null, 1)));
+    json.id = "json";
+    words.append(element("pre", "", lines(answer.zh)), element("pre", "", lines(answer.en)), json);
     out.push(words);
     out.push(both(
       `文件: ${name}; 核对签名${signatures}个, 用时${seconds.toFixed(1)}秒; 核对时间: ${time(Date.now())}`,
@@ -165,7 +171,10 @@
       [both("位置", "where"), plain(told.where)],
       [both("问题", "what is wrong"), both(told.zh, told.en)],
     ];
-    if (told.rule) rows.splice(1, 0, [both("违反的规则", "rule"), plain(told.rule)]);
+    if (answer.rule !== null) {
+      const { name, zh, en } = answer.rule;
+      rows.splice(1, 0, [both("违反的规则", "rule broken"), both(`${name} ${zh}`, en)]);
+    }
     out.push(table([["项目", "item"], ["内容", "content"]], rows));
     out.push(element("pre", "", lines(answer.zh)));
     return out;
@@ -315,13 +324,13 @@
     return new Response(plain).arrayBuffer();
   }
 
-  async function load() {
+  async function load({ again = false } = {}) {
     const began = performance.now();
     const inside = JSON.parse($("table").textContent);
     $("about").textContent =
       `${Object.entries(inside.versions).map(([name, version]) => `${name} ${version}`).join(", ")}; ` +
       `sha256 ${document.querySelector('meta[name="made-of"]').content}`;
-    stage("unpack");
+    if (!again) stage("unpack");
     const modules = [];
     for (const { name, imports } of inside.modules) {
       modules.push({ name, imports, text: new TextDecoder().decode(await part(name)) });
@@ -330,7 +339,7 @@
     for (const name of inside.files) files[name] = await part(name);
     const python = new Uint8Array(await part("python"));
     const lock = JSON.parse(new TextDecoder().decode(await part("lock")));
-    stage("python");
+    if (!again) stage("python");
     worker = new Worker(`data:text/javascript,${encodeURIComponent(BOOT)}`, { type: "module" });
     worker.onerror = (event) => broken(event.message ?? "the worker does not start");
     worker.onmessage = ({ data }) => heard(data, began);
@@ -349,14 +358,23 @@
       busy = false;
       $("again").disabled = false;
       stage("done");
-      $("result").dataset.answer = JSON.stringify(data.answer.document);
       show(data.answer, chosen.name, data.milliseconds / 1000, data.signatures);
     } else {
       busy = false;
       $("again").disabled = !loaded;
       if (data.during === "start") broken(data.message);
-      else fail("核对程序出错, 对卷宗不作结论", `The verifier failed and says nothing about the dossier: ${data.message}`);
+      else crashed("核对程序出错, 对卷宗不作结论", `The verifier failed and says nothing about the dossier: ${data.message}`);
     }
+  }
+
+  // Python may be in no state to go on: begin again, without the file that did it.
+  function crashed(zh, en) {
+    fail(zh, en);
+    worker.terminate();
+    loaded = false;
+    chosen = null;
+    $("again").disabled = true;
+    load({ again: true }).catch((error) => broken(error.message));
   }
 
   function broken(message) {

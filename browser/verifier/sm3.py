@@ -1,6 +1,6 @@
 """SM3 for a Python without OpenSSL: what ``hashlib.new("sm3")`` answers in the page.
 
-The digest is made by ``sm3.js``. Imported before anything of the federation.
+The digest is made by ``sm3.js``. To be imported before anything that hashes.
 """
 
 import hashlib
@@ -21,7 +21,7 @@ class Sm3:
     digest_size: Final = 32
     __slots__ = ("_fed",)
 
-    def __init__(self, data: bytes = b"") -> None:
+    def __init__(self, data: bytes | bytearray = b"") -> None:
         self._fed = bytearray(data)
 
     def update(self, data: bytes, /) -> None:

@@ -58,12 +58,13 @@ export async function start({ files, lock, python }) {
   say("stage", { stage: "verifier" });
   const verifyEd25519 = await ed25519();
   pyodide.registerJsModule("lianping_browser", {
-    verifyEd25519: counted(verifyEd25519),
-    verifySm2: counted(verifySm2),
+    verify_ed25519: counted(verifyEd25519),
+    verify_sm2: counted(verifySm2),
     sm3,
   });
   pyodide.FS.writeFile("/lianping.zip", python);
   pyodide.runPython("import sys; sys.path.insert(0, '/lianping.zip')");
+  pyodide.pyimport("sm3"); // before anything that hashes
   const module = pyodide.pyimport("judge");
   module.ready();
   judge = (bytes, expected) => {
