@@ -6,11 +6,12 @@ of the tables. A word is named by its hash.
 
 import sqlite3
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Final
 
 from federation.ids import ConversationId
+from node.domain.todo_rules import rule_of
 
 MAX_FOUND: Final = 8  # enough to show that a beginning is too short
 MAX_CONVERSATIONS: Final = 64  # of one project: three bundles of sixteen, and what follows
@@ -71,6 +72,9 @@ class OpenTodo:
     en: str
     due_ms: int
 
+
+OPERATOR: Final = "operator"
+"""Whose page it is."""
 
 _KEYS: Final = (
     (What.BUNDLE, "SELECT DISTINCT bundle FROM booking WHERE bundle BETWEEN ? AND ?"),
@@ -171,14 +175,25 @@ def related(connection: sqlite3.Connection, conversation: ConversationId) -> dic
 
 
 def open_todos(connection: sqlite3.Connection, subjects: Sequence[bytes]) -> list[OpenTodo]:
-    """What people still have to do about some subjects, what is due first first."""
+    """What people still have to do about some subjects, what is due first first.
+
+    This is the operator's page: what is not for the operator is called by its kind, as in a text
+    message, and its words, which may tell of a project, are not read.
+    """
     marks = ", ".join("?" * len(subjects))
     rows = connection.execute(
         "SELECT role, kind, text_zh, text_en, due_ms FROM todo"  # noqa: S608 (question marks)
         f" WHERE done_at_ms IS NULL AND subject IN ({marks}) ORDER BY due_ms, id",
         subjects,
     ).fetchall()
-    return [OpenTodo(*row) for row in rows]
+    return [_called(OpenTodo(*row)) for row in rows]
+
+
+def _called(todo: OpenTodo) -> OpenTodo:
+    if todo.role == OPERATOR:
+        return todo
+    rule = rule_of(todo.kind)
+    return replace(todo, zh=rule.zh, en=rule.en)
 
 
 def _word(row: tuple[str, int, int, bytes | None, int | None]) -> LastWord:
