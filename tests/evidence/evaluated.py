@@ -16,7 +16,7 @@ from typing import Any, Final
 from federation.engine.inside import Said
 from federation.ids import AgreementId, CenterId, ConversationId
 from federation.lottery import audit, ranking, walk
-from federation.lottery.pool import Pool, build_pool, check_listings
+from federation.lottery.pool import Pool, PoolMember, build_pool, check_listings
 from federation.lottery.walk import Walk
 from federation.protocol import booking, session
 from federation.protocol.agreement import DocumentSignature, Propose, Sign
@@ -75,6 +75,8 @@ class Evaluation:
     pair: TwoCenters
     change: Callable[[Word], Word | None] = lambda word: word
     void_first: bool = False
+    members: Sequence[PoolMember] = field(default_factory=lambda: experts(60))
+    slots: tuple[Slot, ...] = SUB_SLOTS
     agreement: AgreementId = NO_AGREEMENT
     start_ms: int = 0
     booking: ConversationId = NO_TALK
@@ -162,7 +164,11 @@ class Evaluation:
     async def announce(self, owner: Center) -> tuple[Pool, AnnouncePool]:
         now = self.pair.watch.now_ms
         pool = build_pool(
-            owner.suite, owner.random.bytes(32), owner.name, "2026-05-06", experts(60)
+            owner.suite,
+            owner.random.bytes(32),
+            owner.name,
+            "2026-05-06",
+            self.members if owner is self.sub else experts(60),
         )
         word = AnnouncePool(
             pool.name, pool.epoch, pool.strata, pool.root, bytes(32), now, now + 30 * DAY_MS
@@ -180,7 +186,7 @@ class Evaluation:
 
     async def book(self) -> None:
         self.start_ms = self.pair.watch.now_ms + DAY_MS
-        needs = tuple(booking.ExpertNeed(slot.specialty, slot.count) for slot in SUB_SLOTS)
+        needs = tuple(booking.ExpertNeed(slot.specialty, slot.count) for slot in self.slots)
         hold = booking.Hold(
             bundle_id=b"\2" * 16, participants=(self.sub.id,), start_ms=self.start_ms,
             end_ms=self.start_ms + 4 * HOUR_MS, seats=3, equipment=(), overnight=False,
@@ -204,7 +210,7 @@ class Evaluation:
     async def void(self, owner: Center, announced: AnnouncePool) -> None:
         """A draw that the sealer declares void."""
         sealer = self.pair.other(owner)
-        opened = await self.open(sealer, self.opening(owner, announced, SUB_SLOTS))
+        opened = await self.open(sealer, self.opening(owner, announced, self.slots))
         await self.say(sealer, opened.conversation.id, Fault("OPENED", "nothing came"))
         await self.keep(opened.conversation.id, owner, announced, b"")
         self.voided += 1
@@ -352,7 +358,7 @@ class Evaluation:
         await self.say(self.host, self.session, start)
         for voter in ours:
             await self.say(self.sub, self.session, session.Ballot(voter, ours[0]))
-        await self.say(self.host, self.session, session.Elect(ours[0], 3, len(members)))
+        await self.say(self.host, self.session, session.Elect(ours[0], len(ours), len(members)))
         await self.say(self.host, self.session, session.Suspend("a power cut"))
         await self.say(self.host, self.session, session.Resume("power is back"))
         await self.say(self.sub, self.session, session.Ready(len(ours)))
@@ -385,7 +391,7 @@ class Evaluation:
         await self.book()
         if self.void_first:
             await self.void(self.sub, sub_announced)
-        await self.draw(self.sub, sub_pool, sub_announced, SUB_SLOTS, (), 1)
+        await self.draw(self.sub, sub_pool, sub_announced, self.slots, (), 1)
         excluded = tuple(party.uscc for party in found.parties)
         await self.draw(self.host, host_pool, host_announced, HOST_SLOTS, excluded, 0)
         await self.convene()
