@@ -46,20 +46,16 @@ from node.lossy import lossy
 from node.metrics import Metrics
 from node.outside import Outsides
 from node.probes import Probes
+from node.rooms import Rooms
 from node.services import descriptors, expiry, forks
 from node.services.accounts import Accounts
 from node.services.afterwards import Outward
-from node.services.agreements import Agreements
 from node.services.answers import Answers
 from node.services.availability import Availability
 from node.services.booking_plan import LocalRules
 from node.services.bookings import Bookings
-from node.services.calling_off import CallingOff
 from node.services.declining import of_role
 from node.services.dossiers import Dossiers
-from node.services.draw_errands import Place
-from node.services.draw_rules import OwnWindow
-from node.services.draws import Draws
 from node.services.errands import Errands, Handler
 from node.services.experts import Experts
 from node.services.feeds import Feeds
@@ -71,10 +67,8 @@ from node.services.joint_signing import ReportSigners
 from node.services.joint_tests import JointTests
 from node.services.maintenance import Maintenance
 from node.services.notices import Notice
-from node.services.oversight import Oversight
 from node.services.peering import Peering
 from node.services.peers import Peers
-from node.services.pool_announcements import PoolAnnouncements
 from node.services.pool_epochs import PoolEpochs
 from node.services.projects import Projects
 from node.services.recovering import Recovering
@@ -212,7 +206,7 @@ async def _assemble(config: Config, keys: Keys, outsides: Outsides, stack: Async
         identity.learned(CenterId(peer), sequence)
 
     cipher = ColumnCipher(keys.data, lambda: random.bytes(NONCE_BYTES))
-    rooms = _Rooms(config, cipher, keyring, outsides)
+    rooms = Rooms(config, cipher, keyring, outsides)
 
     async def greet(peer: CenterId) -> Peek:
         return await outbox.greet(peer)
@@ -275,7 +269,7 @@ async def _assemble(config: Config, keys: Keys, outsides: Outsides, stack: Async
                     Kind.SESSION: sessions,
                     Kind.SELECTION: lottery,
                     Kind.CONTRIBUTION: rooms.draws.contributions,
-                    Kind.OVERSIGHT: Oversight(),
+                    Kind.OVERSIGHT: rooms.oversight,
                 },
             ),
             introduced=descriptors.note,
@@ -399,6 +393,7 @@ async def _assemble(config: Config, keys: Keys, outsides: Outsides, stack: Async
         experts=Experts(cipher),
         peering=peering,
         usage=usage,
+        oversight=rooms.oversight,
         peers=peers,
         joining=Joining(peers=peers, cipher=cipher, random=random.bytes),
         projects=Projects(cipher),
@@ -458,41 +453,6 @@ def _look_ahead(desk: Desk, config: Config, epochs: PoolEpochs) -> None:
     expiry.start(desk)
     Holidays().start(desk, config.policy.holidays, config.policy.workdays)
     epochs.start(desk)
-
-
-class _Rooms:
-    """The services that need no other but these."""
-
-    def __init__(
-        self, config: Config, cipher: ColumnCipher, keyring: Keyring, outsides: Outsides
-    ) -> None:
-        self.agreements = Agreements(keyring, config.policy.agreement_signers)
-        self.pools = PoolAnnouncements(
-            cipher=cipher,
-            agreements=self.agreements,
-            regulator_keys=config.pool.regulator_keys,
-            own_cap=config.pool.own_cap,
-        )
-        self.epochs = PoolEpochs(config.pool.rule, self.pools.announce)
-        self.draws = Draws(
-            cipher=cipher,
-            trading=outsides.trading,
-            messaging=outsides.messaging,
-            place=Place(config.center.name, config.center.phone),
-            own_window=OwnWindow(config.policy.draw_window),
-        )
-        self.calling_off = CallingOff(
-            messaging=outsides.messaging,
-            cipher=cipher,
-            members=self.draws.members,
-            center_name=config.center.name,
-            phone=config.center.phone,
-        )
-
-    def bind(self, negotiator: Negotiator[SqlLedger]) -> None:
-        """Give the errands their way to the database."""
-        self.draws.errands.bind(negotiator)
-        self.calling_off.bind(negotiator)
 
 
 def _merged(*each: Mapping[str, Handler]) -> dict[str, Handler]:

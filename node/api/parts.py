@@ -26,6 +26,7 @@ from node.services.feeds import Feeds
 from node.services.holidays import Holidays
 from node.services.joining import Joining
 from node.services.maintenance import Maintenance
+from node.services.oversight import Oversight
 from node.services.peering import Peering
 from node.services.peers import Peers
 from node.services.projects import Projects
@@ -68,6 +69,7 @@ class Parts:
     draws: Draws
     experts: Experts
     joining: Joining
+    oversight: Oversight
     peering: Peering
     peers: Peers
     projects: Projects

@@ -100,6 +100,8 @@ RULES: Final[Mapping[str, Rule]] = {
     ),
     "joint_test_failed": Rule("处理联调联试问题", "mend a failed joint test", 2 * DAY),
     "pool_refused": Rule("处理被拒绝的专家库承诺", "look at a refused pool", 1 * DAY),
+    "call_receipt_wrong": Rule("核实语音网关回执", "ask about the gateway's records", 1 * HOUR),
+    "call_too_late": Rule("处理来不及通知的抽取", "a draw is too late to call", 1 * HOUR),
     "pool_epoch_failed": Rule("公布专家库", "announce the pool", 4 * HOUR),
     "pool_small": Rule("查看人数偏少的专业", "look at small strata", 10 * DAY, urges=False),
     "usage_dispute": Rule("核对用量", "settle a dispute over usage", 3 * DAY),
@@ -112,6 +114,14 @@ RULES: Final[Mapping[str, Rule]] = {
     "log_unproven": Rule("核实伙伴日志", "a partner does not prove its log", 4 * HOUR),
     "draw_frozen": Rule("处理暂停的抽取", "a draw stands still", 1 * HOUR),
     "log_epoch": Rule("核实伙伴恢复旧备份", "a partner went on from a backup", 1 * DAY),
+    # A regulator: what a center hears of it, and what its officers do
+    "oversight_answered": Rule("查看监管答复", "read what the regulator decided", 4 * HOUR),
+    "oversight_unanswered": Rule("联系监管部门", "call the regulator", 2 * HOUR),
+    "oversight_act": Rule("查看监管行为", "read what officers opened", 2 * DAY, urges=False),
+    "oversight_decide": Rule("对申请提出意见", "propose an answer", 4 * HOUR, Cap.CONVERSATION),
+    "oversight_confirm": Rule("确认监管意见", "confirm an answer", 4 * HOUR, Cap.CONVERSATION),
+    "oversight_act_refused": Rule("处理被拒绝的告知", "a center refused a word", 1 * DAY),
+    "false_escrow": Rule("调查虚假托管", "investigate a false escrow", 1 * DAY),
     # Lotteries of sub-venues
     "selection_ended": Rule("重新安排副场抽取", "plan a lottery of sub-venues anew", 4 * HOUR),
     "selection_contested": Rule("处理对副场抽取的异议", "look at a contested lottery", 2 * HOUR),

@@ -7,7 +7,6 @@ omissions can be found out later without anybody holding the register meanwhile
 (draw-and-evidence.md §1.4).
 """
 
-import json
 from collections.abc import Iterable, Mapping
 from itertools import pairwise
 from types import MappingProxyType
@@ -16,11 +15,17 @@ from typing import Final
 from federation.engine.inside import Said
 from federation.errors import Conflict, Malformed, NoAgreement, TooLate
 from federation.ids import CenterId
-from federation.lottery.pool import Pool, PoolMember, build_pool, strata_root
+from federation.lottery.pool import PoolMember, build_pool, strata_root
+from federation.lottery.pool_audit import (
+    PoolOpening,
+    audit_digest,
+    audit_info,
+    encode_opening,
+)
 from federation.protocol.conversation import Conversation
 from federation.protocol.peering import AnnouncePool
 from federation.trust.keys import Purpose
-from federation.trust.suite import Digests, Suite, enc, suite
+from federation.trust.suite import Suite, suite
 from federation.wire.envelopes import Receipt
 from federation.wire.words import PAYLOAD_TYPES, decode_word, encode_word
 from node.domain.absence import Cap, committed_status
@@ -30,7 +35,7 @@ from node.services.agreements import Agreements
 from node.services.errors import Conflicting, Invalid
 from node.services.house import Desk
 from node.services.reasons import refusal
-from node.store import absences, bookings, experts, pools, todos
+from node.store import absences, agreements, bookings, experts, pools, todos
 from node.store.cipher import ColumnCipher
 from node.store.pools import AnnouncementRow, Between, Epoch
 
@@ -47,8 +52,8 @@ class PoolAnnouncements:
     Args:
         cipher: For the epoch key and the members' names.
         agreements: Who our partners are.
-        regulator_keys: Raw keys that full openings are sealed to, by suite; our own sealing key
-            where there is none.
+        regulator_keys: Raw keys that full openings are sealed to, by suite, where no agreement
+            names a regulator that we have joined; our own sealing key where there is none.
         own_cap: How often our own rules let one expert be drawn; the agreements' count beside it.
     """
 
@@ -190,14 +195,19 @@ class PoolAnnouncements:
         """Commit to a snapshot under a suite, with a key of its own. Raises Invalid."""
         key = desk.new_secret()
         built = build_pool(chosen, key, pool, epoch, members)
-        to = self._regulator_keys.get(chosen.suite_id) or _own_key(desk, chosen)
-        sealed = chosen.seal(to, audit_info(built), _opening(key, built, members))
+        to = (
+            _agreed_key(desk, chosen)
+            or self._regulator_keys.get(chosen.suite_id)
+            or _own_key(desk, chosen)
+        )
+        opening = PoolOpening(chosen.suite_id, pool, epoch, key, members)
+        sealed = chosen.seal(to, audit_info(chosen, pool, epoch), encode_opening(opening))
         word = AnnouncePool(
             pool=pool,
             epoch=epoch,
             strata=built.strata,
             root=built.root,
-            audit_digest=chosen.tagged("audit", sealed),
+            audit_digest=audit_digest(chosen, sealed),
             valid_from_ms=desk.now_ms,
             valid_until_ms=until_ms,
         )
@@ -302,32 +312,26 @@ def strata_of(held: Iterable[Specialty]) -> tuple[str, ...]:
     )
 
 
-def audit_info(pool: Pool) -> bytes:
-    """What a full opening is bound to when it is sealed: suite, purpose, pool and epoch."""
-    digests: Digests = pool.digests
-    return digests.prefix("audit") + enc(pool.name.encode(), pool.epoch.encode())
+def _agreed_key(desk: Desk, chosen: Suite) -> bytes | None:
+    """The sealing key of the regulator that an agreement of the suite names, if it is a peer.
+
+    One opening is sealed for all partners of a suite; of several regulators the one with the
+    lowest center id counts, which nobody chooses.
+    """
+    named = sorted(
+        row.terms.regulator
+        for row in agreements.active(desk.ledger.connection)
+        if row.terms.suite == chosen.suite_id and row.terms.regulator in desk.keyring.peers
+    )
+    for center in named:
+        descriptor = desk.keyring.peers[CenterId(center)]
+        key = descriptor.key_for(Purpose.SEALING, chosen.suite_id, desk.now_ms)
+        if key is not None:
+            return key.key
+    return None
 
 
 def _own_key(desk: Desk, chosen: Suite) -> bytes:
     key = desk.identity.descriptor.key_for(Purpose.SEALING, chosen.suite_id, desk.now_ms)
     assert key is not None, "check_descriptor sees to a sealing key of each suite"
     return key.key
-
-
-def _opening(key: bytes, pool: Pool, members: tuple[PoolMember, ...]) -> bytes:
-    """All that a regulator needs to build the pool again: the key and the members."""
-    return json.dumps(
-        {
-            "v": 1,
-            "suite": pool.digests.suite_id,
-            "pool": pool.name,
-            "epoch": pool.epoch,
-            "key": key.hex(),
-            "members": [
-                [member.uid, member.name, member.uscc, list(member.specialties), member.status]
-                for member in members
-            ],
-        },
-        ensure_ascii=False,
-        separators=(",", ":"),
-    ).encode()

@@ -39,6 +39,9 @@ SETTLE_USAGE: Final = ("usage_dispute", "usage_dispute_operator")
 LOG_FORK: Final = "log_fork"
 """Tells the operators that a partner's log has two histories; lifting what follows closes it."""
 
+OVERSIGHT: Final = ("oversight_decide", "oversight_confirm")
+"""Ask officers of a regulator to propose an answer, and to confirm it."""
+
 BY_DOING: Final = frozenset(
     {
         LOG_FORK,
@@ -48,6 +51,7 @@ BY_DOING: Final = frozenset(
         BOOKING_DISPUTE,
         CONFIRM_READINESS,
         *SETTLE_USAGE,
+        *OVERSIGHT,
     }
 )
 """To-dos that only the deed itself closes: ticking them off would hide a question unanswered."""

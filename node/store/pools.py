@@ -137,6 +137,17 @@ def has_epoch(connection: sqlite3.Connection, pool: str, epoch: str) -> bool:
     return row is not None
 
 
+def sealed_audit(connection: sqlite3.Connection, pool: str, epoch: str, suite_id: str) -> bytes:
+    """The full opening of an epoch of ours, as it was sealed. Raises LookupError."""
+    row = connection.execute(
+        "SELECT sealed_audit FROM pool_epoch WHERE pool = ? AND epoch = ? AND suite = ?",
+        (pool, epoch, suite_id),
+    ).fetchone()
+    if row is None:
+        raise LookupError(f"no epoch {epoch} of pool {pool} under {suite_id}")
+    return bytes(row[0])
+
+
 def last_made_ms(connection: sqlite3.Connection, pool: str) -> int | None:
     """When we last committed to an epoch of a pool."""
     (last_ms,) = connection.execute(
@@ -286,6 +297,26 @@ def announcement(
         (between.owner, between.peer, between.suite, pool, epoch),
     ).fetchone()
     return None if row is None else _word(row[0])
+
+
+def announced_to(
+    connection: sqlite3.Connection, owner: str, suite_id: str, pool: str, epoch: str
+) -> list[tuple[str, bytes]]:
+    """Whom an epoch was announced to under a suite, and in which conversation, by center id."""
+    rows = connection.execute(
+        "SELECT peer, conversation FROM pool_announcement"
+        " WHERE owner = ? AND suite = ? AND pool = ? AND epoch = ? ORDER BY peer",
+        (owner, suite_id, pool, epoch),
+    ).fetchall()
+    return [(str(peer), bytes(conversation)) for peer, conversation in rows]
+
+
+def cosigned_at_ms(connection: sqlite3.Connection, conversation: bytes) -> int | None:
+    """When an announcement of ours came to be cosigned by the one it was made to."""
+    row = connection.execute(
+        "SELECT cosigned_at_ms FROM pool_announcement WHERE conversation = ?", (conversation,)
+    ).fetchone()
+    return None if row is None else row[0]
 
 
 def latest(connection: sqlite3.Connection, between: Between, now_ms: int) -> AnnouncePool | None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 import pytest
 
 from federation.lottery.pool import PoolMember, build_pool, strata_root
+from federation.lottery.pool_audit import audit_info
 from federation.protocol.conversation import Kind
 from federation.protocol.peering import AnnouncePool, Stratum
 from federation.trust.suite import GM_1
@@ -20,7 +21,6 @@ from node.services.peering import Peering
 from node.services.pool_announcements import (
     POOL_REFUSED,
     PoolAnnouncements,
-    audit_info,
     strata_of,
 )
 from node.store import experts, pools, todos
@@ -223,7 +223,8 @@ async def test_whoever_holds_the_audit_key_rebuilds_the_pool_from_the_opening(
     )
     chosen = office.pair.sub.suite
     secret = office.pair.sub.secrets[chosen.suite_id].sealing
-    opened = json.loads(chosen.unseal(secret, audit_info(pool), sealed))
+    info = audit_info(chosen, pool.name, pool.epoch)
+    opened = json.loads(chosen.unseal(secret, info, sealed))
     members = [
         PoolMember(uid, name, uscc, tuple(specialties), status)
         for uid, name, uscc, specialties, status in opened["members"]

@@ -1,0 +1,63 @@
+"""The services of a node that need no other but these; ``node.wiring`` makes the rest around them.
+
+A center's rooms, so to speak: whatever happens between two centers happens in one of them.
+"""
+
+from federation.engine.negotiator import Negotiator
+from federation.trust.keyring import Keyring
+from node.config import Config
+from node.outside import Outsides
+from node.services.agreements import Agreements
+from node.services.calling_off import CallingOff
+from node.services.draw_rules import OwnWindow
+from node.services.draws import Draws
+from node.services.inviting import Place
+from node.services.oversight import Oversight
+from node.services.oversight_asking import Asking
+from node.services.pool_announcements import PoolAnnouncements
+from node.services.pool_epochs import PoolEpochs
+from node.store.cipher import ColumnCipher
+from node.store.ledger import SqlLedger
+
+
+class Rooms:
+    """Agreements, pools, draws, oversight, and whom draws call off.
+
+    Args:
+        config: This node's.
+        cipher: For what is personal or secret.
+        keyring: The peers.
+        outsides: The outside systems.
+    """
+
+    def __init__(
+        self, config: Config, cipher: ColumnCipher, keyring: Keyring, outsides: Outsides
+    ) -> None:
+        self.agreements = Agreements(keyring, config.policy.agreement_signers)
+        self.pools = PoolAnnouncements(
+            cipher=cipher,
+            agreements=self.agreements,
+            regulator_keys=config.pool.regulator_keys,
+            own_cap=config.pool.own_cap,
+        )
+        self.epochs = PoolEpochs(config.pool.rule, self.pools.announce)
+        self.draws = Draws(
+            cipher=cipher,
+            trading=outsides.trading,
+            messaging=outsides.messaging,
+            place=Place(config.center.name, config.center.phone),
+            own_window=OwnWindow(config.policy.draw_window),
+        )
+        self.oversight = Oversight(regulates=config.regulates, cipher=cipher, asking=Asking())
+        self.calling_off = CallingOff(
+            messaging=outsides.messaging,
+            cipher=cipher,
+            members=self.draws.members,
+            center_name=config.center.name,
+            phone=config.center.phone,
+        )
+
+    def bind(self, negotiator: Negotiator[SqlLedger]) -> None:
+        """Give the errands their way to the database."""
+        self.draws.errands.bind(negotiator)
+        self.calling_off.bind(negotiator)
