@@ -112,6 +112,12 @@ class TooEarly(Conflict):
     reason = "TOO_EARLY"
 
 
+class Overtaken(TooEarly):
+    """The word has overtaken one of another conversation that it follows from; say it again."""
+
+    retryable = True
+
+
 class TooLate(Refused):
     """The time for it has passed."""
 

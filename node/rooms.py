@@ -16,6 +16,7 @@ from node.services.oversight import Oversight
 from node.services.oversight_asking import Asking
 from node.services.pool_announcements import PoolAnnouncements
 from node.services.pool_epochs import PoolEpochs
+from node.services.sessions import Sessions
 from node.store.cipher import ColumnCipher
 from node.store.ledger import SqlLedger
 
@@ -57,7 +58,8 @@ class Rooms:
             phone=config.center.phone,
         )
 
-    def bind(self, negotiator: Negotiator[SqlLedger]) -> None:
-        """Give the errands their way to the database."""
+    def bind(self, negotiator: Negotiator[SqlLedger], sessions: Sessions) -> None:
+        """Give the errands their way to the database, and draws those who follow their lists."""
+        self.draws.tell(sessions.changed)
         self.draws.errands.bind(negotiator)
         self.calling_off.bind(negotiator)

@@ -286,7 +286,7 @@ async def _assemble(config: Config, keys: Keys, outsides: Outsides, stack: Async
         witness=Witness(identity=identity, keyring=keyring, observe=links.seen, tell=forks.tell),
         dealing=Dealing(config.trust.until_ms),
     )
-    rooms.bind(negotiator)
+    rooms.bind(negotiator, sessions)
     certificates = Certificates(
         identity=identity,
         keyring=keyring,

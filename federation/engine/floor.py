@@ -20,6 +20,7 @@ from federation.errors import (
     NotFresh,
     NotYet,
     OutOfTurn,
+    Overtaken,
     Refused,
     Unauthenticated,
 )
@@ -272,6 +273,8 @@ class Floor(Generic[L]):
                 TABLES[word.kind], conversation, word, self.now_ms, waits, visitor.hash
             )
             self._inside.admit(self, conversation, word, statement)  # (12)
+        except Overtaken as error:
+            return self.put_off(visitor, error)
         except FederationError as error:
             payload, receipt = self._refuse(visitor, conversation, error)
             said = Said(conversation, word, visitor.envelope.payload, visitor.hash)

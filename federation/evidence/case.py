@@ -209,6 +209,18 @@ class Case:
             (told, told.word) for told in self.talks.get(talk, ()) if isinstance(told.word, word)
         ]
 
+    def last(self, talk: bytes, word: type[W], step: Step, by: str) -> tuple[Told, W]:
+        """The last word of a type, by a center's log. Raises Refuted if there is none."""
+        found = self.find(talk, word)
+        if not found:
+            refute(
+                step,
+                f"conversation {talk.hex()}",
+                f"缺少 {word.__name__}",
+                f"there is no {word.__name__}",
+            )
+        return max(found, key=lambda one: one[0].index(by))
+
     def one(self, talk: bytes, word: type[W], step: Step) -> tuple[Told, W]:
         """The one word of a type in a conversation. Raises Refuted if there is not one."""
         found = self.find(talk, word)

@@ -3,7 +3,8 @@
 The words are already known to be signed, receipted, in turn and in both logs. Here it is
 asked what they mean together: the lottery was fair (``fairness``), the committee is the one
 that was drawn and lawful (招标投标法第三十七条), all sites started together, everybody signed one
-report, the archive was handed over.
+report, the archive was handed over. Where members were replaced, all began again: the last
+``Start`` counts, and ballots, chair and signatures only after it.
 
 A host with several sub-venues has a dossier with each of them. What only all of them
 together show (the members of other sites) is then not held against this one.
@@ -15,7 +16,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from federation.errors import FederationError
-from federation.evidence.case import Case, Refuted, Step, Told, refute
+from federation.evidence.case import Case, Refuted, Step, Told, W, refute
 from federation.evidence.fairness import Fairness
 from federation.evidence.selection import Drawn, examine_selection
 from federation.evidence.window import window_after
@@ -60,7 +61,7 @@ class Findings:
         alone: Whether this sub-venue was the only one.
         draws: The fair draws, by conversation.
         void: How many draws were declared void before.
-        start: The unified start.
+        start: The unified start; the last one, where members were replaced.
         representatives: How many members represent the tenderee.
         chair: Who chaired.
         started_ms: When it started, by the host's clock.
@@ -108,7 +109,7 @@ class _Examination:
         self._window = window_after(
             told.word for told in words if told.index(self._host) < convened.index(self._host)
         )
-        started, self._start = self._case.one(self._session, Start, Step.EVALUATION)
+        started, self._start = self._case.last(self._session, Start, Step.EVALUATION, self._host)
         self._finished, _ = self._case.one(self._session, Finish, Step.EVALUATION)
         self._alone = self._is_alone()
         self._started = started
@@ -189,12 +190,12 @@ class _Examination:
         self._check_booking()
         self._check_start(sub_experts)
         chair = self._check_chair(sub_experts)
-        _, report = self._case.one(self._session, Present, Step.EVALUATION)
+        presented, report = self._since(Present)
         finished, finish = self._case.one(self._session, Finish, Step.EVALUATION)
         signed = [
             (told, word)
             for told, word in case.find(self._session, SignReport)
-            if told.index(self._host) < finished.index(self._host)
+            if presented.index(self._host) < told.index(self._host) < finished.index(self._host)
         ]
         for told, word in signed:
             if word.report_digest != report.report_digest:
@@ -251,11 +252,32 @@ class _Examination:
                 f"no joint test was passed within {days} days before the booking",
             )
 
+    def _since(self, word: type[W]) -> tuple[Told, W]:
+        """The last word of a type, which must have come after the last start."""
+        told, found = self._case.last(self._session, word, Step.EVALUATION, self._host)
+        if told.index(self._host) < self._started.index(self._host):
+            refute(
+                Step.EVALUATION,
+                told.where,
+                "更换成员重新开始之后, 未再进行",
+                f"no {word.__name__} follows the start after a member was replaced",
+            )
+        return told, found
+
+    def _ready(self) -> tuple[Told, Ready]:
+        """The sub's word before the start that counts."""
+        earlier = [
+            (told, word)
+            for told, word in self._case.find(self._session, Ready)
+            if told.index(self._host) < self._started.index(self._host)
+        ]
+        return max(earlier, key=lambda one: one[0].index(self._host))
+
     def _check_start(self, sub_experts: set[bytes]) -> None:
         case, started = self._case, self._started
         if started.at_ms(self._host) < self._convene.start_ms:
             refute(Step.EVALUATION, started.where, "早于预约时间开始", "started before its window")
-        ready, word = case.find(self._session, Ready)[0]
+        ready, word = self._ready()
         checked = {
             check.member
             for told, check in case.find(self._session, CheckIn)
@@ -271,9 +293,11 @@ class _Examination:
 
     def _check_chair(self, sub_experts: set[bytes]) -> bytes:
         case, members = self._case, set(self._start.members)
-        told, elect = self._case.one(self._session, Elect, Step.EVALUATION)
+        told, elect = self._since(Elect)
         ballots: dict[bytes, bytes] = {}
         for said, ballot in case.find(self._session, Ballot):
+            if said.index(self._host) < self._started.index(self._host):
+                continue  # before a member was replaced: void
             if ballot.voter not in sub_experts or ballot.candidate not in members:
                 refute(
                     Step.EVALUATION, said.where, "投票人或候选人不符", "a vote that none may cast"

@@ -23,7 +23,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from federation.evidence.case import Case, Decode, Refuted, Step, refute
+from federation.evidence.case import Case, Decode, Refuted, Step, Told, refute
 from federation.evidence.dossier import MAX_FILE_BYTES, SEAL
 from federation.evidence.joint_verdict import JointVerdict
 from federation.evidence.selection import outcome
@@ -226,10 +226,12 @@ class _Together:
                 self._refute(at, zh, en)
 
     def _words(self, kind: type[Any]) -> list[Any]:
-        """The one word of a kind in each part's session; the parts were verified."""
-        return [
-            part.case.one(part.case.dossier.session, kind, Step.JOINT)[1] for part in self._parts
-        ]
+        """The last word of a kind in each part's session; the parts were verified."""
+        return [self._last(part, kind)[1] for part in self._parts]
+
+    def _last(self, part: Examined, kind: type[Any]) -> tuple[Told, Any]:
+        """Where a member was replaced all began again: the last one counts."""
+        return part.case.last(part.case.dossier.session, kind, Step.JOINT, self._host)
 
     def _one_evaluation(self) -> None:
         cases = [part.case for part in self._parts]
@@ -284,7 +286,15 @@ class _Together:
         self._same(self._words(Began), "统一开始的内容不同", "was started otherwise")
         starts = [self._moment(part, Began) for part in self._parts]
         for at, part in enumerate(self._parts, start=1):
-            ready, _ = part.case.find(part.case.dossier.session, Ready)[0]
+            began, _ = self._last(part, Began)
+            ready = max(
+                (
+                    told
+                    for told, _ in part.case.find(part.case.dossier.session, Ready)
+                    if told.index(self._host) < began.index(self._host)
+                ),
+                key=lambda told: told.index(self._host),
+            )
             mine = _Moment(part.case.suite.suite_id, ready.index(self._host),
                            ready.at_ms(self._host))  # fmt: skip
             if any(start.before(mine) for start in starts):
@@ -347,9 +357,10 @@ class _Together:
         ballots: dict[bytes, bytes] = {}
         for part in self._parts:
             session = part.case.dossier.session
-            told, _ = part.case.one(session, Elect, Step.JOINT)
+            began, _ = self._last(part, Began)
+            told, _ = self._last(part, Elect)
             for said, ballot in part.case.find(session, Ballot):
-                if said.index(self._host) < told.index(self._host):
+                if began.index(self._host) < said.index(self._host) < told.index(self._host):
                     ballots[ballot.voter] = ballot.candidate
         known = Counter(ballots.values())
         mine = known.pop(elect.chair, 0)
@@ -372,18 +383,18 @@ class _Together:
                 self._refute(at, "签署的是另一份报告", "is about another report")
         ends = [self._moment(part, Finish) for part in self._parts]
         for at, part in enumerate(self._parts, start=1):
-            own_end = self._moment(part, Finish)
+            own_end, shown = self._moment(part, Finish), self._moment(part, Present)
             for said, _ in part.case.find(part.case.dossier.session, SignReport):
                 moment = _Moment(part.case.suite.suite_id, said.index(self._host),
                                  said.at_ms(self._host))  # fmt: skip
-                counted = moment.before(own_end)
+                counted = shown.before(moment) and moment.before(own_end)
                 if counted and any(end.before(moment) for end in ends):
                     self._refute(
                         at, "本副场签署之前, 评标已在别处结束", "others ended before it had signed"
                     )
 
     def _moment(self, part: Examined, kind: type[Any]) -> "_Moment":
-        told, _ = part.case.one(part.case.dossier.session, kind, Step.JOINT)
+        told, _ = self._last(part, kind)
         return _Moment(part.case.suite.suite_id, told.index(self._host), told.at_ms(self._host))
 
 

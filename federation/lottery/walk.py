@@ -9,8 +9,9 @@ knows, the order, is not in here: ``next_step`` takes it as an argument, and ``a
 recomputes it after ``Close``.
 
 Slots are filled one after the other, each from its own order, never going back: an entry
-that was passed over stays passed over even if a leave frees its employer later. A leave
-(after the list was sealed) reopens its slot at the next rank: that is the supplement (补抽).
+that was passed over stays passed over even if a leave frees its employer later. A leave, a
+recusal or an absence (after the list was sealed) reopens its slot at the next rank: that is the
+supplement (补抽).
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -31,6 +32,7 @@ from federation.lottery.pool import (
 from federation.lottery.ranking import step_hash
 from federation.protocol.conversation import Word
 from federation.protocol.draw import (
+    GONE,
     MAX_PER_SLOT,
     MAX_SLOTS,
     MAX_STEPS,
@@ -134,7 +136,7 @@ class Walk:
         pending: Who is waiting for the owner, or None.
         invited: How many experts were called.
         accepted: How many of them ever accepted.
-        supplements: How many invitations came to nothing: declined, not answered, or left.
+        supplements: How many invitations came to nothing: declined, not answered, or gone.
         revision: How many times the list was sealed.
         sealed: The list is sealed and nothing has changed since.
     """
@@ -201,7 +203,7 @@ class Walk:
                 return self._asked(word, payload)
             case Verdict():
                 return self._ruled(word, payload)
-            case Report(response=Response.LEAVE):
+            case Report() if word.response in GONE:
                 return self._left(word, payload)
             case Report():
                 return self._answered(word, payload)
@@ -301,7 +303,8 @@ class Walk:
         leaving = [member for member in self._members if member.entry == word.entry]
         if not self.sealed or not leaving:
             raise OutOfTurn(
-                "Report.LEAVE is for an expert on the list, once the list is sealed", clause="V12"
+                f"{word.response.name} is for an expert on the list, once the list is sealed",
+                clause="V12",
             )
         # One entry is one ticket: whoever holds it can be on the list only once (SKIP_LINK).
         slot = leaving[0].slot

@@ -4,13 +4,13 @@
     RUNNING ─Ballot*→ RUNNING ─Elect→ CHAIRED ─Present→ SIGNING ─SignReport*→ SIGNING
     SIGNING ─Finish→ FINISHED ─HandOver→ HANDED_OVER ─Receive→ ARCHIVED
     CHAIRED ─Suspend→ SUSPENDED ─Resume→ RESUMING ─Ready→ CHAIRED
-    RUNNING, CHAIRED, SIGNING ─Replace→ REPLACING ─CheckIn*→ REPLACING ─Ready→ READY ─Start→ RUNNING
+    READY, RUNNING, CHAIRED, SIGNING ─Replace→ REPLACING ─CheckIn*→ ─Ready→ READY
 
 One start for all sites: the host says Start only after the sub said Ready. After a
 suspension it is the same: the sub answers Resume with Ready. Until then a Suspend of the
-sub's may be an old one on its way, afterwards it is a new one. When a member leaves after the
-start (回避, 请假), its conclusions are void (实施条例 art. 48), its vote for the chair too: the
-next of the same lottery checks in, and all begin again with a Start that names everybody.
+sub's may be an old one on its way, afterwards it is a new one. When a member leaves once its
+site is ready (回避, 请假, 缺席), its conclusions are void (实施条例 art. 48), and its vote for the
+chair: the next of the same lottery checks in, and a Start that names everybody begins again.
 """
 
 from dataclasses import dataclass
@@ -199,7 +199,7 @@ class Receive(Word):
 
 @dataclass(frozen=True, slots=True)
 class Replace(Word):
-    """Members leave after the start; others are drawn in their place, and all begin again."""
+    """Members leave; others are drawn in their place, and what had begun begins again."""
 
     kind = Kind.SESSION
     speaker = HOST
@@ -233,7 +233,8 @@ SESSION: Final = Table(
         (CHAIRED, "Suspend"): SUSPENDED,
         (SUSPENDED, "Resume"): RESUMING,
         (RESUMING, "Ready"): CHAIRED,
-        # A member leaves after the start.
+        # A member leaves once its site is ready, before the start or after it.
+        (READY, "Replace"): REPLACING,
         (RUNNING, "Replace"): REPLACING,
         (CHAIRED, "Replace"): REPLACING,
         (SIGNING, "Replace"): REPLACING,

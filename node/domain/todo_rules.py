@@ -80,6 +80,7 @@ RULES: Final[Mapping[str, Rule]] = {
     "session_elect": Rule("确认评标组长", "declare the chair", 1 * HOUR),
     "session_present": Rule("提交评标报告", "present the report", 2 * DAY),
     "session_finish": Rule("结束评标", "finish the evaluation", 1 * HOUR),
+    "session_replace": Rule("更换评标成员后重新开始", "start again with a new member", 1 * HOUR),
     "session_resume": Rule("恢复评标", "resume the evaluation", 1 * HOUR),
     "session_refused": Rule("处理被拒绝的操作", "look at a refused step", 1 * HOUR),
     "session_overdue": Rule("处理逾期未结束的评标", "look at an overdue evaluation", 1 * HOUR),

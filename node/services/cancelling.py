@@ -158,7 +158,7 @@ class Cancelling:
                 f"the booking is {row.phase}; there is nothing to cancel",
             )
         session = sessions.live_of_booking(desk.ledger.connection, booking_id)
-        if session is not None and session.phase not in session_view.NOT_STARTED:
+        if session is not None and session_view.has_started(session):
             raise Conflicting(
                 "评标已经开始,不能取消预约:请暂停评标,超过协议时限后按故障终止",
                 "the evaluation has started: suspend it, and end it after the agreed limits",
@@ -243,7 +243,7 @@ class Cancelling:
 
     def _has_started(self, desk: Desk, row: BookingRow) -> bool:
         session = sessions.live_of_booking(desk.ledger.connection, row.conversation)
-        return session is not None and session.phase not in session_view.NOT_STARTED
+        return session is not None and session_view.has_started(session)
 
     def _end(self, desk: Desk, row: BookingRow) -> None:
         """End the session that was called, and tell our experts."""

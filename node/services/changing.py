@@ -413,7 +413,7 @@ def _check_stand_ins(desk: Desk, project: bytes, root: bytes, legs: Sequence[Boo
     connection = desk.ledger.connection
     for leg in legs:
         session = sessions.live_of_booking(connection, leg.conversation)
-        if session is not None and session.phase not in session_view.NOT_STARTED:
+        if session is not None and session_view.has_started(session):
             return
     if any(
         row.joins == root and row.bundle.phase is BundlePhase.HOLDING

@@ -70,6 +70,13 @@ class DrawFiles:
         chosen = desk.suite_of(ConversationId(row.id))
         return view(chosen, spoken, self.announced(desk, row), word_in)
 
+    def is_sealed(self, desk: Desk, row: DrawRow) -> bool:
+        """Whether its list stands as it is, and may still be drawn on from."""
+        if row.phase != words.RESCUED:
+            return row.phase == words.SEALED
+        walk = self.view(desk, row).walk
+        return walk is not None and walk.sealed
+
     def owner(self, desk: Desk, row: DrawRow) -> str:
         """Whose pool is drawn from."""
         return desk.identity.center if row.role == OWNER else row.peer

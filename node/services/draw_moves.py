@@ -276,14 +276,21 @@ class DrawMoves:
             self.go_on(desk, row)
 
     def report(
-        self, desk: Desk, row: DrawRow, entry: bytes, response: Response, receipt: bytes
+        self,
+        desk: Desk,
+        row: DrawRow,
+        entry: bytes,
+        response: Response,
+        receipt: bytes,
+        *,
+        proof: bytes = b"",
     ) -> None:
-        """The owner reports an answer and goes on."""
+        """The owner reports an answer, or that somebody left the list, and goes on."""
         seen = self._files.view(desk, row)
         assert seen.walk is not None, "experts are invited on a walk"
         evidence = desk.suite_of(ConversationId(row.id)).tagged("evidence", receipt)
         draws.answer(desk.ledger.connection, row.id, entry, response.name, evidence, desk.now_ms)
-        desk.say(ConversationId(row.id), Report(entry, response, evidence, seen.walk.head))
+        desk.say(ConversationId(row.id), Report(entry, response, evidence, seen.walk.head, proof))
         self.go_on(desk, row)
 
     def go_on(self, desk: Desk, row: DrawRow) -> None:

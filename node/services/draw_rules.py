@@ -14,6 +14,7 @@ from federation.errors import (
     Malformed,
     OutOfScope,
     OutOfTurn,
+    Overtaken,
     Refused,
     TooEarly,
 )
@@ -247,6 +248,8 @@ class DrawRules:
         is, or with the one that sealed the host's own; a sub with the host.
         """
         held = sessions.live_of_booking(desk.ledger.connection, row.booking)
+        if held is not None and held.phase == session.SIGNING:
+            raise Overtaken("the word that the report is signed is not here yet", clause="Finish")
         if held is None or held.phase not in _SIGNED:
             raise TooEarly(
                 "the order stays sealed until the report of the evaluation is signed",

@@ -7,9 +7,9 @@ that follows from a word is said in the same transaction; calls and deliveries a
 No staff member of either center sees a name: they see counts.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, TypeAlias
 
 from typing_extensions import override
 
@@ -31,6 +31,7 @@ from federation.protocol.draw import (
     Report,
     RequestDraw,
     Response,
+    Result,
     Reveal,
     Shortfall,
     Slot,
@@ -41,6 +42,7 @@ from federation.trust.suite import suite
 from federation.wire.envelopes import Receipt, Statement
 from node.services import outside_rules, outside_values
 from node.services.contributions import Contributions
+from node.services.departures import Departures
 from node.services.draw_errands import DrawErrands, Place
 from node.services.draw_files import DrawFiles, excluded_employers
 from node.services.draw_moves import FIRST, Again, DrawMoves
@@ -55,6 +57,9 @@ from node.store.cipher import ColumnCipher
 from node.store.draws import DrawRow
 from node.store.pools import Between
 from node.store.projects import ProjectRow
+
+Changed: TypeAlias = Callable[[Desk, bytes], None]
+"""Told by its booking that who is on a list has changed."""
 
 DRAW_REFUSED: Final = "draw_refused"
 """The to-do by which the staff learns that the other center refused a word of a draw."""
@@ -101,6 +106,8 @@ class Draws(Reaction):
         self._rules = DrawRules(self._files, own_window)
         self._moves = DrawMoves(self._files, cipher)
         self.contributions = Contributions(cipher, self._moves)
+        self.departures = Departures(self._files, self._moves, cipher)
+        self._changed: Changed = _nobody
         self.errands = DrawErrands(
             files=self._files,
             moves=self._moves,
@@ -109,6 +116,10 @@ class Draws(Reaction):
             messaging=messaging,
             place=place,
         )
+
+    def tell(self, changed: Changed) -> None:
+        """Whom to tell, by the booking, that somebody left a list or that it is sealed again."""
+        self._changed = changed
 
     def start(self, desk: Desk, project: bytes, by: str) -> list[bytes]:
         """Start all draws of a project: one from each sub's pool, one from ours.
@@ -261,8 +272,9 @@ class Draws(Reaction):
             if row.phase not in {words.VOID, REFUSED}
         ]
         return bool(rows) and all(
-            row.phase in {words.SEALED, words.CLOSED}
+            (row.phase == words.CLOSED or self._files.is_sealed(desk, row))
             and (row.role != OWNER or self._delivered(desk, row))
+            and not self.departures.waiting(desk, row)
             for row in rows
         )
 
@@ -274,23 +286,42 @@ class Draws(Reaction):
                 assert seen.walk is not None, "a sealed list was walked to"
                 desk.say(ConversationId(row.id), Close(self._files.value(row), seen.walk.head))
 
-    def leave(self, desk: Desk, draw: bytes, entry: bytes) -> None:
-        """An expert of ours who had accepted takes leave; the next of the same ranking follows.
+    def depart(
+        self, desk: Desk, draw: bytes, entry: bytes, response: Response, reason: str, by: str
+    ) -> None:
+        """An expert of ours leaves a list; the next of the same ranking follows.
 
-        Raises:
-            NotFound: No such draw or expert of ours.
-            Conflicting: The list is not sealed yet, or the evaluation has started.
+        See ``departures.Departures.depart``.
         """
-        row = draws.get(desk.ledger.connection, draw)
-        invited = draws.invitations(desk.ledger.connection, draw) if row else {}
-        if row is None or entry not in invited:
-            raise NotFound("没有这位专家的邀请", "this expert was not invited by us")
-        if row.phase != words.SEALED:
-            raise Conflicting(
-                "名单未封存或评标已开始, 不能请假",
-                "leave is possible only between the sealed list and the start",
-            )
-        self._moves.report(desk, row, entry, Response.LEAVE, b"leave filed with the center")
+        self.departures.depart(desk, draw, entry, response, reason=reason, by=by)
+
+    def gone(self, desk: Desk, booking: bytes) -> dict[bytes, Response]:
+        """Who was on a list of a booking's draws and has left it, reported or not yet."""
+        found = {}
+        for row in draws.of_booking(desk.ledger.connection, booking):
+            for spoken in self._files.view(desk, row).spoken:
+                word = spoken.word
+                if isinstance(word, Report) and word.response in words.GONE:
+                    found[word.entry] = word.response
+            for one in self.departures.waiting(desk, row):
+                found[one.entry] = Response[one.response]
+        return found
+
+    def listed(self, desk: Desk, uid: str) -> list[tuple[bytes, bytes, bytes]]:
+        """Where an expert of ours is on a list that may change: (booking, draw, entry)."""
+        found = []
+        for row in draws.inviting(desk.ledger.connection, uid):
+            if row.phase in words.DRAW.over or row.phase == REFUSED:
+                continue
+            asked = draws.invitations(desk.ledger.connection, row.id)
+            seen = self._files.view(desk, row)
+            entries = {entry for _, entry in seen.walk.chosen} if seen.walk else set()
+            found += [
+                (row.booking, row.id, entry)
+                for entry, one in asked.items()
+                if one.uid == uid and entry in entries
+            ]
+        return found
 
     def status(self, desk: Desk, project: bytes) -> list[DrawStatus]:
         """Counts for a project's draws."""
@@ -324,6 +355,8 @@ class Draws(Reaction):
             self._moves.begin(desk, spoken, word.booking_id, word.pool, word.epoch)
         elif isinstance(word, Fault):
             outside_values.release(desk, draw, word.detail)
+        elif _changes(word):
+            self._tell(desk, draw)
 
     @override
     def heard(self, desk: Desk, spoken: Said) -> None:
@@ -358,6 +391,14 @@ class Draws(Reaction):
             self._moves.ask_next(desk, self._files.row(desk, conversation.id))
         elif isinstance(word, Next):
             self._moves.rule(desk, self._files.row(desk, conversation.id), word)
+        if _changes(word):
+            self._tell(desk, conversation.id)
+
+    def _tell(self, desk: Desk, draw: bytes) -> None:
+        row = self._files.row(desk, draw)
+        self._changed(desk, row.booking)
+        if row.role == OWNER:
+            self.departures.go_on(desk, draw)
 
     @override
     def cosigned(self, desk: Desk, peer: CenterId, suite_id: str, size: int) -> None:
@@ -429,3 +470,11 @@ def _sealing(legs: Sequence[BookingRow]) -> BookingRow:
 
 _CAME_TO_NOTHING: Final = frozenset({REFUSED, words.VOID})
 _LISTED: Final = frozenset({words.SEALED, words.CLOSED})
+
+
+def _changes(word: Word) -> bool:
+    return isinstance(word, Result) or (isinstance(word, Report) and word.response in words.GONE)
+
+
+def _nobody(_desk: Desk, _booking: bytes) -> None:
+    """Nobody is to be told."""

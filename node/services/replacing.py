@@ -132,7 +132,7 @@ class Replacing:
 
     def _started(self, desk: Desk, row: BookingRow) -> bool:
         session = sessions.live_of_booking(desk.ledger.connection, row.conversation)
-        return session is not None and session.phase not in session_view.NOT_STARTED
+        return session is not None and session_view.has_started(session)
 
     def _decided(self, desk: Desk, bundle: BundleRow, decision: Decision) -> None:
         """The other sub is booked, or is not: let one of the two go."""
@@ -170,5 +170,5 @@ class Replacing:
         """What was called without the new sub-venue is called anew with it."""
         for leg in self._family(desk, new):
             session = sessions.live_of_booking(desk.ledger.connection, leg.conversation)
-            if session is not None and session.phase in session_view.NOT_STARTED:
+            if session is not None and not session_view.has_started(session):
                 session_view.supersede(desk, session, BY_SYSTEM)

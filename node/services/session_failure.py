@@ -93,7 +93,7 @@ def _is_lost(desk: Desk, leg: BookingRow, row: SessionRow | None) -> bool:
     terms = desk.ledger.agreement(leg.agreement)
     assert terms is not None, "a booking is under an agreement that both signed"
     try:
-        if row is None or row.phase in view.NOT_STARTED:
+        if row is None or not view.has_started(row):
             execution.check_start(terms, leg.start_ms, desk.now_ms)
         elif row.phase == words.SUSPENDED:
             since_ms = view.suspended_at_ms(desk, row)

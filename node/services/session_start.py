@@ -90,7 +90,7 @@ class SessionStart(SessionWords):
         connection = desk.ledger.connection
         for leg in confirmed if anew else ():
             stuck = sessions.live_of_booking(connection, leg.conversation)
-            if stuck is not None and stuck.phase in view.NOT_STARTED:
+            if stuck is not None and not view.has_started(stuck):
                 view.supersede(desk, stuck, by)
         return [
             leg
@@ -160,8 +160,8 @@ class SessionStart(SessionWords):
             Conflicting: Check-in is not open yet, or no more.
         """
         row = view.get(desk, session_id)
-        open_in = (words.CONVENED,) if row.role == words.SUB else (words.CONVENED, words.READY)
-        view.in_phase([row], *open_in)
+        open_in = (words.CONVENED, words.REPLACING)
+        view.in_phase([row], *open_in, *((words.READY,) if row.role == words.HOST else ()))
         self._refresh(desk, row)
         member = view.own_member(desk, row, code)
         if member.checked_in_at_ms is not None:
@@ -171,22 +171,22 @@ class SessionStart(SessionWords):
                 "尚未到签到时间(评标开始前2小时开放签到)",
                 "check-in opens two hours before the evaluation, and is not for the future",
             )
-        if at_ms >= row.end_ms:
+        if at_ms >= row.end_ms and not view.has_started(row):
             raise Conflicting("评标时间已过,不能签到", "the evaluation's window has ended")
         sessions.set_checked_in(desk.ledger.connection, member, at_ms)
         if row.role == words.SUB:
             desk.say(row.id, CheckIn(code, at_ms))
 
     def ready(self, desk: Desk, session_id: bytes, by: str) -> None:
-        """The sub's staff confirm their site, before the start and after a suspension.
+        """The sub's staff confirm their site: at first, after a suspension, after a replacement.
 
         Raises:
             Conflicting: Somebody has not checked in, or a list is not sealed.
         """
         row = view.get(desk, session_id)
         view.only(row, words.SUB)
-        view.in_phase([row], words.CONVENED, words.RESUMING)
-        if row.phase == words.CONVENED:
+        view.in_phase([row], words.CONVENED, words.REPLACING, words.RESUMING)
+        if row.phase != words.RESUMING:
             self._refresh(desk, row)
             self._check_sealed(desk, [row])
             self._check_present(view.own(desk, row), row.convene.sub_experts)
@@ -195,6 +195,8 @@ class SessionStart(SessionWords):
 
     def start(self, desk: Desk, session_id: bytes, by: str) -> None:
         """The unified start (统一开始): the host's staff start all sites at once.
+
+        Also once more, after a member was replaced: then at any time, as it has begun before.
 
         Raises:
             Conflicting: A sub-venue was not called or is not ready; before the window, after
@@ -209,15 +211,8 @@ class SessionStart(SessionWords):
         project = projects.get(desk.ledger.connection, row.project)
         assert project is not None, "projects are never deleted"
         self._check_all_called(desk, project, rows)
-        if not row.convene.start_ms <= desk.now_ms < row.end_ms:
-            raise Conflicting(
-                "只能在预约的评标时间内开始", "an evaluation starts within its booked window only"
-            )
-        for leg in rows:
-            try:
-                execution.check_start(view.terms(desk, leg), row.convene.start_ms, desk.now_ms)
-            except FederationError as error:
-                raise Conflicting(clause_zh(error.clause), error.detail) from error
+        if not any(view.has_started(leg) for leg in rows):
+            _check_time(desk, rows)
         self._refresh(desk, row)
         self._check_sealed(desk, rows)
         everybody = view.members(desk, row)
@@ -245,6 +240,7 @@ class SessionStart(SessionWords):
                 desk.now_ms,
             )
         view.tick_off(desk, view.START, rows, by)
+        view.tick_off(desk, view.REPLACE, rows, by)
 
     def _check_all_called(
         self, desk: Desk, project: ProjectRow, rows: Sequence[SessionRow]
@@ -275,3 +271,17 @@ class SessionStart(SessionWords):
                 f"应到{wanted}人,已签到{there}人,全部签到后方可继续",
                 f"{there} of {wanted} members have checked in; all must",
             )
+
+
+def _check_time(desk: Desk, rows: Sequence[SessionRow]) -> None:
+    """May an evaluation that has not begun yet begin now? Raises Conflicting."""
+    start_ms = rows[0].convene.start_ms
+    if not start_ms <= desk.now_ms < rows[0].end_ms:
+        raise Conflicting(
+            "只能在预约的评标时间内开始", "an evaluation starts within its booked window only"
+        )
+    for leg in rows:
+        try:
+            execution.check_start(view.terms(desk, leg), start_ms, desk.now_ms)
+        except FederationError as error:
+            raise Conflicting(clause_zh(error.clause), error.detail) from error

@@ -5,12 +5,13 @@ Not here: what people do (``sessions``), what words mean (``session_words``), an
 left of an evaluation (``session_archive``).
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final, Protocol
 
 from federation.protocol import session as words
 from federation.protocol.booking import BOOKED
 from federation.protocol.conversation import REFUSED, Phase
+from federation.protocol.draw import Response
 from federation.protocol.terms import AgreementTerms
 from federation.wire.words import PAYLOAD_TYPES
 from node.domain import committee
@@ -26,8 +27,9 @@ START: Final = "session_start"
 ELECT: Final = "session_elect"
 PRESENT: Final = "session_present"
 FINISH: Final = "session_finish"
-NOT_STARTED: Final = frozenset({words.CONVENED, words.READY})
+NOT_STARTED: Final = frozenset({words.CONVENED, words.READY, words.REPLACING})
 RESUME: Final = "session_resume"
+REPLACE: Final = "session_replace"
 HAND_OVER: Final = "session_hand_over"
 RECEIVE: Final = "session_receive"
 REFUSAL: Final = "session_refused"
@@ -41,6 +43,7 @@ PHASES_ZH: Final = {
     words.SIGNING: "签署报告中",
     words.SUSPENDED: "已暂停",
     words.RESUMING: "恢复中",
+    words.REPLACING: "更换成员中",
     words.FINISHED: "评标结束",
     words.HANDED_OVER: "已移交",
     words.ARCHIVED: "已归档",
@@ -77,6 +80,24 @@ class Draws(Protocol):
     def sealed(self, desk: Desk, booking: bytes, /) -> bool:
         """Whether all draws are sealed and our own lists were receipted."""
 
+    def gone(self, desk: Desk, booking: bytes, /) -> Mapping[bytes, Response]:
+        """Who was on a list and has left it, and how."""
+
+    def depart(
+        self,
+        desk: Desk,
+        draw: bytes,
+        entry: bytes,
+        response: Response,
+        reason: str,
+        by: str,
+        /,
+    ) -> None:
+        """One of our own leaves a list; the next rank follows."""
+
+    def listed(self, desk: Desk, uid: str, /) -> Sequence[tuple[bytes, bytes, bytes]]:
+        """Where one of our own is on a list that may change: (booking, draw, entry)."""
+
     def close_all(self, desk: Desk, booking: bytes, /) -> None:
         """The report is signed: close every draw that we sealed; the orders become public."""
 
@@ -94,6 +115,11 @@ def get(desk: Desk, session_id: bytes) -> SessionRow:
     if row is None:
         raise NotFound("没有这场评标", f"there is no session {session_id.hex()}")
     return row
+
+
+def has_started(row: SessionRow) -> bool:
+    """Whether the evaluation has begun; it may have to begin again since."""
+    return row.started_at_ms is not None or row.phase not in NOT_STARTED
 
 
 def suspended_at_ms(desk: Desk, row: SessionRow) -> int | None:
@@ -187,19 +213,19 @@ def in_phase(rows: Sequence[SessionRow], *phases: Phase) -> None:
 def give_up(desk: Desk, row: SessionRow, by: str) -> None:
     """End a session that cannot be held; what was done in it is kept."""
     sessions.give_up(desk.ledger.connection, row.id)
-    for kind in (CHECK_IN, START, ELECT, PRESENT, FINISH, RESUME, REFUSAL, OVERDUE):
+    for kind in (CHECK_IN, START, ELECT, PRESENT, FINISH, RESUME, REPLACE, REFUSAL, OVERDUE):
         tick_off(desk, kind, [row], by)
 
 
 def supersede(desk: Desk, row: SessionRow, by: str) -> None:
     """Let a new call take the place of a session that has not started."""
     sessions.supersede(desk.ledger.connection, row.id)
-    for kind in (CHECK_IN, START, REFUSAL, OVERDUE):
+    for kind in (CHECK_IN, START, REPLACE, REFUSAL, OVERDUE):
         tick_off(desk, kind, [row], by)
 
 
 def refresh(desk: Desk, draws: Draws, row: SessionRow) -> None:
-    """Bring the experts of a session that has not started in line with its draws."""
+    """Bring the experts of a session that does not run in line with its draws."""
     connection, me = desk.ledger.connection, desk.identity.center
     wanted = {
         one.entry: Member(row.id, one.entry, one.owner, Capacity.EXPERT, one.uid)

@@ -8,7 +8,16 @@ from typing_extensions import override
 
 from federation.engine.identity import SKEW_MS
 from federation.engine.inside import Said
-from federation.errors import Conflict, Malformed, OutOfScope, OutOfTurn, Refused, TooEarly, TooLate
+from federation.errors import (
+    Conflict,
+    Malformed,
+    OutOfScope,
+    OutOfTurn,
+    Overtaken,
+    Refused,
+    TooEarly,
+    TooLate,
+)
 from federation.ids import CenterId
 from federation.protocol import booking as legs
 from federation.protocol import execution
@@ -24,6 +33,7 @@ from federation.protocol.session import (
     Present,
     Ready,
     Receive,
+    Replace,
     Resume,
     SignReport,
     Start,
@@ -32,6 +42,7 @@ from federation.protocol.session import (
 from federation.wire.envelopes import Receipt, Statement
 from node.domain.committee import CommitteeRefused
 from node.domain.evaluation import check_in_opens_ms
+from node.services import session_replacing as replacing
 from node.services import session_view as view
 from node.services.house import Desk, Reaction
 from node.services.session_archive import SessionArchive
@@ -74,13 +85,19 @@ class SessionWords(Reaction):
             self._admit_start(desk, row, word, statement)
         elif isinstance(word, Resume):
             _admit_resume(desk, row, statement)
-        elif isinstance(word, HandOver):
-            self.archive.admit_hand_over(word)
-            execution.check_retention(view.terms(desk, row), word.items)
-        elif isinstance(word, Receive):
-            self.archive.admit_receive(row, word)
+        elif isinstance(word, Replace):
+            replacing.admit(desk, self._draws, row, word)
+        elif isinstance(word, HandOver | Receive):
+            self._admit_archive(desk, row, word)
         else:
             _admit_evaluation(desk, row, word)
+
+    def _admit_archive(self, desk: Desk, row: SessionRow, word: HandOver | Receive) -> None:
+        if isinstance(word, Receive):
+            self.archive.admit_receive(row, word)
+            return
+        self.archive.admit_hand_over(word)
+        execution.check_retention(view.terms(desk, row), word.items)
 
     def _admit_convene(self, desk: Desk, conversation: Conversation, word: Convene) -> None:
         connection, me = desk.ledger.connection, desk.identity.center
@@ -97,7 +114,7 @@ class SessionWords(Reaction):
                 alternative=f"start_ms={leg.start_ms};end_ms={leg.end_ms}",
             )
         earlier = sessions.live_of_booking(connection, word.booking_id)
-        if earlier is not None and earlier.phase not in view.NOT_STARTED:
+        if earlier is not None and view.has_started(earlier):
             raise Conflict("the booking has a session already, and it has started")
         if not self._draws.sealed(desk, word.booking_id):
             raise TooEarly("not all lists of the booking's draws are sealed and receipted")
@@ -113,13 +130,15 @@ class SessionWords(Reaction):
     ) -> None:
         drawn = self._draws.members(desk, row.booking)
         if not any(one.entry == word.member and one.owner == row.peer for one in drawn):
+            if not self._draws.sealed(desk, row.booking):
+                raise Overtaken("the list of the draw that is being drawn on is not here yet")
             raise Refused("the member is on no list of this evaluation's draws")
         if word.at_ms < check_in_opens_ms(row.convene.start_ms):
             raise TooEarly(
                 "check-in is not open yet",
                 alternative=f"at_ms>={check_in_opens_ms(row.convene.start_ms)}",
             )
-        if word.at_ms >= row.end_ms:
+        if word.at_ms >= row.end_ms and not view.has_started(row):
             raise TooLate("the evaluation's window has ended")
         if word.at_ms > statement.sent_at_ms:
             raise Malformed("at_ms lies after the word's own sent_at_ms")
@@ -144,13 +163,16 @@ class SessionWords(Reaction):
                 "the evaluation cannot start before its window",
                 alternative=f"start_ms>={row.convene.start_ms}",
             )
-        execution.check_start(
-            view.terms(desk, row), row.convene.start_ms, statement.sent_at_ms, SKEW_MS
-        )
+        if not view.has_started(row):
+            execution.check_start(
+                view.terms(desk, row), row.convene.start_ms, statement.sent_at_ms, SKEW_MS
+            )
         if list(word.members) != sorted(set(word.members)):
             raise Malformed("members must be different and ascending")
         drawn = {one.entry for one in self._draws.members(desk, row.booking)}
         missing = drawn - set(word.members)
+        if missing and missing <= replacing.left(desk, row):
+            raise Overtaken("the words of the draw by which they left are not here yet")
         if missing:
             raise Conflict(f"{len(missing)} of the experts drawn are not among the members")
         experts = len(word.members) - row.convene.representatives
@@ -186,6 +208,8 @@ class SessionWords(Reaction):
             self._heard_start(desk, row, word)
         elif isinstance(word, Suspend):
             self._heard_suspend(desk, row, word)
+        elif isinstance(word, Replace):
+            replacing.heard(desk, self._draws, row, word)
         elif isinstance(word, Finish):
             self.archive.finished(desk, row)
             self._draws.close_all(desk, row.booking)
@@ -223,6 +247,8 @@ class SessionWords(Reaction):
             if any(leg.phase == words.SUSPENDED for leg in joint):
                 # Another site has stopped again meanwhile: nobody goes on without it.
                 desk.say(row.id, Suspend("another site is suspended again"))
+            else:
+                replacing.replace(desk, self._draws, row)
         elif all(leg.phase == words.READY for leg in joint):
             self.archive.want_room(desk, joint)
             view.remind(
@@ -238,6 +264,9 @@ class SessionWords(Reaction):
         view.refresh(desk, self._draws, row)
         drawn = {one.entry for one in self._draws.members(desk, row.booking)}
         ours = {one.code for one in sessions.members(connection, [row])}
+        for one in sessions.members(connection, [row]):
+            if one.code not in word.members:  # it left before, or was told to us as another's
+                sessions.remove_member(connection, one)
         for code in set(word.members) - ours:
             capacity = Capacity.EXPERT if code in drawn else Capacity.UNKNOWN
             sessions.add_member(connection, Member(row.id, code, row.peer, capacity))
@@ -294,7 +323,7 @@ def _sub_member(row: SessionRow, code: bytes) -> Member:
 def _heard_evaluation(desk: Desk, row: SessionRow, word: Word) -> None:
     connection = desk.ledger.connection
     if isinstance(word, Ballot):
-        if row.phase == words.RUNNING:  # later ones are heard but not counted
+        if row.phase == words.RUNNING:  # others are heard but not counted
             sessions.set_ballot(connection, _sub_member(row, word.voter), word.candidate)
             view.remind_of_votes(desk, row)
     elif isinstance(word, Elect):
@@ -302,6 +331,8 @@ def _heard_evaluation(desk: Desk, row: SessionRow, word: Word) -> None:
     elif isinstance(word, Present):
         sessions.set_report_digest(connection, row.id, word.report_digest)
     elif isinstance(word, SignReport):
+        if row.phase != words.SIGNING:
+            return  # it crossed a Replace: what was signed is void
         signer = _sub_member(row, word.member)
         sessions.set_signature(connection, signer, word.signature_digest, None)
         view.remind_of_signatures(desk, row)
@@ -329,6 +360,8 @@ def _admit_resume(desk: Desk, row: SessionRow, statement: Statement) -> None:
 
 
 def _admit_evaluation(desk: Desk, row: SessionRow, word: Word) -> None:
+    if row.phase == words.REPLACING:
+        return  # it crossed a Replace, and counts no more whatever it says
     if isinstance(word, Ballot):
         _admit_ballot(desk, row, word)
     elif isinstance(word, Elect):

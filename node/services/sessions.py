@@ -15,6 +15,7 @@ from typing import Final
 from federation.errors import FederationError
 from federation.protocol import execution
 from federation.protocol import session as words
+from federation.protocol.draw import Response
 from federation.protocol.session import (
     ArchiveItem,
     Ballot,
@@ -27,6 +28,7 @@ from federation.protocol.session import (
 )
 from node.domain.evaluation import MAX_REPORT_BYTES, tally
 from node.services import session_look as look
+from node.services import session_replacing as replacing
 from node.services import session_view as view
 from node.services.errands import Handler
 from node.services.errors import Conflicting, Invalid, NotFound
@@ -37,9 +39,9 @@ from node.services.session_look import Overview, Seated
 from node.services.session_start import SessionStart
 from node.services.session_view import Draws
 from node.services.speech import well_formed
-from node.store import archives, experts, sessions
+from node.store import archives, bookings, experts, sessions
 from node.store.cipher import ColumnCipher
-from node.store.sessions import Member, SessionRow
+from node.store.sessions import Capacity, Member, SessionRow
 
 __all__ = ["Overview", "Seated", "Sessions"]
 
@@ -72,6 +74,7 @@ class Sessions(SessionStart):
         row = view.get(desk, session_id)
         view.in_phase([row], words.RUNNING)
         member = view.own_member(desk, row, voter)
+        self._check_stays(desk, member)
         if candidate not in {one.code for one in view.members(desk, row)}:
             raise NotFound(
                 "被推荐人不是评标委员会成员", "the candidate is no member of the committee"
@@ -210,6 +213,7 @@ class Sessions(SessionStart):
         row = view.get(desk, session_id)
         view.in_phase([row], words.SIGNING)
         member = view.own_member(desk, row, code)
+        self._check_stays(desk, member)
         if member.signature_digest is not None:
             return
         if not 0 < len(signature) <= MAX_SIGNATURE_BYTES:
@@ -255,6 +259,83 @@ class Sessions(SessionStart):
             self._draws.close_all(desk, leg.booking)
         self.archive.keep_report(desk, rows[0])
         view.tick_off(desk, view.FINISH, rows, by)
+
+    # Leaving
+
+    def depart(
+        self, desk: Desk, session_id: bytes, code: bytes, response: Response, reason: str, by: str
+    ) -> None:
+        """An expert of our own site leaves the committee: leave, recusal, absence.
+
+        The next of the same lottery is called at once; what follows is ``session_replacing``.
+
+        Raises:
+            NotFound: Not a member at our site.
+            Conflicting: The report is signed by all; a representative, whom nobody draws; an
+                absence before the evaluation was to begin.
+        """
+        row = view.get(desk, session_id)
+        if row.superseded or row.phase in replacing.SIGNED:
+            raise Conflicting(
+                "评标报告已由全体成员签署或本场已终止,不能再更换成员",
+                "the report is signed or the session has ended; nobody is replaced any more",
+            )
+        member = view.own_member(desk, row, code)
+        if member.capacity is not Capacity.EXPERT:
+            raise Conflicting(
+                "招标人代表不是抽取产生的,不能补抽;请由招标人更换代表后重新召集",
+                "a representative is not drawn and cannot be drawn anew",
+            )
+        if response is Response.ABSENT and desk.now_ms < row.convene.start_ms:
+            raise Conflicting(
+                "评标时间未到,不能登记缺席;专家来电说明不能到场的,请登记请假",
+                "nobody is absent before the start; who says so beforehand takes leave",
+            )
+        booking = view.get(desk, member.session).booking
+        drawn = [one for one in self._draws.members(desk, booking) if one.entry == code]
+        if drawn:  # else it was entered before
+            self._draws.depart(desk, drawn[0].draw, code, response, reason, by)
+
+    def depart_expert(self, desk: Desk, uid: str, response: Response, reason: str, by: str) -> None:
+        """The same for an expert who calls, before there is a session or after.
+
+        Of several evaluations the one that begins first.
+
+        Raises:
+            NotFound: The expert is on no list that may still change.
+            Conflicting: See ``depart``.
+        """
+        connection = desk.ledger.connection
+        found = []
+        for booking, draw, entry in self._draws.listed(desk, uid):
+            leg = bookings.get(connection, booking)
+            held = sessions.live_of_booking(connection, booking)
+            if leg is not None and (held is None or held.phase not in replacing.SIGNED):
+                found.append((leg.start_ms, draw, entry, held))
+        if not found:
+            raise NotFound(
+                "这位专家不在任何可更换的名单中", "this expert is on no list that may still change"
+            )
+        _, draw, entry, held = min(found, key=lambda one: one[:3])
+        if held is not None and any(one.code == entry for one in view.own(desk, held)):
+            self.depart(desk, held.id, entry, response, reason, by)
+        elif response is Response.ABSENT:
+            raise Conflicting(
+                "评标尚未召集,不能登记缺席", "the evaluation is not convened; nobody is absent yet"
+            )
+        else:
+            self._draws.depart(desk, draw, entry, response, reason, by)
+
+    def changed(self, desk: Desk, booking: bytes) -> None:
+        """See ``session_replacing.changed``."""
+        replacing.changed(desk, self._draws, booking)
+
+    def _check_stays(self, desk: Desk, member: Member) -> None:
+        if member.code in self._draws.gone(desk, view.get(desk, member.session).booking):
+            raise Conflicting(
+                "该专家已退出本次评标,不能再投票或签名",
+                "this expert has left the committee, and votes and signs no more",
+            )
 
     # The archive
 

@@ -93,6 +93,15 @@ def of_project(connection: sqlite3.Connection, project: bytes) -> list[DrawRow]:
     return _select(connection, "draw.project = ?", project)
 
 
+def inviting(connection: sqlite3.Connection, uid: str) -> list[DrawRow]:
+    """The draws in which an expert of our own was asked, oldest first."""
+    return _select(
+        connection,
+        "draw.conversation IN (SELECT draw FROM invitation WHERE uid = ?)",
+        uid,
+    )
+
+
 def everything(connection: sqlite3.Connection) -> list[DrawRow]:
     """All draws, oldest first."""
     return _select(connection, "draw.conversation IS NOT ?", b"")

@@ -160,9 +160,10 @@ def give_up(connection: sqlite3.Connection, session: bytes) -> None:
 def set_started(
     connection: sqlite3.Connection, session: bytes, lot_code: str, project_name: str, now_ms: int
 ) -> None:
-    """The unified start."""
+    """The unified start; the moment of the first one stays, when all begin again."""
     connection.execute(
-        "UPDATE session SET lot_code = ?, project_name = ?, started_at_ms = ?"
+        "UPDATE session SET lot_code = ?, project_name = ?,"
+        " started_at_ms = coalesce(started_at_ms, ?)"
         " WHERE conversation = ?",
         (lot_code, project_name, now_ms, session),
     )
@@ -226,6 +227,23 @@ def remove_member(connection: sqlite3.Connection, member: Member) -> None:
     """Take away a member who left before the start."""
     connection.execute(
         "DELETE FROM member WHERE session = ? AND code = ?", (member.session, member.code)
+    )
+
+
+def begin_anew(connection: sqlite3.Connection, session: bytes, left: Sequence[bytes]) -> None:
+    """Members have left: what they did is void, and so is what was built on it."""
+    connection.executemany(
+        "DELETE FROM member WHERE session = ? AND code = ?", [(session, code) for code in left]
+    )
+    connection.execute(
+        "UPDATE member SET ballot = NULL, signature_digest = NULL, sealed_signature = NULL"
+        " WHERE session = ?",
+        (session,),
+    )
+    connection.execute(
+        "UPDATE session SET chair = NULL, report = NULL, report_digest = NULL"
+        " WHERE conversation = ?",
+        (session,),
     )
 
 

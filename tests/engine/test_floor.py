@@ -8,7 +8,7 @@ import pytest
 from typing_extensions import override
 
 from federation.engine.doorkeeper import Visitor
-from federation.errors import OutOfTurn, SeatsTaken
+from federation.errors import OutOfTurn, Overtaken, SeatsTaken
 from federation.ids import AgreementId, CenterId, ConversationId
 from federation.protocol import booking
 from federation.protocol.booking import (
@@ -31,10 +31,13 @@ class Picky(Mute):
 
     def __init__(self) -> None:
         self.full = False
+        self.overtaken = False
         self.refusals: list[Receipt] = []
 
     @override
     def admit(self, desk: Desk, conversation: Any, word: Any, statement: Any) -> None:
+        if self.overtaken:
+            raise Overtaken("what it follows from is not here yet")
         if self.full:
             raise SeatsTaken("all seats are taken", clause="seats", alternative="start_ms=1")
 
@@ -246,6 +249,20 @@ async def test_a_word_of_a_time_to_come_is_left_for_later(scene: Scene) -> None:
     assert await scene.pair.sub.sql("SELECT count(*) FROM heard") == [(0,)]
 
     scene.pair.watch.pass_ms(DAY_MS)  # it is set
+    assert (await scene.heard(await scene.first_visitor()))[1].outcome is Outcome.ACCEPTED
+    assert await scene.pair.sub.phase(conversation) == booking.HELD
+
+
+async def test_a_word_that_overtook_another_is_left_for_later(scene: Scene) -> None:
+    conversation = await scene.hold()
+    scene.sub.overtaken = True
+
+    _, receipt = await scene.heard(await scene.first_visitor())
+    assert (receipt.outcome, receipt.reason) == (Outcome.GAP, "TOO_EARLY")
+    assert await scene.pair.sub.sql("SELECT count(*) FROM heard") == [(0,)]
+    assert scene.host.refusals == []
+
+    scene.sub.overtaken = False
     assert (await scene.heard(await scene.first_visitor()))[1].outcome is Outcome.ACCEPTED
     assert await scene.pair.sub.phase(conversation) == booking.HELD
 

@@ -19,6 +19,7 @@ from federation.lottery.pool import (
 )
 from federation.protocol.conversation import Word
 from federation.protocol.draw import (
+    GONE,
     MAX_PER_SLOT,
     MAX_SLOTS,
     MAX_STEPS,
@@ -381,10 +382,11 @@ def test_a_list_is_sealed_once_with_its_number_and_its_members() -> None:
     refused(draw, draw.result(), "V12", "seals a list that is at Settled")
 
 
-def test_a_leave_reopens_its_slot_at_the_next_rank_and_frees_its_employer() -> None:
+@pytest.mark.parametrize("how", sorted(GONE))
+def test_who_is_gone_reopens_a_slot_at_the_next_rank_and_frees_an_employer(how: Response) -> None:
     draw = full()
     assert walk.rule(draw.walk, POOL.attributes(draw.entry(YI)), ()) is Ruling.SKIP_EMPLOYER
-    draw.report(Response.LEAVE, draw.entry(JIA))
+    draw.report(how, draw.entry(JIA))
     assert not draw.walk.sealed
     assert draw.at() == walk.Place(0, 2)
     assert draw.listed() == ((0, draw.entry(BING)),)

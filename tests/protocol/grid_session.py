@@ -37,6 +37,7 @@ GRID: Final = grid(
     SIGNING      Ballot      SIGNING      -         HOST
     FINISHED     Ballot      FINISHED     -         HOST
     FINISHED     SignReport  FINISHED     -         HOST
+    READY        Replace     REPLACING    HOST      SUB
     RUNNING      Replace     REPLACING    HOST      SUB
     CHAIRED      Replace     REPLACING    HOST      SUB
     SIGNING      Replace     REPLACING    HOST      SUB

@@ -93,6 +93,16 @@ class Federation:
         self._dead.discard(center.name)
         self._pair(center).restore()
 
+    def cut(self) -> None:
+        """Nothing gets through any more, and all are alive."""
+        for pair in self.pairs:
+            pair.cut()
+
+    def restore(self) -> None:
+        """All wires are whole again."""
+        for pair in self.pairs:
+            pair.restore()
+
     async def settle(self) -> None:
         """Deliver words, ring alarms and run errands until nobody has anything to do now."""
         for _ in range(MAX_ROUNDS):

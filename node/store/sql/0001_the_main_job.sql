@@ -853,6 +853,21 @@ CREATE TABLE sealed_list (
     PRIMARY KEY (draw, revision)
 ) STRICT, WITHOUT ROWID;
 
+-- At the owner: who of those on a list has left it, and whether that was reported yet. One after
+-- the other, as each is followed by the next rank. Why somebody recused is told to nobody.
+CREATE TABLE departure (
+    draw BLOB NOT NULL REFERENCES draw (conversation),
+    entry BLOB NOT NULL,
+    response TEXT NOT NULL,
+    sealed_reason BLOB NOT NULL,
+    salt BLOB NOT NULL,
+    proof BLOB NOT NULL,
+    by_whom TEXT NOT NULL,
+    at_ms INTEGER NOT NULL,
+    reported INTEGER NOT NULL DEFAULT 0,
+    PRIMARY KEY (draw, entry)
+) STRICT, WITHOUT ROWID;
+
 -- Random values from outside: at the owner of a pool one row for each contributor that it asks,
 -- at a contributor one for each draw. A value is given once for a draw, whoever asks again.
 CREATE TABLE contribution (

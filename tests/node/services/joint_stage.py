@@ -123,6 +123,7 @@ class JointStage:
             bookings=office.bookings,
         )
         service = Sessions(draws=draws, archive=archive, cipher=center.cipher)
+        draws.tell(service.changed)
         self.seats.append(Seat(center, Board(center, draws, phones, pools, agreements), service))
         return replace(
             furniture,

@@ -15,6 +15,7 @@ from adapters.video.stand_in import FolderVideo
 from federation.ids import AgreementId, CenterId
 from federation.protocol.agreement import AgreementTerms
 from federation.protocol.conversation import Kind
+from federation.protocol.draw import Response
 from node.domain.calendar import Window
 from node.domain.codes import LotCode, ProjectCode, RegionCode, ResidentId, Specialty, Uscc
 from node.domain.expert import Expert, ExpertStatus
@@ -75,12 +76,24 @@ class Lists:
     drawn: list[Drawn] = field(default_factory=list)
     is_sealed: bool = True
     closed: list[bytes] = field(default_factory=list)
+    left: dict[bytes, Response] = field(default_factory=dict)
 
     def members(self, _desk: Desk, _booking: bytes) -> list[Drawn]:
         return list(self.drawn)
 
     def sealed(self, _desk: Desk, _booking: bytes) -> bool:
         return self.is_sealed
+
+    def gone(self, _desk: Desk, _booking: bytes) -> dict[bytes, Response]:
+        return dict(self.left)
+
+    def depart(
+        self, _desk: Desk, _draw: bytes, entry: bytes, response: Response, _why: str, _by: str
+    ) -> None:
+        self.left[entry] = response
+
+    def listed(self, _desk: Desk, uid: str) -> list[tuple[bytes, bytes, bytes]]:
+        return [(bytes(16), one.draw, one.entry) for one in self.drawn if one.uid == uid]
 
     def close_all(self, _desk: Desk, booking: bytes) -> None:
         self.closed.append(booking)

@@ -17,6 +17,7 @@ from adapters.trading.port import RosterReceipt
 from federation.ids import CenterId
 from federation.protocol import draw as words
 from federation.protocol.conversation import REFUSED, Kind
+from federation.protocol.draw import Response
 from federation.trust.suite import SUITES
 from node.domain import codes
 from node.domain.calendar import Anchor, DrawWindow, Unit
@@ -312,7 +313,9 @@ async def test_a_leave_makes_a_new_list_from_the_still_sealed_ranking(table: Tab
     members = await sub.center.do(lambda desk: sub.draws.members(desk, table.booking))
     leaving = next(member for member in members if member.uid is not None)
 
-    await sub.center.do(lambda desk: sub.draws.leave(desk, leaving.draw, leaving.entry))
+    await sub.center.do(
+        lambda desk: sub.draws.depart(desk, leaving.draw, leaving.entry, Response.LEAVE, "", "s")
+    )
     await table.turn()
 
     after = await sub.center.do(lambda desk: sub.draws.members(desk, table.booking))
@@ -346,7 +349,9 @@ async def test_a_leave_that_crosses_the_close_comes_too_late(table: Table) -> No
     members = await sub.center.do(lambda desk: sub.draws.members(desk, table.booking))
     leaving = next(member for member in members if member.uid is not None)
     table.pair.cut()
-    await sub.center.do(lambda desk: sub.draws.leave(desk, leaving.draw, leaving.entry))
+    await sub.center.do(
+        lambda desk: sub.draws.depart(desk, leaving.draw, leaving.entry, Response.LEAVE, "", "s")
+    )
     for board in (table.host, sub):
         await board.center.do(partial(_close, board.draws, table.booking))
     table.pair.restore()

@@ -10,6 +10,7 @@ from typing import Final
 import pytest
 
 from federation.protocol import draw as words
+from federation.protocol import session
 from federation.protocol.booking import ExpertNeed, Hold, SelectionMode
 from federation.protocol.conversation import Phase
 from federation.protocol.draw import (
@@ -27,6 +28,7 @@ from tests.node.services.test_draws import Table, laid, table
 from tests.support import planning
 from tests.support.liar import Liar
 from tests.support.pair import Center
+from tests.support.signed import report_signed
 
 __all__ = ["table"]
 
@@ -277,6 +279,31 @@ async def test_an_order_is_not_opened_before_the_report_is_signed(table: Table) 
     _, receipt = sub.listener.receipts[-1]
     assert refused_as(receipt, "TOO_EARLY")
     assert await sub.phase(draw) == words.SEALED
+
+
+async def test_a_close_that_overtook_the_finish_is_said_again(table: Table) -> None:
+    await table.start()
+    host, sub = table.pair.centers
+    draw = await the_draw(host, words.SEALER)
+    talk = await sub.do(lambda desk: report_signed(desk, table.booking))
+    await _phase(sub, talk, session.SIGNING)
+    await host.do(lambda desk: table.host.draws.close_all(desk, table.booking))
+
+    await host.outbox.deliver(sub.id)
+
+    _, receipt = sub.listener.receipts[-1]
+    assert (receipt.outcome, receipt.reason) == (Outcome.GAP, "TOO_EARLY")
+    await _phase(sub, talk, session.FINISHED)
+    await table.pair.later(60_000)
+    assert await sub.phase(draw) == await host.phase(draw) == words.CLOSED
+
+
+async def _phase(center: Center, talk: bytes, phase: str) -> None:
+    await center.database.alone(
+        lambda connection: connection.execute(
+            "UPDATE conversation SET phase = ? WHERE id = ?", (phase, talk)
+        )
+    )
 
 
 async def test_a_step_in_a_draw_that_was_never_opened_is_refused(table: Table) -> None:

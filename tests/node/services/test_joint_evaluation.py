@@ -12,7 +12,7 @@ from federation.evidence.joint import check, verify_joint
 from federation.evidence.joint_verdict import JointVerdict
 from federation.evidence.verdict import Verdict
 from federation.protocol import draw as draw_words
-from federation.protocol.draw import RequestDraw, sealer_for_host
+from federation.protocol.draw import RequestDraw, Response, sealer_for_host
 from federation.wire.evidence import DECODE
 from node.services import session_view as view
 from node.services.errors import Conflicting
@@ -255,20 +255,22 @@ async def test_a_late_recusal_at_one_sub_is_replaced_there_and_all_wait(tmp_path
         )
         leaving = next(one for one in before if one.uid is not None)
         await gives_up.center.do(
-            lambda desk: gives_up.draws.leave(desk, leaving.draw, leaving.entry)
+            lambda desk: gives_up.draws.depart(
+                desk, leaving.draw, leaving.entry, Response.LEAVE, "", "s"
+            )
         )
         await stage.them.settle()
         # The others must not start without whoever takes the place, and has not come yet.
         with pytest.raises(Conflicting):
             await stage.start()
         await stage.them.greet()
-        with pytest.raises(Conflicting, match="8 of 9"):
+        assert await stage.phases() == await stage.host_phases() == ["REPLACING"] * 2
+        with pytest.raises(Conflicting, match="REPLACING"):
             await stage.start()
+        with pytest.raises(Conflicting, match="1 of 2"):
+            await stage.ready(gives_up)
 
-        # One is on the list who has not checked in: all are called once more.
-        await stage.convene(anew=True)
-        for seat in stage.seats:
-            await stage.check_in(seat)
+        await stage.check_in(gives_up)
         for seat in stage.subs:
             await stage.ready(seat)
         await stage.start()

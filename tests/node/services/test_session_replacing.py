@@ -1,0 +1,321 @@
+"""A member leaves an evaluation: the next of the same lottery takes the seat, all begin again."""
+
+from pathlib import Path
+
+import pytest
+
+from federation.evidence.joint import check, verify_joint
+from federation.protocol.draw import CLOSED, Response
+from federation.protocol.session import Replace
+from federation.wire.evidence import DECODE
+from node.services import session_view as view
+from node.services.errors import Conflicting, NotFound
+from node.services.house import Desk
+from node.store import departures
+from node.store.sessions import Capacity, Member
+from tests.node.services.joint_stage import MEMBERS, STAFF, JointStage, Seat, joint_stage
+from tests.support import planning
+from tests.support.pair import DAY_MS
+
+RECUSED = Response.RECUSED
+REASON = "INTEREST"
+
+
+async def leaves(
+    stage: JointStage, seat: Seat, response: Response = RECUSED, *, which: int = 0
+) -> bytes:
+    """An expert at a site leaves the committee; answers who."""
+    expert = [one for one in await stage.own(seat) if one.capacity is Capacity.EXPERT][which]
+    session = expert.session if seat is stage.host else seat.session
+    await seat.center.do(
+        lambda desk: seat.sessions.depart(desk, session, expert.code, response, REASON, STAFF)
+    )
+    return expert.code
+
+
+async def again(stage: JointStage) -> None:
+    """Whoever was drawn checks in, the sites are ready, all start once more."""
+    await stage.them.greet()
+    for seat in stage.sites:
+        await stage.check_in(seat)
+    for seat in stage.subs:
+        await stage.ready(seat)
+    await stage.start()
+    assert await stage.phases() == await stage.host_phases() == ["RUNNING"] * 2
+
+
+async def to_the_end(stage: JointStage) -> list[bytes]:
+    """Vote, elect, sign, hand over, and prove it all; answers who was on the committee."""
+    chair = (await stage.own(stage.subs[0]))[0].code
+    for seat in stage.sites:
+        await stage.vote_for(seat, chair)
+    await stage.elect()
+    await stage.conclude()
+    verdict = verify_joint(await stage.dossier(stage.host), DECODE)
+    assert verdict.document()["members"] == MEMBERS
+    for seat in stage.subs:
+        check(await stage.dossier(seat), DECODE)
+    drawn = await stage.host.center.do(stage.host.draws.everything)
+    assert {draw.phase for draw in drawn} == {CLOSED}
+    return [one.code for one in await members(stage)]
+
+
+async def members(stage: JointStage) -> list[Member]:
+    return await stage.host.center.do(lambda desk: stage.host.sessions.members(desk, stage.session))
+
+
+@pytest.mark.parametrize("at", ["running", "chaired", "signing"])
+async def test_an_expert_of_a_sub_is_replaced_and_all_begin_again(tmp_path: Path, at: str) -> None:
+    async with joint_stage(tmp_path) as stage:
+        if at == "running":
+            await stage.started()
+            await stage.vote_for(stage.subs[0], (await stage.own(stage.host))[0].code)
+        else:
+            await stage.chaired()
+        if at == "signing":
+            await stage.present()
+            await stage.sign(stage.subs[0])
+
+        left = await leaves(stage, stage.subs[1])
+        await stage.them.settle()
+
+        assert await stage.phases() == await stage.host_phases() == ["REPLACING"] * 2
+        assert view.REPLACE in await stage.host.todos()
+        for seat in stage.subs:
+            assert view.CHECK_IN in await seat.todos()
+        for one in await members(stage):
+            assert one.code != left
+            assert (one.ballot, one.signature_digest) == (None, None)
+        await again(stage)
+        assert view.REPLACE not in await stage.host.todos()
+        committee = await to_the_end(stage)
+        assert left not in committee
+        assert len(committee) == MEMBERS
+
+
+async def test_an_expert_of_the_host_s_is_replaced_from_what_the_lowest_sub_sealed(
+    tmp_path: Path,
+) -> None:
+    async with joint_stage(tmp_path) as stage:
+        await stage.chaired()
+        await stage.present()
+        for seat in stage.sites:
+            await stage.sign(seat)
+
+        left = await leaves(stage, stage.host, Response.LEAVE)
+        await stage.them.settle()
+        assert await stage.phases() == await stage.host_phases() == ["REPLACING"] * 2
+
+        await again(stage)
+        assert left not in await to_the_end(stage)
+
+
+async def test_two_who_leave_at_once_are_replaced_one_after_the_other(tmp_path: Path) -> None:
+    async with joint_stage(tmp_path) as stage:
+        await stage.chaired()
+        sub = stage.subs[0]
+        first = await leaves(stage, sub)
+        second = await leaves(stage, sub, Response.ABSENT, which=1)
+        third = await leaves(stage, stage.host)
+
+        await again(stage)
+
+        committee = await to_the_end(stage)
+        assert not {first, second, third} & set(committee)
+
+
+async def test_who_leaves_while_another_is_replaced_is_replaced_too(tmp_path: Path) -> None:
+    async with joint_stage(tmp_path) as stage:
+        await stage.chaired()
+        await leaves(stage, stage.subs[0])
+        await stage.them.greet()
+        await stage.check_in(stage.subs[1])
+        await stage.ready(stage.subs[1])
+        assert await stage.phases() == ["REPLACING", "READY"]
+        second = await leaves(stage, stage.subs[1])
+        await stage.them.greet()
+        assert await stage.phases() == ["REPLACING", "REPLACING"]
+
+        await again(stage)
+
+        assert second not in await to_the_end(stage)
+
+
+async def test_during_a_fault_the_replacement_waits_until_all_go_on(tmp_path: Path) -> None:
+    async with joint_stage(tmp_path) as stage:
+        await stage.chaired()
+        first, second = stage.subs
+        await stage.act(first, lambda service, desk, sid: service.suspend(desk, sid, "停电", STAFF))
+        await leaves(stage, first)
+        await stage.them.settle()
+        assert await stage.phases() == ["SUSPENDED"] * 2
+        assert view.REPLACE in await stage.host.todos()
+
+        await stage.act(
+            stage.host, lambda service, desk, sid: service.resume(desk, sid, "来电", STAFF)
+        )
+        await stage.ready(first)
+        assert await stage.phases() == ["CHAIRED", "RESUMING"]
+        await stage.ready(second)
+        assert await stage.phases() == await stage.host_phases() == ["REPLACING"] * 2
+        await again(stage)
+        await to_the_end(stage)
+
+
+async def test_what_the_host_says_meanwhile_crosses_and_harms_nothing(tmp_path: Path) -> None:
+    async with joint_stage(tmp_path) as stage:
+        await stage.started()
+        sub = stage.subs[0]
+        chair = (await stage.own(sub))[0].code
+        for seat in stage.sites:
+            await stage.vote_for(seat, chair)
+        stage.them.cut()
+        await leaves(stage, sub)
+        await stage.host.center.do(
+            lambda desk: stage.host.sessions.elect(desk, stage.session, STAFF)
+        )
+        await stage.vote_for(stage.subs[1], chair)
+        stage.them.restore()
+        await stage.them.settle()
+
+        assert await stage.phases() == await stage.host_phases() == ["REPLACING"] * 2
+        await again(stage)
+        await to_the_end(stage)
+
+
+async def test_on_a_later_day_members_are_replaced_still(tmp_path: Path) -> None:
+    async with joint_stage(tmp_path) as stage:
+        await stage.chaired()
+        stage.them.watch.now_ms = planning.WINDOW.end_ms + DAY_MS
+        await leaves(stage, stage.subs[0])
+        await again(stage)
+        await to_the_end(stage)
+
+
+async def test_who_has_left_neither_votes_nor_signs(tmp_path: Path) -> None:
+    async with joint_stage(tmp_path) as stage:
+        await stage.started()
+        sub = stage.subs[0]
+        stage.them.cut()
+        code = await leaves(stage, sub)
+        with pytest.raises(Conflicting, match="has left"):
+            await sub.center.do(lambda desk: sub.sessions.ballot(desk, sub.session, code, code))
+        stage.them.restore()
+
+
+async def test_after_the_signed_report_nobody_is_replaced(tmp_path: Path) -> None:
+    async with joint_stage(tmp_path) as stage:
+        await stage.chaired()
+        await stage.present()
+        for seat in stage.sites:
+            await stage.sign(seat)
+        await stage.finish()
+
+        for seat in stage.sites:
+            with pytest.raises(Conflicting, match="nobody is replaced any more"):
+                await leaves(stage, seat)
+
+
+async def test_a_leave_that_crosses_the_end_comes_too_late(tmp_path: Path) -> None:
+    async with joint_stage(tmp_path) as stage:
+        await stage.chaired()
+        await stage.present()
+        for seat in stage.sites:
+            await stage.sign(seat)
+        stage.them.cut()
+        await leaves(stage, stage.subs[1])
+        await stage.host.center.do(
+            lambda desk: stage.host.sessions.finish(desk, stage.session, STAFF)
+        )
+        stage.them.restore()
+        await stage.them.greet()
+        for seat in stage.subs:
+            await stage.hand_over(seat)
+        verdict = verify_joint(await stage.dossier(stage.host), DECODE)
+        assert sum(draw.supplements for draw in verdict.draws) == 0
+
+
+async def test_a_representative_is_not_drawn_and_nobody_is_absent_beforehand(
+    tmp_path: Path,
+) -> None:
+    async with joint_stage(tmp_path) as stage:
+        await stage.drawn()
+        await stage.convene()
+        host = stage.host
+        (representative, *_) = [
+            one for one in await stage.own(host) if one.capacity is Capacity.REPRESENTATIVE
+        ]
+        with pytest.raises(Conflicting, match="cannot be drawn anew"):
+            await host.center.do(
+                lambda desk: host.sessions.depart(
+                    desk, representative.session, representative.code, RECUSED, "", STAFF
+                )
+            )
+        with pytest.raises(Conflicting, match="nobody is absent before the start"):
+            await leaves(stage, host, Response.ABSENT)
+        with pytest.raises(NotFound):
+            await host.center.do(
+                lambda desk: host.sessions.depart(
+                    desk, stage.session, bytes(32), RECUSED, "", STAFF
+                )
+            )
+
+
+async def test_who_calls_before_the_evaluation_is_convened_is_replaced(tmp_path: Path) -> None:
+    async with joint_stage(tmp_path) as stage:
+        await stage.drawn()
+        sub = stage.subs[0]
+        (leg,) = await sub.center.sql("SELECT DISTINCT booking FROM draw WHERE role = 'OWNER'")
+        drawn = await sub.center.do(lambda desk: sub.draws.members(desk, leg[0]))
+        uid = next(one.uid for one in drawn if one.uid)
+
+        await sub.center.do(
+            lambda desk: sub.sessions.depart_expert(desk, uid, Response.LEAVE, "生病", STAFF)
+        )
+        await stage.them.greet()
+
+        after = await sub.center.do(lambda desk: sub.draws.members(desk, leg[0]))
+        assert uid not in {one.uid for one in after}
+        assert len(after) == len(drawn)
+        with pytest.raises(NotFound):
+            await sub.center.do(
+                lambda desk: sub.sessions.depart_expert(desk, uid, Response.LEAVE, "", STAFF)
+            )
+
+
+async def test_why_somebody_left_is_told_to_no_other_center(tmp_path: Path) -> None:
+    async with joint_stage(tmp_path) as stage:
+        await stage.chaired()
+        sub = stage.subs[0]
+        code = await leaves(stage, sub)
+        await stage.them.greet()
+
+        for seat in stage.sites:
+            for source, column in (("said", "payload"), ("heard", "envelope")):
+                for (raw,) in await seat.center.sql(f"SELECT {column} FROM {source}"):
+                    assert REASON.encode() not in raw
+        ((draw, sealed),) = await sub.center.sql("SELECT draw, sealed_reason FROM departure")
+        assert REASON.encode() not in sealed
+
+        def kept(desk: Desk) -> str:
+            (one,) = departures.of_draw(desk.ledger.connection, draw)
+            assert one.entry == code
+            return sub.draws.departures.reason(one)
+
+        assert await sub.center.do(kept) == REASON
+
+
+async def test_a_sub_sits_its_own_until_they_leave_by_its_own_word(tmp_path: Path) -> None:
+    """A host that takes an expert of the sub's off the committee is refused."""
+    async with joint_stage(tmp_path) as stage:
+        await stage.chaired()
+        sub = stage.subs[0]
+        (first, *_) = await stage.own(sub)
+        await stage.host.center.do(
+            lambda desk: desk.say(sub.session, Replace((first.code,), "unwelcome"))  # type: ignore[arg-type]
+        )
+        await stage.them.settle()
+
+        assert await sub.center.phase(sub.session) == "CHAIRED"
+        assert await stage.host.center.phase(sub.session) == "REFUSED"
+        assert first.code in {one.code for one in await stage.own(sub)}
