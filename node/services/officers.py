@@ -9,7 +9,7 @@ act, and which acts one of them stood by, and has no need to know who it is.
 from typing import Final
 
 from federation.trust.suite import Digests
-from node.services.errors import NotAllowed
+from node.services.errors import Invalid, NotAllowed
 from node.store.cipher import ColumnCipher
 from node.store.oversight import RequestRow
 
@@ -50,3 +50,9 @@ class Officers:
                 "another officer has to confirm: nobody confirms what he proposed himself",
             )
         return self.pseudonym(digests, row.proposed_by), self.pseudonym(digests, second)
+
+
+def check_grounds(text: str) -> None:
+    """Whoever asks for or decides something says why. Raises Invalid."""
+    if not text.strip():
+        raise Invalid("请写明理由", "say why: grounds are needed")

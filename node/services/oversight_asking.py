@@ -33,6 +33,7 @@ from federation.wire.envelopes import Receipt, decode_envelope
 from node.services.draw_files import word_in
 from node.services.errors import Conflicting, NotFound
 from node.services.house import Desk
+from node.services.officers import check_grounds
 from node.services.outside_values import envelope_of
 from node.services.reasons import refusal
 from node.services.speech import well_formed
@@ -116,6 +117,7 @@ class Asking:
         return self._ask(desk, row, word)
 
     def _ask(self, desk: Desk, row: DrawRow, word: AskPermit | AskUnseal) -> bytes:
+        check_grounds(word.reason)
         for earlier in oversight.asked_about(desk.ledger.connection, row.id):
             if earlier.word == type(word).__name__ and (
                 earlier.phase in {words.ASKED, words.UNSEALING}

@@ -20,7 +20,7 @@ from federation.protocol.oversight import AskPermit, AskUnseal, DenyRequest, Per
 from federation.wire.words import PAYLOAD_TYPES, decode_word, encode_word
 from node.services.errors import Conflicting, NotFound
 from node.services.house import Desk
-from node.services.officers import Officers
+from node.services.officers import Officers, check_grounds
 from node.services.oversight_evidence import escrow_of, opening_of
 from node.services.speech import well_formed
 from node.services.todos import BY_SYSTEM
@@ -97,6 +97,7 @@ class Deciding:
         if row.state is not State.OPEN:
             raise Conflicting(*_OTHERWISE[row.state])
         _check_waited_for(desk, row)
+        check_grounds(grounds)
         well_formed(DenyRequest(grounds))
         oversight.propose(desk.ledger.connection, row.id, decision.value, grounds, by)
         call_second(desk, row, decision.value)

@@ -5,12 +5,11 @@ center that we know, between the two centers that it names; whoever asks is one 
 only these checks. What officers make of it is ``oversight_deciding``.
 """
 
-from federation.engine.shown import Shown, shown
+from federation.engine.shown import Shown, shown, unverified
 from federation.errors import Malformed, Refused
 from federation.protocol.conversation import Conversation
 from federation.protocol.draw import Commit, Open
 from federation.protocol.oversight import AskPermit, AskUnseal
-from federation.wire.envelopes import decode_envelope, decode_statement
 from node.services.house import Desk
 
 
@@ -21,7 +20,7 @@ def opening_of(desk: Desk, conversation: Conversation, word: AskPermit | AskUnse
         Malformed: It opens no draw, or another one, or one of other centers, or is not signed
             by a center that we know.
     """
-    sealer = decode_statement(decode_envelope(word.opening).payload).sender
+    sealer = unverified(word.opening)[0].sender
     if sealer not in desk.keyring.peers:
         raise Malformed(f"the sealer {sealer[:40]} is no peer of ours: join it first")
     found = shown(desk.identity, desk.keyring, word.opening, Open, sealer, desk.now_ms)

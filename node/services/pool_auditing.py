@@ -10,7 +10,7 @@ from collections.abc import Collection, Sequence
 from typing import Final
 
 from federation.engine.identity import Identity
-from federation.engine.shown import shown
+from federation.engine.shown import shown, unverified
 from federation.errors import Malformed
 from federation.ids import CenterId
 from federation.lottery import pool_audit
@@ -19,12 +19,12 @@ from federation.protocol.conversation import Conversation
 from federation.protocol.oversight import Act, StateAct
 from federation.protocol.peering import AnnouncePool
 from federation.trust.suite import CannotOpen, suite
-from federation.wire.envelopes import Receipt, decode_envelope, decode_statement
+from federation.wire.envelopes import Receipt
 from node.domain import codes
 from node.domain.refusal import Inadmissible
 from node.services.errors import Conflicting, Invalid, NotFound
 from node.services.house import Desk
-from node.services.officers import Officers
+from node.services.officers import Officers, check_grounds
 from node.services.outside_values import envelope_of
 from node.services.oversight_deciding import (
     OFFICER,
@@ -67,6 +67,7 @@ class PoolAuditing:
                     f"opening this file is proposed already ({row.id.hex()}): another officer "
                     "confirms it",
                 )
+        check_grounds(grounds)
         well_formed(StateAct(Act.OPEN_POOL, announced.audit_digest, grounds, _ANY_TWO))
         row = RequestRow(
             id=desk.new_id(),
@@ -192,7 +193,7 @@ def read(desk: Desk, raw: bytes) -> tuple[AuditFile, CenterId, AnnouncePool]:
 
 
 def _held(desk: Desk, file: AuditFile) -> tuple[AuditFile, CenterId, AnnouncePool]:
-    center = CenterId(decode_statement(decode_envelope(file.announcements[0]).payload).sender)
+    center = CenterId(unverified(file.announcements[0])[0].sender)
     if center not in desk.keyring.peers:
         raise Malformed(f"{center[:40]} is no peer of ours: join it first")
     words = [
