@@ -50,11 +50,15 @@ class Absent(ExpertLibrary, Identity, Messaging, Signing, TradingSystem, Video):
         self._reject()
 
     @override
-    async def invite(self, key: str, phone: str, text: str) -> CallResult:
+    def receipt_key(self, suite: str) -> bytes:
         self._reject()
 
     @override
-    async def sms(self, key: str, phone: str, text: str) -> bytes:
+    async def invite(self, key: str, phone: str, text: str, suite: str = "") -> CallResult:
+        self._reject()
+
+    @override
+    async def sms(self, key: str, phone: str, text: str, suite: str = "") -> bytes:
         self._reject()
 
     @override

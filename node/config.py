@@ -9,7 +9,6 @@ Unknown keys are errors: a misspelt limit that silently keeps its default is wor
 start. Only this module reads the environment.
 """
 
-import base64
 import os
 import tomllib
 from collections.abc import Mapping, Sequence
@@ -19,8 +18,6 @@ from typing import Annotated, Any, Final, Literal, Self
 
 from pydantic import (
     AfterValidator,
-    BaseModel,
-    ConfigDict,
     Field,
     ValidationError,
     model_validator,
@@ -37,10 +34,12 @@ from adapters.messaging.port import Answer
 from federation.trust.suite import GM_1, INTL_1
 from node import config_guesses as guesses
 from node.config_guesses import ENV_DELIMITER, ENV_PREFIX, OPERATOR_PASSWORD, ROOT_PASSPHRASE
+from node.config_sections import Invitations, Pool, Section, by_suite
 from node.config_values import (
     Address,
     DialledAddress,
     RawKey,
+    RawSigningKey,
     RegionCode,
     Sm2Key,
     Uscc,
@@ -48,10 +47,8 @@ from node.config_values import (
     visible,
 )
 from node.domain import calendar
-from node.domain.absence import Cap
 from node.domain.calendar import Anchor, Unit
 from node.domain.committee import LAW_MINIMUM
-from node.domain.epochs import EpochRule
 from node.domain.workday import midnight_ms
 
 MAX_CONFIG_BYTES: Final = 256 * 1024  # a few dozen keys; more is not a configuration
@@ -60,9 +57,6 @@ MAX_NAME_CHARS: Final = 128  # fits a page's head line and an SMS
 MAX_SIGNERS: Final = 2  # 双人签署; more people than that sign on paper
 MAX_TOKEN_CHARS: Final = 32  # CK_TOKEN_INFO.label, PKCS#11 §3.2
 MAX_LOST_PERCENT: Final = 50  # a demonstration that loses more does not end
-MAX_POOL_HOURS: Final = 24 * 366  # a snapshot older than a year is no register of experts
-MAX_DRAWS: Final = 1_000  # more evaluations than anybody has time for
-MAX_DRAW_DAYS: Final = 366 * 3  # as long as an agreement may count
 REGULATOR: Final = "regulator"  # the value of center.role
 
 
@@ -77,12 +71,6 @@ class BadConfig(Exception):
     def __init__(self, path: Path, problems: Sequence[str]) -> None:
         super().__init__("\n".join((f"配置有误 · bad configuration {path}:", *problems)))
         self.problems = tuple(problems)
-
-
-class Section(BaseModel):
-    """What all sections have in common: frozen, and nothing unknown."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class Center(Section):
@@ -234,7 +222,7 @@ class RestTrading(RestAdapter):
     @property
     def pinned_keys(self) -> Mapping[str, bytes]:
         """The raw keys by suite."""
-        return _by_suite(self.pinned_key, self.pinned_key_gm)
+        return by_suite(self.pinned_key, self.pinned_key_gm)
 
 
 class TradingStandIn(StandIn):
@@ -242,6 +230,18 @@ class TradingStandIn(StandIn):
 
     url: str
     plain_http: bool = True
+
+
+class RestMessaging(RestAdapter):
+    """The telephone gateway, with its keys that sign the records of calls."""
+
+    receipt_key: RawSigningKey | None = None
+    receipt_key_gm: Sm2Key | None = None
+
+    @property
+    def receipt_keys(self) -> Mapping[str, bytes]:
+        """The raw public keys by suite."""
+        return by_suite(self.receipt_key, self.receipt_key_gm)
 
 
 class MessagingStandIn(StandIn):
@@ -263,63 +263,11 @@ class Adapters(Section):
     """The outside systems of this center; a regulator has at most ``messaging``."""
 
     trading: Annotated[RestTrading | TradingStandIn | NoSystem, Field(discriminator="kind")]
-    messaging: Annotated[RestAdapter | MessagingStandIn | NoSystem, Field(discriminator="kind")]
+    messaging: Annotated[RestMessaging | MessagingStandIn | NoSystem, Field(discriminator="kind")]
     identity: Adapter
     signing: Adapter
     video: Adapter
     experts: Annotated[RestAdapter | ExpertsStandIn | NoSystem, Field(discriminator="kind")]
-
-
-class Pool(Section):
-    """The expert pool that we announce: by itself, a new epoch every so many hours.
-
-    ``epoch_hours`` is how long draws may be opened on an epoch; ``announce_every_hours`` 0 is for
-    those who announce by hand. One expert is drawn ``max_draws_per_expert`` times at most within
-    ``draw_period_days``, 0 for no cap of our own; agreements may have theirs.
-    """
-
-    name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,31}$")] = "experts"
-    announce_every_hours: Annotated[int, Field(ge=0, le=MAX_POOL_HOURS)] = 24
-    announce_at: Annotated[str, Field(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$")] = "06:00"
-    epoch_hours: Annotated[int, Field(ge=1, le=MAX_POOL_HOURS)] = 48
-    max_draws_per_expert: Annotated[int, Field(ge=0, le=MAX_DRAWS)] = 0
-    draw_period_days: Annotated[int, Field(ge=0, le=MAX_DRAW_DAYS)] = 0
-    small_stratum: Annotated[int, Field(ge=0, le=MAX_DRAWS)] = 20
-    regulator_key: RawKey | None = None
-    regulator_key_gm: Sm2Key | None = None
-
-    @model_validator(mode="after")
-    def _fits(self) -> Self:
-        if self.epoch_hours < self.announce_every_hours:
-            raise ValueError(
-                "pool.epoch_hours 不得小于 announce_every_hours,否则会有无有效专家库的时段"
-                " · epoch_hours must not be less than announce_every_hours, or there are hours"
-                " without a valid pool"
-            )
-        if (self.max_draws_per_expert > 0) != (self.draw_period_days > 0):
-            raise ValueError(
-                "max_draws_per_expert 与 draw_period_days 须同时配置"
-                " · max_draws_per_expert and draw_period_days come together or not at all"
-            )
-        return self
-
-    @property
-    def rule(self) -> EpochRule:
-        """When epochs begin."""
-        hour, minute = map(int, self.announce_at.split(":"))
-        return EpochRule(self.name, self.announce_every_hours, hour * 60 + minute, self.epoch_hours)
-
-    @property
-    def own_cap(self) -> Cap | None:
-        """Our own cap on draws of one expert."""
-        return (
-            Cap(self.max_draws_per_expert, self.draw_period_days) if self.draw_period_days else None
-        )
-
-    @property
-    def regulator_keys(self) -> Mapping[str, bytes]:
-        """The raw keys by suite."""
-        return _by_suite(self.regulator_key, self.regulator_key_gm)
 
 
 class Policy(Section):
@@ -361,6 +309,7 @@ class Config(BaseSettings):
     keys: KeyHolding = KeyHolding()
     adapters: Adapters
     pool: Pool = Pool()
+    invitations: Invitations = Invitations()
     policy: Policy = Policy()
 
     @property
@@ -489,12 +438,6 @@ def overrides() -> dict[tuple[str, ...], str]:
 
 
 _PINNED_KEYS: Final = {INTL_1.suite_id: "pinned_key", GM_1.suite_id: "pinned_key_gm"}
-
-
-def _by_suite(intl: str | None, gm: str | None) -> Mapping[str, bytes]:
-    """Keys that were checked when the configuration was read."""
-    found = {INTL_1.suite_id: intl, GM_1.suite_id: gm}
-    return {suite: base64.b64decode(key) for suite, key in found.items() if key is not None}
 
 
 def read_secret(path: Path) -> str:

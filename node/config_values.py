@@ -15,6 +15,7 @@ from node.domain import codes
 from node.domain.refusal import Inadmissible
 
 MAX_PORT: Final = 65_535
+ED25519_BYTES: Final = 32
 
 
 def split_address(text: str) -> tuple[str, int]:
@@ -72,6 +73,19 @@ def _sm2_key(text: str) -> str:
     return _key_of(GM_1, "65字节的 SM2 公钥(04开头, 未压缩)", text)
 
 
+def _signing_key(text: str) -> str:
+    try:
+        found = base64.b64decode(text, validate=True)
+    except binascii.Error as error:
+        raise ValueError("应为 Base64 · must be standard base64") from error
+    if len(found) != ED25519_BYTES:
+        raise ValueError(
+            f"应为{ED25519_BYTES}字节的 Ed25519 公钥 · an Ed25519 public key has {ED25519_BYTES} "
+            f"bytes, not {len(found)}"
+        )
+    return text
+
+
 def _key_of(suite: Suite, zh: str, text: str) -> str:
     try:
         suite.check_key(base64.b64decode(text, validate=True))
@@ -92,6 +106,7 @@ def each_once(values: tuple[str, ...]) -> tuple[str, ...]:
 Address = Annotated[str, AfterValidator(_address)]
 DialledAddress = Annotated[str, AfterValidator(_dialled)]
 RawKey = Annotated[str, AfterValidator(_raw_key)]
+RawSigningKey = Annotated[str, AfterValidator(_signing_key)]
 Sm2Key = Annotated[str, AfterValidator(_sm2_key)]
 RegionCode = Annotated[str, AfterValidator(_region)]
 Uscc = Annotated[str, AfterValidator(_uscc)]

@@ -5,8 +5,8 @@ Stand-ins are refused in production and announced loudly elsewhere. They keep th
 """
 
 import ssl
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Final, TypeVar
 
@@ -21,7 +21,7 @@ from adapters.identity.port import Identity
 from adapters.identity.rest import RestIdentity
 from adapters.identity.stand_in import StandInIdentity
 from adapters.messaging.gateway import GatewayMessaging
-from adapters.messaging.port import Messaging
+from adapters.messaging.port import Answer, Happened, Messaging
 from adapters.messaging.stand_in import SpoolMessaging
 from adapters.outside import Outside, announce_stand_in
 from adapters.signing.port import Signing
@@ -34,14 +34,17 @@ from adapters.trading.stand_in import Scheme
 from adapters.video.port import Video
 from adapters.video.rest import RestVideo
 from adapters.video.stand_in import FolderVideo
+from federation.evidence import call_record
+from federation.evidence.call_record import CallRecord
 from federation.trust.errors import CannotOpen, SuiteUnavailable
-from federation.trust.suite import GM_1, INTL_1
+from federation.trust.suite import GM_1, INTL_1, suite
 from node import config
-from node.clock import SystemRandom
-from node.config import Config, NoSystem, RestAdapter, StandIn, TradingStandIn
+from node.clock import SystemClock, SystemRandom
+from node.config import Config, NoSystem, RestAdapter, RestMessaging, StandIn, TradingStandIn
 
 STAND_IN_FOLDER: Final = "stand-in"
 SYNTHETIC_EXPERTS: Final = 40  # enough to import and look at
+_RECEIPT_KEY: Final = "receipt-key."  # and the suite
 _FIRST_USE: Final = "trading.sealing-key."  # and the suite
 
 Log = Callable[[str], None]
@@ -201,15 +204,16 @@ def connect(settings: Config, log: Log) -> Outsides:
             http=_http("trading", chosen.trading),
             pinned_keys=chosen.trading.pinned_keys,
         )
+    gateway_keys = (
+        chosen.messaging.receipt_keys if isinstance(chosen.messaging, RestMessaging) else {}
+    )
     return Outsides(
         trading=trading,
         messaging=_made(
             "messaging",
             chosen.messaging,
-            lambda http: GatewayMessaging(http=http),
-            lambda played: SpoolMessaging(
-                folder=folder / "messaging", answers=played.answers, log=log
-            ),
+            lambda http: GatewayMessaging(http=http, receipt_keys=gateway_keys),
+            lambda played: _spool(settings, played.answers, folder / "messaging", log),
         ),
         identity=_made(
             "identity",
@@ -250,6 +254,31 @@ def _made(
     if isinstance(chosen, RestAdapter):
         return real(_http(system, chosen))
     return played(chosen)
+
+
+def _spool(settings: Config, answers: Sequence[Answer], folder: Path, log: Log) -> SpoolMessaging:
+    """The stand-in gateway, with signing keys of its own, made when it is first used."""
+    clock = SystemClock()
+    folder.mkdir(parents=True, exist_ok=True)
+    private: dict[str, bytes] = {}
+    for suite_id in settings.trust.suites:
+        kept = folder / f"{_RECEIPT_KEY}{suite_id}"
+        if not kept.exists():
+            kept.touch(mode=0o600)
+            kept.write_bytes(suite(suite_id).new_private(SystemRandom().bytes))
+        private[suite_id] = kept.read_bytes()
+
+    def recorded(suite_id: str, happened: Happened) -> bytes:
+        record = CallRecord(**asdict(happened), placed_ms=clock.now_ms(), ended_ms=clock.now_ms())
+        return call_record.write(record, suite_id, suite(suite_id).signer(private[suite_id]))
+
+    return SpoolMessaging(
+        folder=folder,
+        answers=answers,
+        recorder=recorded,
+        receipt_keys={name: suite(name).public_signing(key) for name, key in private.items()},
+        log=log,
+    )
 
 
 def _expert_file(

@@ -11,7 +11,7 @@ from node.services.agreements import Agreements
 from node.services.calling_off import CallingOff
 from node.services.draw_rules import OwnWindow
 from node.services.draws import Draws
-from node.services.inviting import Place
+from node.services.inviting import InvitationPolicy, Place
 from node.services.oversight import Oversight
 from node.services.oversight_asking import Asking
 from node.services.pool_announcements import PoolAnnouncements
@@ -48,6 +48,11 @@ class Rooms:
             messaging=outsides.messaging,
             place=Place(config.center.name, config.center.phone),
             own_window=OwnWindow(config.policy.draw_window),
+            invitations=InvitationPolicy(
+                config.invitations.texts,
+                config.invitations.hours,
+                config.invitations.check_in_code,
+            ),
         )
         self.oversight = Oversight(regulates=config.regulates, cipher=cipher, asking=Asking())
         self.calling_off = CallingOff(

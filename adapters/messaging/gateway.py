@@ -5,12 +5,14 @@ connection may not last that long. Whatever breaks in between, the same key lead
 same call.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Final
 
 from tenacity import AsyncRetrying, RetryError, retry_if_result, stop_after_delay, wait_fixed
 
-from adapters.errors import Unreachable
+from adapters.errors import Rejected, Unreachable
 from adapters.http_client import OutsideHttp, path_segment
 from adapters.messaging.port import Answer, CallResult, check_text
 
@@ -36,13 +38,21 @@ class GatewayMessaging:
 
     Args:
         http: The connection to it; closed with this object.
+        receipt_keys: The vendor's public keys, raw, by suite.
         polling: How to wait for the end of a call.
     """
 
     stand_in: Final = False
 
-    def __init__(self, *, http: OutsideHttp, polling: Polling = POLLING) -> None:
+    def __init__(
+        self,
+        *,
+        http: OutsideHttp,
+        receipt_keys: Mapping[str, bytes] = MappingProxyType({}),
+        polling: Polling = POLLING,
+    ) -> None:
         self._http = http
+        self._receipt_keys = receipt_keys
         self._polling = polling
 
     async def self_test(self) -> None:
@@ -53,11 +63,23 @@ class GatewayMessaging:
         """Close the connection."""
         await self._http.aclose()
 
-    async def invite(self, key: str, phone: str, text: str) -> CallResult:
+    def receipt_key(self, suite: str) -> bytes:
+        """The pinned key; see ``Messaging``."""
+        if suite not in self._receipt_keys:
+            raise Rejected(
+                self._http.system,
+                f"no key is pinned for receipts under {suite}: without one no answer of an expert "
+                "counts. Set adapters.messaging.receipt_key (intl-1) or receipt_key_gm (gm-1).",
+            )
+        return self._receipt_keys[suite]
+
+    async def invite(self, key: str, phone: str, text: str, suite: str = "") -> CallResult:
         """Place the call, then look until it is done; see ``Messaging``."""
         check_text(text)
         placed = await self._http.post_json(
-            "/calls", {"phone": phone, "text": text}, idempotency_key=f"call:{key}"
+            "/calls",
+            {"phone": phone, "text": text, "suite": suite},
+            idempotency_key=f"call:{key}",
         )
         call_id = placed.text("call_id")
 
@@ -80,11 +102,13 @@ class GatewayMessaging:
         assert result is not None, "None is polled again until the time is up"
         return result
 
-    async def sms(self, key: str, phone: str, text: str) -> bytes:
+    async def sms(self, key: str, phone: str, text: str, suite: str = "") -> bytes:
         """Send a text; see ``Messaging``."""
         check_text(text)
         reply = await self._http.post_json(
-            "/sms", {"phone": phone, "text": text}, idempotency_key=f"sms:{key}"
+            "/sms",
+            {"phone": phone, "text": text, "suite": suite},
+            idempotency_key=f"sms:{key}",
         )
         return reply.binary("receipt")
 
@@ -99,4 +123,4 @@ class GatewayMessaging:
             answer = Answer(reply.text("answer"))
         except ValueError as error:
             raise reply.wrong("answer", " or ".join(Answer)) from error
-        return CallResult(answer, reply.binary("receipt"))
+        return CallResult(answer, reply.binary("receipt"), reply.text("keys"))

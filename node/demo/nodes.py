@@ -45,6 +45,10 @@ url = "{trading}"
 kind = "stand_in"
 answers = [{answers}]
 
+[invitations]
+no_calls_from = "00:00"
+no_calls_until = "00:00"
+
 [adapters.identity]
 kind = "stand_in"
 

@@ -1,13 +1,14 @@
 """What a draw does outside: calls experts, and brings sealed lists to the e-trading system."""
 
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
+from adapters.errors import OutsideError, Unreachable
 from adapters.messaging.port import Answer, Messaging
 from adapters.trading.port import TradingSystem
 from federation.engine.negotiator import Negotiator
+from federation.evidence.call_record import CallRecord
 from federation.ids import ConversationId
 from federation.lottery import audit
 from federation.lottery.walk import Settled
@@ -18,14 +19,14 @@ from federation.protocol.draw import (
     Result,
 )
 from federation.trust.suite import Suite, suite
-from node.domain.workday import local_time
 from node.services.calling_off import CALL_OFF
 from node.services.draw_files import DrawFiles
 from node.services.draw_moves import CALL, CONFIRM, PUSH, SEAL, DrawMoves
 from node.services.draw_view import DrawView
 from node.services.errands import Handler
 from node.services.house import Desk
-from node.store import bookings, draws, experts
+from node.services.inviting import SYSTEM, Inviting
+from node.store import bookings, draws, experts, invited
 from node.store.bookings import BookingRow
 from node.store.cipher import ColumnCipher
 from node.store.draws import DrawRow, SealedList
@@ -36,14 +37,6 @@ _ANSWERS: Final = {
     Answer.DECLINE: Response.DECLINE,
     Answer.NO_ANSWER: Response.NO_ANSWER,
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """What an expert is told: when and where, never what for (四不知)."""
-
-    center_name: str
-    phone: str
 
 
 class DrawErrands:
@@ -57,14 +50,14 @@ class DrawErrands:
         cipher: ColumnCipher,
         trading: TradingSystem,
         messaging: Messaging,
-        place: Place,
+        inviting: Inviting,
     ) -> None:
+        self.inviting = inviting
         self._files = files
         self._moves = moves
         self._cipher = cipher
         self._trading = trading
         self._messaging = messaging
-        self._place = place
 
     def handlers(self) -> Mapping[str, Handler]:
         """How our errands are run."""
@@ -78,12 +71,19 @@ class DrawErrands:
         draw, entry = bytes.fromhex(argument["draw"]), bytes.fromhex(argument["entry"])
         if not await self._negotiator.transact(lambda desk: self._is_wanted(desk, draw)):
             return _nothing  # the booking was cancelled before anybody was called
-        phone, text = await self._negotiator.transact(
-            lambda desk: self._invitation(desk, draw, entry)
+        order = await self._negotiator.transact(
+            lambda desk: self.inviting.call(desk, key, draw, entry)
         )
-        result = await self._messaging.invite(key, phone, text)
+        if order.too_late:
+            await self._negotiator.transact(lambda desk: self.inviting.tell_too_late(desk, draw))
+            raise Unreachable(SYSTEM, f"nobody is called so shortly before the start ({key})")
+        result = await self._messaging.invite(key, order.phone, order.text, order.suite.suite_id)
+        record = await self._checked(
+            draw, lambda: self.inviting.check_call(self._messaging, order, result)
+        )
 
         def took(desk: Desk) -> None:
+            self.inviting.keep(desk, draw, entry, record, result.receipt)
             row = self._files.row(desk, draw)
             if row.phase != words.INVITED or not self._is_wanted(desk, draw):
                 # The draw became void while the phone rang: whoever said yes is told.
@@ -94,20 +94,34 @@ class DrawErrands:
                     )
                 return
             self._moves.report(desk, row, entry, _ANSWERS[result.answer], result.receipt)
-            if result.answer is Answer.ATTEND:
-                self._moves.leave_errand(desk, CONFIRM, draw, entry.hex(), entry=entry.hex())
+            self._moves.leave_errand(
+                desk, CONFIRM, draw, entry.hex(), entry=entry.hex(), answer=result.answer.value
+            )
 
         return took
 
     async def _confirm(self, key: str, argument: dict[str, Any]) -> Any:
         draw, entry = bytes.fromhex(argument["draw"]), bytes.fromhex(argument["entry"])
+        answer = Answer(argument["answer"])
         if not await self._negotiator.transact(lambda desk: self._is_wanted(desk, draw)):
             return _nothing  # cancelled while the gateway was down: it must not come after that
-        phone, text = await self._negotiator.transact(
-            lambda desk: self._confirmation(desk, draw, entry)
+        order = await self._negotiator.transact(
+            lambda desk: self.inviting.message(desk, key, draw, entry, answer)
         )
-        await self._messaging.sms(key, phone, text)
-        return _nothing
+        if order is None:
+            return _nothing
+        receipt = await self._messaging.sms(key, order.phone, order.text, order.suite.suite_id)
+        await self._checked(draw, lambda: self.inviting.check(self._messaging, order, receipt))
+        return lambda desk: invited.forget_code(desk.ledger.connection, draw, entry)
+
+    async def _checked(self, draw: bytes, check: Callable[[], CallRecord]) -> CallRecord:
+        """A record that counts; of one that does not the operator is told first."""
+        try:
+            return check()
+        except OutsideError as error:
+            wrong = error
+        await self._negotiator.transact(lambda desk: self.inviting.tell_wrong(desk, draw, wrong))
+        raise wrong
 
     async def _seal(self, key: str, argument: dict[str, Any]) -> Any:
         del key
@@ -197,30 +211,6 @@ class DrawErrands:
             "by": receipt.by,
         })  # fmt: skip
         return lambda desk: draws.set_list_receipt(desk.ledger.connection, draw, revision, text)
-
-    def _invitation(self, desk: Desk, draw: bytes, entry: bytes) -> tuple[str, str]:
-        phone, start_ms = self._addressee(desk, draw, entry)
-        text = (
-            f"您好, 邀请您于{local_time(start_ms)}到{self._place.center_name}参加评审。"
-            f"参加请按1, 不能参加请按2, 重听请按3。咨询电话{self._place.phone}。"
-        )
-        return phone, text
-
-    def _confirmation(self, desk: Desk, draw: bytes, entry: bytes) -> tuple[str, str]:
-        phone, start_ms = self._addressee(desk, draw, entry)
-        text = (
-            f"您已确认参加评审。请于{local_time(start_ms)}前携带本人身份证原件到"
-            f"{self._place.center_name}评标区签到。咨询电话{self._place.phone}。"
-        )
-        return phone, text
-
-    def _addressee(self, desk: Desk, draw: bytes, entry: bytes) -> tuple[str, int]:
-        connection = desk.ledger.connection
-        uid = draws.invitations(connection, draw)[entry].uid
-        row = self._files.row(desk, draw)
-        expert = experts.get(connection, self._cipher, uid)
-        assert expert is not None, "experts are never deleted, only given another status"
-        return expert.phone, self._leg(desk, row).start_ms
 
     def _leg(self, desk: Desk, row: DrawRow) -> BookingRow:
         leg = bookings.get(desk.ledger.connection, row.booking)

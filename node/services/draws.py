@@ -43,13 +43,14 @@ from federation.wire.envelopes import Receipt, Statement
 from node.services import outside_rules, outside_values
 from node.services.contributions import Contributions
 from node.services.departures import Departures
-from node.services.draw_errands import DrawErrands, Place
+from node.services.draw_errands import DrawErrands
 from node.services.draw_files import DrawFiles, excluded_employers
 from node.services.draw_moves import FIRST, Again, DrawMoves
 from node.services.draw_rules import DrawRules, OwnWindow
 from node.services.errors import Conflicting, NotFound
 from node.services.evaluated import evaluated_legs
 from node.services.house import Desk, Reaction
+from node.services.inviting import USUAL, InvitationPolicy, Inviting, Place
 from node.services.reasons import refusal
 from node.store import draws, oversight, pools, projects, todos
 from node.store.bookings import BookingRow
@@ -101,6 +102,7 @@ class Draws(Reaction):
         messaging: Messaging,
         place: Place,
         own_window: OwnWindow,
+        invitations: InvitationPolicy = USUAL,
     ) -> None:
         self._files = DrawFiles(cipher)
         self._rules = DrawRules(self._files, own_window)
@@ -114,7 +116,7 @@ class Draws(Reaction):
             cipher=cipher,
             trading=trading,
             messaging=messaging,
-            place=place,
+            inviting=Inviting(cipher, place, invitations),
         )
 
     def tell(self, changed: Changed) -> None:
@@ -212,6 +214,7 @@ class Draws(Reaction):
     def _request(
         self, desk: Desk, leg: BookingRow, project: ProjectRow, slots: tuple[Slot, ...]
     ) -> bytes:
+        self.errands.inviting.check_hours(desk)
         terms = self._files.terms(desk, leg.agreement)
         outside_rules.check_ours(desk, terms)
         again = self._again(desk, leg, desk.identity.center)
@@ -340,6 +343,8 @@ class Draws(Reaction):
         if isinstance(word, RequestDraw):
             self._rules.admit_request(desk, conversation, word)
         elif isinstance(word, Open):
+            if conversation.phase == words.NEW:
+                self.errands.inviting.admit_hours(desk)
             self._rules.admit_open(desk, conversation, word)
         elif isinstance(word, Fault):
             self._rules.admit_fault(desk, conversation, word, statement)

@@ -19,7 +19,7 @@ from node.domain.project import BookingRequest, ExpertSlots, SelectionMode, SubR
 from node.domain.venue import Requirement
 from node.services.agreements import Agreements
 from node.services.dossiers import Dossiers
-from node.services.draw_errands import Place
+from node.services.inviting import Place
 from node.services.draws import Draws
 from node.services.house import Desk
 from node.services.pool_announcements import PoolAnnouncements

@@ -47,7 +47,7 @@ async def test_draws_become_void_and_the_drawn_are_told_to_stay_away(by_host: bo
 async def test_nobody_is_confirmed_to_after_being_called_off(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    async def down(_key: str, _phone: str, _text: str) -> bytes:
+    async def down(*_order: str) -> bytes:
         raise Unreachable("messaging", "the gateway is down")
 
     async with laid() as table:

@@ -13,7 +13,7 @@ from node.services.agreements import Agreements
 from node.services.answers import Answers
 from node.services.decisions import Decisions
 from node.services.dossiers import Dossiers
-from node.services.draw_errands import Place
+from node.services.inviting import Place
 from node.services.draws import Draws
 from node.services.pool_announcements import PoolAnnouncements
 from node.services.session_archive import SessionArchive

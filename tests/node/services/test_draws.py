@@ -1,6 +1,5 @@
 """Two centers draw experts from each other's pools: owner, sealer, telephones, sealed lists."""
 
-import hashlib
 import json
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -25,14 +24,15 @@ from node.domain.project import BookingRequest, ExpertSlots, Lot
 from node.services.afterwards import Outward
 from node.services.agreements import Agreements
 from node.services.calling_off import CallingOff
-from node.services.draw_errands import Place
 from node.services.draw_rules import OWN_RULE, OwnWindow
 from node.services.draws import DRAW_REFUSED, DrawnMember, Draws
 from node.services.errors import Conflicting, Invalid
 from node.services.house import Desk
+from node.services.inviting import Place
 from node.services.pool_announcements import PoolAnnouncements
 from node.services.todos import Todos
 from tests.support import planning
+from tests.support.gateway import GATEWAY
 from tests.support.pair import HOUR_MS, Center, Furnish, Furniture, Mute, TwoCenters, two_centers
 from tests.support.signed import report_signed
 
@@ -49,14 +49,17 @@ class Telephones:
         self.calls: list[tuple[str, str]] = []
         self.messages: list[tuple[str, str]] = []
 
-    async def invite(self, key: str, phone: str, text: str) -> CallResult:
+    def receipt_key(self, suite: str) -> bytes:
+        return GATEWAY.receipt_key(suite)
+
+    async def invite(self, key: str, phone: str, text: str, suite: str = "") -> CallResult:
         answer = self.script[len(self.calls)] if len(self.calls) < len(self.script) else None
         self.calls.append((phone, text))
-        return CallResult(answer or Answer.ATTEND, hashlib.sha256(key.encode()).digest())
+        return GATEWAY.called(suite, key, phone, text, answer or Answer.ATTEND)
 
-    async def sms(self, key: str, phone: str, text: str) -> bytes:
+    async def sms(self, key: str, phone: str, text: str, suite: str = "") -> bytes:
         self.messages.append((phone, text))
-        return hashlib.sha256(key.encode()).digest()
+        return GATEWAY.sent(suite, key, phone, text)
 
     async def self_test(self) -> None:
         return

@@ -1,0 +1,130 @@
+"""Sections of the configuration about experts: their pool, and what they are told when invited.
+
+They are apart from ``node.config``, which puts all sections together and reads the file.
+"""
+
+import base64
+from collections.abc import Mapping
+from typing import Annotated, Final, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from federation.trust.suite import GM_1, INTL_1
+from node.config_values import RawKey, Sm2Key
+from node.domain.absence import Cap
+from node.domain.calling import CallingHours
+from node.domain.epochs import EpochRule
+from node.domain.invitation_text import CALL, CONFIRMED, DECLINED, NOT_REACHED, Texts
+
+MAX_POOL_HOURS: Final = 24 * 366  # a snapshot older than a year is no register of experts
+MAX_DRAWS: Final = 1_000  # more evaluations than anybody has time for
+MAX_DRAW_DAYS: Final = 366 * 3  # as long as an agreement may count
+MAX_CUT_OFF_MINUTES: Final = 24 * 60  # earlier than a day before, replacement must be possible
+
+TimeOfDay = Annotated[str, Field(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$")]
+
+
+class Section(BaseModel):
+    """What all sections have in common: frozen, and nothing unknown."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Pool(Section):
+    """The expert pool that we announce: by itself, a new epoch every so many hours.
+
+    ``epoch_hours`` is how long draws may be opened on an epoch; ``announce_every_hours`` 0 is for
+    those who announce by hand. One expert is drawn ``max_draws_per_expert`` times at most within
+    ``draw_period_days``, 0 for no cap of our own; agreements may have theirs.
+    """
+
+    name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,31}$")] = "experts"
+    announce_every_hours: Annotated[int, Field(ge=0, le=MAX_POOL_HOURS)] = 24
+    announce_at: TimeOfDay = "06:00"
+    epoch_hours: Annotated[int, Field(ge=1, le=MAX_POOL_HOURS)] = 48
+    max_draws_per_expert: Annotated[int, Field(ge=0, le=MAX_DRAWS)] = 0
+    draw_period_days: Annotated[int, Field(ge=0, le=MAX_DRAW_DAYS)] = 0
+    small_stratum: Annotated[int, Field(ge=0, le=MAX_DRAWS)] = 20
+    regulator_key: RawKey | None = None
+    regulator_key_gm: Sm2Key | None = None
+
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
+        if self.epoch_hours < self.announce_every_hours:
+            raise ValueError(
+                "pool.epoch_hours 不得小于 announce_every_hours,否则会有无有效专家库的时段"
+                " · epoch_hours must not be less than announce_every_hours, or there are hours"
+                " without a valid pool"
+            )
+        if (self.max_draws_per_expert > 0) != (self.draw_period_days > 0):
+            raise ValueError(
+                "max_draws_per_expert 与 draw_period_days 须同时配置"
+                " · max_draws_per_expert and draw_period_days come together or not at all"
+            )
+        return self
+
+    @property
+    def rule(self) -> EpochRule:
+        """When epochs begin."""
+        return EpochRule(
+            self.name, self.announce_every_hours, minute_of(self.announce_at), self.epoch_hours
+        )
+
+    @property
+    def own_cap(self) -> Cap | None:
+        """Our own cap on draws of one expert."""
+        if not self.draw_period_days:
+            return None
+        return Cap(self.max_draws_per_expert, self.draw_period_days)
+
+    @property
+    def regulator_keys(self) -> Mapping[str, bytes]:
+        """The raw keys by suite."""
+        return by_suite(self.regulator_key, self.regulator_key_gm)
+
+
+class Invitations(Section):
+    """What invited experts are told, and when nobody is called.
+
+    No draw from our pool begins from ``no_calls_from`` to ``no_calls_until``, Beijing time; the
+    same time twice is for always. ``last_call_minutes`` before an evaluation nobody is called any
+    more. ``check_in_code`` asks experts for the code of their message beside the identity card.
+    """
+
+    call: str = CALL
+    confirmed: str = CONFIRMED
+    declined: str = DECLINED
+    not_reached: str = NOT_REACHED
+    no_calls_from: TimeOfDay = "21:30"
+    no_calls_until: TimeOfDay = "07:30"
+    last_call_minutes: Annotated[int, Field(ge=0, le=MAX_CUT_OFF_MINUTES)] = 0
+    check_in_code: bool = False
+
+    @model_validator(mode="after")
+    def _speaks_of_no_project(self) -> Self:
+        _ = self.texts  # Inadmissible is a ValueError, which says what is wrong
+        return self
+
+    @property
+    def texts(self) -> Texts:
+        """What is said."""
+        return Texts(self.call, self.confirmed, self.declined, self.not_reached)
+
+    @property
+    def hours(self) -> CallingHours:
+        """When nobody is called."""
+        return CallingHours(
+            minute_of(self.no_calls_from), minute_of(self.no_calls_until), self.last_call_minutes
+        )
+
+
+def minute_of(time: str) -> int:
+    """Minutes from midnight of ``HH:MM``."""
+    hour, minute = map(int, time.split(":"))
+    return hour * 60 + minute
+
+
+def by_suite(intl: str | None, gm: str | None) -> Mapping[str, bytes]:
+    """Keys that were checked when the configuration was read."""
+    found = {INTL_1.suite_id: intl, GM_1.suite_id: gm}
+    return {suite: base64.b64decode(key) for suite, key in found.items() if key is not None}
