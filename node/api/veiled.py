@@ -16,6 +16,16 @@ JSON: Final = b"application/json"
 ALL_PARTNERS: Final = "/availability"
 """What ends the path of an answer that lists every partner: covering one would single it out."""
 
+ABOUT_PARTNERS: Final = (
+    "/api/peers",
+    "/api/invitations",
+    "/api/agreements",
+    "/api/joint-tests",
+    "/api/availability",
+)
+"""What is about partners as such: the drawn one is among many there, in errors too."""
+
+REFUSED: Final = 400  # from here on a status is an error's
 _ID: Final = re.compile(r"[0-9a-f]{32}")
 
 
@@ -50,7 +60,7 @@ class Veiled:
             body.extend(message.get("body", b""))
             if not message.get("more_body", False):
                 try:
-                    covered = await self._covered(scope["path"], bytes(body))
+                    covered = await self._covered(scope["path"], start["status"], bytes(body))
                 except StoreUnavailable as error:  # nobody knows what must be covered
                     await store_away(error)(scope, receive, send)
                     return
@@ -59,13 +69,15 @@ class Veiled:
 
         await self._app(scope, receive, answer)
 
-    async def _covered(self, path: str, body: bytes) -> bytes:
+    async def _covered(self, path: str, status: int, body: bytes) -> bytes:
         """The body, covered; the same bytes where there is nothing to cover."""
         found = await self._parts.negotiator.transact(veil)
         if not found.names or not body:
             return body
         plain: Any = json.loads(body)
         about = [] if path.endswith(ALL_PARTNERS) else _ID.findall(path)
+        if not about and status >= REFUSED and not path.startswith(ABOUT_PARTNERS):
+            about = list(found.names)  # an error does not say what it is about: it may be this
         covered = found.over(plain, about)
         return body if covered == plain else json.dumps(covered, ensure_ascii=False).encode()
 
