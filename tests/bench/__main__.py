@@ -25,7 +25,7 @@ from lianping.federation.v1.federation_pb2 import SignedEnvelope as Echo
 from federation.trust.suite import GM_1, INTL_1, Suite
 from federation.wire.words import DESCRIPTOR, TERMS
 from node.demo.processes import free_ports
-from tests.bench import bundles, disk, hashing, words
+from tests.bench import bundles, disk, dossiers, draws, hashing, logs, words
 from tests.bench.drain import drain
 from tests.bench.figures import Figure, table, write_json
 from tests.bench.load import CALL_SECONDS, Rate, run
@@ -36,10 +36,12 @@ from tests.support.grpc_pair import Party, channel_of
 
 T = TypeVar("T")
 
+PARTS: Final = ("words", "queue", "bundles", "draws", "disk", "logs", "hashing")
 MANY: Final = 64  # in flight: as many as a node lets one peer have
 BATCH: Final = 64  # words in one call: as many as a call may have
 LINE_MS: Final = 20  # one way, between two provinces a thousand kilometres apart
 ECHO_BODY: Final = bytes(500)  # about one signed word
+RATIO_TO_HASHING: Final = 2.5  # what ranking and checking may cost of what cannot be avoided
 
 
 @dataclass(frozen=True)
@@ -55,7 +57,10 @@ class Size:
     seconds: float
     queue: int
     bundles: int
+    draws: int
+    experts: int
     rest: float
+    draw_rest: float
 
 
 FULL: Final = Size(
@@ -68,11 +73,14 @@ FULL: Final = Size(
     seconds=8.0,
     queue=10_000,
     bundles=12,
+    draws=12,
+    experts=20_000,
     rest=bundles.REST_SECONDS,
+    draw_rest=draws.REST_SECONDS,
 )
 QUICK: Final = Size(
     rounds=1, calls=80, slow_calls=10, batches=4, entries=5_000, signatures=50, seconds=2.0,
-    queue=200, bundles=1, rest=0.0,
+    queue=200, bundles=1, draws=1, experts=300, rest=0.0, draw_rest=0.0,
 )  # fmt: skip
 
 
@@ -81,7 +89,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
     parser.add_argument("--json", type=Path, default=Path("build/bench.json"))
     parser.add_argument("--quick", action="store_true", help="tiny numbers; proves that it runs")
-    parser.add_argument("--only", choices=("words", "queue", "bundles", "disk", "hashing"))
+    parser.add_argument("--only", choices=PARTS)
     chosen = parser.parse_args(arguments)
     size = QUICK if chosen.quick else FULL
     figures: list[Figure] = []
@@ -92,8 +100,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
             figures += uvloop.run(measure_queue(Path(folder), size))
         if chosen.only in {None, "bundles"}:
             figures += measure_bundles(Path(folder), size)
+        if chosen.only in {None, "draws"}:
+            figures += measure_draws(Path(folder), size)
         if chosen.only in {None, "disk"}:
             figures += uvloop.run(measure_disk(Path(folder), size))
+        if chosen.only in {None, "logs"}:
+            figures += measure_logs(Path(folder), size)
     if chosen.only in {None, "hashing"}:
         figures += measure_hashing(size)
     write_json(chosen.json, figures, quick=chosen.quick, about=about())
@@ -285,6 +297,62 @@ def measure_bundles(folder: Path, size: Size) -> list[Figure]:
     return figures
 
 
+def measure_draws(folder: Path, size: Size) -> list[Figure]:
+    """Draws that wait for nobody, and a dossier with one of them, each against what is promised."""
+    place = folder / "draws"
+    place.mkdir()
+    took = uvloop.run(draws.measure(place, size.draws, size.experts, size.draw_rest))
+    file = uvloop.run(dossiers.made(size.experts))
+    checked = [hashing.timed(lambda: dossiers.check(file)) for _ in range(size.rounds)]
+    count = f"{size.experts:,}"
+
+    def promised(name: str, zh: str, en: str, seconds: list[float], most_ms: float) -> Figure:
+        return Figure(
+            name, f"{zh}，要求不超过 {most_ms:.0f} 毫秒", f"{en}, at most {most_ms:.0f} ms wanted",
+            "ms", [1000 * each for each in seconds], [most_ms] * len(seconds), most=1.0,
+        )  # fmt: skip
+
+    return [
+        promised(
+            "draw", f"{count} 人中抽 5 人，从承诺到公开",
+            f"draw 5 of {count}, committed to closed", took, draws.PROMISED_MS,
+        ),
+        promised(
+            "dossier", f"验证其卷宗（{len(file) // 1000} kB）",
+            f"verify its dossier ({len(file) // 1000} kB)", checked, dossiers.PROMISED_MS,
+        ),
+    ]  # fmt: skip
+
+
+def measure_logs(folder: Path, size: Size) -> list[Figure]:
+    """Batches of entries against bare commits; a whole log against bare hashing; in turns."""
+    batches, alone = [], []
+    for number in range(size.rounds):
+        alone.append(disk.bare(folder / f"lone-{number}.db", size.slow_calls, size.seconds))
+        path = folder / f"log-{number}.db"
+        batches.append(uvloop.run(logs.append(path, size.batches, size.seconds)))
+    path = folder / "whole.db"
+    logs.fill(path, size.entries)
+    checked = [
+        (hashing.timed(lambda: logs.check(path)), hashing.timed(lambda: logs.floor(size.entries)))
+        for _ in range(size.rounds)
+    ]
+    path.unlink()  # a million entries take 400 MB
+    return [
+        Figure(
+            "log_append", f"存证追加，{logs.BATCH} 条一批，比裸提交",
+            f"log entries, {logs.BATCH} a batch, to bare commits", "/s",
+            [rate.per_second for rate in batches], [rate.per_second for rate in alone],
+        ),
+        Figure(
+            "log_check", f"核验 {size.entries:,} 条存证，比裸散列",
+            f"check a log of {size.entries:,}, to bare hashing", "s",
+            [value for value, _ in checked], [value for _, value in checked],
+            most=RATIO_TO_HASHING,
+        ),
+    ]  # fmt: skip
+
+
 def echo_on(channel: grpc.aio.Channel) -> Callable[[bytes], Awaitable[None]]:
     """A call of the echo; the answer is compared."""
     method: grpc.aio.UnaryUnaryMultiCallable[Echo, Echo] = channel.unary_unary(
@@ -320,7 +388,7 @@ def measure_hashing(size: Size) -> list[Figure]:
 
     def figure(
         name: str, zh: str, en: str, suite: Suite, work: Callable[[Suite, list[bytes]], None],
-        floor: Callable[[Suite, list[bytes]], None],
+        floor: Callable[[Suite, list[bytes]], None], most: float | None = None,
     ) -> Figure:  # fmt: skip
         suite.ready()
         pairs = [
@@ -331,8 +399,9 @@ def measure_hashing(size: Size) -> list[Figure]:
             for _ in range(size.rounds)
         ]
         return Figure(
-            name, zh, en, "s", [value for value, _ in pairs], [value for _, value in pairs]
-        )
+            name, zh, en, "s", [value for value, _ in pairs], [value for _, value in pairs],
+            most=most,
+        )  # fmt: skip
 
     def against(name: str, zh: str, en: str, rate: Callable[[Suite, int], float]) -> Figure:
         pairs = [
@@ -349,7 +418,7 @@ def measure_hashing(size: Size) -> list[Figure]:
             figure(
                 f"ranking{suffix}", f"{count} 人排序取前 {first}{hashed}",
                 f"rank {count}, first {first}{hashed}", suite,
-                hashing.ranking, hashing.ranking_floor,
+                hashing.ranking, hashing.ranking_floor, RATIO_TO_HASHING,
             ),
             figure(
                 f"merkle{suffix}", f"{count} 叶默克尔根{hashed}",

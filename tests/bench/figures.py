@@ -29,7 +29,8 @@ class Figure:
         unit: Of both values.
         values: One for each round.
         yardsticks: One for each round.
-        wanted: The ratio that the project promises; None if it promises nothing.
+        wanted: The ratio that the project promises at least; None if it promises nothing.
+        most: The ratio that it promises at most.
     """
 
     name: str
@@ -39,6 +40,7 @@ class Figure:
     values: Sequence[float]
     yardsticks: Sequence[float]
     wanted: float | None = None
+    most: float | None = None
 
     @property
     def ratio(self) -> float:
@@ -71,7 +73,7 @@ def table(figures: Sequence[Figure]) -> str:
             _number(median(figure.yardsticks)),
             figure.unit,
             f"{figure.ratio:.2f}",
-            "" if figure.wanted is None else f"{figure.wanted:.2f}",
+            _promise(figure),
         ]
         for figure in figures
     ]
@@ -85,6 +87,12 @@ def table(figures: Sequence[Figure]) -> str:
         lines.append("  ".join(cells).rstrip())
     lines.insert(1, "-" * (sum(widths) + 2 * (len(widths) - 1)))
     return "\n".join(lines)
+
+
+def _promise(figure: Figure) -> str:
+    if figure.most is not None:
+        return f"≤ {figure.most:.2f}"
+    return "" if figure.wanted is None else f"≥ {figure.wanted:.2f}"
 
 
 def _number(value: float) -> str:

@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from typing_extensions import override
 
@@ -25,7 +25,7 @@ from federation.trust.suite import INTL_1
 from federation.wire.words import DESCRIPTOR, TERMS
 from node.services.booking_plan import LocalRules
 from node.services.bookings import Bookings
-from node.services.house import Desk, House
+from node.services.house import Desk, House, Reaction
 from node.services.venues import Venues
 from node.store import migrations
 from node.store.database import Database
@@ -70,11 +70,16 @@ class OfficeNode(GrpcNode):
         self.bookings = Prompt(
             venues=self.venues, in_force=in_force, tested=lambda *_: True, local=LocalRules()
         )
-        reactions = {kind: Mute() for kind in Kind} | {Kind.BOOKING: self.bookings}
-        self.negotiator = replace(self.negotiator, inside=House(reactions))
+        reactions: dict[Kind, Reaction] = {kind: Mute() for kind in Kind}
+        house = House({**reactions, **self.reactions()})
+        self.negotiator = replace(self.negotiator, inside=house)
         self.outbox = Outbox(negotiator=self.negotiator, transport=self.transport, observe=observe)
         self.bookings.decisions.bind(self.negotiator, self.outbox.ask, self.bookings)
         self.server = self.new_server()
+
+    def reactions(self) -> dict[Kind, Reaction]:
+        """What it does with words, by their kind; it is mute to all others."""
+        return {Kind.BOOKING: self.bookings}
 
 
 def settled(name: str, port: int) -> Party:
@@ -92,20 +97,24 @@ def settled(name: str, port: int) -> Party:
     return Party(identify(descriptor, secrets), tls, source)
 
 
+AnyNode = TypeVar("AnyNode", bound=OfficeNode)
+
+
 @asynccontextmanager
 async def office(
     party: Party,
     path: Path,
     port: int,
     observe: Callable[[SaidWord, str], None] = lambda _word, _outcome: None,
-) -> AsyncIterator[OfficeNode]:
+    kind: type[AnyNode] = OfficeNode,  # type: ignore[assignment]  # what is not said otherwise
+) -> AsyncIterator[AnyNode]:
     """A node on disk, with seats, that serves on a port; its pumps are the caller's."""
     database = await Database.open(path)
     try:
         await database.alone(
             lambda connection: migrations.migrate(connection, migrations.load(), CLOCK.now_ms())
         )
-        node = OfficeNode(party, database, observe)
+        node = kind(party, database, observe)
         rows = seat_rows(SEATS, overnight=True)  # the bench may be run at any hour
         await node.negotiator.transact(lambda desk: node.venues.import_seats(desk, rows))
         node.port = await node.server.start(f"127.0.0.1:{port}")

@@ -23,6 +23,7 @@ from node import serving
 from node.store import migrations
 from node.store.database import Database
 from node.store.ledger import SqlLedger
+from tests.bench.draws import pool_owner
 from tests.bench.offices import line, subs
 from tests.support.agreed import put_signed
 from tests.support.grpc_pair import CLOCK, GrpcNode, Party
@@ -102,7 +103,10 @@ async def _agree(node: GrpcNode, document: bytes) -> None:
     await node.store.transact(store)
 
 
-KINDS: Final = {"echo": echo, "echo_tls": echo, "node": node, "subs": subs, "line": line}
+KINDS: Final = {
+    "echo": echo, "echo_tls": echo, "node": node, "subs": subs, "line": line,
+    "pool_owner": pool_owner,
+}  # fmt: skip
 
 
 async def main() -> None:

@@ -25,8 +25,12 @@ EXPECTED = {
     "bundle_2_line",
     "bundle_4_line",
     "bundle_8_line",
+    "draw",
+    "dossier",
     "latency",
     "group_commit",
+    "log_append",
+    "log_check",
     "ranking",
     "merkle",
     "ranking_sm3",
@@ -66,9 +70,13 @@ def test_a_quick_run_measures_everything_and_says_so_in_json_and_in_a_table(
     assert set(figures) == EXPECTED
     for figure in figures.values():
         assert figure["ratio"] > 0
-        assert len(figure["values"]) == len(figure["yardsticks"]) == 1
+        assert len(figure["values"]) == len(figure["yardsticks"]) == 1, figure["name"]
         assert all(value > 0 for value in (*figure["values"], *figure["yardsticks"]))
         assert figure["zh"] in done.stdout
         assert figure["en"] in done.stdout
     promised = {name: figure["wanted"] for name, figure in figures.items() if figure["wanted"]}
     assert promised == {"words_one_64": 0.25, "words_batch_1": 0.7, "words_batch_4": 0.7}
+    at_most = {name: figure["most"] for name, figure in figures.items() if figure["most"]}
+    assert at_most == {
+        "draw": 1.0, "dossier": 1.0, "log_check": 2.5, "ranking": 2.5, "ranking_sm3": 2.5,
+    }  # fmt: skip
