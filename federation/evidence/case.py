@@ -4,7 +4,7 @@ Protobuf is not read here: whoever calls ``verify`` hands in a ``Decode``
 (``federation.wire.evidence`` is one), so that this package stays pure.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import IntEnum
@@ -15,7 +15,7 @@ from federation.evidence.checkpoint import BadCheckpoint
 from federation.evidence.dossier import Dossier, Logged
 from federation.protocol.agreement import AgreementTerms
 from federation.protocol.conversation import Kind, Phase, Word
-from federation.trust.envelope import BadEnvelope
+from federation.trust.envelope import BadEnvelope, Envelope
 from federation.trust.keys import BadDescriptor, Descriptor
 from federation.trust.suite import Suite
 
@@ -123,11 +123,24 @@ class Decode(Protocol):
     def statement(self, payload: bytes) -> StatementLike:
         """A payload."""
 
+    def envelope(self, raw: bytes) -> Envelope:
+        """A serialised SignedEnvelope, as one word shows another's."""
+
     def word(self, payload_type: str, body: bytes) -> Word:
         """A word by its payload type."""
 
     def receipt(self, payload_type: str, body: bytes) -> tuple[str, ReceiptLike]:
         """A receipt: the name of its outcome, and what it says."""
+
+
+class Elsewhere(Protocol):
+    """What others than the two centers have signed. See ``federation.evidence.others``."""
+
+    def read(self, raw: bytes, center: str) -> tuple[StatementLike, Word]:
+        """A word of that center. Raises Malformed."""
+
+    def told(self, recipient: str) -> Callable[[bytes, str], Word]:
+        """Reads what was said to one center. Its answer raises Malformed."""
 
 
 @contextmanager
@@ -188,6 +201,7 @@ class Case:
         talks: Words by conversation, in the order of the maker's log.
         kinds: Kind of each conversation.
         phases: Where each conversation ended, the same at both ends.
+        others: What outside contributors and the regulator have signed.
     """
 
     dossier: Dossier
@@ -198,6 +212,7 @@ class Case:
     talks: Mapping[bytes, Sequence[Told]]
     kinds: Mapping[bytes, Kind]
     phases: Mapping[bytes, Phase]
+    others: Elsewhere
 
     def of_kind(self, kind: Kind) -> list[bytes]:
         """Conversations of a kind."""

@@ -225,6 +225,20 @@ def cosign(note: str, key: NoteKey, signer: Signer, at_unix: int) -> str:
     return _within_limits(note + line)
 
 
+def signed_only_by(note: str, keys: Sequence[NoteKey]) -> str:
+    """The note with those of its signature lines that claim to be by ``keys``, and no others.
+
+    Raises:
+        BadCheckpoint: The note is unparsable, or bears no such line.
+    """
+    text, signatures = _parse_note(note)
+    kept = [each for each in signatures if any(each.is_by(key) for key in keys)]
+    if not kept:
+        raise BadCheckpoint("the note bears no signature under a pinned key")
+    lines = (f"{_DASH}{each.name} {_to_base64(each.key_id + each.payload)}\n" for each in kept)
+    return f"{text}\n{''.join(lines)}"
+
+
 def signed_text(note: str, keys: Sequence[NoteKey]) -> tuple[str, NoteKey]:
     """Text of any signed note, checkpoint or not, once a log key's signature is verified.
 

@@ -11,7 +11,7 @@ is no second copy that could say something else. No personal data: members appea
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from federation.evidence.shape import MAX_ENTRIES, Misshapen, Reader, b64, unique, utf8
@@ -115,6 +115,8 @@ class Dossier:
         openings: What is opened of the draws, by conversation id.
         archive: The manifest that was handed over.
         timeline: The story for people; made from the words.
+        others: Descriptors of outside contributors and the regulator, whose words are shown in
+            the draws, by center id: each a chain of signed ones, oldest first.
     """
 
     maker: str
@@ -127,6 +129,7 @@ class Dossier:
     openings: Mapping[bytes, Opened]
     archive: tuple[ArchiveItem, ...]
     timeline: tuple[Moment, ...]
+    others: Mapping[str, tuple[bytes, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,6 +193,9 @@ def _document(dossier: Dossier) -> dict[str, Any]:
             ]
             for center, chain in dossier.descriptors.items()
         },
+        "others": {
+            center: [b64(signed) for signed in chain] for center, chain in dossier.others.items()
+        },
         "agreement": {
             "document": b64(dossier.document),
             "signatures": {center: b64(raw) for center, raw in dossier.signatures.items()},
@@ -223,6 +229,10 @@ def _document(dossier: Dossier) -> dict[str, Any]:
     }
 
 
+def _other(reader: Reader, raw: object) -> tuple[bytes, ...]:
+    return tuple(reader.data(each) for each in reader.items(raw, MAX_ENTRIES))
+
+
 def _line(line: Line) -> dict[str, Any]:
     return {
         "envelope": _envelope(line.envelope),
@@ -250,7 +260,8 @@ def _envelope(envelope: Envelope) -> dict[str, Any]:
 def _dossier(reader: Reader, raw: object) -> Dossier:
     top = reader.fields(
         raw,
-        "maker session descriptors agreement checkpoints conversations openings archive timeline",
+        "maker session descriptors others agreement checkpoints conversations openings archive"
+        " timeline",
     )
     agreement = reader.at("agreement").fields(top["agreement"], "document signatures")
     conversations = reader.at("conversations")
@@ -264,6 +275,7 @@ def _dossier(reader: Reader, raw: object) -> Dossier:
         maker=reader.text(top["maker"]),
         session=reader.at("session").hexed(top["session"]),
         descriptors=reader.at("descriptors").mapped(top["descriptors"], _chain),
+        others=reader.at("others").mapped(top["others"], _other),
         document=reader.at("agreement").data(agreement["document"]),
         signatures=reader.at("signatures").mapped(agreement["signatures"], Reader.data),
         checkpoints=reader.at("checkpoints").mapped(top["checkpoints"], Reader.text),

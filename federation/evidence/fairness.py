@@ -8,6 +8,7 @@ auditor of ``federation.lottery`` finds every draw as its words say.
 from collections.abc import Mapping, Sequence
 
 from federation.evidence.case import Case, Refuted, Step, Told, refute
+from federation.evidence.outside import check_enough, check_named, check_superseding
 from federation.lottery import audit
 from federation.lottery.audit import DrawAudit, DrawRefuted, Spoken
 from federation.protocol.booking import Hold
@@ -114,7 +115,10 @@ class Fairness:
                 continue
             if case.phases[draw] != CLOSED:
                 refute(Step.DRAWS, where, "抽取未结束", f"the draw is {case.phases[draw]}")
+            told, opening, _ = opened[draw]
+            check_named(case, told, opening)
             fair[draw] = self._audited(draw, *opened[draw])
+            check_enough(case, told, fair[draw])
         if set(fair) != set(self._convene.draw_ids):
             refute(
                 Step.DRAWS, "Convene", "召集所列抽取与卷宗不符", "draw_ids are not the draws given"
@@ -129,6 +133,7 @@ class Fairness:
                 f"抽取序号{sequence}不连续, 可能隐去了抽取",
                 f"draws are numbered {sequence}: one may have been left out",
             )
+        check_superseding(case, {draw: (told, word) for draw, (told, word, _) in opened.items()})
         return fair, len(case.of_kind(Kind.DRAW)) - len(fair)
 
     def _check_sealer(self, told: Told, word: Open | RequestDraw) -> None:
@@ -177,6 +182,7 @@ class Fairness:
                 excluded,
                 exclusion_salt=opening.exclusion_salt if opening else b"",
                 list_salts=opening.list_salts if opening else {},
+                read=case.others.told(owner),
             )
         except DrawRefuted as error:
             raise Refuted(

@@ -34,6 +34,7 @@ from federation.evidence.dossier import (
 )
 from federation.evidence.entry import IN, IN_AGAIN, OUT, OUT_AGAIN, log_entry
 from federation.evidence.evaluation import Findings, examine
+from federation.evidence.others import others
 from federation.evidence.replay import Replay
 from federation.evidence.revocation import History, check_documents, check_order, histories
 from federation.evidence.shape import Misshapen
@@ -110,7 +111,8 @@ def examined(file: bytes, decode: Decode) -> Examined:
     logs = _logs(dossier, chosen, keys, talks, known)
     check_order(chosen, talks, known, {center: log.head for center, log in logs.items()})
     check_documents(talks, known, signed_by)
-    case = Case(dossier, parties, terms, chosen, agreement, talks, kinds, phases)
+    elsewhere = others(dossier.others, parties, chosen, decode)
+    case = Case(dossier, parties, terms, chosen, agreement, talks, kinds, phases, elsewhere)
     findings = examine(case)
     told = _timeline(case)
     _seal(chosen, keys[dossier.maker], sealed)

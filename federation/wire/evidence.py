@@ -5,12 +5,18 @@ from typing import Final
 
 from typing_extensions import override
 
-from federation.errors import Malformed
+from federation.errors import Malformed, Unauthenticated
 from federation.evidence.case import Decode, ReceiptLike, StatementLike
 from federation.protocol.agreement import AgreementTerms
 from federation.protocol.conversation import Word
+from federation.trust.envelope import Envelope
 from federation.trust.keys import Descriptor, descriptor_digest
-from federation.wire.envelopes import RECEIPT_TYPE, decode_receipt, decode_statement
+from federation.wire.envelopes import (
+    RECEIPT_TYPE,
+    decode_envelope,
+    decode_receipt,
+    decode_statement,
+)
 from federation.wire.words import TERMS, decode_word, read_chain, read_with_bytes
 
 
@@ -30,6 +36,13 @@ class WireDecode(Decode):
     @override
     def statement(self, payload: bytes) -> StatementLike:
         return decode_statement(payload)
+
+    @override
+    def envelope(self, raw: bytes) -> Envelope:
+        try:
+            return decode_envelope(raw)
+        except Unauthenticated as error:
+            raise Malformed(f"what is shown is no envelope: {error.cause}", clause="V1") from error
 
     @override
     def word(self, payload_type: str, body: bytes) -> Word:

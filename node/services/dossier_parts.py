@@ -62,6 +62,7 @@ class Parts:
         our_chain: Our descriptors.
         their_chain: The peer's that we have taken, those that revoke a key with their place in
             our log.
+        others: Descriptors of outside contributors and the regulator, by center id.
     """
 
     session: SessionRow
@@ -75,6 +76,7 @@ class Parts:
     openings: Mapping[bytes, Opened]
     our_chain: tuple[Link, ...]
     their_chain: tuple[Announced, ...]
+    others: Mapping[str, tuple[bytes, ...]]
 
     @property
     def hashes(self) -> list[bytes]:
@@ -157,14 +159,21 @@ def collect(desk: Desk, session_id: bytes) -> Parts:
         their_size=theirs[0],
         openings=_openings(desk, row),
         our_chain=tuple(read_link(signed) for signed in desk.identity.chain),
-        their_chain=tuple(_taken(desk, each, terms.suite, size) for each in _chain(desk, row)),
+        their_chain=tuple(
+            _taken(desk, each, terms.suite, size) for each in _chain(desk, row.peer)
+        ),
+        others={
+            center: tuple(chain)
+            for center in {*terms.outside_contributors, *filter(None, [terms.regulator])}
+            if (chain := _chain(desk, CenterId(center)))
+        },
     )
 
 
-def _chain(desk: Desk, row: SessionRow) -> list[bytes]:
-    """All descriptors of the peer that we have taken, oldest first."""
-    found = [each.signed for each in descriptors.chain(desk.ledger.connection, row.peer)]
-    pinned = desk.keyring.signed(row.peer)
+def _chain(desk: Desk, peer: CenterId) -> list[bytes]:
+    """All descriptors of a peer that we have taken, oldest first."""
+    found = [each.signed for each in descriptors.chain(desk.ledger.connection, peer)]
+    pinned = desk.keyring.signed(peer)
     return found or ([] if pinned is None else [pinned])
 
 

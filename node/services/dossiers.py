@@ -257,6 +257,7 @@ class Dossiers:
                 for talk in parts.talks
             ),
             openings=parts.openings,
+            others=parts.others,
             archive=next(
                 (event.word.items for event in events if isinstance(event.word, HandOver)), ()
             ),

@@ -6,7 +6,7 @@ service reads beside the words (draws, lists, the project) is stored by hand.
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
@@ -21,6 +21,7 @@ from federation.lottery.walk import Walk
 from federation.protocol import booking, session
 from federation.protocol.agreement import DocumentSignature, Propose, Sign
 from federation.protocol.booking import Check
+from federation.protocol.contribution import AskValue, Bind, Contribute, Pledge
 from federation.protocol.conversation import Word
 from federation.protocol.draw import (
     MAX_STEPS,
@@ -47,6 +48,7 @@ from node.services.answers import Answers
 from node.services.decisions import Decisions
 from node.services.dossiers import Dossiers
 from node.services.house import Desk
+from node.services.outside_values import envelope_of
 from node.services.venues import Venues
 from node.store import draws, projects, sessions
 from node.store.draws import DrawRow, SealedList
@@ -75,6 +77,9 @@ class Evaluation:
     pair: TwoCenters
     change: Callable[[Word], Word | None] = lambda word: word
     void_first: bool = False
+    outside: Sequence[Center] = ()
+    """Who gives random values from outside; the pair must be ``Witnessed``."""
+    terms: Mapping[str, Any] = field(default_factory=dict)
     members: Sequence[PoolMember] = field(default_factory=lambda: experts(60))
     slots: tuple[Slot, ...] = SUB_SLOTS
     agreement: AgreementId = NO_AGREEMENT
@@ -84,6 +89,7 @@ class Evaluation:
     draws: list[ConversationId] = field(default_factory=list)
     drawn: dict[CenterId, list[bytes]] = field(default_factory=dict)
     voided: int = 0
+    void_of: dict[CenterId, bytes] = field(default_factory=dict)
     closings: list[tuple[Center, ConversationId, bytes]] = field(default_factory=list)
 
     @property
@@ -117,7 +123,7 @@ class Evaluation:
     # One after the other
 
     async def agree(self) -> None:
-        document = TERMS.encode(self.pair.terms(joint_test_valid_days=30))
+        document = TERMS.encode(self.pair.terms(joint_test_valid_days=30, **self.terms))
         digest = self.host.suite.tagged("agreement", document)
         self.agreement = AgreementId(digest)
         ours, theirs = (
@@ -203,7 +209,10 @@ class Evaluation:
         return Open(
             booking_id=self.booking, sequence=len(self.draws) + self.voided + 1,
             pool=announced.pool, epoch=announced.epoch, root=announced.root, slots=slots,
-            contributors=(owner.id, self.pair.other(owner).id),
+            contributors=(
+                owner.id, *(center.id for center in self.outside), self.pair.other(owner).id,
+            ),
+            supersedes=self.void_of.get(owner.id, b""),
             bid_deadline_ms=self.start_ms - HOUR_MS, evaluation_start_ms=self.start_ms,
         )  # fmt: skip
 
@@ -214,6 +223,7 @@ class Evaluation:
         await self.say(sealer, opened.conversation.id, Fault("OPENED", "nothing came"))
         await self.keep(opened.conversation.id, owner, announced, b"")
         self.voided += 1
+        self.void_of[owner.id] = opened.conversation.id
 
     async def draw(
         self,
@@ -244,13 +254,24 @@ class Evaluation:
         bound = ranking.open_hash(digests, said.payload)
         listings = tuple(pool.listing(name) for name in sorted({slot.specialty for slot in slots}))
         await self.say(owner, talk, AcceptDraw(listings))
-        commitments = []
-        for center in (owner, sealer):
-            commitments.append(ranking.commitment(digests, bound, center.id, _value(center)))
-            await self.say(center, talk, Commit(commitments[-1]))
-        await self.say(owner, talk, Reveal(_value(owner)))
+        everybody = (owner, *self.outside, sealer)
+        commitments = [
+            ranking.commitment(digests, bound, center.id, _value(center)) for center in everybody
+        ]
+        asked = [await self.ask(owner, center, talk) for center in self.outside]
+        pledges = [
+            await self.shown(owner, center, at, Pledge(commitment))
+            for center, at, commitment in zip(self.outside, asked, commitments[1:], strict=False)
+        ]
+        await self.say(owner, talk, Commit(commitments[0], tuple(pledges)))
+        await self.say(sealer, talk, Commit(commitments[-1], escrow=b"sealed to the regulator"))
+        values = []
+        for center, at in zip(self.outside, asked, strict=True):
+            await owner.do(lambda desk, at=at: desk.say(at, Bind((b"one", b"another"))))
+            values.append(await self.shown(owner, center, at, Contribute(_value(center))))
+        await self.say(owner, talk, Reveal(_value(owner), tuple(values)))
         commits = ranking.commits_hash(digests, bound, commitments)
-        seed = ranking.seed(digests, commits, [_value(owner), _value(sealer)])
+        seed = ranking.seed(digests, commits, [_value(center) for center in everybody])
         listed = check_listings(digests, pool.strata, slots, listings)
         orders = ranking.orders(digests, seed, slots, listed, MAX_STEPS)
         state = walk.start(digests, opening, listed, commits, excluded or ())
@@ -258,6 +279,26 @@ class Evaluation:
         self.draws.append(talk)
         self.drawn[owner.id] = [entry for _, entry in state.chosen]
         self.closings.append((sealer, talk, state.head))
+
+    async def ask(self, owner: Center, center: Center, draw: ConversationId) -> ConversationId:
+        """Ask an outsider for its value."""
+
+        def ask(desk: Desk) -> ConversationId:
+            opening = envelope_of(desk, draw, Open)
+            return desk.open(center.id, None, AskValue(draw, opening)).conversation.id
+
+        talk = await owner.do(ask)
+        await self.pair.settle()
+        return talk
+
+    async def shown(
+        self, owner: Center, center: Center, talk: ConversationId, word: Pledge | Contribute
+    ) -> bytes:
+        """An outsider's word as the owner can show it."""
+        await self.pair.settle()
+        await center.do(lambda desk: desk.say(talk, word))
+        await self.pair.settle()
+        return await owner.do(lambda desk: envelope_of(desk, talk, type(word)))
 
     async def walk(
         self,

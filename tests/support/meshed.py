@@ -5,7 +5,7 @@ async with meshed("a", "b", "c") as (a, b, c):
     await quiet(a, b)
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from itertools import combinations
 
@@ -28,7 +28,10 @@ from tests.support.pair import (
 
 @asynccontextmanager
 async def meshed(
-    *names: str, furnish: Furnish = mute, seed: str = "1"
+    *names: str,
+    furnish: Furnish = mute,
+    seed: str = "1",
+    suites: Sequence[str] = (),
 ) -> AsyncIterator[tuple[Center, ...]]:
     """Centers that have all pinned each other."""
     watch = Watch()
@@ -40,12 +43,14 @@ async def meshed(
             await database.alone(
                 lambda connection: migrations.migrate(connection, migrations.load(), watch.now_ms)
             )
-            centers.append(Center(name, watch, database, f"{number + 11}0100", seed, SPOKEN))
+            centers.append(
+                Center(name, watch, database, f"{number + 11}0100", seed, suites or SPOKEN)
+            )
         lines: dict[str, dict[CenterId, Line]] = {center.name: {} for center in centers}
         for one, other in combinations(centers, 2):
             wire = Wire()
             for ours, theirs in ((one, other), (other, one)):
-                ours.keyring.pin(theirs.identity.descriptor)
+                ours.keyring.pin(theirs.identity.descriptor, theirs.identity.signed_descriptor)
                 lines[ours.name][theirs.id] = Line(wire, ours, theirs)
         for center in centers:
             center.furnish(furnish(center), Switch(lines[center.name]))

@@ -1,0 +1,111 @@
+"""What the agreement demands of others in a draw: contributors, escrow, leave to draw again.
+
+Part of step 9. Whether the values themselves are as pledged is the auditor's question
+(``federation.lottery.outside``); here is whether those were asked whom both centers had agreed
+on, whether enough of them answered, whether the sealer's value was given into escrow, and
+whether a draw that supersedes another one was allowed to.
+"""
+
+from collections.abc import Mapping
+
+from federation.evidence.case import Case, Step, Told, examining, refute
+from federation.lottery.audit import DrawAudit
+from federation.protocol.conversation import Kind
+from federation.protocol.draw import VOID, Commit, Open
+from federation.protocol.oversight import Permit
+
+
+def check_named(case: Case, told: Told, opening: Open) -> None:
+    """Were those asked whom the agreement names, and is the sealer's value in escrow?
+
+    Args:
+        case: The dossier.
+        told: The draw's ``Open``.
+        opening: What it says.
+
+    Raises:
+        Refuted: Others were asked, or the escrow is missing.
+    """
+    terms, named = case.terms, opening.outside
+    if named != tuple(each for each in terms.outside_contributors if each in named):
+        refute(
+            Step.DRAWS,
+            told.where,
+            "外部随机数提供方与协议约定不符",
+            "outside contributors are not those of the agreement",
+        )
+    commits = case.find(told.statement.conversation_id, Commit)
+    given = all(word.escrow for said, word in commits if said.sender == told.sender)
+    if terms.regulator and not given:
+        refute(
+            Step.DRAWS,
+            told.where,
+            "封定方未向监管节点托管随机数",
+            "the sealer gave nothing into escrow with the regulator",
+        )
+
+
+def check_enough(case: Case, told: Told, audit: DrawAudit) -> None:
+    """Did as many outside contributors open their values as the agreement demands?
+
+    Args:
+        case: The dossier.
+        told: The draw's ``Open``.
+        audit: What the draw came to.
+
+    Raises:
+        Refuted: Fewer did.
+    """
+    least = case.terms.min_outside_contributors
+    if audit.outside_values < least:
+        refute(
+            Step.DRAWS,
+            told.where,
+            f"外部随机数仅{audit.outside_values}个, 协议要求{least}个",
+            f"{audit.outside_values} outside values, the agreement demands {least}",
+        )
+
+
+def check_superseding(case: Case, opened: Mapping[bytes, tuple[Told, Open]]) -> None:
+    """Does each draw supersede the one from the same pool that came to nothing, with leave?
+
+    Args:
+        case: The dossier.
+        opened: The ``Open`` of every draw that was opened.
+
+    Raises:
+        Refuted: One was drawn again without saying so, or without the regulator's permit.
+    """
+    last: dict[str, bytes] = {}
+    for draw in sorted(opened, key=lambda each: opened[each][1].sequence):
+        told, word = opened[draw]
+        before = last.get(told.hearer, b"")
+        if word.supersedes != before:
+            refute(
+                Step.DRAWS,
+                told.where,
+                "未如实说明所取代的抽取",
+                f"supersedes {word.supersedes.hex() or 'none'}, the draw before is "
+                f"{before.hex() or 'none'}",
+            )
+        if before and case.phases[before] != VOID:
+            refute(Step.DRAWS, told.where, "有效的抽取被取代", "a draw that stands was superseded")
+        if before and case.terms.regulator:
+            _check_permit(case, told, word)
+        last[told.hearer] = draw
+    left = set(case.of_kind(Kind.DRAW)) - set(opened)
+    for draw in left:
+        if case.phases[draw] != VOID:
+            refute(Step.DRAWS, f"draw {draw.hex()}", "抽取未开启", "was never opened")
+
+
+def _check_permit(case: Case, told: Told, word: Open) -> None:
+    with examining(Step.DRAWS, told.where, "重新抽取未经监管部门准许"):
+        _, permit = case.others.read(word.permit, case.terms.regulator)
+    if not isinstance(permit, Permit) or permit.draw_id != word.supersedes:
+        refute(
+            Step.DRAWS,
+            told.where,
+            "监管部门的准许属于另一抽取",
+            "the regulator's permit is for another draw",
+        )
