@@ -98,8 +98,16 @@ class Scene:
 
 
 @asynccontextmanager
-async def overseen(*, regulator: bool = True, **changes: Any) -> AsyncIterator[Scene]:
-    """The scene; ``regulator``: whether the agreement names it."""
+async def overseen(
+    *, regulator: bool = True, contributes: bool = False, **changes: Any
+) -> AsyncIterator[Scene]:
+    """The scene.
+
+    Args:
+        regulator: Whether the agreement names it.
+        contributes: Whether it gives values to the draws, too.
+        changes: Other terms.
+    """
     services: dict[str, Oversight] = {}
     told: list[tuple[str, bytes, Word]] = []
 
@@ -123,7 +131,13 @@ async def overseen(*, regulator: bool = True, **changes: Any) -> AsyncIterator[S
         return witnessed(more, REGULATOR, "neighbour")
 
     def terms(pair: Any) -> Mapping[str, Any]:
-        return {"regulator": pair.others[0].id if regulator else "", **changes}
+        center = pair.others[0].id
+        outside = (center,) if contributes else ()
+        return {
+            "regulator": center if regulator else "",
+            "outside_contributors": outside,
+            **changes,
+        }
 
     async with laid(terms, assemble=furnished) as table:
         assert isinstance(table.pair, Witnessed)

@@ -317,7 +317,7 @@ async def test_a_false_escrow_is_told_and_kept_as_proof() -> None:
             escrow: bytes = honest(*args)
             return escrow[:-1] + bytes([escrow[-1] ^ 1])
 
-        moves._escrow = lying  # type: ignore[method-assign]
+        moves._escrow = lying  # type: ignore[assignment, method-assign]
         draw_id, request = await unsealing(at)
         await decided(at, request, Decision.GRANT)
         (word,) = await at.said(at.regulator, DenyRequest)

@@ -1,0 +1,188 @@
+"""Bidders and employers meet in the regulator's memory alone, and only handles leave it."""
+
+from dataclasses import replace
+
+import pytest
+
+from federation.ids import ConversationId
+from federation.lottery import recusal
+from federation.lottery.audit import exclusion_commitment
+from federation.lottery.pool import USCC
+from federation.lottery.recusal import Codes, Employer, Employers
+from federation.protocol import oversight as words
+from federation.protocol.oversight import (
+    DenyRequest,
+    Drawn,
+    Recuse,
+    SubmitBidders,
+    SubmitEmployers,
+)
+from federation.trust.keys import Purpose
+from node.services.draws import DrawnMember
+from node.services.house import Desk
+from node.services.oversight_asking import ANSWERED, UNANSWERED
+from node.store import oversight as store
+from tests.node.services.overseen import Scene, overseen
+from tests.support.pair import Center
+
+SALT = bytes(range(32))
+
+
+def sealed(at: Scene, center: Center, info: bytes, told: bytes) -> bytes:
+    """Sealed to the regulator."""
+    key = at.regulator.identity.descriptor.key_for(
+        Purpose.SEALING, center.suite.suite_id, center.watch.now_ms
+    )
+    assert key is not None
+    return center.suite.seal(key.key, info, told)
+
+
+async def listed(at: Scene) -> list[DrawnMember]:
+    """Who is on the list of the host's own draw."""
+    board = at.table.host
+    members = await at.host.do(lambda desk: board.draws.members(desk, at.table.booking))
+    return [member for member in members if member.owner == at.host.id]
+
+
+async def employers(at: Scene) -> tuple[SubmitEmployers, tuple[str, ...]]:
+    """What the owner submits, and in clear for the test."""
+    members = await listed(at)
+    board = at.table.host
+
+    def opened(desk: Desk) -> Employers:
+        row = board.draws._files.row(desk, members[0].draw)
+        pool = board.draws._files.own_pool(desk, row)
+        told = []
+        for member in members:
+            digests, (opening,) = pool.open(member.entry, (USCC,))
+            specialty = pool._find(member.entry)[0]
+            told.append(
+                Employer(member.entry, specialty, digests, opening.salt, opening.value.decode())
+            )
+        return Employers(pool.name, pool.epoch, tuple(told))
+
+    told = await at.host.do(opened)
+    info = recusal.employers_info(at.host.suite, members[0].draw)
+    word = SubmitEmployers(
+        members[0].draw, sealed(at, at.host, info, recusal.encode_employers(told))
+    )
+    return word, tuple(one.value for one in told.members)
+
+
+async def bidders(at: Scene, *codes: str) -> SubmitBidders:
+    """What the host submits once the bids are open."""
+    members = await listed(at)
+    told = Codes(tuple(sorted(codes)), SALT)
+    info = recusal.bidders_info(at.host.suite, at.table.booking)
+    return SubmitBidders(
+        at.table.booking,
+        (Drawn(members[0].draw, tuple(sorted(member.entry for member in members))),),
+        exclusion_commitment(at.host.suite, SALT, told.codes),
+        sealed(at, at.host, info, recusal.encode_codes(told)),
+    )
+
+
+async def tell(at: Scene, center: Center, word: SubmitBidders | SubmitEmployers) -> ConversationId:
+    said = await center.do(lambda desk: desk.open(at.regulator.id, None, word))
+    await at.pair.turn()
+    return said.conversation.id
+
+
+@pytest.mark.parametrize("first", ["bidders", "employers"])
+async def test_who_works_for_a_bidder_is_named_in_either_order(first: str) -> None:
+    async with overseen() as at:
+        await at.start()
+        owners, codes = await employers(at)
+        host = await bidders(at, codes[0])
+        if first == "bidders":
+            await tell(at, at.host, host)
+            asked = await tell(at, at.host, owners)
+        else:
+            asked = await tell(at, at.host, owners)
+            assert await at.host.phase(asked) == words.COMPARING
+            assert await at.said(at.regulator, Recuse) == []
+            await tell(at, at.host, host)
+        (answer,) = await at.said(at.regulator, Recuse)
+        concerned = {
+            member.entry
+            for member, code in zip(await listed(at), codes, strict=True)
+            if code == codes[0]
+        }
+        assert set(answer.recused) == concerned
+        assert await at.host.phase(asked) == words.COMPARED
+        assert at.told == [("host", owners.draw_id, answer)]
+        assert ANSWERED in await at.todos(at.host)
+        kept = await at.host.do(
+            lambda desk: store.recused_for(desk.ledger.connection, owners.draw_id)
+        )
+        assert kept is not None
+
+
+async def test_where_nobody_works_for_a_bidder_nobody_is_named() -> None:
+    async with overseen() as at:
+        await at.start()
+        owners, _ = await employers(at)
+        await tell(at, at.host, owners)
+        await tell(at, at.host, await bidders(at, "91350100M000100Y43"))
+        (answer,) = await at.said(at.regulator, Recuse)
+        assert answer.recused == ()
+
+
+async def test_nothing_in_clear_is_stored_at_the_regulator() -> None:
+    async with overseen() as at:
+        await at.start()
+        owners, codes = await employers(at)
+        await tell(at, at.host, owners)
+        await tell(at, at.host, await bidders(at, codes[0]))
+        tables = await at.regulator.sql("SELECT name FROM sqlite_master WHERE type = 'table'")
+        for (table,) in tables:
+            for row in await at.regulator.sql(f"SELECT * FROM {table}"):
+                for cell in row:
+                    held = cell.encode() if isinstance(cell, str) else cell
+                    if isinstance(held, bytes):
+                        assert not any(code.encode() in held for code in codes), table
+
+
+@pytest.mark.parametrize("lie", ["other codes", "not sealed to us", "fewer employers"])
+async def test_what_does_not_hold_is_denied_with_whose_it_is(lie: str) -> None:
+    async with overseen() as at:
+        await at.start()
+        owners, codes = await employers(at)
+        host = await bidders(at, codes[0])
+        if lie == "other codes":
+            host = replace(host, exclusion_commitment=bytes(32))
+        elif lie == "not sealed to us":
+            owners = replace(owners, sealed=owners.sealed[:-1] + b"\0")
+        else:
+            (drawn,) = host.draws
+            host = replace(host, draws=(replace(drawn, entries=drawn.entries[1:]),))
+        await tell(at, at.host, owners)
+        await tell(at, at.host, host)
+        (denial,) = await at.said(at.regulator, DenyRequest)
+        assert ("bidders" if lie == "other codes" else "employers") in denial.reason
+        assert at.host.id in denial.reason
+        assert await at.said(at.regulator, Recuse) == []
+
+
+async def test_another_center_cannot_speak_for_the_draw() -> None:
+    async with overseen() as at:
+        await at.start()
+        owners, codes = await employers(at)
+        await tell(at, at.host, owners)
+        await tell(at, at.host, await bidders(at, codes[0]))
+        await tell(at, at.neighbour, owners)
+        assert (await at.refusals(at.regulator))[-1][0] == "CONFLICT"
+        assert UNANSWERED in await at.todos(at.neighbour)
+
+
+async def test_bidders_are_not_taken_before_the_bids_are_open() -> None:
+    async with overseen(contributes=True, min_outside_contributors=1) as at:
+        await at.start()
+        owners, codes = await employers(at)
+        await tell(at, at.host, owners)
+        await tell(at, at.host, await bidders(at, codes[0]))
+        assert (await at.refusals(at.regulator))[-1][0] == "TOO_EARLY"
+        deadline = await at.host.sql("SELECT max(bid_deadline_ms) FROM project")
+        at.pair.watch.pass_ms(int(deadline[0][0]) - at.pair.watch.now_ms)
+        await tell(at, at.host, await bidders(at, codes[0]))
+        assert len(await at.said(at.regulator, Recuse)) == 1
