@@ -19,6 +19,8 @@ from typing import Any, Final
 from federation.ids import CenterId
 from federation.protocol import booking
 from federation.protocol.booking import SelectionMode
+from node.domain.disclosure import Item, Profile, Sight, Stage, may_see
+from node.domain.project import SelectionMode as DomainMode
 from node.services.house import Desk
 from node.store import agreements, bookings, selections, usage
 from node.store.bookings import BookingRow
@@ -105,10 +107,11 @@ def veil(desk: Desk) -> Veil:
     connection = desk.ledger.connection
     names: dict[str, dict[str, str]] = {}
     subs: set[CenterId] = set()
-    for project in selections.unstarted(connection, SelectionMode.BLIND.name):
+    for project, began_ms in selections.unstarted(connection, SelectionMode.BLIND.name).items():
         hidden: dict[str, str] = {}
         for leg in bookings.of_project(connection, project):
-            if leg.role == booking.HOST and leg.hold.selection is SelectionMode.BLIND:
+            # After an evaluation that failed the next one is as secret as the first was.
+            if leg.held_at_ms > began_ms and _is_hidden(leg):
                 hidden |= _names(desk, leg)
                 subs.add(leg.peer)
         if hidden:
@@ -126,6 +129,14 @@ def veil(desk: Desk) -> Veil:
 def label(place: int) -> str:
     """What stands where a covered center would be named; ``place`` from 1."""
     return f"盲选副场{place} · blind sub-venue {place}"
+
+
+def _is_hidden(leg: BookingRow) -> bool:
+    """Whether the matrix hides from a host whom it has booked, as long as nothing has started."""
+    sight = may_see(
+        Item.SUB_TO_HOST, Stage.DRAWN, Profile.SEALED, DomainMode(leg.hold.selection.name)
+    )
+    return leg.role == booking.HOST and sight is not Sight.FULL
 
 
 def _names(desk: Desk, leg: BookingRow) -> dict[str, str]:

@@ -139,14 +139,22 @@ def of_project(connection: sqlite3.Connection, project: bytes) -> list[Selection
     return [_selection(row) for row in rows]
 
 
-def unstarted(connection: sqlite3.Connection, mode: str) -> list[bytes]:
-    """Projects with a lottery of a mode whose evaluation has not started at any sub-venue."""
+def unstarted(connection: sqlite3.Connection, mode: str) -> dict[bytes, int]:
+    """Projects with a lottery of a mode that have an evaluation before them.
+
+    Each with the time of its last start, unix milliseconds; -1: none has started. Bookings up
+    to then belong to an evaluation that is known; those after it, to the next.
+    """
     rows = connection.execute(
-        "SELECT DISTINCT project FROM selection WHERE mode = ? AND project NOT IN"
-        " (SELECT project FROM session WHERE project IS NOT NULL AND started_at_ms IS NOT NULL)",
+        "SELECT DISTINCT s.project, coalesce(t.began, -1) FROM selection s LEFT JOIN"
+        " (SELECT project, max(started_at_ms) AS began FROM session WHERE project IS NOT NULL"
+        " GROUP BY project) t ON t.project = s.project"
+        " WHERE s.mode = ? AND (t.began IS NULL OR EXISTS (SELECT 1 FROM booking b"
+        " JOIN conversation c ON c.id = b.conversation"
+        " WHERE b.project = s.project AND c.opened_at_ms > t.began))",
         (mode,),
     ).fetchall()
-    return [project for (project,) in rows]
+    return dict(rows)
 
 
 def everything_of(connection: sqlite3.Connection, project: bytes) -> list[bytes]:

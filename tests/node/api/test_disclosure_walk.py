@@ -168,7 +168,7 @@ async def _feed(http: httpx.AsyncClient) -> httpx.Response:
 def _seen(answer: httpx.Response, every: Mapping[str, str]) -> list[str]:
     text = answer.text.replace("\r\n ", "")  # iCalendar folds its lines
     text += "".join(f"{name}: {value}" for name, value in answer.headers.items())
-    return [mark for mark, value in every.items() if value in text]
+    return _seen_text(text, every)
 
 
 @pytest.mark.parametrize(("role", "mode"), CASES)
@@ -233,6 +233,46 @@ async def test_no_command_answers_with_a_name_whatever_it_comes_to(
                     wrong = [mark for mark in seen if not allowed(here, mark, who, real)]
                     assert wrong == [], (who, real, answer.text)
         assert sent > 200
+
+
+async def test_who_is_drawn_blindly_for_a_second_evaluation_is_as_secret_as_the_first(
+    tmp_path: Path,
+) -> None:
+    async with planted(tmp_path, "HOST", SelectionMode.BLIND) as here, client(here.node) as http:
+        await tokens(here)
+        await here.reach(Stage.STARTED)
+        found = await tokens(here)
+        http.headers["Authorization"] = f"Bearer {found['staff']}"
+        project = f"/api/projects/{PROJECT.hex()}"
+        assert here.sub_marks["sub's id"] in (await http.get(project)).text
+
+        def again(desk: Desk) -> None:
+            """The evaluation has failed; the lottery's next in rank was booked since."""
+            connection = desk.ledger.connection
+            connection.execute("UPDATE session SET superseded = 1, started_at_ms = 1")
+            connection.execute(
+                "UPDATE conversation SET phase = 'RELEASED', opened_at_ms = 1 WHERE id = ?",
+                (BOOKING,),
+            )
+
+        await here.do(again)
+        # Who was known stays known.
+        assert here.sub_marks["sub's id"] in (await http.get(project)).text
+
+        def later(desk: Desk) -> None:
+            desk.ledger.connection.execute(
+                "UPDATE conversation SET phase = 'CONFIRMED', opened_at_ms = 2 WHERE id = ?",
+                (BOOKING,),
+            )
+
+        await here.do(later)
+        # Who was booked after the last start is not.
+        answer = (await http.get(project)).text
+        assert not _seen_text(answer, here.sub_marks)
+
+
+def _seen_text(text: str, every: Mapping[str, str]) -> list[str]:
+    return [mark for mark, value in every.items() if value in text]
 
 
 UNFIT: Final = (
