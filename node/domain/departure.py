@@ -40,3 +40,9 @@ GROUNDS: Final[Mapping[Ground, tuple[str, str]]] = MappingProxyType({
     ),
 })  # fmt: skip
 """Each ground in Chinese, as the regulation has it, and in English."""
+
+
+def reason_of(ground: Ground | None, note: str) -> str:
+    """What is kept of why somebody left: the ground's letter of the law, and what was noted."""
+    named = "" if ground is None else f"{ground.value} {GROUNDS[ground][0]}"
+    return " ".join(part for part in (named, note.strip()) if part)

@@ -16,6 +16,7 @@ from node.services.draw_files import DrawFiles
 from node.services.draw_moves import DrawMoves
 from node.services.errors import Conflicting, NotFound
 from node.services.house import Desk
+from node.services.session_view import Departed
 from node.store import departures, draws
 from node.store.cipher import ColumnCipher
 from node.store.departures import Departure
@@ -112,6 +113,14 @@ class Departures:
         """Who has left, and was not reported yet."""
         return [one for one in departures.of_draw(desk.ledger.connection, row.id)
                 if not one.reported]  # fmt: skip
+
+    def told(self, desk: Desk, row: DrawRow) -> list[Departed]:
+        """Who has left, with why."""
+        return [
+            Departed(one.entry, Response[one.response], self.reason(one), one.by, one.at_ms,
+                     one.reported)
+            for one in departures.of_draw(desk.ledger.connection, row.id)
+        ]  # fmt: skip
 
     def reason(self, one: Departure) -> str:
         """Why somebody left: for the staff of our own center."""

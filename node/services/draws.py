@@ -52,6 +52,7 @@ from node.services.evaluated import evaluated_legs
 from node.services.house import Desk, Reaction
 from node.services.inviting import USUAL, InvitationPolicy, Inviting, Place
 from node.services.reasons import refusal
+from node.services.session_view import Departed
 from node.store import draws, oversight, pools, projects, todos
 from node.store.bookings import BookingRow
 from node.store.cipher import ColumnCipher
@@ -309,6 +310,14 @@ class Draws(Reaction):
             for one in self.departures.waiting(desk, row):
                 found[one.entry] = Response[one.response]
         return found
+
+    def departed(self, desk: Desk, booking: bytes) -> list[Departed]:
+        """Who of our own has left a list of a booking's draws, with why: for our own staff."""
+        return [
+            one
+            for row in draws.of_booking(desk.ledger.connection, booking)
+            for one in self.departures.told(desk, row)
+        ]
 
     def listed(self, desk: Desk, uid: str) -> list[tuple[bytes, bytes, bytes]]:
         """Where an expert of ours is on a list that may change: (booking, draw, entry)."""

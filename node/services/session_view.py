@@ -6,6 +6,7 @@ left of an evaluation (``session_archive``).
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Final, Protocol
 
 from federation.protocol import session as words
@@ -71,6 +72,27 @@ class DrawnMember(Protocol):
         """Registry number, at the owner only."""
 
 
+@dataclass(frozen=True, slots=True)
+class Departed:
+    """One of our own who left a list.
+
+    Args:
+        code: Who.
+        response: How.
+        reason: Why: for our own staff.
+        by: Who entered it.
+        at_ms: When.
+        reported: Whether the other center was told yet.
+    """
+
+    code: bytes
+    response: Response
+    reason: str = field(repr=False)
+    by: str
+    at_ms: int
+    reported: bool
+
+
 class Draws(Protocol):
     """What sessions need of the draws under a booking."""
 
@@ -94,6 +116,9 @@ class Draws(Protocol):
         /,
     ) -> None:
         """One of our own leaves a list; the next rank follows."""
+
+    def departed(self, desk: Desk, booking: bytes, /) -> Sequence[Departed]:
+        """Who of our own has left a list, with why."""
 
     def listed(self, desk: Desk, uid: str, /) -> Sequence[tuple[bytes, bytes, bytes]]:
         """Where one of our own is on a list that may change: (booking, draw, entry)."""

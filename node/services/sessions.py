@@ -37,7 +37,7 @@ from node.services.reasons import clause_zh
 from node.services.session_archive import SessionArchive
 from node.services.session_look import Overview, Seated
 from node.services.session_start import SessionStart
-from node.services.session_view import Draws
+from node.services.session_view import Departed, Draws
 from node.services.speech import well_formed
 from node.store import archives, bookings, experts, sessions
 from node.store.cipher import ColumnCipher
@@ -325,6 +325,11 @@ class Sessions(SessionStart):
             )
         else:
             self._draws.depart(desk, draw, entry, response, reason, by)
+
+    def departed(self, desk: Desk, session_id: bytes) -> list[Departed]:
+        """Who of our own site has left an evaluation, for our own staff. Raises NotFound."""
+        rows = view.joint(desk, view.get(desk, session_id))
+        return [one for row in rows for one in self._draws.departed(desk, row.booking)]
 
     def changed(self, desk: Desk, booking: bytes) -> None:
         """See ``session_replacing.changed``."""

@@ -35,6 +35,7 @@ from node.services.bookings import Bookings
 from node.services.house import Desk
 from node.services.projects import Projects
 from node.services.session_archive import SessionArchive
+from node.services.session_view import Departed
 from node.services.sessions import Sessions
 from node.services.venues import Venues
 from node.store import experts, todos, workdays
@@ -91,6 +92,9 @@ class Lists:
         self, _desk: Desk, _draw: bytes, entry: bytes, response: Response, _why: str, _by: str
     ) -> None:
         self.left[entry] = response
+
+    def departed(self, _desk: Desk, _booking: bytes) -> list[Departed]:
+        return [Departed(code, how, "", "s", 0, reported=True) for code, how in self.left.items()]
 
     def listed(self, _desk: Desk, uid: str) -> list[tuple[bytes, bytes, bytes]]:
         return [(bytes(16), one.draw, one.entry) for one in self.drawn if one.uid == uid]
