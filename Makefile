@@ -71,7 +71,7 @@ bench: $(VENV)/.dev $(VENV)/.editable ## The figures of the README, measured her
 
 # One recipe, not prerequisites: the order is the message, and `make -j` must not mix it up.
 .PHONY: test
-test: $(VENV)/.dev $(VENV)/.editable test-tools ## The gate: lint, repository checks, tests, coverage
+test: $(VENV)/.dev $(VENV)/.editable $(VENV)/interop/.installed test-tools ## The gate: lint, repository checks, tests, coverage
 	@$(MAKE) --no-print-directory lint
 	$(call banner,repository checks: wheel$(comma) generated code$(comma) layout$(comma) deployment)
 	$(BIN)/python -m pytest $(PYTEST_FLAGS) -q tests/repo
@@ -191,6 +191,20 @@ $(VENV)/.dev: requirements-dev.lock | $(BIN)/python
 	@echo "installing $<"
 	@$(PIP_INSTALL) $(LOCKED) -r $<
 	@touch $@
+
+# An implementation of C2SP's formats that we did not write, for tests/interop alone: in a folder
+# of its own, because its packages claim to need Python 3.12 (they run on 3.11) and none of ours
+# may lean on them. They need cryptography, which our own lock has.
+INTEROP := $(VENV)/interop
+$(INTEROP)/.installed: requirements-interop.lock $(VENV)/.dev
+	@echo "installing $<"
+	@rm -rf $(INTEROP)
+	@$(PIP_INSTALL) $(LOCKED) --ignore-requires-python --target $(INTEROP) -r $<
+	@touch $@
+
+.PHONY: interop
+interop: $(INTEROP)/.installed $(VENV)/.editable ## Our logs before an implementation that is not ours
+	$(BIN)/python -m pytest $(PYTEST_FLAGS) -q tests/interop
 
 # Order-only: needs hatchling from either lock, whichever was asked for first.
 $(VENV)/.editable: pyproject.toml | $(BIN)/python

@@ -11,11 +11,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any, Final, TypeVar
 
-from federation.engine import epochs
+from federation.engine import epochs, submission
 from federation.engine.floor import Floor
 from federation.engine.identity import Identity
 from federation.engine.passing import Passing
 from federation.engine.sightings import Sighting, log_keys, witness_keys
+from federation.engine.submission import Answer, Verdict
 from federation.evidence.checkpoint import (
     LOG,
     WITNESS,
@@ -28,6 +29,7 @@ from federation.evidence.checkpoint import (
     sign_log_again,
     verify_note,
 )
+from federation.evidence.tlog_witness import AddCheckpoint
 from federation.ids import CenterId
 from federation.ports import Ledger
 from federation.trust import merkle
@@ -146,6 +148,14 @@ class Witness:
     def prove(self, floor: Floor[L], question: ConsistencyQuestion) -> ConsistencyAnswer:
         """Answer the same about our own log. Raises FederationError."""
         return self._passing.prove(floor, question)
+
+    def add_checkpoint(self, floor: Floor[L], request: AddCheckpoint) -> Answer:
+        """Look at a checkpoint that came by tlog-witness, and cosign it if it goes on."""
+        answer = submission.add_checkpoint(floor, self._passing, request)
+        if answer.peer:
+            cosigned = answer.verdict is Verdict.COSIGNED
+            self._observe(CenterId(answer.peer), Sighting.COSIGNED if cosigned else Sighting.OLD)
+        return answer
 
     def take_back(
         self, floor: Floor[L], peer: CenterId, yours: Sequence[str], mine: Sequence[str]

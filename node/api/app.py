@@ -36,6 +36,7 @@ from node.api import (
     supervisor,
     usage,
     why,
+    witness,
 )
 from node.api.caller import LOCAL
 from node.api.commands import HEADER, KEY, Key
@@ -68,6 +69,7 @@ ROUTED: Final = (
     disclosure,
     usage,
     why,
+    witness,
 )
 """Whose routes the application has, in the order of its documentation."""
 

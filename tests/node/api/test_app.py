@@ -27,6 +27,8 @@ DOORS = {
     ("post", "/api/login"),
     ("post", "/api/check-in"),
     ("get", "/api/calendar/{token}.ics"),
+    ("post", "/api/witness/add-checkpoint"),
+    ("get", "/api/witness/{origin}/checkpoint"),
 }
 
 
