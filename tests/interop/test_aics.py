@@ -170,6 +170,7 @@ def test_their_witness_cosigns_our_log_as_it_grows(tmp_path: Path) -> None:
 async def test_their_client_gets_cosignatures_from_our_node(tmp_path: Path) -> None:
     async with assembled(tmp_path) as node, client(node) as http:
         log = Log(node)
+        body = b""
         for old, size in ((0, 2), (2, 8)):
             signed = log.note(LEAVES[:size])
             consistency = read_add_checkpoint(log.adds(LEAVES[:size], old)).proof

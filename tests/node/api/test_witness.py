@@ -77,11 +77,11 @@ async def test_a_log_that_grows_is_cosigned_and_shown_to_monitors(tmp_path: Path
         log = Log(node)
         path = f"/api/witness/{origin_hash(log.origin)}/checkpoint"
         assert (await http.get(path)).status_code == 404
+        keys = witness_keys(node.parts.negotiator.identity.descriptor, NAME)
         for old, size in ((0, 3), (3, 8), (8, 8)):
             status, lines = await post(http, log.adds(LEAVES[:size], old))
             assert status == 200, lines
             note = log.note(LEAVES[:size]) + lines
-            keys = witness_keys(node.parts.negotiator.identity.descriptor, NAME)
             assert cosigned_at(note, keys)
         shown = (await http.get(path)).text
         head, _ = verify_note(shown, log_keys(log.descriptor, NAME))

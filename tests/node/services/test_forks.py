@@ -1,5 +1,6 @@
 """A partner's log with two histories: draws with it stand still, people are told, one lifts it."""
 
+from functools import partial
 from typing import Final
 
 import pytest
@@ -13,12 +14,14 @@ from federation.wire.envelopes import Outcome, Witnessing
 from node.services import forks
 from node.services.errors import Conflicting, Invalid, NotFound
 from node.services.forks import FROZEN, UNPROVEN
+from node.services.house import Desk
 from node.services.todos import LOG_FORK
 from node.store import forks as store
 from node.store import todos
 from tests.node.services.test_draws import Table, table
-from tests.node.services.test_draws_with_a_liar import Liar, reach, the_draw
+from tests.node.services.test_draws_with_a_liar import reach, the_draw
 from tests.support import planning
+from tests.support.liar import Liar
 from tests.support.pair import Center
 
 __all__ = ["table"]
@@ -37,7 +40,7 @@ async def fork(center: Center, peer: Center) -> None:
             peer.suite.signer(peer.secrets[name].log),
         )
 
-    def keep(desk: forks.Desk) -> None:
+    def keep(desk: Desk) -> None:
         if desk.ledger.put_fork(peer.id, head(bytes(32)), head(bytes([1]) * 32), desk.now_ms):
             forks.tell(desk, peer.id, Sighting.FORK)
 
@@ -125,6 +128,10 @@ async def test_a_fault_is_heard_all_the_same(table: Table) -> None:
     assert receipt.outcome is not Outcome.GAP
 
 
+def _lift(peer: CenterId, reason: str, desk: Desk) -> int:
+    return forks.lift(desk, peer, reason, "op")
+
+
 async def test_lifting_needs_a_fork_and_a_reason(table: Table) -> None:
     host, sub = table.host.center, table.sub.center
     with pytest.raises(Conflicting):
@@ -132,7 +139,7 @@ async def test_lifting_needs_a_fork_and_a_reason(table: Table) -> None:
     await fork(host, sub)
     for reason in ("", "  ", "长" * 501):
         with pytest.raises(Invalid):
-            await host.do(lambda desk, reason=reason: forks.lift(desk, sub.id, reason, "op"))
+            await host.do(partial(_lift, sub.id, reason))
     with pytest.raises(NotFound):
         await host.do(lambda desk: forks.lift(desk, CenterId("lp1" + "a" * 32), WHY, "op"))
     assert await host.do(lambda desk: desk.ledger.forked(sub.id))
@@ -146,7 +153,7 @@ async def test_what_was_lifted_stops_again_only_if_the_partner_itself_shows_it(
     await host.do(lambda desk: forks.lift(desk, sub.id, WHY, "op"))
     (row,) = await host.do(lambda desk: store.of(desk.ledger.connection, sub.id))
 
-    def again(desk: forks.Desk, via: str) -> bool:
+    def again(desk: Desk, via: str) -> bool:
         return desk.ledger.put_fork(sub.id, row.held, row.shown, desk.now_ms, via)
 
     assert not await host.do(lambda desk: again(desk, "lp1other"))
