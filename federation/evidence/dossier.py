@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from federation.evidence.shape import MAX_ENTRIES, Misshapen, Reader, b64, unique, utf8
+from federation.evidence.shape import MAX_ENTRIES, Misshapen, Reader, b64, json_of, utf8
 from federation.protocol.session import ArchiveItem
 from federation.trust.envelope import Envelope, Signer, sign_alone
 
@@ -172,10 +172,7 @@ def read(file: bytes) -> tuple[Dossier, Sealed]:
         raise Misshapen("last line", "缺少封签行", "there is no seal")
     body = file[:at]
     signature = Reader("seal").data(utf8(file[at + len(SEAL) : -1], "last line"))
-    try:
-        document = json.loads(utf8(body[len(header) :], "document"), object_pairs_hook=unique)
-    except (ValueError, RecursionError) as error:
-        raise Misshapen("document", "不是合法的 JSON", f"not JSON: {error}") from error
+    document = json_of(utf8(body[len(header) :], "document"), "document")
     return _dossier(Reader("document"), document), Sealed(body, signature)
 
 

@@ -27,7 +27,7 @@ from federation.evidence.case import Case, Decode, Refuted, Step, Told, refute
 from federation.evidence.dossier import MAX_FILE_BYTES, SEAL
 from federation.evidence.joint_verdict import JointVerdict
 from federation.evidence.selection import outcome
-from federation.evidence.shape import Misshapen, Reader, b64, unique, utf8
+from federation.evidence.shape import Misshapen, Reader, b64, json_of, utf8
 from federation.evidence.verdict import Verdict
 from federation.evidence.verify import Examined, examined, verify
 from federation.protocol.booking import MAX_PARTICIPANTS, Hold
@@ -134,10 +134,7 @@ def read(file: bytes) -> Joint:
     cover_ends = file.find(b"\n}\n", header) + 3
     if cover_ends < 3 or cover_ends > at:  # noqa: PLR2004 (the line just looked for)
         raise Misshapen("cover", "缺少封面", "there is no cover")
-    try:
-        cover = json.loads(utf8(file[header:cover_ends], "cover"), object_pairs_hook=unique)
-    except (ValueError, RecursionError) as error:
-        raise Misshapen("cover", "不是合法的 JSON", f"not JSON: {error}") from error
+    cover = json_of(utf8(file[header:cover_ends], "cover"), "cover")
     sizes, extends = _cover(Reader("cover"), cover)
     parts, begins = [], cover_ends
     for size in sizes:

@@ -19,7 +19,7 @@ from typing import Any, Final
 
 from federation.evidence.case import Step, refute
 from federation.evidence.dossier import LATEST_MS, SEAL
-from federation.evidence.shape import Misshapen, Reader, b64, unique, utf8
+from federation.evidence.shape import Misshapen, Reader, b64, json_of, utf8
 from federation.evidence.verdict import Named
 from federation.evidence.verify import Examined
 from federation.lottery.audit import DrawAudit
@@ -104,10 +104,7 @@ def read(section: bytes) -> tuple[Naming, bytes, bytes]:
     if not section.startswith(header) or at < len(header) or not section.endswith(b"\n"):
         raise Misshapen(where, "缺少标题行或封签行", "lacks its header or its seal")
     signature = Reader(where).data(utf8(section[at + len(SEAL) : -1], where))
-    try:
-        raw = json.loads(utf8(section[len(header) : at], where), object_pairs_hook=unique)
-    except (ValueError, RecursionError) as error:
-        raise Misshapen(where, "不是合法的 JSON", f"not JSON: {error}") from error
+    raw = json_of(utf8(section[len(header) : at], where), where)
     return _naming(Reader(where), raw), section[:at], signature
 
 

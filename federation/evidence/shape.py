@@ -5,12 +5,18 @@ exactly the fields named, no field twice, one spelling for bytes, whole numbers 
 """
 
 import base64
+import json
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 MAX_ENTRIES: Final = 256  # of a short list or table: conversations, draws, archive items
 MAX_PATH: Final = 64  # levels of the deepest log that can be numbered
+MAX_DEPTH: Final = 32  # of lists and objects; no file of ours has more than ten
+
+_STRING: Final = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"', re.DOTALL)
+_OTHER: Final = re.compile(r"[^\[\]{}]+")
 
 
 class Misshapen(ValueError):
@@ -27,6 +33,28 @@ class Misshapen(ValueError):
         self.where = where
         self.zh = zh
         self.en = en
+
+
+def json_of(text: str, where: str) -> Any:
+    """Parse JSON; no field twice.
+
+    How deep lists and objects may lie is decided here, and no position is told: both would
+    otherwise depend on the Python that reads, and a verdict must not.
+
+    Raises:
+        Misshapen: It is not JSON, or nested deeper than ``MAX_DEPTH``.
+    """
+    depth = 0
+    for bracket in _OTHER.sub("", _STRING.sub("", text)):
+        depth += 1 if bracket in "[{" else -1
+        if depth > MAX_DEPTH:
+            raise Misshapen(where, "嵌套过深", f"is nested deeper than {MAX_DEPTH}")
+    try:
+        return json.loads(text, object_pairs_hook=unique)
+    except json.JSONDecodeError as error:
+        raise Misshapen(where, "不是合法的 JSON", "not JSON") from error
+    except (ValueError, RecursionError) as error:  # a field twice, a number of 5,000 digits
+        raise Misshapen(where, "不是合法的 JSON", f"not JSON: {error}") from error
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,12 +1,23 @@
 """One spelling for everything: a value that could be written in two ways is refused."""
 
 import base64
+import json
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from federation.evidence.shape import MAX_ENTRIES, MAX_PATH, Misshapen, Reader, b64, unique, utf8
+from federation.evidence.shape import (
+    MAX_DEPTH,
+    MAX_ENTRIES,
+    MAX_PATH,
+    Misshapen,
+    Reader,
+    b64,
+    json_of,
+    unique,
+    utf8,
+)
 
 READER = Reader("here")
 
@@ -72,3 +83,41 @@ def test_the_place_is_told_step_by_step() -> None:
         READER.at("inner").text(1)
     assert caught.value.where == "here.inner"
     assert caught.value.zh
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text('[]{}\\",x', max_size=8),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.text('[{\\"', max_size=4), inner)
+    ),
+    max_leaves=12,
+)
+
+
+@given(JSON)
+def test_whatever_is_json_is_read_wherever_brackets_stand_in_it(value: object) -> None:
+    assert json_of(json.dumps(value), "here") == value
+
+
+@pytest.mark.parametrize("opening", ["[", '{"a":', '[{"]":', '[["\\""],{"[":['])
+def test_no_python_is_asked_to_go_deeper_than_agreed(opening: str) -> None:
+    for text in (opening * 40, opening * 100_000, '["\\\\",' + opening * 100_000):
+        with pytest.raises(Misshapen, match=f"deeper than {MAX_DEPTH}"):
+            json_of(text, "here")
+
+
+def test_as_deep_as_agreed_is_not_too_deep() -> None:
+    text = "[" * MAX_DEPTH + "]" * MAX_DEPTH
+    assert json.dumps(json_of(text, "here")) == text
+
+
+@pytest.mark.parametrize("text", ["", "[1,]", '{"a":1,}', '["a', "NaN x", "[1 2]", '"\\x"', "[}"])
+def test_what_is_not_json_is_called_so_in_the_same_words_by_every_python(text: str) -> None:
+    with pytest.raises(Misshapen) as caught:
+        json_of(text, "here")
+    assert caught.value.en == "not JSON"
+
+
+def test_a_field_that_is_given_twice_is_named() -> None:
+    with pytest.raises(Misshapen, match="twice"):
+        json_of('{"a": 1, "a": 1}', "here")
