@@ -139,6 +139,15 @@ class Pool:
         """A stratum as ``AcceptDraw`` shows it. Raises KeyError if the pool has none."""
         return Listing(specialty, self._entries[specialty].joined)
 
+    def own_entries(self, uid: str) -> tuple[tuple[str, int, bytes], ...]:
+        """The entries of one expert: specialty, place in the stratum, entry. None: no member."""
+        return tuple(
+            (specialty, index, stratum.at(index))
+            for specialty, stratum in self._entries.items()
+            for index, member in enumerate(stratum.members)
+            if self._members[member].uid == uid
+        )
+
     def member(self, entry: bytes) -> str:
         """Whose entry it is: the uid. Raises KeyError for an entry of another pool."""
         return self._find(entry)[1].uid
@@ -341,6 +350,20 @@ def check_listings(
         listing.specialty: check_listing(digests, committed[listing.specialty], listing.entries)
         for listing in listings
     })  # fmt: skip
+
+
+def entry_of(
+    digests: Digests, pool: str, epoch: str, specialty: str, openings: Sequence[Opening]
+) -> bytes:
+    """The entry that all five attributes make up, opened: what experts check of themselves.
+
+    Raises:
+        BadOpening: They are not the five, in the order of ``ATTRIBUTES``.
+    """
+    if tuple(opening.attribute for opening in openings) != ATTRIBUTES:
+        raise BadOpening(f"an entry is opened whole with {', '.join(ATTRIBUTES)}, in this order")
+    hidden = [_attribute(digests, pool, epoch, opening) for opening in openings]
+    return _entry(digests, pool, epoch, specialty, hidden)
 
 
 def _split(joined: bytes) -> tuple[bytes, ...]:
