@@ -24,6 +24,7 @@ DISTRIBUTION: Final = "lianping-node"
 
 COMMANDS: Final = MappingProxyType({
     "agreement": "node.commands.agreement:agreement",
+    "audit": "node.commands.audit:group",
     "availability": "node.commands.availability:availability",
     "backup": "node.commands.backup:backup",
     "calendar": "node.commands.calendar:calendar",
