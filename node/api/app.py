@@ -27,6 +27,7 @@ from node.api import (
     joint_tests,
     keys,
     operator,
+    oversight,
     peers,
     recovery,
     replanning,
@@ -50,6 +51,7 @@ SLOW_BODY_SECONDS: Final = 60.0  # a report over a line of 4 Mbit/s takes 40
 ROUTED: Final = (
     door,
     operator,
+    oversight,
     peers,
     forks,
     recovery,

@@ -29,6 +29,7 @@ REGULATORS: Final = (
     "/api/todos",
     "/api/whoami",
     "/api/why",
+    "/api/witness",
 )
 """Beginnings of what a regulator's node answers."""
 

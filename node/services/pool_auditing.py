@@ -42,6 +42,10 @@ ACT_REFUSED: Final = "oversight_act_refused"
 """Tells the officers that a center did not take the word of their act."""
 
 
+Opened = tuple[PoolOpening, AnnouncePool]
+"""What was sealed, and what had been announced."""
+
+
 class PoolAuditing:
     """The regulator's side.
 
@@ -87,9 +91,7 @@ class PoolAuditing:
         call_second(desk, row, Decision.GRANT.value)
         return row.id
 
-    def confirm(
-        self, desk: Desk, request: bytes, raw: bytes, by: str
-    ) -> tuple[PoolOpening, AnnouncePool]:
+    def confirm(self, desk: Desk, request: bytes, raw: bytes, by: str) -> Opened:
         """The second officer agrees: the file is opened, and the center is told.
 
         Raises:
