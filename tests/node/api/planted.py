@@ -219,10 +219,11 @@ class Planted:
         # In whole minutes, as people book; it has just begun, so that all steps are possible.
         start_ms = desk.now_ms // HOUR_MS * HOUR_MS
         self.window = Window(start_ms, start_ms + 9 * HOUR_MS)
-        drawn = {} if self.mode is SelectionMode.CHOSEN else {"selection_id": LOTTERY}
+        lottery = b"" if self.mode is SelectionMode.CHOSEN else LOTTERY
         hold = Hold(
             BUNDLE, (sub,), self.window.start_ms, self.window.end_ms, 3, (), False, "A",
-            (ExpertNeed("A08", 2),), self.mode, **drawn,
+            (ExpertNeed("A08", 2),), self.mode,
+            selection_id=lottery,
         )  # fmt: skip
         role = booking.HOST if self.host else booking.SUB
         desk.ledger.put_conversation(

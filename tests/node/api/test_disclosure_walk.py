@@ -53,7 +53,7 @@ CASES: Final = [
     ("SUB", SelectionMode.CHOSEN), ("SUB", SelectionMode.BLIND),
 ]  # fmt: skip
 
-IDS: Final = {
+IDS: Final[Mapping[str, Sequence[bytes]]] = {
     "project": [PROJECT], "booking": [BOOKING], "session": [SESSION],
     "draw": [OWN_DRAW, THEIR_DRAW], "bundle": [BUNDLE], "selection": [LOTTERY],
     "agreement": [AGREEMENT],
