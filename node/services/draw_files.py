@@ -2,7 +2,7 @@
 
 from collections import OrderedDict
 from collections.abc import Sequence
-from typing import Final
+from typing import Final, TypeVar
 
 from federation.engine.shown import shown, unverified
 from federation.errors import (
@@ -22,7 +22,7 @@ from federation.protocol.draw import (
 from federation.protocol.peering import AnnouncePool
 from federation.wire.envelopes import Statement, decode_statement
 from federation.wire.words import decode_word
-from node.services.draw_view import DrawView, view
+from node.services.draw_view import DrawView, further
 from node.services.errors import NotFound
 from node.services.house import Desk
 from node.store import draws, pools, projects, transcripts
@@ -31,9 +31,12 @@ from node.store.draws import DrawRow
 from node.store.pools import Between
 from node.store.projects import ProjectRow
 
-_ORDERS_KEPT: Final = 8
-"""Draws that walk at the same time; each step asks for one entry of an order that stays the same.
-One that was forgotten is made again."""
+_KEPT: Final = 8
+"""Draws that walk at the same time: each step reads on from the words before, and asks for one
+entry of an order that stays the same. What was forgotten is made again."""
+
+K = TypeVar("K")
+V = TypeVar("V")
 
 
 class DrawFiles:
@@ -43,6 +46,7 @@ class DrawFiles:
         self._cipher = cipher
         self._shelf = pools.Shelf(cipher)
         self._orders: OrderedDict[bytes, tuple[list[bytes], ...]] = OrderedDict()
+        self._read: OrderedDict[bytes, tuple[tuple[bytes, ...], DrawView]] = OrderedDict()
 
     def row(self, desk: Desk, draw: bytes) -> DrawRow:
         """One draw. Raises NotFound."""
@@ -58,17 +62,25 @@ class DrawFiles:
             (line.log_index for line in lines if known_to and line.hash == known_to.answers_hash),
             None,
         )
+        if heard is not None:
+            lines = [line for line in lines if not line.ours or line.log_index <= heard]
+        hashes = tuple(line.hash for line in lines)
+        begun, seen = self._read.get(row.id, ((), None))
+        if seen is None or begun != hashes[: len(begun)]:  # else: another word was rolled back
+            begun, seen = (), DrawView(desk.suite_of(ConversationId(row.id)), ())
         spoken = [
             Spoken(
                 desk.identity.center if line.ours else row.peer,
                 line.payload,
                 decode_word(line.payload_type, decode_statement(line.payload).body),
             )
-            for line in lines
-            if heard is None or not line.ours or line.log_index <= heard
+            for line in lines[len(begun) :]
         ]
-        chosen = desk.suite_of(ConversationId(row.id))
-        return view(chosen, spoken, self.announced(desk, row), word_in)
+        if spoken:
+            seen = further(seen, spoken, self.announced(desk, row), word_in)
+        if heard is None:
+            _keep(self._read, row.id, (hashes, seen))
+        return seen
 
     def is_sealed(self, desk: Desk, row: DrawRow) -> bool:
         """Whether its list stands as it is, and may still be drawn on from."""
@@ -107,11 +119,10 @@ class DrawFiles:
         values = [seen.owner_value, *seen.outside_values, self.value(row)]
         seed = ranking.seed(seen.digests, seen.commits, values)
         if seed not in self._orders:
-            self._orders[seed] = ranking.orders(
+            made = ranking.orders(
                 seen.digests, seed, seen.opening.slots, seen.listings, words.MAX_STEPS
             )
-            while len(self._orders) > _ORDERS_KEPT:
-                self._orders.popitem(last=False)
+            _keep(self._orders, seed, made)
         return self._orders[seed]
 
     def excluded(self, desk: Desk, row: DrawRow) -> Sequence[str]:
@@ -128,6 +139,13 @@ class DrawFiles:
         if terms is None:
             raise NoAgreement("no such agreement is active here")
         return terms
+
+
+def _keep(kept: OrderedDict[K, V], key: K, value: V) -> None:
+    kept[key] = value
+    kept.move_to_end(key)
+    if len(kept) > _KEPT:
+        kept.popitem(last=False)
 
 
 def word_in(raw: bytes, _center: str) -> Word:

@@ -66,7 +66,14 @@ def view(
         announced: The pool.
         read: Reads what outside contributors have signed; need not verify it again.
     """
-    seen = DrawView(digests, tuple(spoken))
+    return further(DrawView(digests, ()), spoken, announced, read)
+
+
+def further(
+    seen: DrawView, spoken: Sequence[Spoken], announced: AnnouncePool, read: Read
+) -> DrawView:
+    """Read on from where somebody has read to; the arguments are those of ``view``."""
+    seen = replace(seen, spoken=(*seen.spoken, *spoken))
     for said in spoken:
         seen = _after(seen, said, announced, read)
     return seen
