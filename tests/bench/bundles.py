@@ -112,7 +112,7 @@ async def measure(folder: Path, rounds: int, delay_ms: int, rest_seconds: float)
         ]
         told_by = zip(*(answer["descriptors"] for answer in answers), strict=True)
         host = await stack.enter_async_context(
-            office(host_party, folder / "host.db", inner[0], told.receipted)
+            office(host_party, folder / "host.db", inner[0], OfficeNode, told.receipted)
         )
         host.bookings.voted = told.voted
         subs = []

@@ -36,7 +36,7 @@ async def drain(sender: Party, node: Descriptor, path: Path, port: int, count: i
         if not left:
             all_told.set()
 
-    async with office(sender, path, port, receipted) as office_node:
+    async with office(sender, path, port, OfficeNode, receipted) as office_node:
         office_node.keyring.pin(node)
         for first in range(0, count, AT_ONCE):
             await _say(office_node, peer, min(AT_ONCE, count - first))

@@ -49,6 +49,7 @@ from tests.bench.bundles import DAY_MS, HOUR_MS
 from tests.bench.offices import BY, OfficeNode, agree, office, pumping, settled
 from tests.bench.processes import serving
 from tests.node.services.test_draws import Announcing, Exchange, Telephones
+from tests.support import planning
 from tests.support.grpc_pair import CLOCK, SeededRandom
 from tests.support.planning import project, register
 
@@ -173,7 +174,7 @@ async def measure(folder: Path, rounds: int, experts: int, rest_seconds: float) 
             )
         )
         host = await stack.enter_async_context(
-            office(party, folder / "host.db", inner[0], receipts.receipted, DrawNode)
+            office(party, folder / "host.db", inner[0], DrawNode, receipts.receipted)
         )
         owner = DESCRIPTOR.decode(bytes.fromhex(answer["descriptor"]))
         host.keyring.pin(owner)
@@ -224,7 +225,7 @@ async def _one(host: DrawNode, receipts: Receipts, sub: CenterId) -> float:
     await host.negotiator.transact(lambda desk: host.bookings.plan(desk, made, request, BY))
     async with asyncio.timeout(SECONDS):
         await receipts.wait(_DECIDE)
-        await host.negotiator.transact(lambda desk: host.draws.start(desk, made, BY))
+        await host.negotiator.transact(lambda desk: planning.begin(host.draws, desk, made, BY))
         await receipts.wait(_CLOSE)
     return time.perf_counter() - host.draws.committed_at
 
@@ -237,7 +238,7 @@ async def pool_owner(instructions: dict[str, str]) -> AsyncIterator[dict[str, An
     party = settled("sub", port)
     async with AsyncExitStack() as stack:
         node = await stack.enter_async_context(
-            office(party, Path(instructions["folder"]) / "sub.db", port, kind=DrawNode)
+            office(party, Path(instructions["folder"]) / "sub.db", port, DrawNode)
         )
         node.keyring.pin(caller)
         await agree(node, bytes.fromhex(instructions["terms"]))

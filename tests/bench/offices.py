@@ -105,8 +105,8 @@ async def office(
     party: Party,
     path: Path,
     port: int,
+    kind: type[AnyNode],
     observe: Callable[[SaidWord, str], None] = lambda _word, _outcome: None,
-    kind: type[AnyNode] = OfficeNode,  # type: ignore[assignment]  # what is not said otherwise
 ) -> AsyncIterator[AnyNode]:
     """A node on disk, with seats, that serves on a port; its pumps are the caller's."""
     database = await Database.open(path)
@@ -170,7 +170,9 @@ async def subs(instructions: dict[str, str]) -> AsyncIterator[dict[str, Any]]:
         for each in instructions["subs"].split(","):
             name, port, advertised, document = each.split(":")
             party = settled(name, int(advertised))
-            node = await stack.enter_async_context(office(party, folder / f"{name}.db", int(port)))
+            node = await stack.enter_async_context(
+                office(party, folder / f"{name}.db", int(port), OfficeNode)
+            )
             node.keyring.pin(host)
             await agree(node, bytes.fromhex(document))
             await stack.enter_async_context(pumping(node))
