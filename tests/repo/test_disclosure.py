@@ -16,9 +16,10 @@ NODE = sorted((ROOT / "node").rglob("*.py"))
 
 MACHINES = {
     "node/services/calling_off.py": "tells an expert by telephone that nothing comes of it",
-    "node/services/draw_errands.py": "calls those who were drawn, and seals their list",
+    "node/services/draw_errands.py": "seals the list of those who were drawn",
     "node/services/expert_receipts.py": "answers an expert who asks of himself",
     "node/services/experts.py": "takes the register in",
+    "node/services/inviting.py": "calls those who were drawn",
     "node/services/pool_announcements.py": "builds the pool that is committed to",
     "node/services/session_look.py": "compares card and face, and has the report signed",
     "node/services/sessions.py": "knows at the door who stands there",
