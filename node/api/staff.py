@@ -68,6 +68,24 @@ class Todo(Shape):
     escalated: bool = Field(description="已报值班负责人 · whether the operator was told")
 
 
+class Site(Shape):
+    """一处副场要抽取的专家。· What is to be drawn from one sub-venue's pool."""
+
+    center: str
+    start_ms: int
+    experts: list[tuple[str, int]]
+
+
+class DrawAsked(Shape):
+    """待核验的抽取信息。· What is to be drawn: specialties and numbers, never names."""
+
+    project: str
+    bid_deadline_ms: int
+    sites: list[Site]
+    own_experts: list[tuple[str, int]]
+    excluded_employers: list[str]
+
+
 class Need(Shape):
     """So many experts of one specialty."""
 
@@ -192,6 +210,24 @@ async def reject(parts: NodeParts, who: Staff, project: IdPath, body: Reason) ->
     """须说明理由。· A reason is needed."""
     await parts.commands.run(
         who, lambda desk: parts.projects.reject(desk, raw(project), body.reason, who.subject)
+    )
+    return Done()
+
+
+@router.get("/projects/{project}/draw", summary="待核验的抽取信息 · What is to be drawn")
+async def to_be_drawn(parts: NodeParts, _: Staff, project: IdPath) -> DrawAsked:
+    """核验专业、人数、时间和回避单位。· Specialties, numbers, times, employers to avoid."""
+    asked = await parts.negotiator.transact(
+        lambda desk: parts.draws.starting.asked(desk, raw(project))
+    )
+    return DrawAsked.model_validate(asked)
+
+
+@router.post("/projects/{project}/draw/verify", summary="核验抽取信息 · Verify what is to be drawn")
+async def verify_draw(parts: NodeParts, who: Staff, project: IdPath) -> Done:
+    """核验后代理机构才能开始抽取; 信息有变化须重新核验。· The agency may draw only after that."""
+    await parts.commands.run(
+        who, lambda desk: parts.draws.starting.verify(desk, raw(project), who.subject)
     )
     return Done()
 

@@ -67,6 +67,12 @@ class Story(FirstAct):
             f"抽取专家 ({self._case.phrases.sealing[0]})",
             f"draw the experts ({self._case.phrases.sealing[1]})",
         )
+        asked = self._host["staff"].get(f"/api/projects/{self._project}/draw")
+        self._host["staff"].post(f"/api/projects/{self._project}/draw/verify")
+        self._tell(
+            f"工作人员核验抽取信息: {len(asked['sites'])}处副场",
+            f"the staff verify what is to be drawn at {len(asked['sites'])} sub-venues",
+        )
         self._host["agency"].post(f"/api/projects/{self._project}/draw")
         self._amid("draw")
         draws = self._host["agency"].until(

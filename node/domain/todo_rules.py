@@ -73,6 +73,7 @@ RULES: Final[Mapping[str, Rule]] = {
     "closure_meets_booking": Rule("改期受维护影响的预约", "move a booking", 4 * HOUR, Cap.START),
     # Projects, draws
     "rule_project": Rule("受理项目", "rule on a project", 1 * DAY),
+    "verify_draw": Rule("核验抽取信息", "verify what is to be drawn", 4 * HOUR),
     "draw_refused": Rule("处理被拒绝的抽取", "look at a refused draw", 1 * HOUR),
     # Evaluations
     "session_check_in": Rule("组织签到", "check members in", 4 * HOUR, Cap.START),

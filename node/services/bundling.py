@@ -50,6 +50,8 @@ DEADLINE: Final = "bundle_deadline"
 """The errand that decides a bundle when its time is up."""
 
 DECIDED: Final = "bundle_decided"
+VERIFY_DRAW: Final = "verify_draw"
+"""The to-do that asks the staff to verify what is to be drawn, before the agency may draw."""
 """The to-do by which the agency learns what became of its bundle."""
 
 _UNTOLD: Final = frozenset({booking.HELD, booking.PROMISED, booking.CONFIRMED})
@@ -301,6 +303,16 @@ class Bundling:
         else:
             zh = f"项目{code}的全部副场已确认"
             en = f"project {code}: all sub-venues are booked"
+            todos.add(
+                desk.ledger.connection,
+                role="staff",
+                kind=VERIFY_DRAW,
+                subject=row.project,
+                zh=f"项目{code}即将抽取专家,请核验抽取信息(专业、人数、时间、回避单位)",
+                en=f"project {code} is about to draw experts: verify specialties, numbers, times "
+                "and the employers to avoid",
+                now_ms=desk.now_ms,
+            )
         todos.add(
             desk.ledger.connection,
             role="agency",

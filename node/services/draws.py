@@ -7,7 +7,7 @@ that follows from a word is said in the same transaction; calls and deliveries a
 No staff member of either center sees a name: they see counts.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
@@ -16,8 +16,8 @@ from typing_extensions import override
 from adapters.messaging.port import Messaging
 from adapters.trading.port import TradingSystem
 from federation.engine.inside import Said
-from federation.ids import AgreementId, CenterId, ConversationId
-from federation.lottery import audit, walk
+from federation.ids import CenterId, ConversationId
+from federation.lottery import walk
 from federation.protocol import draw as words
 from federation.protocol.conversation import REFUSED, Conversation, Word
 from federation.protocol.draw import (
@@ -34,31 +34,24 @@ from federation.protocol.draw import (
     Result,
     Reveal,
     Shortfall,
-    Slot,
     Verdict,
-    sealer_for_host,
 )
-from federation.trust.suite import suite
 from federation.wire.envelopes import Receipt, Statement
-from node.services import outside_rules, outside_values
+from node.services import outside_values
 from node.services.contributions import Contributions
 from node.services.departures import Departures
 from node.services.draw_errands import DrawErrands
-from node.services.draw_files import DrawFiles, excluded_employers
-from node.services.draw_moves import FIRST, Again, DrawMoves
+from node.services.draw_files import DrawFiles
+from node.services.draw_moves import Again, DrawMoves
 from node.services.draw_rules import DrawRules, OwnWindow
-from node.services.errors import Conflicting, NotFound
-from node.services.evaluated import evaluated_legs
+from node.services.draw_start import DrawStart
 from node.services.house import Desk, Reaction
 from node.services.inviting import USUAL, InvitationPolicy, Inviting, Place
 from node.services.reasons import refusal
 from node.services.session_view import Departed
-from node.store import draws, oversight, pools, projects, todos
-from node.store.bookings import BookingRow
+from node.store import draws, todos
 from node.store.cipher import ColumnCipher
 from node.store.draws import DrawRow
-from node.store.pools import Between
-from node.store.projects import ProjectRow
 
 Changed: TypeAlias = Callable[[Desk, bytes], None]
 """Told by its booking that who is on a list has changed."""
@@ -111,13 +104,15 @@ class Draws(Reaction):
         self.contributions = Contributions(cipher, self._moves)
         self.departures = Departures(self._files, self._moves, cipher)
         self._changed: Changed = _nobody
+        inviting = Inviting(cipher, place, invitations)
+        self.starting = DrawStart(self._files, self._rules, self._moves, inviting)
         self.errands = DrawErrands(
             files=self._files,
             moves=self._moves,
             cipher=cipher,
             trading=trading,
             messaging=messaging,
-            inviting=Inviting(cipher, place, invitations),
+            inviting=inviting,
         )
 
     def tell(self, changed: Changed) -> None:
@@ -125,127 +120,9 @@ class Draws(Reaction):
         self._changed = changed
 
     def start(self, desk: Desk, project: bytes, by: str) -> list[bytes]:
-        """Start all draws of a project: one from each sub's pool, one from ours.
-
-        Our own pool is drawn from once, however many subs there are; see ``sealer_for_host``.
-        Those that a partner refused are started anew; it refuses what it has heard before.
-
-        Raises:
-            NotFound: No such project.
-            Conflicting: Not all sub-venues are confirmed, or there are none; a pool is not
-                announced, the draw window is not open, or the draws were started before.
-        """
-        connection = desk.ledger.connection
-        found = projects.get(connection, project)
-        if found is None:
-            raise NotFound("没有这个项目", "there is no such project")
-        legs = evaluated_legs(desk, found)
-        begun = {
-            (row.booking, self._files.owner(desk, row))
-            for row in draws.of_project(connection, project)
-            if row.phase not in _CAME_TO_NOTHING
-            and any(row.booking == leg.conversation for leg in legs)
-        }
-        ids = []
-        for leg in legs:
-            terms = self._files.terms(desk, leg.agreement)
-            self._rules.check_window(desk, terms, found.project.bid_deadline_ms, leg.start_ms)
-            if leg.hold.experts and (leg.conversation, leg.peer) not in begun:
-                ids.append(self._open(desk, leg, found.project.bid_deadline_ms))
-        asked = found.plan.host_slots if found.plan else ()
-        own = tuple(Slot(slot.specialty, slot.count) for slot in asked)
-        if own and not any(owner == desk.identity.center for _, owner in begun):
-            ids.append(self._request(desk, _sealing(legs), found, own))
-        if not ids:
-            raise Conflicting("抽取已经开始", "the draws were started before")
+        """Start all draws of a project. Raises as ``DrawStart.start``."""
         del by  # the words are signed by the center; the account is in the request log
-        return ids
-
-    def _again(self, desk: Desk, leg: BookingRow, owner: str) -> Again:
-        """What a draw from that pool supersedes: one that came to nothing, with leave for it.
-
-        Raises:
-            Conflicting: The regulator that the agreement names has not permitted it.
-        """
-        connection = desk.ledger.connection
-        void = [
-            row
-            for row in draws.of_booking(connection, leg.conversation)
-            if row.phase == words.VOID and self._files.owner(desk, row) == owner
-        ]
-        if not void:
-            return FIRST
-        last = void[-1].id
-        permit = oversight.permit_for(connection, last)
-        regulator = self._files.terms(desk, leg.agreement).regulator
-        if regulator and permit is None:
-            raise Conflicting(
-                f"上次抽取已作废, 重新抽取须先经监管节点{regulator}准许"
-                f"(抽取{last.hex()}), 请先申请",
-                f"the last draw came to nothing; {regulator} has to permit another one in place "
-                f"of {last.hex()}: ask for it first",
-            )
-        return Again(last, permit or b"")
-
-    def _open(self, desk: Desk, leg: BookingRow, bid_deadline_ms: int) -> bytes:
-        terms = self._files.terms(desk, leg.agreement)
-        outside_rules.check_ours(desk, terms)
-        again = self._again(desk, leg, leg.peer)
-        between = Between(leg.peer, desk.identity.center, terms.suite)
-        announced = pools.newest_bound(
-            desk.ledger.connection, between, leg.peer, desk.now_ms, terms.pool_min_age_ms
-        )
-        if announced is None:
-            raise Conflicting("副场尚未公布专家库承诺", "the sub has not announced its pool yet")
-        spoken = desk.open(
-            CenterId(leg.peer),
-            AgreementId(leg.agreement),
-            self._moves.opening(
-                desk,
-                booking=leg.conversation,
-                announced=announced,
-                slots=tuple(Slot(need.specialty, need.count) for need in leg.hold.experts),
-                owner=leg.peer,
-                times=(bid_deadline_ms, leg.start_ms),
-                again=again,
-            ),
-        )
-        return spoken.conversation.id
-
-    def _request(
-        self, desk: Desk, leg: BookingRow, project: ProjectRow, slots: tuple[Slot, ...]
-    ) -> bytes:
-        self.errands.inviting.check_hours(desk)
-        terms = self._files.terms(desk, leg.agreement)
-        outside_rules.check_ours(desk, terms)
-        again = self._again(desk, leg, desk.identity.center)
-        between = Between(desk.identity.center, leg.peer, terms.suite)
-        announced = pools.newest_bound(
-            desk.ledger.connection, between, leg.peer, desk.now_ms, terms.pool_min_age_ms
-        )
-        if announced is None:
-            raise Conflicting(
-                "本中心尚未公布专家库承诺", "this center has not announced its pool yet"
-            )
-        salt = desk.new_secret()
-        excluded = excluded_employers(project)
-        spoken = desk.open(
-            CenterId(leg.peer),
-            AgreementId(leg.agreement),
-            RequestDraw(
-                booking_id=leg.conversation,
-                pool=announced.pool,
-                epoch=announced.epoch,
-                slots=slots,
-                bid_deadline_ms=project.project.bid_deadline_ms,
-                evaluation_start_ms=leg.start_ms,
-                exclusion_commitment=audit.exclusion_commitment(suite(terms.suite), salt, excluded),
-                supersedes=again.supersedes,
-                permit=again.permit,
-            ),
-        )
-        draws.set_exclusion_salt(desk.ledger.connection, spoken.conversation.id, salt)
-        return spoken.conversation.id
+        return self.starting.start(desk, project)
 
     def members(self, desk: Desk, booking: bytes) -> list[DrawnMember]:
         """Who is on the lists of a booking's draws now."""
@@ -469,20 +346,6 @@ class Draws(Reaction):
         )
 
 
-def _sealing(legs: Sequence[BookingRow]) -> BookingRow:
-    """The leg under which our own pool is drawn from: that of the sub whose turn it is."""
-    due = {leg.peer: leg for leg in legs if leg.peer == sealer_for_host(leg.hold.participants)}
-    if not due:
-        named = sealer_for_host(legs[0].hold.participants)
-        raise Conflicting(
-            f"本中心专家库的抽取应由副场{named}封定,而其预约已不在,请重新预约",
-            f"the draw from our own pool is for {named} to seal, which is no longer booked; "
-            "book anew",
-        )
-    return due[min(due)]
-
-
-_CAME_TO_NOTHING: Final = frozenset({REFUSED, words.VOID})
 _LISTED: Final = frozenset({words.SEALED, words.CLOSED})
 
 

@@ -34,6 +34,7 @@ from node.services.afterwards import Outward
 from node.services.answers import Answers
 from node.services.booking_plan import LocalRules
 from node.services.bookings import Bookings
+from node.services.draws import Draws
 from node.services.errors import NotFound
 from node.services.experts import Experts
 from node.services.house import Desk
@@ -222,6 +223,12 @@ async def confirmed(pair: TwoCenters, offices: Offices, **terms: Any) -> tuple[b
     await vote(offices, booking_id, yes=True)
     await pair.settle()
     return project_id, booking_id
+
+
+def begin(draws: Draws, desk: Desk, project_id: bytes, by: str) -> list[bytes]:
+    """The host's staff verifies what is to be drawn, and the agency starts."""
+    draws.starting.verify(desk, project_id, STAFF)
+    return draws.start(desk, project_id, by)
 
 
 async def vote(offices: Offices, booking_id: bytes, *, yes: bool, reason: str = "") -> None:

@@ -190,6 +190,22 @@ BEGIN
     SELECT RAISE (ABORT, 'the evidence log is append-only');
 END;
 
+-- Conversations whose envelopes were erased when their time was over: leaves and hashes stay.
+CREATE TABLE erasure (
+    conversation BLOB PRIMARY KEY,
+    reason TEXT NOT NULL,
+    by_whom TEXT NOT NULL,
+    at_ms INTEGER NOT NULL,
+    words INTEGER NOT NULL,
+    salt BLOB NOT NULL, -- opens the digest of the leaf that tells of it
+    suite TEXT NOT NULL,
+    log_index INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE TRIGGER erasure_stays BEFORE DELETE ON erasure
+BEGIN
+    SELECT RAISE (ABORT, 'what was erased stays told');
+END;
+
 CREATE TABLE checkpoint (
     suite TEXT NOT NULL,
     size INTEGER NOT NULL,
@@ -595,6 +611,14 @@ CREATE TABLE project (
     ruled_by TEXT,
     ruled_at_ms INTEGER,
     reason TEXT NOT NULL DEFAULT ''
+) STRICT, WITHOUT ROWID;
+
+-- What the staff verified before the experts of a project were drawn (核验抽取信息).
+CREATE TABLE draw_check (
+    project BLOB PRIMARY KEY REFERENCES project (id),
+    verified TEXT NOT NULL,
+    verified_by TEXT NOT NULL,
+    verified_at_ms INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 
 -- Representatives of the tenderee (招标人代表).

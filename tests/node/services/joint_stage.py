@@ -19,9 +19,9 @@ from node.domain.project import BookingRequest, ExpertSlots, SelectionMode, SubR
 from node.domain.venue import Requirement
 from node.services.agreements import Agreements
 from node.services.dossiers import Dossiers
-from node.services.inviting import Place
 from node.services.draws import Draws
 from node.services.house import Desk
+from node.services.inviting import Place
 from node.services.pool_announcements import PoolAnnouncements
 from node.services.session_archive import SessionArchive
 from node.services.sessions import Sessions
@@ -213,7 +213,7 @@ class JointStage:
 
     async def draw(self) -> None:
         await self.host.center.do(
-            lambda desk: self.host.draws.start(desk, self.project, planning.AGENCY)
+            lambda desk: planning.begin(self.host.draws, desk, self.project, planning.AGENCY)
         )
         await self.them.greet()
 

@@ -63,7 +63,7 @@ class Scene:
     async def start(self) -> None:
         board = self.table.host
         await self.host.do(
-            lambda desk: board.draws.start(desk, self.table.project, planning.AGENCY)
+            lambda desk: planning.begin(board.draws, desk, self.table.project, planning.AGENCY)
         )
         await self.pair.turn()
 

@@ -8,6 +8,7 @@ from federation.protocol.booking import Cancel
 from node.domain.calendar import Window
 from node.services.errors import Conflicting
 from tests.node.services.test_draws import Board, Table, laid
+from tests.support import planning
 from tests.support.liar import Liar
 from tests.support.pair import HOUR_MS
 from tests.support.planning import AGENCY, STAFF, WINDOW
@@ -67,7 +68,9 @@ async def test_nobody_is_confirmed_to_after_being_called_off(
 async def test_a_draw_that_is_under_way_calls_nobody_any_more() -> None:
     async with laid() as table:
         pair = table.pair
-        await pair.host.do(lambda desk: table.host.draws.start(desk, table.project, AGENCY))
+        await pair.host.do(
+            lambda desk: planning.begin(table.host.draws, desk, table.project, AGENCY)
+        )
         for _ in range(3):
             await pair.host.outbox.deliver(pair.sub.id)
             await pair.sub.outbox.deliver(pair.host.id)

@@ -49,7 +49,7 @@ class Scene:
     async def start(self) -> None:
         host = self.table.host
         await host.center.do(
-            lambda desk: host.draws.start(desk, self.table.project, planning.AGENCY)
+            lambda desk: planning.begin(host.draws, desk, self.table.project, planning.AGENCY)
         )
         await self.pair.turn()
 
@@ -299,7 +299,7 @@ async def test_a_contributor_that_is_not_joined_is_named_before_anything_is_said
         host = table.host
         with pytest.raises(Conflicting, match="lp1b"):
             await host.center.do(
-                lambda desk: host.draws.start(desk, table.project, planning.AGENCY)
+                lambda desk: planning.begin(host.draws, desk, table.project, planning.AGENCY)
             )
 
 

@@ -142,7 +142,7 @@ class Table:
 
     async def start(self) -> None:
         await self.host.center.do(
-            lambda desk: self.host.draws.start(desk, self.project, planning.AGENCY)
+            lambda desk: planning.begin(self.host.draws, desk, self.project, planning.AGENCY)
         )
         await self.turn()
 
@@ -371,7 +371,7 @@ async def test_a_draw_before_its_window_is_refused_with_the_hour(table: Table) -
 
     with pytest.raises(Conflicting, match="too early"):
         await table.host.center.do(
-            lambda desk: table.host.draws.start(desk, table.project, planning.AGENCY)
+            lambda desk: planning.begin(table.host.draws, desk, table.project, planning.AGENCY)
         )
 
 
@@ -380,7 +380,7 @@ async def test_a_project_is_drawn_for_once(table: Table) -> None:
 
     with pytest.raises(Conflicting, match="before"):
         await table.host.center.do(
-            lambda desk: table.host.draws.start(desk, table.project, planning.AGENCY)
+            lambda desk: planning.begin(table.host.draws, desk, table.project, planning.AGENCY)
         )
 
 
@@ -443,7 +443,9 @@ async def test_a_value_is_revealed_only_under_a_cosignature(table: Table) -> Non
 
 async def test_silence_is_a_fault_on_record(table: Table) -> None:
     host = table.host
-    await host.center.do(lambda desk: host.draws.start(desk, table.project, planning.AGENCY))
+    await host.center.do(
+        lambda desk: planning.begin(host.draws, desk, table.project, planning.AGENCY)
+    )
     table.pair.cut()
     await table.pair.later(words.MACHINE_MS + 1)
 

@@ -68,7 +68,7 @@ async def reach(table: Table, center: Center, role: str, phase: str) -> bytes:
     """Let the draws go on until one is in a phase at a center; answers its id."""
     pair = table.pair
     await table.host.center.do(
-        lambda desk: table.host.draws.start(desk, table.project, planning.AGENCY)
+        lambda desk: planning.begin(table.host.draws, desk, table.project, planning.AGENCY)
     )
     for _ in range(ROUNDS):
         found = await center.sql(
@@ -253,7 +253,9 @@ async def test_an_open_must_be_of_the_draw_that_was_requested(
 ) -> None:
     host, sub = table.pair.centers
     table.pair.wire.replies_lost = True  # the sub has opened; the host has not heard of it
-    await host.do(lambda desk: table.host.draws.start(desk, table.project, planning.AGENCY))
+    await host.do(
+        lambda desk: planning.begin(table.host.draws, desk, table.project, planning.AGENCY)
+    )
     await host.outbox.deliver(sub.id)
     table.pair.restore()
     draw = await the_draw(host, words.OWNER)
@@ -310,7 +312,9 @@ async def test_a_step_in_a_draw_that_was_never_opened_is_refused(table: Table) -
     """The owner refuses the Open, but only after its own Fault."""
     host, sub = table.pair.centers
     table.pair.wire.replies_lost = True
-    await host.do(lambda desk: table.host.draws.start(desk, table.project, planning.AGENCY))
+    await host.do(
+        lambda desk: planning.begin(table.host.draws, desk, table.project, planning.AGENCY)
+    )
     await host.outbox.deliver(sub.id)
     table.pair.restore()
     draw = await the_draw(host, words.OWNER)

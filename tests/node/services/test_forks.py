@@ -101,17 +101,23 @@ async def test_no_draw_begins_with_a_partner_whose_log_forked(table: Table) -> N
     host, sub = table.host.center, table.sub.center
     await fork(host, sub)
     with pytest.raises(Unavailable) as refused:
-        await host.do(lambda desk: table.host.draws.start(desk, table.project, planning.AGENCY))
+        await host.do(
+            lambda desk: planning.begin(table.host.draws, desk, table.project, planning.AGENCY)
+        )
     assert refused.value.clause == "fork"
     await host.do(lambda desk: forks.lift(desk, sub.id, WHY, "op"))
-    ids = await host.do(lambda desk: table.host.draws.start(desk, table.project, planning.AGENCY))
+    ids = await host.do(
+        lambda desk: planning.begin(table.host.draws, desk, table.project, planning.AGENCY)
+    )
     assert ids
 
 
 async def test_a_forked_partner_is_refused_its_draw_with_the_clause(table: Table) -> None:
     host, sub = table.host.center, table.sub.center
     await fork(sub, host)
-    await host.do(lambda desk: table.host.draws.start(desk, table.project, planning.AGENCY))
+    await host.do(
+        lambda desk: planning.begin(table.host.draws, desk, table.project, planning.AGENCY)
+    )
     await table.pair.settle()
     refusals = [
         receipt for kind, receipt in sub.listener.receipts if receipt.outcome is Outcome.REFUSED

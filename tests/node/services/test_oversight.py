@@ -23,6 +23,7 @@ from node.services.oversight_deciding import CONFIRM, DECIDE, FALSE_ESCROW, Deci
 from node.store import oversight as store
 from node.store.oversight import State
 from tests.node.services.overseen import FIRST, SECOND, Scene, overseen
+from tests.support import planning
 from tests.support.pair import Center
 
 
@@ -30,7 +31,7 @@ async def void(at: Scene) -> ConversationId:
     """A draw that came to nothing, sealed by the host."""
     at.pair.silent.add("sub")
     board = at.table.host
-    await at.host.do(lambda desk: board.draws.start(desk, at.table.project, "agency"))
+    await at.host.do(lambda desk: planning.begin(board.draws, desk, at.table.project, "agency"))
     at.pair.silent.discard("sub")
     draw_id = await at.draw()
     await at.host.do(lambda desk: desk.say(draw_id, Fault(draw.OPENED, "nobody answers")))

@@ -106,7 +106,7 @@ async def test_neither_draw_nor_joint_evaluation_is_begun_without_a_second_cente
         service: Sessions = stage.host.sessions
 
         def draw(desk: Desk) -> object:
-            return draws.start(desk, stage.project, planning.AGENCY)
+            return planning.begin(draws, desk, stage.project, planning.AGENCY)
 
         def convene(desk: Desk) -> object:
             return service.convene(desk, stage.project, planning.STAFF)

@@ -9,6 +9,7 @@ from node.services import recovery_todos
 from node.services.recovering import Recovering
 from node.store import todos
 from tests.node.services.test_draws import Table, laid
+from tests.support import planning
 from tests.support.pair import Center
 from tests.support.restored import Nurse
 
@@ -76,7 +77,9 @@ async def test_draws_that_were_begun_after_the_backup_stand_where_they_were(
 async def test_a_draw_that_the_backup_has_goes_on_as_if_nothing_had_happened(
     table: Table,
 ) -> None:
-    await table.host.center.do(lambda desk: table.host.draws.start(desk, table.project, "agency-1"))
+    await table.host.center.do(
+        lambda desk: planning.begin(table.host.draws, desk, table.project, "agency-1")
+    )
     await table.pair.host.outbox.deliver(table.pair.sub.id)
     nurse = Nurse(table.pair, table.pair.host)
     await nurse.greet()
