@@ -26,6 +26,9 @@ from federation.wire.evidence import DECODE
 
 REFUTED: Final = 1
 UNREADABLE: Final = 2
+_NO_DOSSIER: Final = frozenset({"file", "line 1", "last line"})
+"""Where a file is wrong that is no dossier, or was cut off before its seal; anything else is a
+dossier that was changed."""
 _AGREEMENT: Final = re.compile(r"[0-9a-f]{64}")
 MAX_TAIL_BYTES: Final = MAX_OPENINGS * MAX_BYTES  # what may have been opened of it
 
@@ -145,10 +148,11 @@ def _check_expected(
 
 def _refuted(error: Refuted, *, as_json: bool, chinese: bool) -> NoReturn:
     rule = broken(error)
+    readable = error.step is not Step.FILE or error.where not in _NO_DOSSIER
     if as_json:
         found = {
             "holds": False,
-            "readable": error.step is not Step.FILE,
+            "readable": readable,
             "step": error.step.value,
             "step_name": error.step.name,
             "rule": None if rule is None else rule.name,
@@ -157,9 +161,9 @@ def _refuted(error: Refuted, *, as_json: bool, chinese: bool) -> NoReturn:
             "en": error.en,
         }
         click.echo(json.dumps(found, ensure_ascii=False, indent=1))
-    elif error.step is Step.FILE and chinese:
+    elif not readable and chinese:
         click.echo(f"文件不可读, 无从核对: {error.where}: {error.zh}", err=True)
-    elif error.step is Step.FILE:
+    elif not readable:
         click.echo(f"The file is unreadable, nothing was verified: {error}", err=True)
     elif chinese:
         law = "" if rule is None else f", 规则{rule.name}({rule.zh})"
@@ -167,4 +171,4 @@ def _refuted(error: Refuted, *, as_json: bool, chinese: bool) -> NoReturn:
     else:
         law = "" if rule is None else f" [{rule.name}: {rule.en}]"
         click.echo(f"The dossier does not hold: {error}{law}", err=True)
-    raise SystemExit(UNREADABLE if error.step is Step.FILE else REFUTED)
+    raise SystemExit(REFUTED if readable else UNREADABLE)

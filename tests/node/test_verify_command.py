@@ -77,6 +77,13 @@ def test_a_file_that_cannot_be_read_exits_with_2_and_says_that_nothing_was_verif
     assert (found["holds"], found["readable"], found["step"]) == (False, False, 1)
 
 
+def test_a_dossier_that_is_no_json_any_more_was_changed_and_exits_with_1(file: Path) -> None:
+    file.write_bytes(made().file.replace(b'"archive": [', b'"archive": [[', 1))
+    assert run(file).exit_code == 1
+    found = json.loads(run(file, "--json").stdout)
+    assert (found["readable"], found["step"]) == (True, 1)
+
+
 def test_every_rule_is_told_to_people_and_programs(file: Path) -> None:
     assert "V15 部分核对" in run(file).stdout
     assert "V8 not checked" in run(file, lang="C").stdout
