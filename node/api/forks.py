@@ -43,7 +43,7 @@ class Finding(Shape):
 
 
 @router.get("/peers/{peer}/forks", summary="伙伴日志的矛盾 · Contradictions of a partner's log")
-async def every(parts: NodeParts, _: Operator, peer: CenterPath) -> list[Contradiction]:
+async def contradictions(parts: NodeParts, _: Operator, peer: CenterPath) -> list[Contradiction]:
     """两份均有其签名,可作证据。· Both notes bear its signature: proof for anybody."""
     rows = await parts.negotiator.transact(lambda desk: forks.kept(desk, center(peer)))
     return [
