@@ -9,7 +9,7 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from node.api.caller import LOCAL, Caller
 from node.api.faults import Unauthorised
 from node.api.parts import Parts
-from node.services.accounts import LOCAL_SUBJECT, Accounts, Role
+from node.services.accounts import LOCAL_SUBJECT, OWN, Accounts, Role
 from node.services.errors import NotAllowed
 
 _BEARER: Final = HTTPBearer(
@@ -83,11 +83,26 @@ async def _officer(
     return who
 
 
+async def _seated(who: Annotated[Caller, Depends(needs(Role.EXPERT))]) -> Caller:
+    if who.subject.startswith(OWN):
+        raise NotAllowed("请先在签到台签到", "check in first: this is for seated members")
+    return who
+
+
+async def _registered(who: Annotated[Caller, Depends(needs(Role.EXPERT))]) -> Caller:
+    if not who.subject.startswith(OWN):
+        raise NotAllowed(
+            "请用 POST /api/own/log-in 登录", "log in with POST /api/own/log-in for this"
+        )
+    return who
+
+
 AnyCaller = Annotated[Caller, Depends(caller)]
 Agency = Annotated[Caller, Depends(needs(Role.AGENCY))]
 Staff = Annotated[Caller, Depends(needs(Role.STAFF))]
 AgencyOrStaff = Annotated[Caller, Depends(needs(Role.AGENCY, Role.STAFF))]
-ExpertMember = Annotated[Caller, Depends(needs(Role.EXPERT))]
+ExpertMember = Annotated[Caller, Depends(_seated)]
+RegisteredExpert = Annotated[Caller, Depends(_registered)]
 Supervisor = Annotated[Caller, Depends(needs(Role.SUPERVISOR))]
 Operator = Annotated[Caller, Depends(needs(Role.OPERATOR))]
 Officer = Annotated[Caller, Depends(_officer)]

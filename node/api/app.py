@@ -13,6 +13,7 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from node.api import (
+    absences,
     agency,
     agreements,
     availability,
@@ -28,6 +29,7 @@ from node.api import (
     keys,
     operator,
     oversight,
+    own,
     peers,
     recovery,
     replanning,
@@ -59,6 +61,8 @@ ROUTED: Final = (
     joint_tests,
     keys,
     staff,
+    absences,
+    own,
     standing,
     calendar,
     evaluation,

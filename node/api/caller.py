@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Final
 
-from node.services.accounts import LOCAL_SUBJECT, Role
+from node.services.accounts import LOCAL_SUBJECT, OWN, Role
 
 LOCAL: Final = "lianping.local"
 """The key of a request's scope that says whether it came in by the node's own socket."""
@@ -21,6 +21,11 @@ class Caller:
     def is_person(self) -> bool:
         """Whether somebody logged in or checked in, rather than opened the node's socket."""
         return self.subject != LOCAL_SUBJECT
+
+    @property
+    def registered(self) -> str:
+        """Registry number of an expert who logged in about the register."""
+        return self.subject.removeprefix(OWN)
 
     @property
     def member(self) -> tuple[bytes, bytes]:

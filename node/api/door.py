@@ -73,6 +73,14 @@ class Card(Shape):
     face: Base64Face
 
 
+class CheckInCard(Card):
+    """The same, with the code of the expert's message where the center asks for it."""
+
+    code: Annotated[str, StringConstraints(max_length=16)] = Field(
+        default="", examples=["7KQ2-M0XD"]
+    )
+
+
 class LoggedIn(Shape):
     """A bearer token, shown once."""
 
@@ -146,7 +154,7 @@ async def whoami(who: AnyCaller) -> Me:
 
 
 @router.post("/check-in", summary="专家签到 · Check in with ID card and face")
-async def check_in(parts: NodeParts, body: Card) -> CheckedIn:
+async def check_in(parts: NodeParts, body: CheckInCard) -> CheckedIn:
     """核验身份证与人脸,登记签到,发放令牌。· A token for whoever is awaited and is that person.
 
     It never says whether the card or the face was wrong, nor whether somebody is awaited.
@@ -157,10 +165,15 @@ async def check_in(parts: NodeParts, body: Card) -> CheckedIn:
     parts.accounts.count_try(f"card:{parts.cipher.blind('check_in', number).hex()}", now_ms)
     found = await parts.negotiator.transact(lambda desk: parts.sessions.expected(desk, number))
     if found is None:
-        raise _unknown()
+        raise unknown_person()
     check = await parts.faces.verify(found.id_number, found.name, face)
     if not check.passed:
-        raise _unknown()
+        raise unknown_person()
+    inviting = parts.draws.errands.inviting
+    if inviting.policy.code_at_check_in and not await parts.negotiator.transact(
+        lambda desk: inviting.fits_seat(desk, found.session, found.code, body.code)
+    ):
+        raise unknown_person()
     token = await parts.negotiator.transact(lambda desk: _seat(parts, desk, found))
     return CheckedIn(
         token=token.text,
@@ -177,7 +190,8 @@ def _seat(parts: Parts, desk: Desk, found: Seated) -> Token:
     return parts.accounts.admit(desk, Role.EXPERT, subject, MEMBER_TOKEN_MS)
 
 
-def _unknown() -> WrongCredentials:
+def unknown_person() -> WrongCredentials:
+    """What is said to anybody whose card, face or code does not fit, whichever it is."""
     return WrongCredentials(
         "身份核验未通过,或目前没有您的评标安排,请联系现场工作人员",
         "identity not confirmed, or nobody is expected under it now; ask the staff",

@@ -57,6 +57,10 @@ _ROLE_ZH: Final = {
 }
 
 
+OWN: Final = "own:"
+"""How the subject of an expert begins who logged in about the register, not to a seat."""
+
+
 class Role(StrEnum):
     """What somebody may do here."""
 

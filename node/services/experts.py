@@ -13,13 +13,20 @@ from datetime import date
 from typing import Final
 
 from node.domain.absence import AbsenceKind, absence_span
+from node.domain.codes import resident_id
 from node.domain.expert import Expert
+from node.domain.refusal import Inadmissible
+from node.services.accounts import Throttled
 from node.services.errors import Conflicting, Invalid, NotAllowed, NotFound
+from node.services.expert_receipts import ExpertReceipts
 from node.services.house import Desk
 from node.store import absences, experts
 from node.store.absences import AbsenceRow
 from node.store.cipher import ColumnCipher
 
+MAX_LOOKUPS: Final = 120
+"""Codes that may be tried within a minute: far more than people need, and at forty bits a code
+is found by trying in tens of thousands of years."""
 MAX_REASON_CHARS: Final = 200  # a line in a file, not the file
 BY_EXPERT: Final = "expert"
 """Who filed an absence that the expert filed; accounts cannot have this name's capital form."""
@@ -42,6 +49,24 @@ class Filed:
     reason: str = field(default="", repr=False)
 
 
+class Lookups:
+    """Bounds how often codes are tried by people who need no log-in, all together."""
+
+    def __init__(self) -> None:
+        self._minute = 0
+        self._tries = 0
+
+    def count(self, now_ms: int) -> None:
+        """Count a try. Raises Throttled."""
+        minute = now_ms // 60_000
+        self._tries = self._tries + 1 if minute == self._minute else 1
+        self._minute = minute
+        if self._tries > MAX_LOOKUPS:
+            raise Throttled(
+                "查询过于频繁,请一分钟后再试", "too many look-ups at once; come again in a minute"
+            )
+
+
 class Experts:
     """The expert register.
 
@@ -51,6 +76,16 @@ class Experts:
 
     def __init__(self, cipher: ColumnCipher) -> None:
         self._cipher = cipher
+        self.receipts = ExpertReceipts(cipher)
+        self.lookups = Lookups()
+
+    def by_id_number(self, desk: Desk, number: str) -> Expert | None:
+        """An expert by identity number, however it was typed; None if there is none."""
+        try:
+            parsed = resident_id(number)
+        except Inadmissible:
+            return None
+        return experts.by_id_number(desk.ledger.connection, self._cipher, parsed)
 
     def import_experts(self, desk: Desk, rows: Sequence[Expert]) -> int:
         """Take a register in, all or nothing, by registry number; others stay as they are.

@@ -251,12 +251,22 @@ class Inviting:
             keys=row.keys,
         )
 
-    def is_code_of(self, desk: Desk, booking: bytes, uid: str, code: str) -> bool:
-        """Whether an expert shows the code that was sent for a booking."""
-        sent = read_code(code)
+    def fits_seat(self, desk: Desk, session: bytes, member: bytes, code: str) -> bool:
+        """Whether a member shows the code that was sent for this evaluation.
+
+        Representatives of the tenderee are not drawn, and have none.
+        """
         connection = desk.ledger.connection
-        own = [row.id for row in draws.of_booking(connection, booking)]
-        return sent is not None and invited.is_code_of(connection, self._cipher, own, uid, sent)
+        seat = invited.seat(connection, session, member)
+        if seat is None or seat.uid is None:
+            return seat is not None
+        own = [row.id for row in draws.of_booking(connection, seat.booking)]
+        if seat.project is not None:
+            own += [row.id for row in draws.of_project(connection, seat.project)]
+        sent = read_code(code)
+        return sent is not None and invited.is_code_of(
+            connection, self._cipher, own, seat.uid, sent
+        )
 
     def _filled(self, template: str, start_ms: int, code: str = "") -> str:
         return filled(

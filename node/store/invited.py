@@ -59,6 +59,25 @@ class InvitationRow:
     record: bytes = field(repr=False)
 
 
+@dataclass(frozen=True, slots=True)
+class Seat:
+    """Whose seat it is (None: no expert of ours), in which booking and project."""
+
+    uid: str | None
+    booking: bytes
+    project: bytes | None
+
+
+def seat(connection: sqlite3.Connection, session: bytes, member: bytes) -> Seat | None:
+    """The seat of a member of our own site."""
+    row = connection.execute(
+        "SELECT uid, booking, project FROM member JOIN session ON conversation = session"
+        " WHERE session = ? AND code = ?",
+        (session, member),
+    ).fetchone()
+    return None if row is None else Seat(*row)
+
+
 def of_expert(
     connection: sqlite3.Connection, cipher: ColumnCipher, uid: str, since_ms: int
 ) -> list[InvitationRow]:

@@ -26,6 +26,8 @@ ROLES = ("staff", "agency", "supervisor")
 DOORS = {
     ("post", "/api/login"),
     ("post", "/api/check-in"),
+    ("post", "/api/own/log-in"),
+    ("post", "/api/own/invitation"),
     ("get", "/api/calendar/{token}.ics"),
     ("post", "/api/witness/add-checkpoint"),
     ("get", "/api/witness/{origin}/checkpoint"),
