@@ -34,6 +34,7 @@ COMMANDS: Final = MappingProxyType({
     "init": "node.commands.init:init",
     "keys": "node.commands.keys:keys",
     "opening": "node.commands.opening:opening",
+    "log": "node.commands.log:log",
     "peer": "node.commands.peer:peer",
     "pool": "node.commands.pool:pool",
     "recover": "node.commands.recover:recover",

@@ -17,9 +17,19 @@ from federation.protocol import draw as words
 from federation.protocol.conversation import REFUSED, Kind
 from federation.protocol.session import ARCHIVED
 from node.services.draw_files import excluded_employers
+from node.services.erasing import day_of
 from node.services.errors import Conflicting, NotFound
 from node.services.house import Desk
-from node.store import bookings, descriptors, dossiers, draws, projects, selections, sessions
+from node.store import (
+    bookings,
+    descriptors,
+    dossiers,
+    draws,
+    erasures,
+    projects,
+    selections,
+    sessions,
+)
 from node.store.dossiers import Kept, Signed
 from node.store.draws import DrawRow
 from node.store.pools import Between
@@ -110,6 +120,7 @@ def ready(desk: Desk, session_id: bytes) -> tuple[CenterId, str, int]:
     """
     row = _session(desk, session_id)
     found = _talks(desk, row)
+    _check_erased(desk, found)
     _check_receipts(found)
     suite_id = desk.suite_of(row.id).suite_id
     return row.peer, suite_id, max(word.log_index for talk in found for word in talk.words) + 1
@@ -125,6 +136,7 @@ def collect(desk: Desk, session_id: bytes) -> Parts:
     ledger = desk.ledger
     row = _session(desk, session_id)
     found = _talks(desk, row)
+    _check_erased(desk, found)
     _check_receipts(found)
     agreement = dossiers.agreement(ledger.connection, row.agreement)
     if agreement is None:
@@ -159,9 +171,7 @@ def collect(desk: Desk, session_id: bytes) -> Parts:
         their_size=theirs[0],
         openings=_openings(desk, row),
         our_chain=tuple(read_link(signed) for signed in desk.identity.chain),
-        their_chain=tuple(
-            _taken(desk, each, terms.suite, size) for each in _chain(desk, row.peer)
-        ),
+        their_chain=tuple(_taken(desk, each, terms.suite, size) for each in _chain(desk, row.peer)),
         others={
             center: tuple(chain)
             for center in {*terms.outside_contributors, *filter(None, [terms.regulator])}
@@ -250,6 +260,19 @@ def _lottery(connection: Connection, row: SessionRow) -> set[bytes]:
         return set()
     found = selections.between(connection, held.hold.selection_id, held.peer)
     return {bytes(each.conversation) for each in found if each.phase != REFUSED}
+
+
+def _check_erased(desk: Desk, found: Iterable[Talk]) -> None:
+    for talk in found:
+        erased = erasures.get(desk.ledger.connection, talk.id)
+        if erased is not None:
+            day = day_of(erased.at_ms)
+            raise Conflicting(
+                f"该评标的{erased.words}条报文已于{day}依法删除(理由:{erased.reason}),"
+                "日志条目与证明仍可核验,但不能再生成证据文件",
+                f"{erased.words} words of this evaluation were erased on {day} ({erased.reason}): "
+                "the log's entries can still be proven, but there is no dossier without them",
+            )
 
 
 def _check_receipts(found: Iterable[Talk]) -> None:

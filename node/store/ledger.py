@@ -266,7 +266,7 @@ class SqlLedger(LossLedger, ForkLedger):
         still = _NO_DRAWS if self.forked(peer) else ""  # they wait; see ``engine.agreed``
         return self.connection.execute(
             "SELECT number, payload_type, payload, suite FROM said"  # noqa: S608 (constants)
-            f" WHERE peer = ? AND number > ?{still} ORDER BY number LIMIT ?",
+            f" WHERE peer = ? AND number > ? AND payload <> x''{still} ORDER BY number LIMIT ?",
             (peer, number, at_most),
         ).fetchall()
 
@@ -322,6 +322,13 @@ class SqlLedger(LossLedger, ForkLedger):
             "SELECT idx, data FROM log_entry WHERE envelope_hash = ? AND suite = ? ORDER BY idx",
             (envelope_hash, suite_id),
         ).fetchall()
+
+    def log_data(self, suite_id: str, index: int) -> bytes | None:
+        """The data of one entry; None if the log has none there."""
+        row = self.connection.execute(
+            "SELECT data FROM log_entry WHERE suite = ? AND idx = ?", (suite_id, index)
+        ).fetchone()
+        return None if row is None else bytes(row[0])
 
     def checkpoint(self, suite_id: str) -> tuple[int, str] | None:
         """Size and note of the latest signed checkpoint of our log."""

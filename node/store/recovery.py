@@ -140,7 +140,8 @@ def heard_from(
     """(place, envelope, our receipt's payload, suite) of a peer's words that we heard."""
     return connection.execute(
         "SELECT rowid, envelope, receipt_payload, suite FROM heard"
-        " WHERE sender = ? AND rowid > ? AND heard_at_ms >= ? ORDER BY rowid LIMIT ?",
+        " WHERE sender = ? AND rowid > ? AND heard_at_ms >= ? AND envelope <> x''"  # not erased
+        " ORDER BY rowid LIMIT ?",
         (peer, after, since_ms, at_most),
     ).fetchall()
 
@@ -151,7 +152,7 @@ def said_to(
     """(number, payload type, payload, the peer's receipt or nothing, suite) of our words."""
     return connection.execute(
         "SELECT number, payload_type, payload, coalesce(receipt, x''), suite FROM said"
-        " WHERE peer = ? AND number > ? AND said_at_ms >= ?"
+        " WHERE peer = ? AND number > ? AND said_at_ms >= ? AND payload <> x''"
         " AND (receipt IS NULL OR receipt <> x'')"  # those that were withdrawn were never heard
         " ORDER BY number LIMIT ?",
         (peer, after, since_ms, at_most),

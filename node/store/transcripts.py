@@ -32,15 +32,15 @@ class Line:
 
 
 def of_conversation(connection: sqlite3.Connection, conversation: bytes) -> list[Line]:
-    """All words that were not refused, in the order of our log."""
+    """All words that were not refused, in the order of our log; none of them if erased."""
     said = connection.execute(
         "SELECT payload_type, payload, hash, envelope, receipt, log_index, said_at_ms FROM said"
-        " WHERE conversation = ? AND coalesce(accepted, 1) = 1",
+        " WHERE conversation = ? AND coalesce(accepted, 1) = 1 AND payload <> x''",
         (conversation,),
     ).fetchall()
     heard = connection.execute(
         "SELECT payload_type, hash, envelope, receipt_payload, log_index, heard_at_ms FROM heard"
-        " WHERE conversation = ? AND accepted = 1",
+        " WHERE conversation = ? AND accepted = 1 AND envelope <> x''",
         (conversation,),
     ).fetchall()
     lines = [Line(True, *row) for row in said]

@@ -1,0 +1,193 @@
+"""The node's own evidence log, for its operators: proofs, policy, growth, checking, erasing.
+
+Here: routes. What is proven, counted and erased is ``node.services.evidence_log``, ``log_check``
+and ``erasing``. Long looks at the whole log use a connection and a thread of their own.
+"""
+
+import asyncio
+import base64
+import time
+from pathlib import Path as FilePath
+from typing import Annotated, Final
+
+from fastapi import APIRouter, Path
+from pydantic import Field, StringConstraints
+
+from node import logs
+from node.api.access import NodeParts, Operator
+from node.api.faults import RESPONSES
+from node.api.parts import Parts
+from node.api.shapes import EXAMPLE_ID, IdPath, Shape, raw
+from node.services import erasing, evidence_log, log_check
+from node.services.erasing import MAX_REASON_CHARS
+from node.services.house import Desk
+from node.services.log_check import SuiteReport
+from node.store import log_export
+
+DATABASE_FILE: Final = "node.db"
+LOG: Final = logs.logger("node.api.log")
+
+SuitePath = Annotated[str, Path(pattern=r"^[a-z0-9-]{1,16}$", examples=["intl-1"])]
+IndexPath = Annotated[int, Path(ge=0, le=2**63 - 2, examples=[7])]
+
+router = APIRouter(tags=["运维 · Operator"], responses=RESPONSES)
+
+
+class EntryProof(Shape):
+    """One entry of our log, provable to anybody who has the policy."""
+
+    proof: str = Field(description="C2SP tlog-proof")
+    entry: str = Field(description="日志条目,Base64 · the entry, Base64")
+    origin: str
+    size: int
+    witnesses: list[str]
+
+
+class PolicyFile(Shape):
+    """Which keys a proof of ours must bear."""
+
+    policy: str = Field(description="C2SP tlog-policy")
+
+
+class DayOfLog(Shape):
+    """One day's entries."""
+
+    day: str
+    entries: int
+    log_bytes: int = Field(description="条目与节点,永久保存 · leaves and nodes, for ever")
+    envelope_bytes: int = Field(description="报文与回执,可删除 · envelopes and receipts, erasable")
+
+
+class LogGrowth(Shape):
+    """What the log holds and costs."""
+
+    days: list[DayOfLog]
+    entries: dict[str, int]
+    log_bytes_per_entry: int
+    envelope_bytes_per_entry: int
+    cpu_us_per_append: float = Field(description="本机实测 · measured here, now")
+    entries_per_year: int
+    bytes_per_year: int
+
+
+class CheckedLog(Shape):
+    """What hashing the log of one suite again has shown."""
+
+    suite: str
+    entries: int
+    root: str
+    words: int
+    erased: int
+    others: int
+    heads: int
+    faults: list[str]
+
+
+class Erasing(Shape):
+    """Why the envelopes of a conversation are erased."""
+
+    reason: Annotated[
+        str, StringConstraints(strip_whitespace=True, min_length=1, max_length=MAX_REASON_CHARS)
+    ] = Field(examples=["保存期限届满"])
+
+
+class ErasedNow(Shape):
+    """What was erased, and what still holds it."""
+
+    words: int
+    dossiers: list[str]
+
+
+@router.get("/log/{suite}/proof/{index}", summary="证明一条日志 · Prove one entry")
+async def prove(parts: NodeParts, _: Operator, suite: SuitePath, index: IndexPath) -> EntryProof:
+    """离线可验,不含报文。· Verifiable offline; without the word itself."""
+    found = await parts.negotiator.transact(lambda desk: evidence_log.prove(desk, suite, index))
+    return EntryProof(
+        proof=found.proof,
+        entry=base64.b64encode(found.entry).decode(),
+        origin=found.origin,
+        size=found.size,
+        witnesses=list(found.witnesses),
+    )
+
+
+@router.get("/log/{suite}/policy", summary="日志的信任策略 · The policy of our log")
+async def policy(parts: NodeParts, _: Operator, suite: SuitePath) -> PolicyFile:
+    """密钥须另行核对。· Compare its keys by another way."""
+    text = await parts.negotiator.transact(lambda desk: evidence_log.policy(desk, suite))
+    return PolicyFile(policy=text)
+
+
+@router.get("/log/growth", summary="日志增长与成本 · Growth and cost of the log")
+async def growth(parts: NodeParts, _: Operator) -> LogGrowth:
+    """近三十天实际行数;追加成本为本机实测。· Real rows of thirty days; appends timed here."""
+    now_ms = parts.negotiator.clock.now_ms()
+
+    def look() -> evidence_log.Growth:
+        with log_export.opened(_database(parts)) as connection:
+            return evidence_log.growth(connection, now_ms, time.thread_time)
+
+    found = await asyncio.to_thread(look)
+    return LogGrowth(
+        days=[
+            DayOfLog(
+                day=each.day,
+                entries=each.entries,
+                log_bytes=each.log_bytes,
+                envelope_bytes=each.envelope_bytes,
+            )
+            for each in found.days
+        ],
+        entries=found.entries,
+        log_bytes_per_entry=found.bytes_per_entry[0],
+        envelope_bytes_per_entry=found.bytes_per_entry[1],
+        cpu_us_per_append=found.cpu_us_per_append,
+        entries_per_year=found.entries_per_year,
+        bytes_per_year=found.bytes_per_year,
+    )
+
+
+@router.post("/log/verify", summary="重新核验整个日志 · Hash the whole log again")
+async def verify(parts: NodeParts, _: Operator) -> list[CheckedLog]:
+    """逐条重算,核对检查点、会签与编号。· Entries, heads, cosignatures, counters."""
+
+    def look() -> list[SuiteReport]:
+        with log_export.opened(_database(parts)) as connection:
+            return log_check.check(connection)
+
+    found = await asyncio.to_thread(look)
+    return [
+        CheckedLog(
+            suite=each.suite,
+            entries=each.entries,
+            root=each.root,
+            words=each.words,
+            erased=each.erased,
+            others=each.others,
+            heads=each.heads,
+            faults=each.faults,
+        )
+        for each in found
+    ]
+
+
+@router.post("/log/erase/{conversation}", summary="删除会话的报文 · Erase envelopes")
+async def erase(
+    parts: NodeParts,
+    who: Operator,
+    conversation: Annotated[IdPath, Path(examples=[EXAMPLE_ID])],
+    body: Erasing,
+) -> ErasedNow:
+    """保存期限届满后;日志条目与证明不变。· After its retention; the tree stays as it is."""
+
+    def use_case(desk: Desk) -> list[str]:
+        done = erasing.erase(desk, raw(conversation), body.reason, who.subject)
+        return [str(done.words), *done.dossiers]
+
+    words, *dossiers = await parts.commands.run(who, use_case)
+    LOG.warning("envelopes were erased", conversation=conversation, words=words, by=who.subject)
+    return ErasedNow(words=int(words), dossiers=dossiers)
+
+
+def _database(parts: Parts) -> FilePath:
+    return parts.config.storage.folder / DATABASE_FILE
