@@ -274,7 +274,7 @@ class _Counting:
         ]
 
     def _exclusions(self) -> tuple[int, list[Unchecked]]:
-        known, by_regulator, hidden, invited = 0, 0, 0, 0
+        known, by_owner, hidden, invited = 0, 0, 0, 0
         for talk in self._fair:
             opening = self._case.dossier.openings.get(talk)
             for word in self._in(talk, Open):
@@ -285,14 +285,14 @@ class _Counting:
                 if opening is not None and opening.excluded is not None:
                     known += 1
                 elif word.exclusion_sealed:
-                    by_regulator += 1
+                    by_owner += 1
                 else:
                     hidden += 1
         return known, [
             Unchecked(
-                by_regulator,
-                "回避名单密封, 只有监管部门知道",
-                "the exclusion list is sealed: only the regulator knows it",
+                by_owner,
+                "回避名单密封给专家库所属方, 卷宗未公开",
+                "the exclusion list is sealed to the owner of the pool, and not opened here",
             ),
             Unchecked(
                 hidden,

@@ -16,7 +16,7 @@ from federation.ids import CenterId, ConversationId
 from federation.protocol import draw as words
 from federation.protocol.conversation import REFUSED, Kind
 from federation.protocol.session import ARCHIVED
-from node.services.draw_files import excluded_employers
+from node.services import draw_exclusions
 from node.services.erasing import day_of
 from node.services.errors import Conflicting, NotFound
 from node.services.house import Desk
@@ -26,7 +26,6 @@ from node.store import (
     dossiers,
     draws,
     erasures,
-    projects,
     selections,
     sessions,
 )
@@ -298,12 +297,10 @@ def _openings(desk: Desk, row: SessionRow) -> dict[bytes, Opened]:
     connection = desk.ledger.connection
     found = {}
     for draw in _draws(desk, row):
-        excluded: tuple[str, ...] | None = None
-        salt = draw.exclusion_salt or b""
-        if salt and draw.project is not None:
-            project = projects.get(connection, draw.project)
-            excluded = None if project is None else excluded_employers(project)
+        avoided = draw_exclusions.known(desk, draw)
         lists = {item.revision: item.salt for item in draws.lists(connection, draw.id)}
-        if excluded is not None or lists:
-            found[draw.id] = Opened(excluded, salt if excluded is not None else b"", lists)
+        if avoided is not None:
+            found[draw.id] = Opened(avoided.codes, avoided.salt, lists)
+        elif lists:
+            found[draw.id] = Opened(None, b"", lists)
     return found

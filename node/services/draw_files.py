@@ -1,7 +1,6 @@
 """What our tables and the words so far say of a draw: read here, changed nowhere."""
 
 from collections import OrderedDict
-from collections.abc import Sequence
 from typing import Final, TypeVar
 
 from federation.engine.shown import shown, unverified
@@ -25,11 +24,10 @@ from federation.wire.words import decode_word
 from node.services.draw_view import DrawView, further
 from node.services.errors import NotFound
 from node.services.house import Desk
-from node.store import draws, pools, projects, transcripts
+from node.store import draws, pools, transcripts
 from node.store.cipher import ColumnCipher
 from node.store.draws import DrawRow
 from node.store.pools import Between
-from node.store.projects import ProjectRow
 
 _KEPT: Final = 8
 """Draws that walk at the same time: each step reads on from the words before, and asks for one
@@ -125,14 +123,6 @@ class DrawFiles:
             _keep(self._orders, seed, made)
         return self._orders[seed]
 
-    def excluded(self, desk: Desk, row: DrawRow) -> Sequence[str]:
-        """Employers that must recuse; empty for the other center's projects."""
-        if row.project is None or row.exclusion_salt is None:
-            return ()  # the other center's project: its parties are not told (四不知)
-        project = projects.get(desk.ledger.connection, row.project)
-        assert project is not None, "a draw of ours belongs to a project of ours"
-        return excluded_employers(project)
-
     def terms(self, desk: Desk, agreement: bytes | None) -> AgreementTerms:
         """The agreement's terms. Raises NoAgreement."""
         terms = desk.ledger.agreement(AgreementId(agreement or b""))
@@ -161,8 +151,3 @@ def verified_in(desk: Desk) -> Read:
         return shown(desk.identity, desk.keyring, raw, Word, center, desk.now_ms).word
 
     return read
-
-
-def excluded_employers(row: ProjectRow) -> tuple[str, ...]:
-    """Employers that must recuse before the bids are open: tenderee and agency."""
-    return tuple(sorted({party.uscc for party in row.project.parties}))

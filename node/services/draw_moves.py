@@ -33,7 +33,8 @@ from federation.protocol.peering import AnnouncePool
 from federation.trust.keys import Purpose
 from federation.wire.envelopes import decode_statement
 from federation.wire.words import decode_word
-from node.services import outside_values
+from node.services import draw_exclusions, outside_values
+from node.services.draw_exclusions import NONE, Exclusion
 from node.services.draw_files import DrawFiles
 from node.services.draw_view import DrawView
 from node.services.house import Desk
@@ -80,7 +81,7 @@ class DrawMoves:
         slots: tuple[Slot, ...],
         owner: str,
         times: tuple[int, int],
-        exclusion: bytes = b"",
+        exclusion: Exclusion = NONE,
         again: Again = FIRST,
     ) -> Open:
         """The ``Open`` for a draw that we seal; ``times`` are bid deadline and start."""
@@ -99,7 +100,8 @@ class DrawMoves:
             contributors=(owner, *outside, desk.identity.center),
             bid_deadline_ms=times[0],
             evaluation_start_ms=times[1],
-            exclusion_commitment=exclusion,
+            exclusion_commitment=exclusion.commitment,
+            exclusion_sealed=exclusion.sealed,
             supersedes=again.supersedes,
             permit=again.permit,
         )
@@ -256,7 +258,9 @@ class DrawMoves:
         seen = self._files.view(desk, row)
         assert seen.walk is not None, "entries are asked on a walk"
         pool = self._files.own_pool(desk, row)
-        ruling = walk.rule(seen.walk, pool.attributes(word.entry), self._files.excluded(desk, row))
+        avoided = draw_exclusions.known(desk, row)
+        codes = avoided.codes if avoided else ()
+        ruling = walk.rule(seen.walk, pool.attributes(word.entry), codes)
         digests, openings = pool.open(word.entry, walk.OPENED_FOR[ruling])
         desk.say(
             ConversationId(row.id),

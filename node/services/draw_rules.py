@@ -20,6 +20,7 @@ from federation.errors import (
 )
 from federation.lottery import audit, ranking
 from federation.lottery.audit import DrawRefuted, Spoken
+from federation.lottery.pool import USCC
 from federation.protocol import booking, enforcement, execution, session
 from federation.protocol import draw as words
 from federation.protocol.agreement import AgreementTerms
@@ -33,14 +34,17 @@ from federation.protocol.draw import (
     Open,
     RequestDraw,
     Reveal,
+    Ruling,
     Slot,
+    Verdict,
     sealer_for_host,
 )
 from federation.protocol.peering import AnnouncePool
+from federation.trust.suite import suite
 from federation.wire.envelopes import Statement, decode_statement
 from node.domain.calendar import DrawWindow, earliest_draw_ms
 from node.domain.workday import WorkCalendar, local_time
-from node.services import outside_rules
+from node.services import draw_exclusions, outside_rules
 from node.services.draw_files import DrawFiles, word_in
 from node.services.draw_view import DrawView, view
 from node.services.errors import Conflicting
@@ -111,6 +115,7 @@ class DrawRules:
             if word.slots != tuple(Slot(need.specialty, need.count) for need in hold.experts):
                 raise OutOfScope("the slots are not those of the confirmed booking")
             outside_rules.check_first(desk, self._files, conversation, word, desk.identity.center)
+            draw_exclusions.opened(desk, suite(conversation.suite), word)
         else:
             self._check_requested(desk, conversation, word)
             self._check_booking(
@@ -161,6 +166,7 @@ class DrawRules:
         elif seen.walk is not None:
             # The step chain takes the payload; whether the step fits does not depend on it.
             seen.walk.heard(word, statement.body)
+            _check_avoided(desk, row, word)
 
     def admit_fault(
         self, desk: Desk, conversation: Conversation, word: Fault, statement: Statement
@@ -301,14 +307,25 @@ class DrawRules:
     def _audit_close(self, desk: Desk, row: DrawRow, word: Close, statement: Statement) -> None:
         """What we said while the Close was on its way came too late: it closes what went before."""
         seen = self._files.view(desk, row, known_to=statement)
-        excluded = self._files.excluded(desk, row) if row.exclusion_salt else None
+        avoided = draw_exclusions.known(desk, row)
         try:
             audit.audit(
                 seen.digests,
                 [*seen.spoken, Spoken(row.peer, b"", word)],
                 self._files.announced(desk, row),
-                excluded,
-                exclusion_salt=row.exclusion_salt or b"",
+                avoided.codes if avoided else None,
+                exclusion_salt=avoided.salt if avoided else b"",
             )
         except DrawRefuted as error:
             raise Malformed(error.sentence, clause=error.rule) from error
+
+
+def _check_avoided(desk: Desk, row: DrawRow, word: Word) -> None:
+    """Whom the owner passes over as employed by a unit to avoid must be, as far as we know them."""
+    if not isinstance(word, Verdict) or word.ruling is not Ruling.SKIP_EXCLUDED:
+        return
+    told = draw_exclusions.known(desk, row)
+    codes = {code.encode() for code in told.codes} if told else set()
+    shown = {one.value for one in word.openings if one.attribute == USCC}
+    if row.project is not None and not shown <= codes:
+        raise Malformed("the employer is none of the units to avoid", clause="V11")

@@ -12,13 +12,15 @@ from typing import Any, Final
 
 from federation.ids import AgreementId, CenterId
 from federation.lottery import audit
+from federation.lottery.recusal import Codes
 from federation.protocol import draw as words
 from federation.protocol.conversation import REFUSED
 from federation.protocol.draw import RequestDraw, Slot, sealer_for_host
 from federation.trust.suite import suite
 from node.services import outside_rules
 from node.services.bundling import VERIFY_DRAW
-from node.services.draw_files import DrawFiles, excluded_employers
+from node.services.draw_exclusions import excluded_employers, sealed_to
+from node.services.draw_files import DrawFiles
 from node.services.draw_moves import FIRST, Again, DrawMoves
 from node.services.draw_rules import DrawRules
 from node.services.errors import Conflicting, NotFound
@@ -100,7 +102,7 @@ class DrawStart:
             terms = self._files.terms(desk, leg.agreement)
             self._rules.check_window(desk, terms, found.project.bid_deadline_ms, leg.start_ms)
             if leg.hold.experts and (leg.conversation, leg.peer) not in begun:
-                ids.append(self._open(desk, leg, found.project.bid_deadline_ms))
+                ids.append(self._open(desk, leg, found))
         own = _own(found)
         if own and not any(owner == desk.identity.center for _, owner in begun):
             ids.append(self._request(desk, _sealing(legs), found, own))
@@ -156,7 +158,7 @@ class DrawStart:
             )
         return Again(last, permit or b"")
 
-    def _open(self, desk: Desk, leg: BookingRow, bid_deadline_ms: int) -> bytes:
+    def _open(self, desk: Desk, leg: BookingRow, project: ProjectRow) -> bytes:
         terms = self._files.terms(desk, leg.agreement)
         outside_rules.check_ours(desk, terms)
         again = self._again(desk, leg, leg.peer)
@@ -166,6 +168,7 @@ class DrawStart:
         )
         if announced is None:
             raise Conflicting("副场尚未公布专家库承诺", "the sub has not announced its pool yet")
+        avoided = Codes(excluded_employers(project), desk.new_secret())
         spoken = desk.open(
             CenterId(leg.peer),
             AgreementId(leg.agreement),
@@ -175,10 +178,14 @@ class DrawStart:
                 announced=announced,
                 slots=tuple(Slot(need.specialty, need.count) for need in leg.hold.experts),
                 owner=leg.peer,
-                times=(bid_deadline_ms, leg.start_ms),
+                times=(project.project.bid_deadline_ms, leg.start_ms),
+                exclusion=sealed_to(
+                    desk, suite(terms.suite), leg.peer, leg.conversation, announced, avoided
+                ),
                 again=again,
             ),
         )
+        draws.set_exclusion_salt(desk.ledger.connection, spoken.conversation.id, avoided.salt)
         return spoken.conversation.id
 
     def _request(

@@ -41,6 +41,7 @@ from node.services import outside_values
 from node.services.contributions import Contributions
 from node.services.departures import Departures
 from node.services.draw_errands import DrawErrands
+from node.services.draw_exclusions import Exclusion
 from node.services.draw_files import DrawFiles
 from node.services.draw_moves import Again, DrawMoves
 from node.services.draw_rules import DrawRules, OwnWindow
@@ -268,7 +269,7 @@ class Draws(Reaction):
                     slots=word.slots,
                     owner=conversation.peer,
                     times=(word.bid_deadline_ms, word.evaluation_start_ms),
-                    exclusion=word.exclusion_commitment,
+                    exclusion=Exclusion(word.exclusion_commitment),
                     again=Again(word.supersedes, word.permit),
                 ),
             )

@@ -57,7 +57,7 @@ def of_draw(connection: sqlite3.Connection, draw: bytes) -> list[Departure]:
         f"SELECT {_COLUMNS} FROM departure WHERE draw = ? ORDER BY at_ms, entry",  # noqa: S608
         (draw,),
     ).fetchall()
-    return [Departure(*row[:8], reported=bool(row[8])) for row in rows]
+    return [Departure(*row[:8], bool(row[8])) for row in rows]
 
 
 def set_reported(connection: sqlite3.Connection, departure: Departure) -> None:
