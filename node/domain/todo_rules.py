@@ -74,6 +74,8 @@ RULES: Final[Mapping[str, Rule]] = {
     # Projects, draws
     "rule_project": Rule("受理项目", "rule on a project", 1 * DAY),
     "verify_draw": Rule("核验抽取信息", "verify what is to be drawn", 4 * HOUR),
+    "draw_void": Rule("重新抽取", "draw again", 2 * HOUR),
+    "draw_short": Rule("处理人选不足", "a list is short", 2 * HOUR),
     "draw_refused": Rule("处理被拒绝的抽取", "look at a refused draw", 1 * HOUR),
     # Evaluations
     "session_check_in": Rule("组织签到", "check members in", 4 * HOUR, Cap.START),
@@ -106,6 +108,8 @@ RULES: Final[Mapping[str, Rule]] = {
     "call_too_late": Rule("处理来不及通知的抽取", "a draw is too late to call", 1 * HOUR),
     "pool_epoch_failed": Rule("公布专家库", "announce the pool", 4 * HOUR),
     "pool_small": Rule("查看人数偏少的专业", "look at small strata", 10 * DAY, urges=False),
+    "plan_pool_small": Rule("查看候选人数偏少的专业", "few to draw from", 1 * DAY, urges=False),
+    "pool_alert": Rule("查看抽取统计提醒", "look at statistics of draws", 10 * DAY, urges=False),
     "usage_dispute": Rule("核对用量", "settle a dispute over usage", 3 * DAY),
     "usage_dispute_operator": Rule("核对用量", "settle a dispute over usage", 3 * DAY),
     "usage_missing": Rule("催促用量对账", "ask for a statement of usage", 1 * DAY),

@@ -37,7 +37,7 @@ from federation.protocol.draw import (
     Verdict,
 )
 from federation.wire.envelopes import Receipt, Statement
-from node.services import outside_values
+from node.services import draw_news, outside_values
 from node.services.contributions import Contributions
 from node.services.departures import Departures
 from node.services.draw_errands import DrawErrands
@@ -246,16 +246,16 @@ class Draws(Reaction):
         ):
             self._moves.begin(desk, spoken, word.booking_id, word.pool, word.epoch)
         elif isinstance(word, Fault):
-            outside_values.release(desk, draw, word.detail)
+            self._void(desk, draw, word)
         elif _changes(word):
-            self._tell(desk, draw)
+            self._tell(desk, draw, word)
 
     @override
     def heard(self, desk: Desk, spoken: Said) -> None:
         word, conversation = spoken.word, spoken.conversation
         if conversation.phase in words.DRAW.over:
-            if isinstance(word, Fault):
-                outside_values.release(desk, conversation.id, word.detail)
+            if isinstance(word, Fault) and conversation.phase == words.VOID:
+                self._void(desk, conversation.id, word)
             return  # it crossed a Fault or the Close: nothing follows from it
         if isinstance(word, RequestDraw):
             self._moves.begin(desk, spoken, word.booking_id, word.pool, word.epoch)
@@ -284,10 +284,20 @@ class Draws(Reaction):
         elif isinstance(word, Next):
             self._moves.rule(desk, self._files.row(desk, conversation.id), word)
         if _changes(word):
-            self._tell(desk, conversation.id)
+            self._tell(desk, conversation.id, word)
 
-    def _tell(self, desk: Desk, draw: bytes) -> None:
+    def _void(self, desk: Desk, draw: bytes, word: Fault) -> None:
+        outside_values.release(desk, draw, word.detail)
+        row = draws.get(desk.ledger.connection, draw)
+        if row is not None:  # else it was heard of a draw that never began
+            draw_news.tell_void(desk, self._files, row, word)
+
+    def _tell(self, desk: Desk, draw: bytes, word: Word) -> None:
         row = self._files.row(desk, draw)
+        if isinstance(word, Result):
+            opening = self._files.view(desk, row).opening
+            assert opening is not None, "a list is sealed of what was opened"
+            draw_news.tell_short(desk, row, opening, word)
         self._changed(desk, row.booking)
         if row.role == OWNER:
             self.departures.go_on(desk, draw)
