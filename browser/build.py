@@ -109,18 +109,20 @@ class _Scripts:
         raise packages.NoPackage(f"{name} is imported, but no listed package has it")
 
 
-def page(kept: Path) -> bytes:
+def page(kept: Path, sources: Mapping[str, bytes]) -> bytes:
     """The whole page.
+
+    Args:
+        kept: Folder where npm packages are kept.
+        sources: The Python modules, by their paths: ``modules.sources()``.
 
     Raises:
         NoPackage: An npm package cannot be had.
-        Unfound: The verifier imports what is not there.
     """
     files = {}
     for name, package in packages.listed().items():
         _tell(f"{name} {package.version}")
         files[name] = package.files(kept)
-    sources = modules.sources()
     _tell(f"{len(sources)} Python modules, {sum(map(len, sources.values())):,} bytes")
     scripts = _Scripts(files)
     scripts.add("worker.js")
@@ -205,7 +207,7 @@ def main() -> int:
     parser.add_argument("--kept", type=Path, default=KEPT, help="where npm packages are kept")
     options = parser.parse_args()
     try:
-        made = page(options.kept)
+        made = page(options.kept, modules.sources())
     except (packages.NoPackage, modules.Unfound) as error:
         _tell(f"网页未生成 / The page was not made: {error}")
         return 1

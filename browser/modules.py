@@ -28,10 +28,13 @@ STANDING_IN: Final = {
 }
 """Modules of the page. The suites are what libsodium, OpenSSL and libcrypto are for in a node."""
 
+OURS: Final = ("federation", "node", "lianping")
+THEIRS: Final = ("click", "google", "typing_extensions")
+"""Packages of others that are Python all through, as far as the verifier needs them."""
+
 _LEFT_OUT: Final = frozenset({"node.services.dossier_page"})
 """What the command imports only to write a report; the page is one."""
 
-OURS: Final = ("federation", "node", "lianping")
 _OF_THE_PAGE: Final = frozenset({"lianping_browser", "pyodide"})
 _COMPILED: Final = frozenset({"google._upb"})
 """The compiled half of protobuf, which asks for it and goes on without."""
@@ -45,7 +48,7 @@ def sources() -> Mapping[str, bytes]:
     """Path inside the page's archive -> source, sorted.
 
     Raises:
-        Unfound: A module is missing, or compiled and without a stand-in.
+        Unfound: A module is missing, or may be compiled and has no stand-in.
     """
     found: dict[str, bytes] = {}
     waiting = [(entry, entry) for entry in ENTRIES]
@@ -79,6 +82,12 @@ def _where(name: str, importer: str) -> tuple[Path | None, bool]:
     """The source of a module, and whether it is a package; no source if it is only a folder."""
     if name in STANDING_IN:
         return STANDING_IN[name], False
+    if name.partition(".")[0] not in OURS + THEIRS:
+        if importer.partition(".")[0] in THEIRS:
+            return None, False  # libraries ask for what they can do without
+        raise Unfound(
+            f"{importer} imports {name}, which is not known to run in a browser: modules.py"
+        )
     for root in _ROOTS:
         place = root.joinpath(*name.split("."))
         if place.joinpath("__init__.py").is_file():
@@ -87,9 +96,9 @@ def _where(name: str, importer: str) -> tuple[Path | None, bool]:
             return place.with_suffix(".py"), False
         if place.is_dir():
             return None, True  # a namespace, like google
-    if importer not in ENTRIES and importer.partition(".")[0] not in OURS:
-        return None, False  # libraries ask for what they can do without
-    raise Unfound(f"{importer} imports {name}: there is no Python source of it that could travel")
+    if importer.partition(".")[0] in THEIRS:
+        return None, False
+    raise Unfound(f"{importer} imports {name}, of which there is no Python source")
 
 
 def _imports(name: str, is_package: bool, source: bytes) -> Iterator[str]:

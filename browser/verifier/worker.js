@@ -42,19 +42,34 @@ function answering(files) {
   };
 }
 
+// A browser that cannot run the program says so on its console only, and Pyodide waits on.
+function instantiated() {
+  return new Promise((_, fail) => {
+    const instantiate = WebAssembly.instantiateStreaming;
+    WebAssembly.instantiateStreaming = async (...of) => {
+      try {
+        return await instantiate.apply(WebAssembly, of);
+      } catch (error) {
+        fail(error);
+        throw error;
+      }
+    };
+  });
+}
+
 /** Starts Python; from then on each message is a file to verify. */
 export async function start({ files, lock, python }) {
   globalThis.fetch = answering(files);
-  const lines = [];
-  const pyodide = await loadPyodide({
+  const failed = instantiated();
+  const loading = loadPyodide({
     indexURL: NOWHERE,
     createPyodideModule,
     lockFileContents: lock,
     packageBaseUrl: NOWHERE,
-    stdout: (line) => lines.push(line),
-    stderr: (line) => lines.push(line),
+    stdout: () => {}, // the verifier prints nothing; judge.py takes what the command says
     env: { PROTOCOL_BUFFERS_PYTHON_IMPLEMENTATION: "python", PYTHONDONTWRITEBYTECODE: "1" },
   });
+  const pyodide = await Promise.race([loading, failed]);
   say("stage", { stage: "verifier" });
   const verifyEd25519 = await ed25519();
   pyodide.registerJsModule("lianping_browser", {
