@@ -44,7 +44,8 @@ POOL: Final = pool_of(
     [
         PoolMember(f"E{number:07d}", f"专家{number}", f"91{number:016d}", (SPECIALTY,))
         for number in range(STRATUM)
-    ]
+    ],
+    INTL_1,
 )
 ENTRIES: Final = POOL.entries(SPECIALTY)
 FAVOURITE: Final = next(entry for entry in ENTRIES if POOL.member(entry) == "E0000000")

@@ -35,9 +35,12 @@ from federation.protocol.draw import (
     Verdict,
 )
 from federation.protocol.peering import AnnouncePool
-from federation.trust.suite import GM_1, INTL_1, Digests
+from federation.trust.suite import GM_1, INTL_1, Digests, suite
+from tests.support.pair import SPOKEN
 
 SUITES: Final = (INTL_1, GM_1)
+DIGESTS: Final = suite(SPOKEN[0])
+"""Of the suite that the tests are run under (``pytest --suite gm-1``)."""
 
 OWNER: Final = "lp1changle"
 SEALER: Final = "lp1jian"
@@ -60,12 +63,12 @@ def experts(count: int, seed: int = 7) -> list[PoolMember]:
     ]
 
 
-def pool_of(members: Sequence[PoolMember], digests: Digests = INTL_1) -> Pool:
+def pool_of(members: Sequence[PoolMember], digests: Digests = DIGESTS) -> Pool:
     return build_pool(digests, EPOCH_KEY, "changle", "2026-11-20", members)
 
 
 POOLS: Final = {digests.suite_id: pool_of(experts(60), digests) for digests in SUITES}
-POOL: Final = POOLS["intl-1"]
+POOL: Final = POOLS[DIGESTS.suite_id]
 
 
 def announcement_of(pool: Pool) -> AnnouncePool:

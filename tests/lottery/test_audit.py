@@ -38,8 +38,9 @@ from federation.protocol.draw import (
     Verdict,
 )
 from federation.protocol.peering import AnnouncePool
-from federation.trust.suite import INTL_1, Digests, enc, u32
+from federation.trust.suite import Digests, enc, u32
 from tests.lottery.honest_draw import (
+    DIGESTS,
     EPOCH_KEY,
     OWNER,
     POOL,
@@ -75,7 +76,7 @@ def refuted(
     excluded: Sequence[str] | None = None,
 ) -> None:
     with pytest.raises(DrawRefuted, match=sentence) as caught:
-        audit(INTL_1, transcript, announcement, excluded, exclusion_salt=SALT)
+        audit(DIGESTS, transcript, announcement, excluded, exclusion_salt=SALT)
     assert caught.value.rule == rule
     assert str(caught.value) == f"{rule}: {caught.value.sentence}"
 
@@ -84,12 +85,12 @@ def changed(kind: type[Word], nth: int = 0, **changes: object) -> list[Spoken]:
     """The honest draw with one word changed and the chain made good."""
     at = place_of(HONEST.transcript, kind, nth)
     word = replace(HONEST.transcript[at].word, **changes)
-    return rechained(INTL_1, said_instead(HONEST.transcript, at, word))
+    return rechained(DIGESTS, said_instead(HONEST.transcript, at, word))
 
 
 def without(kind: type[Word], nth: int = 0) -> list[Spoken]:
     at = place_of(HONEST.transcript, kind, nth)
-    return rechained(INTL_1, HONEST.transcript[:at] + HONEST.transcript[at + 1 :])
+    return rechained(DIGESTS, HONEST.transcript[:at] + HONEST.transcript[at + 1 :])
 
 
 def said_by_the_other(kind: type[Word], nth: int = 0) -> list[Spoken]:
@@ -155,7 +156,7 @@ def test_an_honest_draw_passes(
 def test_who_leaves_is_replaced_from_the_same_order() -> None:
     before, after = play(), play(leaves=1)
     gone = before.end.chosen[0]
-    found = audit(INTL_1, after.transcript, ANNOUNCEMENT)
+    found = audit(DIGESTS, after.transcript, ANNOUNCEMENT)
     assert len(found.members) == len(before.end.chosen) == 5
     assert gone not in found.members
     assert set(before.end.chosen) - {gone} < set(found.members)
@@ -170,10 +171,10 @@ def test_who_leaves_is_replaced_from_the_same_order() -> None:
 def test_an_exhausted_stratum_is_found_short() -> None:
     pool = pool_of([PoolMember(f"E{n}", "", "", ("A01",)) for n in range(3)])
     played = play(pool, (Slot("A01", 5),))
-    found = audit(INTL_1, played.transcript, announcement_of(pool))
+    found = audit(DIGESTS, played.transcript, announcement_of(pool))
     assert len(found.members) == 3
     nobody = play(pool, (Slot("A01", 1),), answers=declines)
-    found = audit(INTL_1, nobody.transcript, announcement_of(pool))
+    found = audit(DIGESTS, nobody.transcript, announcement_of(pool))
     assert (found.members, found.invited, found.accepted, found.supplements) == ((), 3, 0, 3)
 
 
@@ -189,13 +190,13 @@ def test_no_name_number_or_credit_code_of_anybody_leaks_into_the_words() -> None
 def test_commitments_bind_list_place_and_draw() -> None:
     chosen = [(0, b"e" * 32), (1, b"f" * 32)]
     bound = b"o" * 32
-    made = list_commitment(INTL_1, bound, SALT, chosen)
-    expected = INTL_1.tagged(
+    made = list_commitment(DIGESTS, bound, SALT, chosen)
+    expected = DIGESTS.tagged(
         "list", bound, SALT, enc(u32(0), b"e" * 32), enc(u32(1), b"f" * 32)
     )  # fmt: skip
     assert made == expected
-    assert result_info(INTL_1, bound, b"h" * 32) == INTL_1.tagged("result", bound, b"h" * 32)
-    assert exclusion_commitment(INTL_1, SALT, ["b", "a", "b"]) == INTL_1.tagged(
+    assert result_info(DIGESTS, bound, b"h" * 32) == DIGESTS.tagged("result", bound, b"h" * 32)
+    assert exclusion_commitment(DIGESTS, SALT, ["b", "a", "b"]) == DIGESTS.tagged(
         "excl", SALT, b"a", b"b"
     )
 
@@ -275,7 +276,7 @@ def test_another_pool_than_the_announced_one_is_refuted() -> None:
 
 def test_a_stratum_announced_twice_is_refuted_under_its_own_root() -> None:
     strata = (ANNOUNCEMENT.strata[0], *ANNOUNCEMENT.strata)
-    root = strata_root(INTL_1, strata)
+    root = strata_root(DIGESTS, strata)
     forged = replace(ANNOUNCEMENT, strata=strata, root=root)
     refuted(changed(Open, root=root), "V4", "do not make up the announced root", forged)
 
@@ -289,7 +290,7 @@ def test_a_draw_has_one_open_and_it_is_what_the_owner_requested() -> None:
     requested = play(requested=True)
     asked = requested.transcript[0].word
     assert isinstance(asked, RequestDraw)
-    audit(INTL_1, requested.transcript, ANNOUNCEMENT)
+    audit(DIGESTS, requested.transcript, ANNOUNCEMENT)
     other = replace(asked, slots=(Slot("A01", 1),))
     refuted(said_instead(requested.transcript, 0, other), "V2", "another draw than")
     stranger = replace(requested.transcript[0], sender="lp1stranger")
@@ -307,11 +308,11 @@ def test_impossible_slots_are_refuted() -> None:
 
 def committed_anew(transcript: list[Spoken]) -> list[Spoken]:
     """Both centers commit to the values they will reveal, after Open was changed."""
-    bound = ranking.open_hash(INTL_1, transcript[place_of(transcript, Open)].payload)
+    bound = ranking.open_hash(DIGESTS, transcript[place_of(transcript, Open)].payload)
     for nth, (center, value) in enumerate(((OWNER, b"\1" * 32), (SEALER, b"\2" * 32))):
-        word = Commit(ranking.commitment(INTL_1, bound, center, value))
+        word = Commit(ranking.commitment(DIGESTS, bound, center, value))
         transcript = said_instead(transcript, place_of(transcript, Commit, nth), word)
-    return rechained(INTL_1, transcript)
+    return rechained(DIGESTS, transcript)
 
 
 def test_both_centers_commit_in_turn_before_anything_is_revealed() -> None:
@@ -352,7 +353,7 @@ def test_nothing_is_said_between_commit_and_reveal_by_leaving_words_out() -> Non
     upto = place_of(HONEST.transcript, Reveal)
     refuted(HONEST.transcript[: upto + 1], "V7", "the sealer never revealed")
     bare = [*HONEST.transcript[: upto + 1], HONEST.transcript[-1]]
-    refuted(rechained(INTL_1, bare), "V12", "closed before its list was sealed")
+    refuted(rechained(DIGESTS, bare), "V12", "closed before its list was sealed")
     refuted(without(Result), "V12", "closed before its list was sealed")
 
 
@@ -400,14 +401,14 @@ def test_an_owner_that_skips_without_reason_is_refuted(ruling: Ruling, attribute
     at, verdict = invited_first(HONEST)
     openings = POOL.open(verdict.entry, [attribute])[1]
     skip = replace(verdict, ruling=ruling, openings=openings)
-    refuted(rechained(INTL_1, said_instead(HONEST.transcript, at, skip)), "V11", "is not what the")
+    refuted(rechained(DIGESTS, said_instead(HONEST.transcript, at, skip)), "V11", "is not what the")
 
 
 def test_a_false_recusal_is_found_with_the_list() -> None:
     at, verdict = invited_first(HONEST)
     openings = POOL.open(verdict.entry, ["uscc"])[1]
     skip = replace(verdict, ruling=Ruling.SKIP_EXCLUDED, openings=openings)
-    transcript = rechained(INTL_1, said_instead(HONEST.transcript, at, skip))
+    transcript = rechained(DIGESTS, said_instead(HONEST.transcript, at, skip))
     refuted(transcript, "V11", "SKIP_EXCLUDED is not what", excluded=EXCLUDED)
 
 
@@ -418,7 +419,7 @@ def test_an_invitation_against_a_constraint_is_refuted() -> None:
             openings = POOL.open(word.entry, ["link", "emp", "status"])[1]
             invite = replace(word, ruling=Ruling.INVITE, openings=openings)
             at = HONEST.transcript.index(spoken)
-            transcript = rechained(INTL_1, said_instead(HONEST.transcript, at, invite))
+            transcript = rechained(DIGESTS, said_instead(HONEST.transcript, at, invite))
             refuted(transcript, "V11", "INVITE is not what")
             return
     raise AssertionError("the honest draw skips nobody; choose other answers")
@@ -429,15 +430,17 @@ def test_an_opening_of_another_expert_is_refuted() -> None:
     other = POOL.entries("C07")[0]
     hidden, openings = POOL.open(other, ["link", "emp", "status"])
     forged = replace(verdict, digests=hidden, openings=openings)
-    refuted(rechained(INTL_1, said_instead(HONEST.transcript, at, forged)), "V11", "do not make up")
+    refuted(
+        rechained(DIGESTS, said_instead(HONEST.transcript, at, forged)), "V11", "do not make up"
+    )
 
 
 def test_the_exclusion_list_is_the_one_committed_to() -> None:
-    audit(INTL_1, HONEST.transcript, ANNOUNCEMENT, EXCLUDED, exclusion_salt=SALT)
+    audit(DIGESTS, HONEST.transcript, ANNOUNCEMENT, EXCLUDED, exclusion_salt=SALT)
     for other in (EXCLUDED[1:], [*EXCLUDED, "91Q"], []):
         refuted(HONEST.transcript, "V13", "exclusion list is not", excluded=other)
     uncommitted = play()
-    audit(INTL_1, uncommitted.transcript, ANNOUNCEMENT, [])
+    audit(DIGESTS, uncommitted.transcript, ANNOUNCEMENT, [])
     refuted(uncommitted.transcript, "V13", "exclusion list is not", excluded=EXCLUDED)
 
 
@@ -448,7 +451,7 @@ def test_an_extra_draw_is_refuted() -> None:
     for place in (at, at + 1):
         transcript = list(HONEST.transcript)
         transcript.insert(place, Spoken(SEALER, b"", extra))
-        refuted(rechained(INTL_1, transcript), "V12", "draws an expert that no open slot")
+        refuted(rechained(DIGESTS, transcript), "V12", "draws an expert that no open slot")
 
 
 def test_a_shortfall_with_entries_left_is_refuted() -> None:
@@ -468,17 +471,17 @@ def test_a_result_commits_to_the_list_that_was_drawn() -> None:
     refuted(changed(Result, members=4), "V14", "expected revision 1 with 5")
     refuted(changed(Result, revision=2), "V14", "expected revision 1 with 5")
     forged = changed(Result, list_commitment=b"\0" * 32)
-    audit(INTL_1, forged, ANNOUNCEMENT)  # without the salt nobody can tell
+    audit(DIGESTS, forged, ANNOUNCEMENT)  # without the salt nobody can tell
     with pytest.raises(DrawRefuted, match="commits to another list") as caught:
-        audit(INTL_1, forged, ANNOUNCEMENT, list_salts={1: SALT})
+        audit(DIGESTS, forged, ANNOUNCEMENT, list_salts={1: SALT})
     assert caught.value.rule == "V14"
-    audit(INTL_1, forged, ANNOUNCEMENT, list_salts={2: SALT})
+    audit(DIGESTS, forged, ANNOUNCEMENT, list_salts={2: SALT})
 
 
 def test_a_draw_of_one_suite_is_nothing_in_the_other() -> None:
-    gm_1 = SUITES[1]
+    (other,) = set(SUITES) - {DIGESTS}
     with pytest.raises(DrawRefuted) as caught:
-        audit(gm_1, HONEST.transcript, ANNOUNCEMENT)
+        audit(other, HONEST.transcript, ANNOUNCEMENT)
     assert caught.value.rule == "V4"
 
 
@@ -497,9 +500,9 @@ def test_no_word_can_be_dropped_doubled_or_moved(data: st.DataObject) -> None:
         case _:
             pass
     if data.draw(st.booleans()) and any(isinstance(s.word, Open) for s in transcript):
-        transcript = rechained(INTL_1, transcript)
+        transcript = rechained(DIGESTS, transcript)
     with pytest.raises(DrawRefuted):
-        audit(INTL_1, transcript, ANNOUNCEMENT, EXCLUDED, exclusion_salt=SALT)
+        audit(DIGESTS, transcript, ANNOUNCEMENT, EXCLUDED, exclusion_salt=SALT)
 
 
 def test_no_expert_is_favoured_by_the_walk() -> None:
