@@ -12,8 +12,10 @@ from node.api.shapes import EXAMPLE_ID, Done, HexText, IdPath, Made, Ms, Shape, 
 from node.domain.absence import AbsenceKind
 from node.domain.expert import MAX_UID_CHARS
 from node.domain.workday import local_time
+from node.services import disclosing
 from node.services.expert_receipts import DAYS, MAX_DAYS
 from node.services.experts import Filed
+from node.services.house import Desk
 from node.store.absences import AbsenceRow
 
 router = APIRouter(prefix="/expert-register", tags=["专家库 · Register"], responses=RESPONSES)
@@ -102,8 +104,11 @@ async def receipt(
     uid: UidQuery,
     days: Annotated[int, Query(ge=1, le=MAX_DAYS)] = DAYS,
 ) -> Response:
-    """只交专家本人,可离线核对。· For that expert only: `lianping verify-receipt`."""
-    made = await parts.negotiator.transact(
-        lambda desk: parts.experts.receipts.make(desk, uid, days)
-    )
+    """只交专家本人,可离线核对;名单未公开时不代领。· For that expert, and no list being secret."""
+
+    def make(desk: Desk) -> bytes:
+        disclosing.check_lists_public(desk)
+        return parts.experts.receipts.make(desk, uid, days)
+
+    made = await parts.negotiator.transact(make)
     return Response(made, media_type="application/vnd.lianping.expert-receipt")

@@ -12,7 +12,9 @@ from datetime import date
 from typing import Final
 
 from federation.ids import AgreementId
+from federation.protocol import draw
 from federation.protocol import session as words
+from federation.protocol.draw import OWNER
 from node.domain import disclosure
 from node.domain.disclosure import Facts, Item, Profile, Sight, Stage
 from node.domain.project import SelectionMode
@@ -28,6 +30,8 @@ from node.store.sessions import SessionRow
 
 AWARDED: Final = "award_determined"
 AWARDED_SUPERVISOR: Final = "award_determined_supervisor"
+ON_THE_WAY: Final = frozenset({draw.WALKING, draw.ASKED, draw.INVITED, draw.SEALED, draw.RESCUED})
+"""Phases of a draw that has called somebody and whose order is not public."""
 SIGNED: Final = frozenset({words.FINISHED, words.HANDED_OVER, words.ARCHIVED})
 """Phases in which the report is signed: before that there is nothing to award by."""
 
@@ -81,6 +85,30 @@ def project_of(desk: Desk, row: SessionRow, item: Item) -> tuple[str | None, str
     leg = bookings.get(desk.ledger.connection, row.booking)
     kind = "" if leg is None else leg.hold.project_kind
     return shown.project(row, kind, standing(desk, row.booking).sight(item))
+
+
+def check_lists_public(desk: Desk) -> None:
+    """Nobody but the expert is told what is recorded of one while a list of ours is secret.
+
+    With the receipts of the whole register the staff would know who was drawn, and whose code is
+    whose. It is refused for every expert alike: a refusal for some would tell it, too.
+
+    Raises:
+        Conflicting: Experts of ours are drawn for an evaluation that has not started.
+    """
+    drawn = {
+        row.booking
+        for row in draws.everything(desk.ledger.connection)
+        if row.role == OWNER and row.phase in ON_THE_WAY
+    }
+    for booking_id in sorted(drawn):
+        sight = standing(desk, booking_id).sight(Item.EXPERTS_TO_STAFF)
+        if sight in {Sight.COUNTS, Sight.NOTHING}:
+            raise Conflicting(
+                "本中心有尚未开始评标的抽取名单,此间不代任何专家出具回执;专家可凭身份证和人脸自行领取",
+                "a list of ours is secret until its evaluation starts; until then nobody takes a "
+                "receipt for an expert, who can take it with identity card and face",
+            )
 
 
 def award_day(desk: Desk, project_id: bytes) -> str | None:

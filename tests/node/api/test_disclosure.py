@@ -21,6 +21,7 @@ from tests.node.api.planted import (
     PROJECT,
     SESSION,
     THEIR_DRAW,
+    UID,
     Planted,
 )
 from tests.node.api.test_app import PASSWORD, assembled, client, error, log_in, person
@@ -195,3 +196,17 @@ async def test_the_sub_s_staff_alone_record_the_award_there(tmp_path: Path, who:
         assert (await people.post("wang", path, body)).status_code == 409  # nothing is signed
         unknown = path.replace(SESSION.hex(), BOOKING.hex())
         assert (await people.post("wang", unknown, body)).status_code == 404
+
+
+async def test_nobody_reads_off_receipts_who_was_drawn(tmp_path: Path) -> None:
+    async with at_work(tmp_path) as people:
+        path = "/api/expert-register/receipt?uid="
+        told = [
+            (answer.status_code, answer.text)
+            for answer in [await people.get("wang", f"{path}{uid}") for uid in (UID, "Z-0", "?")]
+        ]
+        assert told[0][0] == 409
+        assert "secret until" in told[0][1]
+        assert set(told) == {told[0]}  # drawn, not drawn, not there: the same answer
+        await people.here.reach(Stage.STARTED)
+        assert "secret until" not in (await people.get("wang", f"{path}{UID}")).text
