@@ -12,6 +12,7 @@ from node.services.house import Desk
 from node.services.openings import Openings
 from node.store import draws
 from tests.node.services.test_draws import Board, Table, laid
+from tests.support import planning
 from tests.support.pair import Center
 
 PROJECT = ("吉安大桥", "E3608000001004627")
@@ -74,8 +75,13 @@ async def test_nothing_of_a_person_lies_anywhere_in_clear_after_a_draw() -> None
             for _, member in members:
                 assert member["name"].encode() not in content
                 assert member["id_number"].encode() not in content
-        there = await everything(table.sub.center)
-        assert [mark for mark in PROJECT if mark.encode() in there] == []
+        # Neither the project nor who must be avoided is ever told to the other pool in clear.
+        named = planning.project()
+        avoided = [party.uscc for party in named.parties] + [party.name for party in named.parties]
+        here, there = await everything(table.host.center), await everything(table.sub.center)
+        for mark in (*PROJECT, *avoided):
+            assert mark.encode() in here
+            assert mark.encode() not in there
 
 
 async def test_two_persons_see_of_a_real_draw_their_own_center_s_experts_only() -> None:
