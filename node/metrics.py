@@ -173,6 +173,25 @@ class Metrics:
             ["peer", "sighting"],
             registry=registry,
         )
+        self.log_forks = Gauge(
+            "lianping_log_forks",
+            "Contradictions of a peer's log that no epoch explains and no operator settled.",
+            ["peer"],
+            registry=registry,
+        )
+        self.log_unproven = Gauge(
+            "lianping_log_unproven_heads",
+            "Heads of a peer's log that others hold and that it has not proven yet.",
+            ["peer"],
+            registry=registry,
+        )
+        self.log_entry_bytes = Gauge(
+            "lianping_log_entry_bytes",
+            "Mean bytes of the newest entries: leaf (for ever) or envelope (erasable). Times the"
+            " rate of lianping_log_size, this is what the log grows by.",
+            ["suite", "part"],
+            registry=registry,
+        )
         self.introductions = Counter(
             "lianping_descriptors_seen_total",
             "Peers' descriptors by what they turned out to be; twin is grave.",
@@ -316,6 +335,10 @@ class Metrics:
             self.log_cosigned.labels(peer, suite_id).set(size)
         for suite_id, size in figures.log_size.items():
             self.log_size.labels(suite_id).set(size)
+        _replace(self.log_forks, figures.forks)
+        _replace(self.log_unproven, figures.unproven)
+        for (suite_id, part), mean in figures.entry_bytes.items():
+            self.log_entry_bytes.labels(suite_id, part).set(mean)
         _replace(self.bookings, figures.bookings)
         _replace(self.draws, figures.draws)
         self.disputes.set(figures.disputes)

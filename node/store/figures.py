@@ -4,7 +4,7 @@ import sqlite3
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from node.store import bundles, todos, usage, workdays
+from node.store import bundles, forks, log_sizes, todos, usage, workdays
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +21,9 @@ class Figures:
         exceptions: How many bundles lost a leg after they were confirmed.
         years: The years whose holidays are known.
         overdue: How many open to-dos are overdue, by kind.
+        forks: Contradictions of partners' logs that nobody settled, by peer.
+        unproven: Heads that were passed on and that the log has not proven, by peer.
+        entry_bytes: What the newest words take in our logs, by suite and part, mean bytes.
     """
 
     outbox: Mapping[str, tuple[int, int]]
@@ -32,6 +35,9 @@ class Figures:
     exceptions: int = 0
     years: frozenset[int] = frozenset()
     overdue: Mapping[str, int] = field(default_factory=dict)
+    forks: Mapping[str, int] = field(default_factory=dict)
+    unproven: Mapping[str, int] = field(default_factory=dict)
+    entry_bytes: Mapping[tuple[str, str], float] = field(default_factory=dict)
 
 
 def count(conn: sqlite3.Connection, now_ms: int) -> Figures:
@@ -62,6 +68,9 @@ def count(conn: sqlite3.Connection, now_ms: int) -> Figures:
         exceptions=bundles.with_exceptions(conn),
         years=workdays.calendar(conn).years,
         overdue=todos.overdue(conn, now_ms),
+        forks=forks.open_by_peer(conn),
+        unproven=forks.unproven_by_peer(conn),
+        entry_bytes=log_sizes.newest(conn),
     )
 
 

@@ -81,6 +81,22 @@ def of(connection: sqlite3.Connection, peer: str) -> list[Fork]:
     return [Fork(*row) for row in rows]
 
 
+def open_by_peer(connection: sqlite3.Connection) -> dict[str, int]:
+    """How many contradictions nobody settled, for each peer that has any kept."""
+    return dict(
+        connection.execute(
+            "SELECT peer, sum(explained IS NULL AND lifted_at_ms IS NULL) FROM fork GROUP BY peer"
+        ).fetchall()
+    )
+
+
+def unproven_by_peer(connection: sqlite3.Connection) -> dict[str, int]:
+    """How many heads that were passed on are not proven yet, for each peer of whose log any are."""
+    return dict(
+        connection.execute("SELECT peer, sum(NOT proven) FROM passed_head GROUP BY peer").fetchall()
+    )
+
+
 def lift(connection: sqlite3.Connection, peer: str, by: str, reason: str, now_ms: int) -> int:
     """Let draws with a peer go on; answers how many contradictions that were."""
     return connection.execute(

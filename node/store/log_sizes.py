@@ -8,6 +8,7 @@ import sqlite3
 from dataclasses import dataclass
 
 _DAY = "date(at_ms / 1000, 'unixepoch', '+8 hours')"
+_NEWEST = 256  # words that a mean is taken of: a batch of commits, some kilobytes to read
 _LEAF_BYTES = 34 + 32 + 32 + 8  # its hash and on average one node's, by name, with their keys
 
 
@@ -42,6 +43,25 @@ def days(connection: sqlite3.Connection, since_ms: int) -> list[Day]:
         (since_ms,),
     ).fetchall()
     return [Day(day, count, leaf + count * _LEAF_BYTES, body) for day, count, leaf, body in rows]
+
+
+def newest(connection: sqlite3.Connection) -> dict[tuple[str, str], float]:
+    """Mean bytes of the newest entries, by suite and part (leaf, envelope): a look, no count."""
+    found: dict[tuple[str, str], float] = {}
+    for suite, size in sizes(connection).items():
+        (leaf,) = connection.execute(
+            "SELECT avg(length(data)) FROM log_entry WHERE suite = ? AND idx >= ?",
+            (suite, size - _NEWEST),
+        ).fetchone()
+        found[suite, "leaf"] = leaf + _LEAF_BYTES
+    rows = connection.execute(
+        "SELECT suite, avg(length(envelope) + length(receipt_payload)) FROM"
+        " (SELECT suite, envelope, receipt_payload FROM heard ORDER BY rowid DESC LIMIT ?)"
+        " GROUP BY suite",
+        (_NEWEST,),
+    ).fetchall()
+    found.update({(suite, "envelope"): mean for suite, mean in rows})
+    return found
 
 
 def sizes(connection: sqlite3.Connection) -> dict[str, int]:
