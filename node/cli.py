@@ -162,6 +162,7 @@ def trading(listen: str, folder: Path) -> None:
         "lianping demo --suite gm-1",
         "lianping demo --provinces 3",
         "lianping demo --provinces 3 --chaos --lang en",
+        "lianping demo --regulator",
         "lianping demo --json > result.json",
     )
 )
@@ -196,8 +197,21 @@ def trading(listen: str, folder: Path) -> None:
     is_flag=True,
     help="丢弃一成消息,并强制终止、重启一个节点 · lose one message in ten, kill and restart a node",
 )
+@click.option(
+    "--regulator",
+    is_flag=True,
+    help="监管节点参加:外部随机数、托管、两人审计专家库 · with a regulator's node: it gives"
+    " random values, keeps escrows, and two officers audit the pools",
+)
 def demo(
-    as_json: bool, keep: Path | None, lang: str, suite: str, provinces: int, chaos: bool
+    *,
+    as_json: bool,
+    keep: Path | None,
+    lang: str,
+    suite: str,
+    provinces: int,
+    chaos: bool,
+    regulator: bool,
 ) -> None:
     """演示:两个或三个中心完成一次远程异地评标。· Centers evaluate one project, on this machine."""
     from node.demo import command  # noqa: PLC0415 - a node that serves needs no demonstration
@@ -210,6 +224,7 @@ def demo(
             suite=suite,
             provinces=provinces,
             chaos=chaos,
+            regulator=regulator,
         )
     )
 

@@ -21,8 +21,8 @@ from node.demo.told import Told
 
 FAILED: Final = 1
 INTERRUPTED: Final = 130
-_COUNTS_ZH: Final = {2: "两", 3: "三"}
-_COUNTS_EN: Final = {2: "two", 3: "three"}
+_COUNTS_ZH: Final = {2: "两", 3: "三", 4: "四"}
+_COUNTS_EN: Final = {2: "two", 3: "three", 4: "four"}
 
 
 def run(
@@ -33,6 +33,7 @@ def run(
     suite: str,
     provinces: int = 2,
     chaos: bool = False,
+    regulator: bool = False,
 ) -> int:
     """Run the demonstration; answers the exit code: 0 only if all of it holds.
 
@@ -43,6 +44,7 @@ def run(
         suite: Of all nodes and their agreements.
         provinces: How many centers, each of another province; see ``world.CASES``.
         chaos: Whether messages are lost and a node is killed; see ``chaos``.
+        regulator: Whether a regulator's node takes part; see ``overseeing``.
     """
     narrator = Narrator(sys.stderr if as_json else sys.stdout, chinese=chinese)
     if keep is not None and keep.exists() and any(keep.iterdir()):
@@ -50,14 +52,16 @@ def run(
         return 2
     folder = keep.resolve() if keep else Path(tempfile.mkdtemp(prefix="lianping-demo-"))
     case = world.CASES[provinces]
-    nodes = Nodes(folder, suite, case, lost_percent=LOST_PERCENT if chaos else 0)
+    nodes = Nodes(
+        folder, suite, case, lost_percent=LOST_PERCENT if chaos else 0, regulator=regulator
+    )
     trouble = Chaos(nodes, narrator) if chaos else None
     # Whoever ends it otherwise than by Ctrl-C must not find keys and processes left, either.
     before = signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         narrator.step(
-            f"启动{_COUNTS_ZH[provinces]}个节点和模拟交易系统 (密码套件 {suite})",
-            f"start {_COUNTS_EN[provinces]} nodes and the stand-in e-trading system "
+            f"启动{_COUNTS_ZH[len(nodes.everybody)]}个节点和模拟交易系统 (密码套件 {suite})",
+            f"start {_COUNTS_EN[len(nodes.everybody)]} nodes and the stand-in e-trading system "
             f"(suite {suite})",
         )
         nodes.start()
@@ -118,6 +122,7 @@ def _report(narrator: Narrator, told: Told, kept: Path | None) -> None:
             (("名单开启方", "List opened by"), told.roster["opened_by"]),
             (("评标状态", "Evaluation"), told.evaluation["state"]),
             (("卷宗", "Dossier"), f"{told.dossier['size']:,} B"),
+            *_oversight(told),
             *_damage(told),
             (("用时", "Time"), f"{told.elapsed_seconds:.1f} s"),
             (
@@ -130,6 +135,19 @@ def _report(narrator: Narrator, told: Told, kept: Path | None) -> None:
             ),
         ],
     )
+
+
+def _oversight(told: Told) -> list[tuple[tuple[str, str], str]]:
+    if not told.oversight:
+        return []
+    audits = told.oversight["audits"]
+    return [
+        (("外部见证方", "Outside contributors"), str(told.oversight["outside_contributors"])),
+        (
+            ("审计的专家库", "Pools audited by two officers"),
+            f"{sum(each['rebuilt'] for each in audits)}/{len(audits)}",
+        ),
+    ]
 
 
 def _damage(told: Told) -> list[tuple[tuple[str, str], str]]:

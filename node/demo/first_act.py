@@ -44,21 +44,37 @@ class FirstAct(Setting):
                 f"{center.name}: 16 个席位, {world.POOL_SIZE} 名专家 (合成数据)",
                 f"{center.english}: 16 seats, {world.POOL_SIZE} experts (synthetic)",
             )
+        if self._regulator is not None:
+            self._prepare_regulator(self._regulator)
+
+    def _prepare_regulator(self, side: Side) -> None:
+        """An operator and two officers; neither venues nor experts."""
+        door = self._door(self._nodes.url(side.center))
+        operator = side.callers["operator"] = self._operator(door, side.center)
+        for name in world.OFFICERS:
+            body = {"name": name, "role": "officer", "display_name": name, "password": PASSWORD}
+            operator.post("/api/accounts", body)
+            side.callers[name] = door.log_in("/api/login", {"name": name, "password": PASSWORD})
+        self._tell(f"{side.center.name}: 2 名监管人员", "the regulator: 2 officers")
 
     def meet(self) -> None:
         """An invitation, a reply, and both fingerprints read aloud in one phone call."""
         self._step("邀请与回执, 电话核对指纹", "an invitation, a reply, fingerprints by phone")
         for sub in self._subs:
-            ours, theirs = self._join(sub)
+            ours, theirs = self._join(self._host, sub)
             if sub is self._subs[0]:
                 self._tell(f"主场指纹 {ours}", f"the host's fingerprint {ours}")
             self._tell(f"副场指纹 {theirs}", f"the sub's fingerprint {theirs}")
-        for side in self._sides:
+        if self._regulator is not None:
+            for side in self._sides:
+                self._join(self._regulator, side)
+            self._tell("监管节点与各中心互相登记", "the regulator and every center have joined")
+        for side in self._everybody:
             side.id = side["operator"].get("/api/node")["center"]
 
-    def _join(self, sub: Side) -> tuple[str, str]:
-        host, other = self._host["operator"], sub["operator"]
-        invitation = host.post("/api/invitations", {"to": sub.center.name})
+    def _join(self, one: Side, other_side: Side) -> tuple[str, str]:
+        host, other = one["operator"], other_side["operator"]
+        invitation = host.post("/api/invitations", {"to": other_side.center.name})
         read_aloud = other.post("/api/invitations/read", {"file": invitation["file"]})
         self._demand(
             read_aloud["theirs"] == invitation["fingerprint"], "the invitation was swapped"
@@ -88,6 +104,7 @@ class FirstAct(Setting):
                     "effective_until_ms": now_ms + YEAR_MS,
                     "sealed_disclosure": True,
                     "suite": self._nodes.suite,
+                    **self._overseen_by,
                 },
             },
         )
@@ -107,6 +124,17 @@ class FirstAct(Setting):
             "signatures": min(each["signatures"] for each in held),
             "title": held[0]["title"],
             "suite": held[0]["suite"],
+        }
+
+    @property
+    def _overseen_by(self) -> dict[str, Any]:
+        """What the agreement says of the regulator."""
+        if self._regulator is None:
+            return {}
+        return {
+            "outside_contributors": [self._regulator.id],
+            "min_outside_contributors": 1,
+            "regulator": self._regulator.id,
         }
 
     def test_jointly(self) -> None:

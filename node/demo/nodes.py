@@ -7,7 +7,7 @@ from typing import Final
 
 from node.clock import SystemClock
 from node.demo.processes import Process, free_ports, run_all
-from node.demo.world import TWO_CENTERS, Case, CenterWorld
+from node.demo.world import REGULATOR, TWO_CENTERS, Case, CenterWorld
 from node.lossy import LOST_ON_PURPOSE
 from node.services import totp
 
@@ -17,6 +17,7 @@ CENTERS: Final = TWO_CENTERS.centers
 
 _CONFIG: Final = """\
 [center]
+role = "{role}"
 name = "{name}"
 region_code = "{region}"
 uscc = "{uscc}"
@@ -36,7 +37,8 @@ suites = ["{suite}"]
 [mode]
 production = false
 lose_messages_percent = {lost}
-
+"""
+_ADAPTERS: Final = """
 [adapters.trading]
 kind = "stand_in"
 url = "{trading}"
@@ -71,6 +73,7 @@ class Nodes:
         suite: The one that all centers speak.
         case: Which centers.
         lost_percent: So many of the messages between the nodes are lost on purpose.
+        regulator: Whether a regulator's node runs beside the centers.
     """
 
     def __init__(
@@ -80,11 +83,13 @@ class Nodes:
         case: Case = TWO_CENTERS,
         *,
         lost_percent: int = 0,
+        regulator: bool = False,
     ) -> None:
         self.folder = folder
         self.suite = suite
         self.case = case
         self.lost_percent = lost_percent
+        self.regulator = REGULATOR if regulator else None
         self.environment = {
             name: value
             for name, value in os.environ.items()  # noqa: TID251 (children inherit it)
@@ -92,12 +97,17 @@ class Nodes:
         }
         self.environment["LIANPING_OPERATOR_PASSWORD"] = PASSWORD
         self.environment["LIANPING_ROOT_PASSPHRASE"] = PASSPHRASE
-        ports = free_ports(1 + 3 * len(case.centers))
+        ports = free_ports(1 + 3 * len(self.everybody))
         self._trading_port = ports.pop()
         self._ports = {
-            center.key: (ports.pop(), ports.pop(), ports.pop()) for center in case.centers
+            center.key: (ports.pop(), ports.pop(), ports.pop()) for center in self.everybody
         }
         self._processes: dict[str, Process] = {}
+
+    @property
+    def everybody(self) -> tuple[CenterWorld, ...]:
+        """The centers, and the regulator if there is one."""
+        return (*self.case.centers, *((self.regulator,) if self.regulator else ()))
 
     @property
     def trading_url(self) -> str:
@@ -136,13 +146,13 @@ class Nodes:
              "--listen", f"127.0.0.1:{self._trading_port}"],
             f"{self.trading_url}/health",
         )  # fmt: skip
-        configs = {center.key: self._configure(center) for center in self.case.centers}
+        configs = {center.key: self._configure(center) for center in self.everybody}
         init = ["-m", "node.cli", "init", "--non-interactive", "--config"]
         run_all(
             {f"{key} init": [*init, str(path)] for key, path in configs.items()},
             self.environment,
         )
-        for center in self.case.centers:
+        for center in self.everybody:
             config = configs[center.key]
             metrics = self._ports[center.key][2]
             self._add(
@@ -166,7 +176,7 @@ class Nodes:
         """How many messages all nodes say that they have lost on purpose."""
         return sum(
             line.count(LOST_ON_PURPOSE)
-            for center in self.case.centers
+            for center in self.everybody
             for line in (self.folder / f"{center.key}.log").read_text("utf-8").splitlines()
         )
 
@@ -192,8 +202,10 @@ class Nodes:
         (folder / "data").mkdir(parents=True, exist_ok=True)
         peers, api, metrics = self._ports[center.key]
         config = folder / "node.toml"
+        text = _CONFIG if center.role == "regulator" else _CONFIG + _ADAPTERS
         config.write_text(
-            _CONFIG.format(
+            text.format(
+                role=center.role,
                 name=center.name,
                 region=center.region,
                 uscc=center.uscc,

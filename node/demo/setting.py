@@ -95,6 +95,7 @@ class Setting:
         )
         self._connections: dict[str, httpx.Client] = {}
         self._host, *self._subs = (Side(center) for center in nodes.case.centers)
+        self._regulator = None if nodes.regulator is None else Side(nodes.regulator)
         self._start_ms = 0
         self._project = ""
         self._experts: list[tuple[Side, Caller]] = []
@@ -103,6 +104,10 @@ class Setting:
     @property
     def _sides(self) -> list[Side]:
         return [self._host, *self._subs]
+
+    @property
+    def _everybody(self) -> list[Side]:
+        return [*self._sides, *([self._regulator] if self._regulator else [])]
 
     def _door(self, url: str) -> Caller:
         """A node as somebody sees it who has not logged in."""

@@ -10,6 +10,7 @@ from typing import Final
 from adapters.identity.stand_in import sample_of
 from node.demo import world
 from node.demo.first_act import FirstAct
+from node.demo.overseeing import Overseeing
 from node.demo.setting import (
     first,
     in_base64,
@@ -35,9 +36,11 @@ STEPS: Final = (
     "hand_over",
     "prove",
 )
+OVERSEE: Final = "oversee"
+"""The step more that there is with a regulator, before the last one."""
 
 
-class Story(FirstAct):
+class Story(FirstAct, Overseeing):
     """Drives the running nodes through the whole main job."""
 
     def run(self) -> Told:
@@ -47,7 +50,7 @@ class Story(FirstAct):
             StoryFailed, CallFailed, TimeoutError: A step failed.
         """
         try:
-            for name in STEPS:
+            for name in self.steps:
                 self._before(name)
                 getattr(self, name)()
         finally:
@@ -55,6 +58,11 @@ class Story(FirstAct):
                 connection.close()
         self.told.elapsed_seconds = round(self._narrator.elapsed_seconds, 2)
         return self.told
+
+    @property
+    def steps(self) -> tuple[str, ...]:
+        """What is done, in order."""
+        return STEPS if self._regulator is None else (*STEPS[:-1], OVERSEE, STEPS[-1])
 
     @property
     def _joint(self) -> str:
@@ -265,6 +273,14 @@ class Story(FirstAct):
             f"卷宗验证通过: {verdict['words']} 条签名消息",
             f"the dossier is accepted: {verdict['words']} signed words",
         )
+        if self._regulator is not None:
+            outside = verdict["outside_contributors"]
+            self._demand(outside == 1, f"the dossier shows {outside} outside contributors")
+            self.told.oversight["outside_contributors"] = outside
+            self._tell(
+                f"外部见证方 {outside} 个: {self._regulator.center.name}",
+                f"{outside} outside contributor: {self._regulator.center.english}",
+            )
         spoilt = bytearray(content)
         spoilt[len(spoilt) // 2] ^= 1
         copy = self._nodes.folder / "evaluation.tampered.dossier"

@@ -14,6 +14,7 @@ class Told:
         planned: How many ``centers`` and committee ``members`` there will be, and how many of
             those called will be ``replaced``: who declines and who does not answer.
         chaos: What was done to the nodes on purpose; empty if nothing was.
+        oversight: What the regulator gave and found; empty where there is none.
     """
 
     planned: dict[str, int]
@@ -26,6 +27,7 @@ class Told:
     evaluation: dict[str, Any] = field(default_factory=dict)
     dossier: dict[str, Any] = field(default_factory=dict)
     chaos: dict[str, Any] = field(default_factory=dict)
+    oversight: dict[str, Any] = field(default_factory=dict)
     elapsed_seconds: float = 0.0
 
     @property

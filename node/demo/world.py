@@ -39,6 +39,7 @@ class CenterWorld:
     seed: int
     encoding: str
     answers: tuple[str, ...]
+    role: str = "center"
 
     @property
     def experts(self) -> list[dict[str, str]]:
@@ -131,6 +132,24 @@ NANYANG: Final = CenterWorld(
     encoding="gb18030",
     answers=("attend",),
 )
+
+
+REGULATOR: Final = CenterWorld(
+    key="regulator",
+    name="公共资源交易监督部门(演示)",
+    short="监管",
+    english="the regulator",
+    region="360000",
+    uscc=uscc("360000", 30001006),
+    venue="",
+    seed=360000,
+    encoding="utf-8",
+    answers=(),
+    role="regulator",
+)
+"""A third node beside the centers of a case: it has neither rooms nor experts."""
+OFFICERS: Final = ("officer-zhao", "officer-qian")
+"""Two of its people."""
 
 
 @dataclass(frozen=True, slots=True)
