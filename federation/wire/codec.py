@@ -9,7 +9,7 @@ import dataclasses
 from collections.abc import Callable, Mapping
 from enum import IntEnum
 from types import UnionType
-from typing import Any, Generic, TypeVar, get_args, get_origin, get_type_hints
+from typing import Any, Final, Generic, TypeVar, get_args, get_origin, get_type_hints
 
 from google.protobuf.descriptor import Descriptor
 from google.protobuf.message import DecodeError, Message
@@ -19,6 +19,10 @@ from federation.errors import Malformed
 from federation.wire.rules import Rule, rule_for
 
 T = TypeVar("T")
+
+UNPARSABLE: Final = (DecodeError, UnicodeDecodeError)
+"""What protobuf raises for bytes that are no message: its compiled half the first, its Python
+half, which the verifier's page runs, the second for text that is not UTF-8."""
 
 
 class Codec(Generic[T]):
@@ -52,7 +56,7 @@ class Codec(Generic[T]):
         message = self._message()
         try:
             message.ParseFromString(raw)
-        except DecodeError as error:
+        except UNPARSABLE as error:
             raise Malformed(f"not a {self._cls.__name__} message") from error
         return self.from_message(message)
 

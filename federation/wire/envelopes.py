@@ -15,6 +15,7 @@ from lianping.federation.v1 import federation_pb2 as pb
 from federation.errors import FederationError, Malformed, Unauthenticated
 from federation.ids import AGREEMENT_SIZES, OPAQUE_ID_BYTES
 from federation.trust.envelope import Envelope
+from federation.wire.codec import UNPARSABLE
 from federation.wire.words import payload_type
 
 MAX_CALL_BYTES: Final = 1024 * 1024  # gRPC's limit on both sides; larger catch-up is paged
@@ -106,7 +107,7 @@ def decode_statement(payload: bytes) -> Statement:
     message = pb.Statement()
     try:
         message.ParseFromString(payload)
-    except DecodeError as error:
+    except UNPARSABLE as error:
         raise Malformed("the payload is not a statement") from error
     if len(message.message_id) != OPAQUE_ID_BYTES:
         raise Malformed("message_id must have 16 bytes")
@@ -176,7 +177,7 @@ def decode_envelope(raw: bytes) -> Envelope:
     message = pb.SignedEnvelope()
     try:
         message.ParseFromString(raw)
-    except DecodeError as error:
+    except UNPARSABLE as error:
         raise Unauthenticated("unparsable") from error
     return envelope_from(message)
 
@@ -243,7 +244,7 @@ def decode_delivery(raw: bytes) -> tuple[list[Envelope], Witnessing]:
     message = pb.DeliverRequest()
     try:
         message.ParseFromString(raw)
-    except DecodeError as error:
+    except UNPARSABLE as error:
         raise Unauthenticated("unparsable") from error
     return [envelope_from(item) for item in message.envelopes], _witnessing(message.witnessing)
 
@@ -260,7 +261,7 @@ def decode_delivery_reply(raw: bytes) -> tuple[list[Envelope], Witnessing]:
     message = pb.DeliverReply()
     try:
         message.ParseFromString(raw)
-    except DecodeError as error:
+    except UNPARSABLE as error:
         raise Unauthenticated("unparsable") from error
     return [envelope_from(item) for item in message.receipts], _witnessing(message.witnessing)
 
@@ -277,7 +278,7 @@ def decode_hello(raw: bytes) -> tuple[Envelope, Witnessing]:
     message = pb.HelloRequest()
     try:
         message.ParseFromString(raw)
-    except DecodeError as error:
+    except UNPARSABLE as error:
         raise Unauthenticated("unparsable") from error
     return envelope_from(message.greeting), _witnessing(message.witnessing)
 
@@ -292,7 +293,7 @@ def decode_single(raw: bytes) -> Envelope:
     message = pb.QueryRequest()
     try:
         message.ParseFromString(raw)
-    except DecodeError as error:
+    except UNPARSABLE as error:
         raise Unauthenticated("unparsable") from error
     return envelope_from(message.question)
 
@@ -309,7 +310,7 @@ def decode_followed(raw: bytes) -> tuple[Envelope, int]:
     message = pb.FollowReply()
     try:
         message.ParseFromString(raw)
-    except DecodeError as error:
+    except UNPARSABLE as error:
         raise Unauthenticated("unparsable") from error
     return envelope_from(message.envelope), message.number
 
