@@ -173,10 +173,10 @@ STEPS: Final[Mapping[tuple[Kind, Phase], Step]] = MappingProxyType({
         _RETRY),
     (Kind.OVERSIGHT, oversight.ASKED): Step(
         Who.STAFF, "监管部门两人核准是否重新抽取", "two officers decide whether to draw again",
-        "lianping why {id}"),
+        "POST /api/oversight/requests/{id}/propose"),
     (Kind.OVERSIGHT, oversight.UNSEALING): Step(
         Who.STAFF, "监管部门两人核准是否启封托管随机数", "two officers decide whether to open the "
-        "escrow", "lianping why {id}"),
+        "escrow", "POST /api/oversight/requests/{id}/propose"),
     (Kind.OVERSIGHT, oversight.COMPARING): Step(
         Who.NODE, "等待主场提交投标人名单,由监管节点比对", "the regulator's node compares once the "
         "host has submitted the bidders", _RETRY),
