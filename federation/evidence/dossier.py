@@ -204,7 +204,7 @@ def _document(dossier: Dossier) -> dict[str, Any]:
         ],
         "openings": {
             draw.hex(): {
-                "excluded": None if opened.excluded is None else list(opened.excluded),
+                "excluded": None if opened.excluded is None else sorted(set(opened.excluded)),
                 "exclusion_salt": b64(opened.exclusion_salt),
                 "list_salts": {str(at): b64(salt) for at, salt in opened.list_salts.items()},
             }
@@ -349,13 +349,15 @@ def _opened(reader: Reader, raw: object) -> Opened:
     salts = reader.at("list_salts").mapped(fields["list_salts"], Reader.data)
     if any(not name.isascii() or not name.isdecimal() or name[0] == "0" for name in salts):
         raise reader.wrong("名单次序不是正整数", "a list's revision is not a number")
-    return Opened(
-        excluded=None
-        if excluded is None
-        else tuple(reader.text(item) for item in reader.items(excluded, MAX_ENTRIES)),
-        exclusion_salt=reader.data(fields["exclusion_salt"]),
-        list_salts={int(name): salt for name, salt in salts.items()},
-    )
+    salt = reader.data(fields["exclusion_salt"])
+    if excluded is None and salt:
+        raise reader.wrong("有盐值而无名单", "has a salt of no list")
+    known = None if excluded is None else reader.items(excluded, MAX_ENTRIES)
+    codes = None if known is None else tuple(reader.text(item) for item in known)
+    # The commitment is to a set: without this a list could be written in many ways.
+    if codes is not None and list(codes) != sorted(set(codes)):
+        raise reader.wrong("回避名单重复或无序", "the exclusion list is not sorted and distinct")
+    return Opened(codes, salt, {int(name): each for name, each in salts.items()})
 
 
 def _archived(reader: Reader, raw: object) -> ArchiveItem:
