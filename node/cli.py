@@ -41,6 +41,7 @@ COMMANDS: Final = MappingProxyType({
     "regulator": "node.commands.regulator:regulator",
     "restore": "node.commands.backup:restore",
     "verify": "node.verify_command:verify",
+    "verify-receipt": "node.commands.verify_receipt:verify_receipt",
     "why": "node.commands.why:why",
 })  # fmt: skip
 """Where each command is. Imported only when it is called: whoever verifies a dossier needs

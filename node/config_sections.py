@@ -15,12 +15,14 @@ from node.domain.absence import Cap
 from node.domain.calling import CallingHours
 from node.domain.epochs import EpochRule
 from node.domain.invitation_text import CALL, CONFIRMED, DECLINED, NOT_REACHED, Texts
+from node.domain.statistics import Thresholds
 
 MAX_POOL_HOURS: Final = 24 * 366  # a snapshot older than a year is no register of experts
 MAX_DRAWS: Final = 1_000  # more evaluations than anybody has time for
 MAX_DRAW_DAYS: Final = 366 * 3  # as long as an agreement may count
 MAX_CUT_OFF_MINUTES: Final = 24 * 60  # earlier than a day before, replacement must be possible
 
+Percent = Annotated[int, Field(ge=0, le=100)]
 TimeOfDay = Annotated[str, Field(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$")]
 
 
@@ -45,6 +47,12 @@ class Pool(Section):
     max_draws_per_expert: Annotated[int, Field(ge=0, le=MAX_DRAWS)] = 0
     draw_period_days: Annotated[int, Field(ge=0, le=MAX_DRAW_DAYS)] = 0
     small_stratum: Annotated[int, Field(ge=0, le=MAX_DRAWS)] = 20
+    alert_decline_percent: Percent = 50
+    alert_no_answer_percent: Percent = 50
+    alert_gone_percent: Percent = 30
+    alert_at_least: Annotated[int, Field(ge=1, le=MAX_DRAWS)] = 10
+    repeat_pair_times: Annotated[int, Field(ge=2, le=MAX_DRAWS)] = 2
+    repeat_pair_days: Annotated[int, Field(ge=1, le=MAX_DRAW_DAYS)] = 90
     regulator_key: RawKey | None = None
     regulator_key_gm: Sm2Key | None = None
 
@@ -68,6 +76,18 @@ class Pool(Section):
         """When epochs begin."""
         return EpochRule(
             self.name, self.announce_every_hours, minute_of(self.announce_at), self.epoch_hours
+        )
+
+    @property
+    def thresholds(self) -> Thresholds:
+        """When people are told of figures."""
+        return Thresholds(
+            decline_percent=self.alert_decline_percent,
+            no_answer_percent=self.alert_no_answer_percent,
+            gone_percent=self.alert_gone_percent,
+            at_least=self.alert_at_least,
+            pair_times=self.repeat_pair_times,
+            pair_days=self.repeat_pair_days,
         )
 
     @property

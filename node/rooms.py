@@ -16,6 +16,7 @@ from node.services.oversight import Oversight
 from node.services.oversight_asking import Asking
 from node.services.pool_announcements import PoolAnnouncements
 from node.services.pool_epochs import PoolEpochs
+from node.services.pool_statistics import PoolStatistics
 from node.services.sessions import Sessions
 from node.store.cipher import ColumnCipher
 from node.store.ledger import SqlLedger
@@ -35,11 +36,14 @@ class Rooms:
         self, config: Config, cipher: ColumnCipher, keyring: Keyring, outsides: Outsides
     ) -> None:
         self.agreements = Agreements(keyring, config.policy.agreement_signers)
+        self.statistics = PoolStatistics(config.pool.thresholds)
         self.pools = PoolAnnouncements(
             cipher=cipher,
             agreements=self.agreements,
             regulator_keys=config.pool.regulator_keys,
             own_cap=config.pool.own_cap,
+            small_stratum=config.pool.small_stratum,
+            announced=self.statistics.look,
         )
         self.epochs = PoolEpochs(config.pool.rule, self.pools.announce)
         self.draws = Draws(

@@ -233,7 +233,11 @@ async def _assemble(config: Config, keys: Keys, outsides: Outsides, stack: Async
         venues=venues,
         in_force=rooms.agreements.in_force,
         tested=peering.passed_recently,
-        local=LocalRules(config.policy.members_at_least, config.policy.representatives_at_most),
+        local=LocalRules(
+            config.policy.members_at_least,
+            config.policy.representatives_at_most,
+            config.pool.small_stratum,
+        ),
         notice=notice,
         outward=Outward(
             self_tests=[(name, each.self_test) for name, each in outsides.named().items()],
@@ -390,7 +394,7 @@ async def _assemble(config: Config, keys: Keys, outsides: Outsides, stack: Async
             folder=config.storage.folder / DOSSIER_FOLDER,
         ),
         draws=rooms.draws,
-        experts=Experts(cipher),
+        experts=Experts(cipher, rooms.statistics),
         peering=peering,
         usage=usage,
         oversight=rooms.oversight,

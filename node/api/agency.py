@@ -10,6 +10,7 @@ from node.api.access import Agency, AgencyOrStaff, NodeParts
 from node.api.caller import Caller
 from node.api.faults import RESPONSES
 from node.api.parts import Parts
+from node.api.pools import SmallStratum, small_strata_of
 from node.api.shapes import (
     EXAMPLE_ID,
     MAX_MS,
@@ -224,6 +225,9 @@ class ProjectState(ProjectBrief):
     selections: list[Lottery]
     bookings: list[Leg]
     draws: list[Draw]
+    small_pools: list[SmallStratum] = Field(
+        description="候选人数偏少的专业 · strata so small that lists can be guessed"
+    )
     sessions: list[Evaluation]
     award_determined_on: str | None = Field(
         description="中标结果确定日期 · when the award was determined", examples=["2026-05-20"]
@@ -281,6 +285,7 @@ async def progress(parts: NodeParts, who: AgencyOrStaff, project: IdPath) -> Pro
             undated=_undated(parts.replanning.filed(desk, row.id)),
             bookings=[_leg(parts, desk, leg) for leg in parts.bookings.of_project(desk, row.id)],
             draws=[draw_shape(each) for each in parts.draws.status(desk, row.id)],
+            small_pools=small_strata_of(parts, desk, row.id),
             sessions=[_evaluation(each) for each in parts.sessions.of_project(desk, row.id)],
             award_determined_on=award_day(desk, row.id),
         )

@@ -10,12 +10,14 @@ from pydantic import Field
 from federation.trust.keys import fingerprint
 from node.api.access import NodeParts, Operator
 from node.api.faults import RESPONSES
+from node.api.pools import SmallStratum
 from node.api.shapes import (
     CenterText,
     Done,
     HexText,
     Shape,
 )
+from node.services import pool_warnings
 from node.services.accounts import Role
 from node.services.errors import Invalid
 from node.services.house import Desk
@@ -82,6 +84,9 @@ class Announced(Shape):
     pool: str
     epoch: str
     roots: dict[str, HexText]
+    small: list[SmallStratum] = Field(
+        description="可抽取人数偏少的专业 · specialties with few candidates"
+    )
 
 
 @router.get("/node", summary="本节点 · This node")
@@ -144,7 +149,13 @@ async def announce(parts: NodeParts, who: Operator, body: Announcement) -> Annou
     def announce(desk: Desk) -> list[bytes]:
         roots = parts.peering.announce(desk, pool.name, epoch, pool.epoch_hours)
         named = {suite: root.hex() for suite, root in roots.items()}
-        return [epoch.encode(), json.dumps(named).encode()]
+        small = pool_warnings.counted(parts.peering.small(desk, pool.name, epoch))
+        return [epoch.encode(), json.dumps(named).encode(), json.dumps(small).encode()]
 
-    named, roots = await parts.commands.run(who, announce)
-    return Announced(pool=pool.name, epoch=named.decode(), roots=json.loads(roots))
+    named, roots, small = await parts.commands.run(who, announce)
+    return Announced(
+        pool=pool.name,
+        epoch=named.decode(),
+        roots=json.loads(roots),
+        small=[SmallStratum(**each) for each in json.loads(small)],
+    )

@@ -12,7 +12,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Any, Final
+from typing import IO, Any, Final, NoReturn
 
 import click
 import httpx
@@ -75,6 +75,11 @@ class Link:
         """
         return self._call("GET", path, params={key: str(value) for key, value in query.items()})
 
+    def download(self, path: str, **query: object) -> bytes:
+        """Read a file. Raises as ``get``."""
+        params = {key: str(value) for key, value in query.items()}
+        return self._ask("GET", path, params=params).content
+
     def post(self, path: str, body: Mapping[str, Any] | None = None, *, key: str = "") -> Any:
         """Command.
 
@@ -105,7 +110,7 @@ class Link:
             with self._http.stream("POST", path, json=dict(body), headers=headers) as answer:
                 if not answer.is_success:
                     answer.read()
-                    _content(answer)
+                    _refuse(answer)
                 name = ""
                 for line in answer.iter_lines():
                     field, _, value = line.partition(": ")
@@ -139,6 +144,10 @@ class Link:
         return Link(self._http, self._path, self.post("/api/login", body)["token"])
 
     def _call(self, method: str, path: str, **request: Any) -> Any:
+        answer = self._ask(method, path, **request)
+        return answer.json() if answer.content else {}
+
+    def _ask(self, method: str, path: str, **request: Any) -> httpx.Response:
         headers = request.pop("headers", {})
         if self._token:
             headers["Authorization"] = f"Bearer {self._token}"
@@ -156,7 +165,9 @@ class Link:
                     ) from error
                 time.sleep(PAUSE_SECONDS)
             else:
-                return _content(answer)
+                if not answer.is_success:
+                    _refuse(answer)
+                return answer
         raise AssertionError("the last try returns or raises")
 
 
@@ -214,9 +225,7 @@ def as_person(
     return link.log_in(account, password, totp)
 
 
-def _content(answer: httpx.Response) -> Any:
-    if answer.is_success:
-        return answer.json() if answer.content else {}
+def _refuse(answer: httpx.Response) -> NoReturn:
     try:
         fault = answer.json()["error"]
         refused = Refused(answer.status_code, fault)

@@ -17,6 +17,7 @@ from node.domain import committee
 from node.domain.calendar import check_window
 from node.domain.project import BookingRequest, ProjectState, SubRequirement
 from node.domain.refusal import Inadmissible
+from node.domain.small_pools import LEAST
 from node.services.booking_terms import (
     KIND_CODES,
     InForce,
@@ -44,10 +45,12 @@ class LocalRules:
     Args:
         members_at_least: The least committee; 5 by law, 7 for water projects.
         representatives_at_most: A local cap beside the law's third, or None.
+        small_stratum: Candidates of a specialty below which people are warned.
     """
 
     members_at_least: int = committee.LAW_MINIMUM
     representatives_at_most: int | None = None
+    small_stratum: int = LEAST
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,7 +26,7 @@ from node.domain.project import (
     SubRequirement,
 )
 from node.domain.venue import Requirement
-from node.services import own_venue
+from node.services import own_venue, pool_warnings
 from node.services.booking_exceptions import replaced
 from node.services.booking_plan import BookingPlan, Chosen, LocalRules, PlannedLeg
 from node.services.booking_terms import (
@@ -80,6 +80,7 @@ class Bundling:
     ) -> None:
         self._venues = venues
         self._plans = BookingPlan(in_force=in_force, tested=tested, local=local)
+        self._local = local
         self._lottery: Lottery = NoLottery()
         self._replaced: Replaced = _unreplaced
 
@@ -151,6 +152,8 @@ class Bundling:
             replaced(desk, lost.conversation, by)
         projects.set_plan(desk.ledger.connection, project_id, request)
         self._hold(desk, row, bundle_id, wanted, by)
+        small = pool_warnings.of_project(desk, project_id, self._local.small_stratum)
+        pool_warnings.tell_plan(desk, project_id, small)
         return bundle_id
 
     def check_stand_in(self, desk: Desk, leg: BookingRow, sub: CenterId) -> None:

@@ -123,8 +123,8 @@ class _Paper:
         self.add_pool(row.suite, row.pool, row.epoch)
         reported = []
         for word in dossiers.words(self._desk.ledger.connection, row.draw):
-            if not word.ours or word.payload_type != PAYLOAD_TYPES[Report]:
-                continue
+            if not word.ours or word.payload_type != PAYLOAD_TYPES[Report] or not word.envelope:
+                continue  # another word, one that the peer has not heard yet, or one erased
             said = _report(word)
             if said.entry != row.entry:
                 continue
@@ -179,7 +179,7 @@ class _Paper:
         """
         ledger = self._desk.ledger
         cosigned = ledger.cosigned(CenterId(peer), suite_id)
-        if cosigned is None or word.log_index >= cosigned[0] or word.envelope is None:
+        if cosigned is None or word.log_index >= cosigned[0] or not word.envelope:
             return None
         size, note = cosigned
         self._checkpoints.setdefault(suite_id, {})[peer] = note

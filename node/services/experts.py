@@ -16,10 +16,12 @@ from node.domain.absence import AbsenceKind, absence_span
 from node.domain.codes import resident_id
 from node.domain.expert import Expert
 from node.domain.refusal import Inadmissible
+from node.domain.statistics import Thresholds
 from node.services.accounts import Throttled
 from node.services.errors import Conflicting, Invalid, NotAllowed, NotFound
 from node.services.expert_receipts import ExpertReceipts
 from node.services.house import Desk
+from node.services.pool_statistics import PoolStatistics
 from node.store import absences, experts
 from node.store.absences import AbsenceRow
 from node.store.cipher import ColumnCipher
@@ -72,11 +74,13 @@ class Experts:
 
     Args:
         cipher: Seals the persons' columns.
+        statistics: Counts draws, by our thresholds.
     """
 
-    def __init__(self, cipher: ColumnCipher) -> None:
+    def __init__(self, cipher: ColumnCipher, statistics: PoolStatistics | None = None) -> None:
         self._cipher = cipher
         self.receipts = ExpertReceipts(cipher)
+        self.statistics = statistics or PoolStatistics(Thresholds())
         self.lookups = Lookups()
 
     def by_id_number(self, desk: Desk, number: str) -> Expert | None:

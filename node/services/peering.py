@@ -16,6 +16,7 @@ from federation.protocol.agreement import AgreementTerms
 from federation.protocol.conversation import Conversation, Word
 from federation.protocol.peering import AnnouncePool
 from federation.wire.envelopes import Receipt, Statement
+from node.domain.small_pools import Small
 from node.services.errands import Handler
 from node.services.house import Desk, Reaction
 from node.services.joint_tests import JointTests
@@ -59,6 +60,10 @@ class Peering(Reaction):
     def announce(self, desk: Desk, pool: str, epoch: str, valid_hours: int) -> Mapping[str, bytes]:
         """Commit to the expert register and tell every partner; see ``PoolAnnouncements``."""
         return self._pools.announce(desk, pool, epoch, valid_hours)
+
+    def small(self, desk: Desk, pool: str, epoch: str) -> tuple[Small, ...]:
+        """The small strata of one of our epochs."""
+        return self._pools.small(desk, pool, epoch)
 
     def handlers(self) -> Mapping[str, Handler]:
         """How our errands are run."""

@@ -7,7 +7,7 @@ omissions can be found out later without anybody holding the register meanwhile
 (draw-and-evidence.md §1.4).
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from itertools import pairwise
 from types import MappingProxyType
 from typing import Final
@@ -30,7 +30,9 @@ from federation.wire.envelopes import Receipt
 from federation.wire.words import PAYLOAD_TYPES, decode_word, encode_word
 from node.domain.absence import Cap, committed_status
 from node.domain.codes import Specialty
+from node.domain.small_pools import LEAST, Small
 from node.domain.workday import DAY_MS
+from node.services import pool_warnings
 from node.services.agreements import Agreements
 from node.services.errors import Conflicting, Invalid
 from node.services.house import Desk
@@ -54,6 +56,8 @@ class PoolAnnouncements:
         agreements: Who our partners are.
         regulator_keys: Raw keys that full openings are sealed to, by suite, where no agreement
             names a regulator that we have joined; our own sealing key where there is none.
+        small_stratum: Candidates of a specialty below which the staff is warned.
+        announced: Told after each epoch: whoever looks at the figures once a day.
         own_cap: How often our own rules let one expert be drawn; the agreements' count beside it.
     """
 
@@ -64,7 +68,11 @@ class PoolAnnouncements:
         agreements: Agreements,
         regulator_keys: Mapping[str, bytes] = MappingProxyType({}),
         own_cap: Cap | None = None,
+        small_stratum: int = LEAST,
+        announced: Callable[[Desk], None] = lambda _desk: None,
     ) -> None:
+        self._announced = announced
+        self._small_stratum = small_stratum
         self._own_cap = own_cap
         self._cipher = cipher
         self._agreements = agreements
@@ -112,7 +120,14 @@ class PoolAnnouncements:
         }
         for peer, suite_id in spoken:
             desk.open(peer, None, words[suite_id], suite_id=suite_id)
+        pool_warnings.tell_epoch(desk, pool, pool_warnings.in_epoch(members, self._small_stratum))
+        self._announced(desk)
         return {suite_id: word.root for suite_id, word in words.items()}
+
+    def small(self, desk: Desk, pool: str, epoch: str) -> tuple[Small, ...]:
+        """The small strata of one of our epochs."""
+        members = pools.members(desk.ledger.connection, self._cipher, pool, epoch)
+        return pool_warnings.in_epoch(members, self._small_stratum)
 
     def _members(self, desk: Desk) -> tuple[PoolMember, ...]:
         """The register as it is now, each expert with the status that is committed to."""

@@ -101,6 +101,41 @@ def one(
     return None if row is None else _row(cipher, row)
 
 
+def draws_since(connection: sqlite3.Connection, since_ms: int) -> frozenset[bytes]:
+    """The draws that began since a moment."""
+    rows = connection.execute(
+        "SELECT conversation FROM draw WHERE created_at_ms >= ?", (since_ms,)
+    ).fetchall()
+    return frozenset(draw for (draw,) in rows)
+
+
+def standing(
+    connection: sqlite3.Connection, response: str, not_in: str, since_ms: int
+) -> list[tuple[bytes, str, int]]:
+    """(draw, expert, when) of our own experts whose last response is this one.
+
+    Args:
+        connection: The database.
+        response: E.g. ``ACCEPT``.
+        not_in: Draws in this phase do not count.
+        since_ms: Nor what was answered before.
+    """
+    return connection.execute(
+        "SELECT draw, uid, answered_at_ms FROM invitation"
+        " JOIN conversation ON conversation.id = draw"
+        " WHERE response = ? AND phase <> ? AND answered_at_ms >= ? ORDER BY 3, 1, 2",
+        (response, not_in, since_ms),
+    ).fetchall()
+
+
+def by_response(connection: sqlite3.Connection) -> dict[str, int]:
+    """How many invitations of our own experts ended how, for metrics."""
+    rows = connection.execute(
+        "SELECT coalesce(response, 'WAITING'), count(*) FROM invitation GROUP BY 1"
+    ).fetchall()
+    return dict(rows)
+
+
 def by_code(
     connection: sqlite3.Connection, cipher: ColumnCipher, code: str
 ) -> InvitationRow | None:
