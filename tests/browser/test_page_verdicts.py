@@ -107,12 +107,18 @@ def test_what_is_no_dossier_is_unreadable(verifier: Opened, tmp_path: Path) -> N
         honest.file[: len(honest.file) // 2],
         honest.file[:-1],
         f"{HEADER}\n".encode() + b"\xff\xfe",
-        seal(f"{HEADER}\n{'[' * 100_000}\n".encode(), honest.sign),
-        seal(f"{HEADER}\n{'[' * 900}{']' * 900}\n".encode(), honest.sign),
     ):
         shown = alike(verifier, file, tmp_path)
         assert shown.status == "2"
         assert "文件不可读" in shown.text
+
+
+@pytest.mark.parametrize("inside", ["[" * 100_000, "[" * 900 + "]" * 900, '{"a":1,}', "{}"])
+def test_what_is_sealed_but_no_dossier_is_refuted_first(
+    verifier: Opened, tmp_path: Path, inside: str
+) -> None:
+    file = seal(f"{HEADER}\n{inside}\n".encode(), made("host", "intl-1").sign)
+    assert alike(verifier, file, tmp_path).document["step"] == Step.FILE.value
 
 
 def test_an_unknown_suite_is_named(verifier: Opened, tmp_path: Path) -> None:
