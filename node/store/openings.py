@@ -62,7 +62,8 @@ def add(
     """Store a new act; its first step follows."""
     sealed = cipher.seal(_REASON, opening.hex(), reason)
     connection.execute(
-        "INSERT INTO name_opening (id, draw, sealed_reason) VALUES (?, ?, ?)", (opening, draw, sealed)
+        "INSERT INTO name_opening (id, draw, sealed_reason) VALUES (?, ?, ?)",
+        (opening, draw, sealed),
     )
 
 
