@@ -124,6 +124,12 @@ proto-breaking: $(VENV)/.dev
 
 ##@ Make
 
+# One file that checks a dossier in a browser, without a network. npm's packages are fetched by
+# name, held to the digests in browser/packages.json and kept in build/npm.
+.PHONY: verifier-page
+verifier-page: $(VENV)/.runtime $(VENV)/.editable page-tools ## build/lianping-verifier.html: the verifier as one page (ARGS=...)
+	$(BIN)/python -m browser.build $(ARGS)
+
 .PHONY: proto
 proto: $(VENV)/.dev ## Format proto/lianping and generate proto/gen from it
 	$(BIN)/buf format proto --write
@@ -216,8 +222,23 @@ $(VENV)/.editable: pyproject.toml | $(BIN)/python
 # promtool and SoftHSM2 are taken out of Debian's packages without installing them: the one
 # would start a Prometheus on the developer's machine, the other would set up a token store.
 SOFTHSM := $(VENV)/softhsm
+.PHONY: page-tools
+page-tools:
+	@if ! command -v npm >/dev/null; then \
+		echo "installing nodejs and npm, for the page's packages"; \
+		$(SUDO) apt-get update -q; $(APT_INSTALL) nodejs npm || { \
+			echo "Could not install npm, which fetches what the verifier's page is made of. Install" >&2; \
+			echo "nodejs and npm by hand, then run make again." >&2; exit 1; }; \
+	fi
+
 .PHONY: test-tools
-test-tools: | $(BIN)/python
+test-tools: page-tools | $(BIN)/python
+	@if ! command -v chromium >/dev/null; then \
+		echo "installing Chromium, for the tests of the verifier's page"; \
+		$(SUDO) apt-get update -q; $(APT_INSTALL) chromium fonts-noto-cjk || { \
+			echo "Could not install Chromium, which tests/browser drives. Install Debian's packages" >&2; \
+			echo "chromium and fonts-noto-cjk by hand, then run make again." >&2; exit 1; }; \
+	fi
 	@if ! command -v systemd-analyze >/dev/null; then \
 		echo "installing systemd, for systemd-analyze"; \
 		$(SUDO) apt-get update -q; $(APT_INSTALL) systemd; \
