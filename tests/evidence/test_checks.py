@@ -31,7 +31,7 @@ def test_rules_that_words_alone_decide_are_checked_with_a_count() -> None:
     assert found["V2"].count == 2
     assert found["V6"].count == 4
     assert found["V9"].count < found["V10"].count
-    assert found["V15"].count == 2 * verify(made().file, DECODE).words
+    assert found["V15"].count == 2 * verify(made("host").file, DECODE).words
 
 
 def test_what_nobody_agreed_on_is_not_checked_and_says_so() -> None:
@@ -56,13 +56,13 @@ def test_only_the_owner_of_a_pool_can_show_what_its_list_committed_to() -> None:
 
 
 def test_identities_are_told_as_not_opened_with_their_number() -> None:
-    verdict = verify(made().file, DECODE)
+    verdict = verify(made("host").file, DECODE)
     (names,) = by_rule("host")["V11"].unchecked
     assert names.count == sum(draw.members for draw in verdict.draws)
 
 
 def test_a_summary_names_each_rule_and_each_gap_in_both_languages() -> None:
-    verdict = verify(made().file, DECODE)
+    verdict = verify(made("host").file, DECODE)
     for lang in ("zh", "en"):
         text = verdict.summary(lang)
         for each in RULES:
