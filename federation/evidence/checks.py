@@ -24,6 +24,7 @@ from federation.protocol.draw import (
     Proceed,
     Report,
     Rescue,
+    Response,
     Result,
     Reveal,
     Ruling,
@@ -178,10 +179,13 @@ class _Counting:
 
     def _signatures(self) -> tuple[int, list[Unchecked]]:
         dossier = self._case.dossier
-        roots = sum(len(chain) for chain in dossier.descriptors.values())
+        chains = (*dossier.descriptors.values(), *dossier.others.values())
+        roots = sum(len(chain) for chain in chains)
         heads = 2 * len(dossier.checkpoints)  # the log's own, and the other side's
         seal = 1
-        return 2 * self._words + len(dossier.signatures) + roots + heads + seal, []
+        shown = sum(len(word.outside) for word in (*self._all(Commit), *self._all(Reveal)))
+        shown += sum(bool(word.permit) for word in self._opened)
+        return 2 * self._words + len(dossier.signatures) + roots + heads + shown + seal, []
 
     def _openings(self) -> tuple[int, list[Unchecked]]:
         return len(self._opened), []
@@ -257,7 +261,8 @@ class _Counting:
         ]
 
     def _outcomes(self) -> tuple[int, list[Unchecked]]:
-        reports = self._all(Report)
+        # Who must recuse is proven by the regulator's word, which is read with the draw.
+        reports = [word for word in self._all(Report) if word.response is not Response.RECUSED]
         invited = [word for word in self._all(Verdict) if word.ruling is Ruling.INVITE]
         shown = sum(bool(word.proof) for word in reports)
         return len(invited), [
@@ -288,6 +293,7 @@ class _Counting:
                     by_owner += 1
                 else:
                     hidden += 1
+        regulated = bool(self._case.terms.regulator)
         return known, [
             Unchecked(
                 by_owner,
@@ -304,6 +310,16 @@ class _Counting:
                 "受邀专家的单位未公开, 是否应回避待公开后核对",
                 "employers of those invited are not opened: whether one should have recused shows"
                 " only then",
+            ),
+            Unchecked(
+                len(self._fair) if regulated else 0,
+                "投标人名单密封, 由监管部门比对: 只有监管部门知道",
+                "bidders are sealed to the regulator, which compares: only it knows them",
+            ),
+            Unchecked(
+                0 if regulated else len(self._fair),
+                "投标人未比对: 协议未约定监管部门",
+                "bidders are compared by nobody: no regulator is agreed",
             ),
         ]
 

@@ -1,12 +1,23 @@
 """What a reader is told was checked of a dossier, and what could not be."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
-from federation.evidence.checks import CHECKED, NOT_CHECKED, PARTLY, Check, Unchecked, together
+from federation.evidence.checks import (
+    CHECKED,
+    NOT_CHECKED,
+    PARTLY,
+    Check,
+    Unchecked,
+    checks,
+    together,
+)
 from federation.evidence.rules import RULES, rule
-from federation.evidence.verify import verify
+from federation.evidence.verify import examined, verify
+from federation.protocol.conversation import Word
+from federation.protocol.draw import Commit, Report, Reveal
 from federation.wire.evidence import DECODE
 from tests.evidence.evaluated import made
 
@@ -79,3 +90,41 @@ def test_parts_are_added_up_and_a_reason_is_told_once() -> None:
     (found,) = together([[first], [second]])
     assert (found.count, found.result) == (3, PARTLY)
     assert [(each.count, each.en) for each in found.unchecked] == [(4, "none"), (1, "lost")]
+
+
+def test_with_a_regulator_its_part_is_told_as_its_own() -> None:
+    found = examined(made("host").file, DECODE)
+    case = replace(found.case, terms=replace(found.case.terms, regulator="lp1" + "a" * 32))
+    by_name = {each.rule.name: each for each in checks(case, found.findings.draws)}
+    assert any("only it knows them" in gap.en for gap in by_name["V13"].unchecked)
+    without = {each.rule.name: each for each in checks(found.case, found.findings.draws)}
+    assert any("by nobody" in gap.en for gap in without["V13"].unchecked)
+
+
+def test_escrows_receipts_and_words_from_outside_are_counted() -> None:
+    found = examined(made("host").file, DECODE)
+    before = {each.rule.name: each for each in checks(found.case, found.findings.draws)}
+    talks = {
+        talk: [replace(told, word=richer(told.word)) for told in words]
+        for talk, words in found.case.talks.items()
+    }
+    case = replace(found.case, talks=talks)
+    after = {each.rule.name: each for each in checks(case, found.findings.draws)}
+    assert after["V6"].count == before["V6"].count + 4
+    assert after["V7"].count == before["V7"].count + 2
+    assert after["V1"].count == before["V1"].count + 4 + 2
+    (escrows,) = after["V7"].unchecked
+    assert (escrows.count, "only the regulator" in escrows.en) == (4, True)
+    assert "vendor's receipts that are shown" in after["V12"].unchecked[0].en
+
+
+def richer(word: Word) -> Word:
+    match word:
+        case Commit():
+            return replace(word, escrow=b"sealed", outside=(b"a pledge",))
+        case Reveal():
+            return replace(word, outside=(b"a value",))
+        case Report():
+            return replace(word, proof=b"a vendor's receipt")
+        case _:
+            return word
