@@ -32,6 +32,7 @@ from federation.wire.words import PAYLOAD_TYPES, decode_word
 from node.domain.workday import DAY_MS
 from node.services.errors import Conflicting, Invalid, NotFound
 from node.services.house import Desk
+from node.services.veil import check_uncovered
 from node.store import dossiers, experts, invited, pools
 from node.store.cipher import ColumnCipher
 from node.store.dossiers import Kept
@@ -59,7 +60,8 @@ class ExpertReceipts:
         Raises:
             NotFound: No such expert.
             Invalid: Too many days.
-            Conflicting: There is no announced epoch, or a partner has not cosigned yet.
+            Conflicting: There is no announced epoch, a partner has not cosigned yet, or it would
+                name a sub-venue that was drawn blindly.
         """
         connection = desk.ledger.connection
         if experts.get(connection, self._cipher, uid) is None:
@@ -67,6 +69,7 @@ class ExpertReceipts:
         if not 1 <= days <= MAX_DAYS:
             raise Invalid(f"天数应为1至{MAX_DAYS}", f"1 to {MAX_DAYS} days, not {days}")
         rows = invited.of_expert(connection, self._cipher, uid, desk.now_ms - days * DAY_MS)
+        check_uncovered(desk, [row.draw for row in rows])
         paper = _Paper(desk, uid, self._shelf)
         for suite_id, (pool, epoch) in _present(desk).items():
             paper.add_pool(suite_id, pool, epoch)

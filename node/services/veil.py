@@ -21,6 +21,7 @@ from federation.protocol import booking
 from federation.protocol.booking import SelectionMode
 from node.domain.disclosure import Item, Profile, Sight, Stage, may_see
 from node.domain.project import SelectionMode as DomainMode
+from node.services.errors import Conflicting
 from node.services.house import Desk
 from node.store import agreements, bookings, selections, usage
 from node.store.bookings import BookingRow
@@ -124,6 +125,20 @@ def veil(desk: Desk) -> Veil:
     partners.update(each.hex() for each in agreements.ids(connection))
     longest_first = sorted(partners, key=lambda name: (-len(name), name))
     return Veil(names, frozenset(_withheld(desk, subs, names)), tuple(longest_first))
+
+
+def check_uncovered(desk: Desk, subjects: Iterable[bytes]) -> None:
+    """Nothing goes out that names the partner of something covered, and cannot be covered itself.
+
+    Raises:
+        Conflicting: One of the subjects belongs to a covered project.
+    """
+    covered = veil(desk).names
+    if any(subject.hex() in covered for subject in subjects):
+        raise Conflicting(
+            "其中涉及盲选副场的抽取,文件会写明副场;请在评标开始后再取",
+            "it would name the sub of a blind selection; take it once the evaluation has started",
+        )
 
 
 def label(place: int) -> str:

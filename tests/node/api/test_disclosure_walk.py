@@ -19,7 +19,7 @@ import pytest
 from federation.protocol.booking import SelectionMode
 from node.api.app import routes
 from node.domain.disclosure import Stage
-from node.services.accounts import MEMBER_TOKEN_MS
+from node.services.accounts import MEMBER_TOKEN_MS, OWN
 from node.services.accounts import Role as Account
 from node.services.house import Desk
 from node.store import figures
@@ -36,11 +36,11 @@ from tests.node.api.planted import (
     SECRET_FOREVER,
     SESSION,
     THEIR_DRAW,
+    UID,
     Planted,
 )
 from tests.node.api.test_app import assembled, client, log_in, person
 
-ROLES: Final = ("operator", "staff", "agency", "supervisor", "expert")
 CHECKED_IN: Final = {"expert's name", "representative's name"}
 NAMES: Final = {what for what in PERSON_MARKS if what.endswith("name")}
 ABOUT_PARTNERS: Final = (
@@ -112,7 +112,13 @@ async def tokens(here: Planted) -> dict[str, str]:
                 desk, Account.EXPERT, subject, MEMBER_TOKEN_MS
             ).text
 
+        def know(desk: Desk) -> str:
+            return here.node.parts.accounts.admit(
+                desk, Account.EXPERT, f"{OWN}{UID}", MEMBER_TOKEN_MS
+            ).text
+
         found["expert"] = await here.node.parts.negotiator.transact(admit)
+        found["expert of the register"] = await here.node.parts.negotiator.transact(know)
     return found
 
 
@@ -273,6 +279,18 @@ async def test_who_is_drawn_blindly_for_a_second_evaluation_is_as_secret_as_the_
 
 def _seen_text(text: str, every: Mapping[str, str]) -> list[str]:
     return [mark for mark, value in every.items() if value in text]
+
+
+async def test_a_receipt_that_would_name_the_drawn_sub_waits_for_the_start(tmp_path: Path) -> None:
+    async with planted(tmp_path, "HOST", SelectionMode.BLIND) as here, client(here.node) as http:
+        await tokens(here)
+        await here.reach(Stage.DRAWN)
+        known = (await tokens(here))["expert of the register"]
+        http.headers["Authorization"] = f"Bearer {known}"
+        answer = await http.get("/api/own/receipt")
+        assert (answer.status_code, "blind selection" in answer.text) == (409, True)
+        await here.reach(Stage.STARTED)
+        assert "blind selection" not in (await http.get("/api/own/receipt")).text
 
 
 UNFIT: Final = (
