@@ -1,13 +1,12 @@
 """The node's own evidence log, for its operators: proofs, policy, growth, checking, erasing.
 
 Here: routes. What is proven, counted and erased is ``node.services.evidence_log``, ``log_check``
-and ``erasing``. Long looks at the whole log use a connection and a thread of their own.
+and ``erasing``. Looks at the whole log are many short transactions: the node goes on meanwhile.
 """
 
 import asyncio
 import base64
 import time
-from pathlib import Path as FilePath
 from typing import Annotated, Final
 
 from fastapi import APIRouter, Path
@@ -16,15 +15,13 @@ from pydantic import Field, StringConstraints
 from node import logs
 from node.api.access import NodeParts, Operator
 from node.api.faults import RESPONSES
-from node.api.parts import Parts
 from node.api.shapes import EXAMPLE_ID, IdPath, Shape, raw
-from node.services import erasing, evidence_log, log_check
+from node.services import erasing, evidence_log
 from node.services.erasing import MAX_REASON_CHARS
+from node.services.evidence_log import GrowthLook, append_cost_us
 from node.services.house import Desk
-from node.services.log_check import SuiteReport
-from node.store import log_export
+from node.services.log_check import LogCheck
 
-DATABASE_FILE: Final = "node.db"
 LOG: Final = logs.logger("node.api.log")
 
 SuitePath = Annotated[str, Path(pattern=r"^[a-z0-9-]{1,16}$", examples=["intl-1"])]
@@ -121,13 +118,13 @@ async def policy(parts: NodeParts, _: Operator, suite: SuitePath) -> PolicyFile:
 @router.get("/log/growth", summary="日志增长与成本 · Growth and cost of the log")
 async def growth(parts: NodeParts, _: Operator) -> LogGrowth:
     """近三十天实际行数;追加成本为本机实测。· Real rows of thirty days; appends timed here."""
-    now_ms = parts.negotiator.clock.now_ms()
-
-    def look() -> evidence_log.Growth:
-        with log_export.opened(_database(parts)) as connection:
-            return evidence_log.growth(connection, now_ms, time.thread_time)
-
-    found = await asyncio.to_thread(look)
+    look = GrowthLook(parts.negotiator.clock.now_ms())
+    while await parts.negotiator.transact(lambda desk: look.step(desk.ledger.connection)):
+        pass
+    cost_us = await asyncio.to_thread(
+        append_cost_us, parts.negotiator.identity.suites[0], time.thread_time
+    )
+    found = look.growth(cost_us)
     return LogGrowth(
         days=[
             DayOfLog(
@@ -150,12 +147,9 @@ async def growth(parts: NodeParts, _: Operator) -> LogGrowth:
 @router.post("/log/verify", summary="重新核验整个日志 · Hash the whole log again")
 async def verify(parts: NodeParts, _: Operator) -> list[CheckedLog]:
     """逐条重算,核对检查点、会签与编号。· Entries, heads, cosignatures, counters."""
-
-    def look() -> list[SuiteReport]:
-        with log_export.opened(_database(parts)) as connection:
-            return log_check.check(connection)
-
-    found = await asyncio.to_thread(look)
+    look = LogCheck()
+    while await parts.negotiator.transact(lambda desk: look.step(desk.ledger.connection)):
+        pass
     return [
         CheckedLog(
             suite=each.suite,
@@ -167,7 +161,7 @@ async def verify(parts: NodeParts, _: Operator) -> list[CheckedLog]:
             heads=each.heads,
             faults=each.faults,
         )
-        for each in found
+        for each in look.reports
     ]
 
 
@@ -187,7 +181,3 @@ async def erase(
     words, *dossiers = await parts.commands.run(who, use_case)
     LOG.warning("envelopes were erased", conversation=conversation, words=words, by=who.subject)
     return ErasedNow(words=int(words), dossiers=dossiers)
-
-
-def _database(parts: Parts) -> FilePath:
-    return parts.config.storage.folder / DATABASE_FILE

@@ -2,8 +2,7 @@
 
 Every leaf, every word's envelope against its leaf, every head that we signed or a partner
 cosigned against the leaves, and the counters of words. What was erased by an act that is kept is
-counted apart: its leaf still counts, its words cannot be hashed any more. On a connection of its
-own, so that a node that runs is not kept from writing.
+counted apart: its leaf still counts, its words cannot be hashed any more.
 """
 
 import json
@@ -12,12 +11,15 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from federation.engine import epochs
+from federation.errors import Unauthenticated
 from federation.trust import merkle
 from federation.trust.envelope import envelope_hash
-from federation.trust.suite import Suite, suite
-from node.store import log_export, log_sizes
+from federation.trust.suite import suite
+from federation.wire.envelopes import decode_envelope
+from node.store import log_sizes
 
-MAX_NAMED: Final = 20  # faults that are named; the others are counted
+MAX_NAMED: Final = 20  # faults that are named: after so many one knows
+STEP: Final = 2_000  # entries in one transaction: some hundredths of a second
 
 
 @dataclass(slots=True)
@@ -45,47 +47,96 @@ class SuiteReport:
     faults: list[str] = field(default_factory=list)
 
 
-def check(connection: sqlite3.Connection) -> list[SuiteReport]:
-    """Hash all logs again; one report for each suite, the counters' faults in the first."""
-    reports = [_check(connection, suite(name)) for name in log_sizes.sizes(connection)]
-    if reports:
-        reports[0].faults += _gaps(connection)
-    return reports
+class LogCheck:
+    """Hashes all logs again, some entries at a time, so that a node that runs goes on meanwhile.
+
+    What is appended while it runs is not looked at; heads and sizes are those of the first step.
+    """
+
+    def __init__(self) -> None:
+        self.reports: list[SuiteReport] = []
+        self._left: list[_OneLog] | None = None
+
+    def step(self, connection: sqlite3.Connection) -> bool:
+        """Look at the next entries; False when all were looked at."""
+        if self._left is None:
+            self._left = [
+                _OneLog(connection, name, size)
+                for name, size in log_sizes.sizes(connection).items()
+            ]
+            self.reports = [each.report for each in self._left]
+            if self.reports:
+                self.reports[0].faults += _gaps(connection)
+        if self._left and not self._left[0].step(connection):
+            del self._left[0]
+        return bool(self._left)
 
 
-def _check(connection: sqlite3.Connection, spoken: Suite) -> SuiteReport:
-    report = SuiteReport(spoken.suite_id)
-    wanted: dict[int, list[tuple[str, str]]] = {}
-    for peer, size, note in log_sizes.heads(connection, spoken.suite_id):
-        wanted.setdefault(size, []).append((peer or "our own signature", note))
-    frontier = merkle.Frontier(spoken)
-    bare = 0
-    for item in log_export.entries(connection, spoken.suite_id):
-        frontier.append(merkle.leaf_hash(spoken, item.data))
-        named = json.loads(item.data).get("word")
+class _OneLog:
+    """The log of one suite, as far as it was looked at."""
+
+    def __init__(self, connection: sqlite3.Connection, name: str, size: int) -> None:
+        self.report = SuiteReport(name)
+        self._spoken = suite(name)
+        self._frontier = merkle.Frontier(self._spoken)
+        self._size = size
+        self._bare = 0
+        self._heads: dict[int, list[tuple[str, str]]] = {}
+        for peer, at, note in log_sizes.heads(connection, name):
+            self._heads.setdefault(at, []).append((peer or "our own signature", note))
+
+    def step(self, connection: sqlite3.Connection) -> bool:
+        at_most = min(STEP, self._size - self._frontier.size)
+        rows = log_sizes.entries(connection, self.report.suite, self._frontier.size, at_most)
+        for row in rows:
+            self._entry(*row)
+        if rows and self._frontier.size < self._size:
+            return True
+        self._end(connection)
+        return False
+
+    def _entry(
+        self, data: bytes, kind: str | None, payload: bytes | None, envelope: bytes | None
+    ) -> None:
+        report, frontier = self.report, self._frontier
+        frontier.append(merkle.leaf_hash(self._spoken, data))
+        named = json.loads(data).get("word")
         if named is None:
             report.others += 1
-        elif item.word is None:
-            bare += 1
-        elif envelope_hash(spoken, item.word.payload_type, item.word.payload).hex() == named:
+        elif kind is None or not (payload or envelope):
+            self._bare += 1
+        elif self._hash(kind, payload, envelope) == named:
             report.words += 1
         else:
             report.faults.append(f"entry {frontier.size - 1}: its word is another one")
-        for whose, note in wanted.pop(frontier.size, ()):
+        for whose, note in self._heads.pop(frontier.size, ()):
             head = epochs.head_of(note)
             if head is not None and head.root == frontier.root():
                 report.heads += 1
             else:
                 report.faults.append(f"size {frontier.size}: another root under {whose}")
-    report.entries, report.root = frontier.size, frontier.root().hex()
-    report.erased = min(bare, log_sizes.without_words(connection, spoken.suite_id))
-    if bare > report.erased:
-        report.faults.append(f"{bare - report.erased} words are missing, and no act erased them")
-    report.faults += [
-        f"size {size}: signed, and the log has only {frontier.size} leaves" for size in wanted
-    ]
-    del report.faults[MAX_NAMED:]
-    return report
+
+    def _hash(self, kind: str, payload: bytes | None, envelope: bytes | None) -> str:
+        if envelope:
+            try:
+                word = decode_envelope(envelope)
+            except Unauthenticated:
+                return ""
+            kind, payload = word.payload_type, word.payload
+        return envelope_hash(self._spoken, kind, payload or b"").hex()
+
+    def _end(self, connection: sqlite3.Connection) -> None:
+        report, frontier = self.report, self._frontier
+        report.entries, report.root = frontier.size, frontier.root().hex()
+        report.erased = min(self._bare, log_sizes.without_words(connection, report.suite))
+        if self._bare > report.erased:
+            missing = self._bare - report.erased
+            report.faults.append(f"{missing} words are missing, and no act erased them")
+        report.faults += [
+            f"size {size}: signed, and the log has only {frontier.size} leaves"
+            for size in self._heads
+        ]
+        del report.faults[MAX_NAMED:]
 
 
 def _gaps(connection: sqlite3.Connection) -> list[str]:

@@ -18,7 +18,7 @@ class Day:
 
     Args:
         day: As 2026-11-22.
-        entries: Words said and heard.
+        entries: Leaves: words said and heard, and a few descriptors and acts.
         log_bytes: Their leaves and nodes: what stays for ever.
         envelope_bytes: Envelopes, payloads and receipts: what can be erased.
     """
@@ -29,20 +29,56 @@ class Day:
     envelope_bytes: int
 
 
-def days(connection: sqlite3.Connection, since_ms: int) -> list[Day]:
-    """Each day with a word, since a moment."""
+def first_since(connection: sqlite3.Connection, suite: str, since_ms: int, size: int) -> int:
+    """The first entry of a log that is not older than a moment; ``size`` if there is none.
+
+    The times of entries do not fall but for a clock that was set back; then it is about there.
+    """
+    low, high = 0, size
+    while low < high:
+        middle = (low + high) // 2
+        (at_ms,) = connection.execute(
+            "SELECT json_extract(data, '$.at') FROM log_entry WHERE suite = ? AND idx = ?",
+            (suite, middle),
+        ).fetchone()
+        if at_ms < since_ms:
+            low = middle + 1
+        else:
+            high = middle
+    return low
+
+
+def days(connection: sqlite3.Connection, suite: str, first: int, upto: int) -> list[Day]:
+    """The days of some entries of a log, from ``first`` up to ``upto``."""
     rows = connection.execute(
-        f"SELECT {_DAY} AS day, count(*), sum(leaf), sum(body) FROM ("  # noqa: S608 (constants)
-        " SELECT said_at_ms AS at_ms, length(data) AS leaf, length(payload)"
-        " + coalesce(length(envelope), 0) + coalesce(length(receipt), 0) AS body FROM said"
-        " JOIN log_entry ON log_entry.suite = said.suite AND idx = log_index"
-        " WHERE said_at_ms >= ?1"
-        " UNION ALL SELECT heard_at_ms, length(data), length(envelope) + length(receipt_payload)"
-        " FROM heard JOIN log_entry ON log_entry.suite = heard.suite AND idx = log_index"
-        " WHERE heard_at_ms >= ?1) GROUP BY day ORDER BY day",
-        (since_ms,),
+        f"SELECT {_DAY} AS day, count(*), sum(leaf), sum(body) FROM (SELECT"  # noqa: S608 (constants)
+        " json_extract(data, '$.at') AS at_ms, length(data) AS leaf,"
+        " coalesce(length(payload) + coalesce(length(said.envelope), 0)"
+        " + coalesce(length(receipt), 0), 0)"
+        " + coalesce(length(heard.envelope) + length(receipt_payload), 0) AS body FROM log_entry"
+        " LEFT JOIN said ON said.suite = log_entry.suite AND said.log_index = idx"
+        " LEFT JOIN heard ON heard.suite = log_entry.suite AND heard.log_index = idx"
+        " WHERE log_entry.suite = ? AND idx >= ? AND idx < ?) GROUP BY day ORDER BY day",
+        (suite, first, upto),
     ).fetchall()
     return [Day(day, count, leaf + count * _LEAF_BYTES, body) for day, count, leaf, body in rows]
+
+
+def entries(
+    connection: sqlite3.Connection, suite: str, first: int, at_most: int
+) -> list[tuple[bytes, str | None, bytes | None, bytes | None]]:
+    """(leaf, payload type, our payload, envelope) of entries in order; none for a leaf of no word.
+
+    An erased word has a type and nothing else; one that is missing has no type either.
+    """
+    return connection.execute(
+        "SELECT data, coalesce(said.payload_type, heard.payload_type), payload,"
+        " coalesce(said.envelope, heard.envelope) FROM log_entry"
+        " LEFT JOIN said ON said.suite = log_entry.suite AND said.log_index = idx"
+        " LEFT JOIN heard ON heard.suite = log_entry.suite AND heard.log_index = idx"
+        " WHERE log_entry.suite = ? AND idx >= ? ORDER BY idx LIMIT ?",
+        (suite, first, at_most),
+    ).fetchall()
 
 
 def newest(connection: sqlite3.Connection) -> dict[tuple[str, str], float]:

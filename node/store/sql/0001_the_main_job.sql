@@ -119,6 +119,7 @@ CREATE TABLE said (
 ) STRICT;
 CREATE INDEX said_pending ON said (peer, number) WHERE receipt IS NULL;
 CREATE INDEX said_conversation ON said (conversation);
+CREATE INDEX said_log ON said (suite, log_index); -- grows at its end only
 
 -- Words of peers, with the receipt they got. Kept for at least 400 days.
 CREATE TABLE heard (
@@ -137,6 +138,7 @@ CREATE TABLE heard (
     PRIMARY KEY (sender, message_id)
 ) STRICT; -- with rowids: envelopes are appended, only their small keys fall anywhere
 CREATE INDEX heard_conversation ON heard (conversation);
+CREATE INDEX heard_log ON heard (suite, log_index); -- grows at its end only
 
 -- How many words were said to and heard from each peer, ever.
 CREATE TABLE tally (

@@ -1,5 +1,6 @@
 """One entry proven to somebody who was not there; and what the logs hold and cost."""
 
+from functools import partial
 from typing import Final
 
 import pytest
@@ -10,7 +11,15 @@ from federation.evidence.tlog_proof import BadProof, check_proof, read_proof
 from federation.protocol.peering import StartTest
 from node.services import evidence_log
 from node.services.errors import Conflicting, NotFound
-from node.services.evidence_log import DAY_MS, SAMPLES
+from node.services.evidence_log import (
+    DAY_MS,
+    SAMPLES,
+    Growth,
+    GrowthLook,
+    Proven,
+    append_cost_us,
+)
+from node.services.house import Desk
 from tests.support.meshed import meshed, quiet
 from tests.support.pair import SPOKEN, Center
 
@@ -23,6 +32,10 @@ async def talk(one: Center, other: Center, times: int = 3) -> None:
     await quiet(one, other)
 
 
+def proving(suite: str, index: int, desk: Desk) -> Proven:
+    return evidence_log.prove(desk, suite, index)
+
+
 async def test_every_entry_is_proven_under_the_partners_cosignatures() -> None:
     async with meshed("a", "b", "c") as (a, b, c):
         await talk(a, b)
@@ -31,7 +44,7 @@ async def test_every_entry_is_proven_under_the_partners_cosignatures() -> None:
         policy = read_policy(await a.do(lambda desk: evidence_log.policy(desk, NAME)))
         ((size,),) = await a.sql("SELECT count(*) FROM log_entry")
         for index in range(size):
-            found = await a.do(lambda desk, index=index: evidence_log.prove(desk, NAME, index))
+            found = await a.do(partial(proving, NAME, index))
             assert found.witnesses == tuple(sorted([b.id, c.id]))
             head, who = check_proof(read_proof(found.proof), found.entry, policy)
             assert head.size == found.size == size
@@ -56,9 +69,10 @@ async def test_what_cannot_be_proven_is_named() -> None:
             await a.do(lambda desk: evidence_log.prove(desk, NAME, 0))
         with pytest.raises(NotFound, match="1 entries"):
             await a.do(lambda desk: evidence_log.prove(desk, NAME, 1))
-        for ask in (evidence_log.policy, lambda desk, suite: evidence_log.prove(desk, suite, 0)):
-            with pytest.raises(NotFound):
-                await a.do(lambda desk, ask=ask: ask(desk, "intl-9"))
+        with pytest.raises(NotFound):
+            await a.do(lambda desk: evidence_log.policy(desk, "intl-9"))
+        with pytest.raises(NotFound):
+            await a.do(partial(proving, "intl-9", 0))
 
 
 async def test_a_center_without_partners_has_a_policy_without_quorum() -> None:
@@ -67,16 +81,28 @@ async def test_a_center_without_partners_has_a_policy_without_quorum() -> None:
         assert text.endswith("quorum none\n")
 
 
+@pytest.fixture(params=[2, 20_000])
+def step(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> int:
+    """Whatever is counted at a time, the sum is the same."""
+    monkeypatch.setattr(evidence_log, "STEP", request.param)
+    return int(request.param)
+
+
+async def growth(center: Center) -> Growth:
+    ticks = iter([0.0, SAMPLES * 25e-6])
+    look = GrowthLook(center.watch.now_ms)
+    while await center.database.read(look.step):
+        pass
+    return look.growth(append_cost_us(NAME, lambda: next(ticks)))
+
+
+@pytest.mark.usefixtures("step")
 async def test_growth_is_counted_from_the_rows_of_each_day() -> None:
     async with meshed("a", "b") as (a, b):
         await talk(a, b, 4)
         a.watch.pass_ms(2 * DAY_MS)
         await talk(a, b, 2)
-        now_ms = a.watch.now_ms
-        ticks = iter([0.0, SAMPLES * 25e-6])
-        found = await a.database.read(
-            lambda connection: evidence_log.growth(connection, now_ms, lambda: next(ticks))
-        )
+        found = await growth(a)
         assert [day.entries for day in found.days] == [4, 2]
         ((leaves, bodies),) = await a.sql(
             "SELECT sum(length(data)), (SELECT sum(length(payload) + length(envelope)"
@@ -93,7 +119,15 @@ async def test_growth_is_counted_from_the_rows_of_each_day() -> None:
 
 async def test_an_empty_log_grows_by_nothing() -> None:
     async with meshed("a") as (a,):
-        found = await a.database.read(
-            lambda connection: evidence_log.growth(connection, a.watch.now_ms, lambda: 0.0)
-        )
+        found = await growth(a)
         assert (found.days, found.entries_per_year, found.bytes_per_entry) == ((), 0, (0, 0))
+
+
+async def test_entries_of_long_ago_are_not_counted() -> None:
+    async with meshed("a", "b") as (a, b):
+        await talk(a, b, 4)
+        a.watch.pass_ms(40 * DAY_MS)
+        await talk(a, b, 1)
+        found = await growth(a)
+        assert [day.entries for day in found.days] == [1]
+        assert found.entries == {NAME: 5}
