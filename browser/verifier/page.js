@@ -106,6 +106,8 @@
     return both(zh, en, element("td", `mark ${kind}`));
   }
 
+  const short = (text) => element("td", "short", clean(text));
+
   function time(ms) {
     // Beijing has kept UTC+8 without daylight saving since 1992.
     const at = new Date(ms + 8 * 3600 * 1000);
@@ -132,14 +134,14 @@
       out.push(title("核对步骤", "Steps"));
       out.push(table(
         [["步骤", "step"], ["内容", "what"], ["结果", "result"]],
-        answer.steps.map((step) => [`${step.number}`, both(step.zh, step.en), mark(step.state)]),
+        answer.steps.map((step) => [short(step.number), both(step.zh, step.en), mark(step.state)]),
       ));
     }
     if (answer.timeline.length > 0) {
       out.push(title("时间线 (北京时间)", "Timeline (Beijing time)"));
       out.push(table(
         [["时间", "time"], ["中心", "center"], ["经过", "what"]],
-        answer.timeline.map((each) => [plain(each.at), plain(each.by), both(each.zh, each.en)]),
+        answer.timeline.map((each) => [short(each.at), plain(each.by), both(each.zh, each.en)]),
       ));
     }
     const words = element("details", "", both("命令行的原文", "As the command line says it", element("summary")));
@@ -176,7 +178,6 @@
       rows.splice(1, 0, [both("违反的规则", "rule broken"), both(`${name} ${zh}`, en)]);
     }
     out.push(table([["项目", "item"], ["内容", "content"]], rows));
-    out.push(element("pre", "", lines(answer.zh)));
     return out;
   }
 
@@ -186,7 +187,7 @@
     out.push(table([["项目", "item"], ["内容", "content"]], facts(told)));
     out.push(title("中心", "Centers"));
     out.push(table(
-      [["角色", "role"], ["名称", "name"], ["指纹 (请与公布的核对)", "fingerprint (compare it with the published one)"], ["日志", "log"]],
+      [["角色", "role"], ["名称", "name"], ["指纹 (请与公布的核对)", "fingerprint (compare)"], ["日志", "log"]],
       (told.parties ?? []).map((party) => [
         both(...(ROLES[party.role] ?? [party.role])), plain(party.name), mono(party.fingerprint),
         both(`${party.log_size}条, ${time(party.cosigned_at_ms)}联署`, `${party.log_size} entries, cosigned`),
@@ -209,7 +210,7 @@
       out.push(table(
         [["规则", "rule"], ["内容", "what must be"], ["结果", "result"], ["数量", "count"], ["未能核对及原因", "not checked, and why"]],
         told.checks.map((check) => [
-          plain(check.rule), both(check.zh, check.en), mark(check.result), both(check.count, check.unit),
+          short(check.rule), both(check.zh, check.en), mark(check.result), both(check.count, check.unit, element("td", "short")),
           element("div", "", ...(check.unchecked ?? []).map((each) => both(each.zh, each.en, element("p")))),
         ]),
       ));

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
-from playwright.sync_api import ConsoleMessage, Page, sync_playwright
+from playwright.sync_api import ConsoleMessage, FilePayload, Page, sync_playwright
 
 T = TypeVar("T")
 
@@ -70,7 +70,7 @@ class Opened:
             page.fill("#expect", "\n".join(expect))
             page.evaluate("delete document.getElementById('state').dataset.stage")
             page.set_input_files("#file", files=[])
-            page.set_input_files("#file", files=[{"name": name, "mimeType": "", "buffer": file}])
+            page.set_input_files("#file", files=[FilePayload(name=name, mimeType="", buffer=file)])
 
         self.do(give)
         return self.answer()

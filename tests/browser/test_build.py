@@ -77,7 +77,7 @@ def test_the_verifier_travels_whole_and_without_what_is_compiled(
 
 
 def test_what_cannot_travel_is_named_with_who_wants_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delitem(modules.STANDING_IN, "federation.trust.intl")  # type: ignore[misc]
+    monkeypatch.delitem(modules.STANDING_IN, "federation.trust.intl")
     with pytest.raises(modules.Unfound, match=r"^federation\.trust\.intl imports (?:crypto|nacl)"):
         modules.sources()
 

@@ -112,7 +112,7 @@ def test_on_paper_the_verdict_fits_and_the_form_is_gone(verifier: Opened) -> Non
         page.emulate_media(media="print")
         try:
             return (
-                page.is_visible("#form"),
+                page.is_visible("#asking"),
                 page.is_visible("#verdict table"),
                 page.evaluate("document.documentElement.scrollWidth"),
                 page.pdf(format="A4"),
