@@ -52,15 +52,16 @@ def of_kind(dossier: Dossier, kind: str) -> list[Transcript]:
 
 
 def spliced(kind: str) -> Iterator[Dossier]:
-    """Each conversation of a kind in place of one in the other dossier, and beside it."""
+    """Each conversation of a kind beside those of the other dossier, and in place of each."""
     into, source = two_evaluations()
-    for ours in of_kind(into, kind):
-        for theirs in of_kind(source, kind):
-            if theirs == ours:
-                continue
+    own = of_kind(into, kind)
+    for theirs in of_kind(source, kind):
+        if theirs in own:
+            continue
+        yield replace(into, conversations=(*into.conversations, theirs))
+        for ours in own:
             talks = [theirs if talk == ours else talk for talk in into.conversations]
             yield replace(into, conversations=tuple(talks))
-            yield replace(into, conversations=(*into.conversations, theirs))
 
 
 @pytest.mark.parametrize("kind", ["draw", "booking", "session", "peering"])
