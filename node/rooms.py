@@ -58,7 +58,9 @@ class Rooms:
                 config.invitations.check_in_code,
             ),
         )
-        self.oversight = Oversight(regulates=config.regulates, cipher=cipher, asking=Asking())
+        self.oversight = Oversight(
+            regulates=config.regulates, cipher=cipher, asking=Asking(self.draws.recusal.heard)
+        )
         self.calling_off = CallingOff(
             messaging=outsides.messaging,
             cipher=cipher,
@@ -69,6 +71,6 @@ class Rooms:
 
     def bind(self, negotiator: Negotiator[SqlLedger], sessions: Sessions) -> None:
         """Give the errands their way to the database, and draws those who follow their lists."""
-        self.draws.tell(sessions.changed)
+        self.draws.tell(sessions.changed, self.draws.recusal.changed)
         self.draws.errands.bind(negotiator)
         self.calling_off.bind(negotiator)

@@ -7,13 +7,24 @@ auditor of ``federation.lottery`` finds every draw as its words say.
 
 from collections.abc import Mapping, Sequence
 
+from federation.errors import FederationError
 from federation.evidence.case import Case, Refuted, Step, Told, refute
 from federation.evidence.outside import check_enough, check_named, check_superseding
 from federation.lottery import audit
 from federation.lottery.audit import DrawAudit, DrawRefuted, Spoken
 from federation.protocol.booking import Hold
 from federation.protocol.conversation import Kind
-from federation.protocol.draw import CLOSED, VOID, Close, Open, RequestDraw, sealer_for_host
+from federation.protocol.draw import (
+    CLOSED,
+    VOID,
+    Close,
+    Open,
+    Report,
+    RequestDraw,
+    Response,
+    sealer_for_host,
+)
+from federation.protocol.oversight import Recuse
 from federation.protocol.peering import AnnouncePool
 from federation.protocol.session import Convene
 from federation.protocol.terms import draw_opens_ms
@@ -169,6 +180,7 @@ class Fairness:
             for said in ordered
             if said.index(sealer) <= closed.index(sealer)
         ]
+        self._check_recusals(draw, owner)
         opening = case.dossier.openings.get(draw)
         # Without a commitment there is no list, and nobody may be recused by one.
         excluded: Sequence[str] | None = None if word.exclusion_commitment else ()
@@ -192,3 +204,25 @@ class Fairness:
                 str(error),
                 rule=error.rule,
             ) from error
+
+    def _check_recusals(self, draw: bytes, owner: str) -> None:
+        """Who was found to work for a bidder, was found so by the agreement's regulator."""
+        for told, report in self._case.find(draw, Report):
+            if not report.proof:
+                continue
+            try:
+                word = self._case.others.told(owner)(report.proof, self._case.terms.regulator)
+                named = isinstance(word, Recuse) and (
+                    word.draw_id == draw and report.entry in word.recused
+                )
+                why = "the regulator's word does not name this entry"
+            except FederationError as error:
+                named, why = False, error.detail
+            if not named or report.response is not Response.RECUSED:
+                raise Refuted(
+                    Step.DRAWS,
+                    told.where,
+                    "回避的依据不是监管部门对该专家的认定",
+                    f"a recusal is shown that the regulator did not find: {why}",
+                    rule="V11",
+                )

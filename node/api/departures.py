@@ -1,4 +1,4 @@
-"""Routes by which a member leaves a committee: leave, recusal, absence; the next is drawn."""
+"""Routes by which a member leaves a committee: leave, recusal, absence, or works for a bidder."""
 
 from enum import Enum
 from typing import Annotated
@@ -7,11 +7,12 @@ from fastapi import APIRouter, Path
 from pydantic import Field
 
 from federation.protocol.draw import Response
-from node.api.access import AnyCaller, ExpertMember, NodeParts, Staff
+from node.api.access import AgencyOrStaff, AnyCaller, ExpertMember, NodeParts, Staff
 from node.api.faults import RESPONSES
 from node.api.shapes import EXAMPLE_LONG_ID, Done, HexText, IdPath, Ms, Shape, raw
 from node.domain.departure import GROUNDS, MAX_NOTE, Ground, reason_of
 from node.services.errors import Invalid
+from node.services.recusal import MAX_BIDDERS
 
 router = APIRouter(tags=["更换成员 · Replacing members"], responses=RESPONSES)
 
@@ -65,6 +66,22 @@ class Leave(Shape):
     note: Note = ""
 
 
+class Bidders(Shape):
+    """All bidders of a project."""
+
+    codes: list[Annotated[str, Field(max_length=32)]] = Field(
+        max_length=MAX_BIDDERS,
+        description="统一社会信用代码 · unified social credit codes",
+        examples=[["91350100M000100Y43"]],
+    )
+
+
+class Submitted(Shape):
+    """Of how many sealed lists the regulator was told; of later ones it is told by itself."""
+
+    lists: int
+
+
 class GroundShape(Shape):
     """A ground of the law to recuse."""
 
@@ -82,6 +99,20 @@ class Departed(Shape):
     by: str
     at_ms: Ms
     told: bool = Field(description="已告知对方中心 · whether the other center was told")
+
+
+@router.post("/projects/{project}/bidders", summary="提交投标人名单 · Enter the bidders")
+async def bidders(
+    parts: NodeParts, who: AgencyOrStaff, project: IdPath, body: Bidders
+) -> Submitted:
+    """开标后;密封交监管节点与专家单位比对。· Once bids are open; sealed to the regulator."""
+    count = await parts.commands.run(
+        who,
+        lambda desk: parts.draws.recusal.submit_bidders(
+            desk, raw(project), body.codes, who.subject
+        ),
+    )
+    return Submitted(lists=count)
 
 
 @router.get("/recusal-grounds", summary="法定回避事由 · Grounds to recuse")

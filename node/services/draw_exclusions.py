@@ -4,7 +4,7 @@ The host commits to their credit codes in ``Open`` and seals the list to the own
 whose node opens it in memory for each entry that it rules on, and never stores or shows it: to
 the people of a sub the project stays unknown until the start (四不知). Of a draw from its own pool
 the host is the owner and knows the list itself; then nothing is sealed, and the sealer learns
-it with the dossier. Bidders are never in it; of them see ``recusing``.
+it with the dossier. Bidders are never in it; of them see ``recusal``.
 """
 
 from dataclasses import dataclass

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from federation.engine.identity import SKEW_MS
+from federation.engine.shown import shown
 from federation.errors import (
     Conflict,
     Malformed,
@@ -32,13 +33,16 @@ from federation.protocol.draw import (
     Commit,
     Fault,
     Open,
+    Report,
     RequestDraw,
+    Response,
     Reveal,
     Ruling,
     Slot,
     Verdict,
     sealer_for_host,
 )
+from federation.protocol.oversight import Recuse
 from federation.protocol.peering import AnnouncePool
 from federation.trust.suite import suite
 from federation.wire.envelopes import Statement, decode_statement
@@ -167,6 +171,7 @@ class DrawRules:
             # The step chain takes the payload; whether the step fits does not depend on it.
             seen.walk.heard(word, statement.body)
             _check_avoided(desk, row, word)
+            self._check_proof(desk, row, word)
 
     def admit_fault(
         self, desk: Desk, conversation: Conversation, word: Fault, statement: Statement
@@ -303,6 +308,17 @@ class DrawRules:
         committed = (seen.commitments or {}).get(center)
         if ranking.commitment(seen.digests, seen.open_hash, center, value) != committed:
             raise Malformed("the value is not the committed one", clause="V7")
+
+    def _check_proof(self, desk: Desk, row: DrawRow, word: Word) -> None:
+        """Does the regulator's word name who recuses? None is needed of an expert's own motion."""
+        if not isinstance(word, Report) or not word.proof:
+            return
+        regulator = self._files.terms(desk, row.agreement).regulator
+        if not regulator or word.response is not Response.RECUSED:
+            raise Malformed("only the agreement's regulator proves a recusal", clause="proof")
+        told = shown(desk.identity, desk.keyring, word.proof, Recuse, regulator, desk.now_ms).word
+        if told.draw_id != row.id or word.entry not in told.recused:
+            raise Malformed("the Recuse that is shown does not name this entry", clause="proof")
 
     def _audit_close(self, desk: Desk, row: DrawRow, word: Close, statement: Statement) -> None:
         """What we said while the Close was on its way came too late: it closes what went before."""

@@ -49,6 +49,7 @@ from node.services.draw_start import DrawStart
 from node.services.house import Desk, Reaction
 from node.services.inviting import USUAL, InvitationPolicy, Inviting, Place
 from node.services.reasons import refusal
+from node.services.recusal import Recusal
 from node.services.session_view import Departed
 from node.store import draws, todos
 from node.store.cipher import ColumnCipher
@@ -104,7 +105,8 @@ class Draws(Reaction):
         self._moves = DrawMoves(self._files, cipher)
         self.contributions = Contributions(cipher, self._moves)
         self.departures = Departures(self._files, self._moves, cipher)
-        self._changed: Changed = _nobody
+        self.recusal = Recusal(self._files, self.departures, cipher)
+        self._changed: tuple[Changed, ...] = ()
         inviting = Inviting(cipher, place, invitations)
         self.starting = DrawStart(self._files, self._rules, self._moves, inviting)
         self.errands = DrawErrands(
@@ -116,7 +118,7 @@ class Draws(Reaction):
             inviting=inviting,
         )
 
-    def tell(self, changed: Changed) -> None:
+    def tell(self, *changed: Changed) -> None:
         """Whom to tell, by the booking, that somebody left a list or that it is sealed again."""
         self._changed = changed
 
@@ -298,7 +300,8 @@ class Draws(Reaction):
             opening = self._files.view(desk, row).opening
             assert opening is not None, "a list is sealed of what was opened"
             draw_news.tell_short(desk, row, opening, word)
-        self._changed(desk, row.booking)
+        for changed in self._changed:
+            changed(desk, row.booking)
         if row.role == OWNER:
             self.departures.go_on(desk, draw)
 
@@ -362,7 +365,3 @@ _LISTED: Final = frozenset({words.SEALED, words.CLOSED})
 
 def _changes(word: Word) -> bool:
     return isinstance(word, Result) or (isinstance(word, Report) and word.response in words.GONE)
-
-
-def _nobody(_desk: Desk, _booking: bytes) -> None:
-    """Nobody is to be told."""

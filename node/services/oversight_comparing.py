@@ -19,7 +19,7 @@ from federation.wire.words import PAYLOAD_TYPES, decode_word, encode_word
 from node.services.draw_files import word_in
 from node.services.house import Desk
 from node.services.outside_values import envelope_of
-from node.store import contributions, oversight
+from node.store import contributions, oversight, transcripts
 from node.store.oversight import Submission
 
 _BIDDERS = SubmitBidders.__name__
@@ -93,18 +93,22 @@ def _draws(word: SubmitBidders | SubmitEmployers) -> list[bytes]:
 def _compare(desk: Desk, draw: bytes) -> None:
     """Answer every submission of employers that waits, if the bidders are there."""
     rows = oversight.submissions(desk.ledger.connection, draw)
-    bidders = next((row for row in rows if row.word == _BIDDERS), None)
-    if bidders is None:
+    told = [row for row in rows if row.word == _BIDDERS]
+    if not told:
         return
+    bidders = max(told, key=lambda row: _heard_at(desk, row))
     for row in rows:
         known = desk.ledger.conversation(ConversationId(row.conversation))
         if row.word == _EMPLOYERS and known is not None and known.phase in _WAITING:
-            desk.say(known.id, _answer(desk, draw, bidders, row))
+            answer = _answer(desk, draw, bidders, row)
+            if answer is not None:
+                desk.say(known.id, answer)
 
 
 def _answer(
     desk: Desk, draw: bytes, bidders: Submission, employers: Submission
-) -> Recuse | DenyRequest:
+) -> Recuse | DenyRequest | None:
+    """What to say to the owner; None: of a newer list the host has not told yet who is on it."""
     host = decode_word(PAYLOAD_TYPES[SubmitBidders], bidders.body)
     owner = decode_word(PAYLOAD_TYPES[SubmitEmployers], employers.body)
     assert isinstance(host, SubmitBidders), "stored as what it is"
@@ -122,10 +126,19 @@ def _answer(
         told = recusal.decode_employers(
             _opened(desk, digests, recusal.employers_info(digests, draw), owner.sealed)
         )
+        another = {one.entry for one in told.members} != set(listed)
+        if another and _heard_at(desk, bidders) < _heard_at(desk, employers):
+            return None
         found = recusal.recused(digests, codes.codes, told, listed)
     except (Malformed, CannotOpen) as error:
         return DenyRequest(f"the employers that {employers.peer} submitted: {_why(error)}")
     return Recuse(draw, found)
+
+
+def _heard_at(desk: Desk, row: Submission) -> int:
+    """Which came first: by our log, as two may come within one millisecond."""
+    first, *_ = transcripts.of_conversation(desk.ledger.connection, row.conversation)
+    return first.log_index
 
 
 def _opened(desk: Desk, digests: Digests, info: bytes, sealed: bytes) -> bytes:

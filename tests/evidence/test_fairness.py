@@ -10,7 +10,7 @@ from federation.evidence.case import Refuted, Step
 from federation.evidence.dossier import read, write
 from federation.evidence.verify import verify
 from federation.protocol.conversation import Word
-from federation.protocol.draw import Open
+from federation.protocol.draw import Open, Report, Response
 from federation.protocol.peering import AnnouncePool
 from federation.wire.evidence import DECODE
 from node.services.errors import Conflicting
@@ -39,15 +39,22 @@ def other_root(word: Word) -> Word:
     return replace(word, root=bytes(32)) if isinstance(word, Open) else word
 
 
+def recused_by_nobody(word: Word) -> Word:
+    if isinstance(word, Report) and word.response is Response.LEAVE:
+        return replace(word, response=Response.RECUSED, proof=b"made up")
+    return word
+
+
 @pytest.mark.parametrize(
     ("change", "problem"),
     [
+        (recused_by_nobody, "step 9 .*that the regulator did not find"),
         (early, "step 9 .*names another start"),
         (stale, "step 8 .*epoch was over"),
         (counted_twice, "step 9 .*one may have been left out"),
         (other_root, "step 8 .*another root"),
     ],
-    ids=["early", "stale", "counted_twice", "other_root"],
+    ids=["recused_by_nobody", "early", "stale", "counted_twice", "other_root"],
 )
 async def test_a_draw_that_broke_the_rules_gets_no_dossier(
     tmp_path: Path, change: Callable[[Word], Word], problem: str

@@ -894,6 +894,20 @@ CREATE TABLE departure (
     PRIMARY KEY (draw, entry)
 ) STRICT, WITHOUT ROWID;
 
+-- At the host: who bids, encrypted; entered once the bids are open. And which lists the regulator
+-- was told of last: of a draw its employers by revision, of a booking its bidders by a digest.
+CREATE TABLE bidders (
+    project BLOB PRIMARY KEY REFERENCES project (id),
+    sealed BLOB NOT NULL,
+    entered_by TEXT NOT NULL,
+    entered_at_ms INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE compared (
+    subject BLOB PRIMARY KEY,
+    mark BLOB NOT NULL
+) STRICT, WITHOUT ROWID;
+
 -- Random values from outside: at the owner of a pool one row for each contributor that it asks,
 -- at a contributor one for each draw. A value is given once for a draw, whoever asks again.
 CREATE TABLE contribution (

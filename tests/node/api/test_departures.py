@@ -43,6 +43,19 @@ async def test_the_grounds_are_told_to_whoever_is_logged_in(tmp_path: Path) -> N
         assert error(answer)["code"] == "NOT_ALLOWED"
 
 
+async def test_bidders_are_entered_by_the_agency(tmp_path: Path) -> None:
+    path = f"/api/projects/{bytes(16).hex()}/bidders"
+    async with assembled(tmp_path) as node:
+        async with client(node, await person(node, "agency")) as http:
+            answer = await http.post(path, json={"codes": ["91350100M000100Y43"]})
+            assert error(answer)["code"] == "NOT_FOUND"
+            answer = await http.post(path, json={"codes": ["x"] * 4_001})
+            assert error(answer)["code"] == "INVALID"
+        async with client(node, await person(node, "supervisor")) as http:
+            answer = await http.post(path, json={"codes": []})
+            assert error(answer)["code"] == "NOT_ALLOWED"
+
+
 async def test_who_left_is_for_our_own_staff(tmp_path: Path) -> None:
     async with assembled(tmp_path) as node:
         async with client(node, await person(node, "staff")) as http:

@@ -12,7 +12,7 @@ from federation.wire.words import PAYLOAD_TYPES, decode_word
 from node.services.declining import of_role
 from node.services.house import Desk
 from node.services.oversight import Oversight
-from node.services.oversight_asking import Asking
+from node.services.oversight_asking import Asking, Told
 from node.store import oversight as store
 from node.store.oversight import RequestRow
 from tests.node.services.test_draws import Table, laid
@@ -34,6 +34,8 @@ class Scene:
     pair: Witnessed
     services: dict[str, Oversight]
     told: list[tuple[str, bytes, Word]] = field(default_factory=list)
+    followers: dict[str, list[Told]] = field(default_factory=dict)
+    """By center: who else is told of its answers."""
 
     @property
     def host(self) -> Center:
@@ -110,6 +112,7 @@ async def overseen(
     """
     services: dict[str, Oversight] = {}
     told: list[tuple[str, bytes, Word]] = []
+    followers: dict[str, list[Told]] = {}
 
     def furnished(furnish: Callable[[Center], Furniture]) -> Any:
         def more(center: Center) -> Furniture:
@@ -118,6 +121,8 @@ async def overseen(
 
             def note(_desk: Desk, draw: bytes, word: Word) -> None:
                 told.append((center.name, draw, word))
+                for follower in followers.get(center.name, ()):
+                    follower(_desk, draw, word)
 
             service = Oversight(
                 regulates=regulates, cipher=center.cipher, asking=Asking(note, note)
@@ -141,4 +146,4 @@ async def overseen(
 
     async with laid(terms, assemble=furnished) as table:
         assert isinstance(table.pair, Witnessed)
-        yield Scene(table, table.pair, services, told)
+        yield Scene(table, table.pair, services, told, followers)
