@@ -94,7 +94,9 @@ RULES: Final[Mapping[str, Rule]] = {
     "session_receive": Rule("接收评标资料", "receive the archive", 2 * DAY),
     "award_determined": Rule("查看中标结果确定", "read an award", 1 * DAY, urges=False),
     "award_determined_supervisor": Rule("查看中标结果确定", "read an award", 1 * DAY, urges=False),
-    "opening_to_confirm": Rule("复核专家名单开启申请", "confirm an act of two", 1 * HOUR),
+    "opening_to_confirm": Rule(  # it lapses by itself after half an hour
+        "复核专家名单开启申请", "confirm an act of two", HOUR // 2, urges=False
+    ),
     "names_opened": Rule("核查专家名单开启", "look into an act of two", 1 * DAY),
     "evaluation_failed": Rule("重新安排评标", "plan an evaluation anew", 1 * DAY),
     # Partners and agreements

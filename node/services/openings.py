@@ -26,6 +26,7 @@ from node.domain.disclosure import Item, Sight
 from node.services import disclosing
 from node.services.errors import Conflicting, Invalid, NotAllowed, NotFound
 from node.services.house import Desk
+from node.services.todos import BY_SYSTEM
 from node.store import draws, openings, shown, todos
 from node.store.cipher import ColumnCipher
 from node.store.draws import DrawRow
@@ -100,7 +101,10 @@ class Openings:
             )
         self._check_needed(desk, row)
         for other in openings.of_draw(desk.ledger.connection, self._cipher, draw):
-            if _act(other, desk.now_ms).until_ms is not None:
+            act = _act(other, desk.now_ms)
+            if act.state is State.LAPSED:
+                self._nothing_to_confirm(desk, other.id, BY_SYSTEM)
+            if act.until_ms is not None:
                 raise Conflicting(
                     "该抽取已有一份名单开启申请正在办理,请先复核、撤回或等其失效",
                     "an act on this draw is under way; confirm it, withdraw it, or wait",
@@ -139,7 +143,7 @@ class Openings:
         self._check_needed(desk, _draw(desk, draw))
         self._step(desk, found, Did.CONFIRMED, by)
         connection, now_ms = desk.ledger.connection, desk.now_ms
-        todos.done(connection, kind=TO_CONFIRM, subject=opening, by=by, now_ms=now_ms)
+        self._nothing_to_confirm(desk, opening, by)
         todos.add(
             connection,
             role="supervisor",
@@ -161,9 +165,7 @@ class Openings:
         found = self._get(desk, opening, draw)
         _in_state(_act(found, desk.now_ms), State.PROPOSED)
         self._step(desk, found, Did.WITHDRAWN, by)
-        todos.done(
-            desk.ledger.connection, kind=TO_CONFIRM, subject=opening, by=by, now_ms=desk.now_ms
-        )
+        self._nothing_to_confirm(desk, opening, by)
 
     def show(self, desk: Desk, draw: bytes, opening: bytes, by: str) -> list[Reachable]:
         """The experts of ours who are on the draw's list, for one of the two persons.
@@ -188,6 +190,11 @@ class Openings:
         """Every act, the newest first."""
         found = openings.everything(desk.ledger.connection, self._cipher)
         return [_act(each, desk.now_ms) for each in found]
+
+    def _nothing_to_confirm(self, desk: Desk, opening: bytes, by: str) -> None:
+        todos.done(
+            desk.ledger.connection, kind=TO_CONFIRM, subject=opening, by=by, now_ms=desk.now_ms
+        )
 
     def _get(self, desk: Desk, opening: bytes, draw: bytes) -> Opening:
         found = openings.get(desk.ledger.connection, self._cipher, opening)

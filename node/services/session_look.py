@@ -66,20 +66,16 @@ class Seated:
     id_number: str = field(repr=False)
 
 
-def overview(desk: Desk, row: SessionRow, seen_as: Item = Item.PROJECT_TO_SUB) -> Overview:
-    """One session in numbers.
+def overview(desk: Desk, row: SessionRow) -> Overview:
+    """One session in numbers; its project as the sub's staff may see it, also at the host.
 
-    Args:
-        desk: The floor.
-        row: The session.
-        seen_as: As what its project is seen. At the host, too, it is as secret as at the sub:
-            supervisors look at this.
+    Supervisors look at this, and need no project's name before the start either.
     """
     # A session that was refused is no longer one of the joint ones: it shows its own.
     rows = [row] if row.phase == REFUSED else view.joint(desk, row)
     people = sessions.members(desk.ledger.connection, rows)
     centers = dict.fromkeys([desk.identity.center, *(leg.peer for leg in rows)])
-    lot_code, project_name = disclosing.project_of(desk, row, seen_as)
+    lot_code, project_name = disclosing.project_of(desk, row, Item.PROJECT_TO_SUB)
     return Overview(
         id=row.id,
         role=row.role,

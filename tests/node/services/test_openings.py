@@ -149,6 +149,7 @@ async def test_a_proposal_that_waited_too_long_has_lapsed(tmp_path: Path) -> Non
             await desks.confirm(act)
         again = await desks.propose()  # and is no hindrance to another
         await desks.confirm(again)
+        assert "opening_to_confirm" not in await desks.todos("staff")
 
 
 async def test_what_was_shown_is_not_shown_after_its_time(tmp_path: Path) -> None:
