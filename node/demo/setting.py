@@ -172,16 +172,22 @@ class Setting:
 
     def _insist(self, caller: Caller, path: str) -> Any:
         """Command again and again while a partner that is needed for it cannot be reached."""
+        last = ""
 
         def tried(asked: Caller) -> Any | None:
+            nonlocal last
             try:
                 return asked.post(path) or {}
             except CallFailed as error:
                 if error.status not in BUSY:
                     raise
+                last = str(error)
             return None
 
-        return caller.until(tried, f"{path} to be done")
+        try:
+            return caller.until(tried, f"{path} to be done")
+        except TimeoutError as error:
+            raise StoryFailed(f"{error}; the last answer: {last}") from error
 
     def _verify(self, path: Path) -> tuple[int, dict[str, Any]]:
         """Run the offline verifier as an auditor would, on this file alone."""

@@ -331,6 +331,7 @@ class DrawRules:
                 self._files.announced(desk, row),
                 avoided.codes if avoided else None,
                 exclusion_salt=avoided.salt if avoided else b"",
+                read=word_in,  # verified when it was heard; its key may be withdrawn since
             )
         except DrawRefuted as error:
             raise Malformed(error.sentence, clause=error.rule) from error
