@@ -122,12 +122,17 @@ def _lines(path: Path) -> Iterator[bytes]:
 def _told(found: Comparison) -> list[str]:
     lines = []
     for side in found.sides:
-        cosigned = local(side.cosigned_ms) if side.cosigned_ms else "—"
-        lines.append(
-            f"{side.name}: {side.entries}条, 双方之间{side.words}条, 擦除{side.erased}条, "
-            f"联署至{cosigned} · entries {side.entries}, between the two {side.words}, "
-            f"erased {side.erased}, cosigned until then"
-        )
+        until = local(side.cosigned_ms) if side.cosigned_ms else "—"
+        lines += [
+            (
+                f"{side.name}: {side.entries}条, 双方之间{side.words}条, 擦除{side.erased}条, "
+                f"联署至{until}"
+            ),
+            (
+                f"    entries {side.entries}, between the two {side.words}, erased {side.erased}, "
+                f"cosigned until {until}"
+            ),
+        ]
     if found.later:
         lines.append(f"另一份导出之后的消息{found.later}条 · said after the other was exported")
     if found.unreceipted:

@@ -14,6 +14,7 @@ import pytest
 
 from federation.trust.keys import fingerprint
 from node.demo.world import CHANGLE, JIAN
+from tests.evidence.logs import hidden
 
 DEMO: Final = [sys.executable, "-m", "node.cli", "demo"]
 PATIENCE_SECONDS: Final = 60.0
@@ -74,6 +75,32 @@ def test_a_fault_in_a_copy_is_named(told: dict[str, Any], kept: Path) -> None:
     assert done.returncode == 1
     assert fault["where"]
     assert f"{fault['where']}: {fault['en']}" == told["dossier"]["fault_named"]
+
+
+@pytest.mark.usefixtures("told")
+def test_both_centers_logs_say_the_same_and_a_word_that_one_hides_is_named(
+    kept: Path, tmp_path: Path
+) -> None:
+    audit = [sys.executable, "-m", "node.cli", "audit"]
+    files = []
+    for center in ("jian", "changle"):
+        command = [*audit, "export", "--config", str(kept / center / "node.toml")]
+        done = subprocess.run(command, capture_output=True, check=True)
+        files.append(tmp_path / f"{center}.log")
+        files[-1].write_bytes(done.stdout)
+    command = [*audit, "diff", *map(str, files), "--json"]
+    equal = subprocess.run(command, capture_output=True, text=True, check=False)
+    told = json.loads(equal.stdout)
+
+    assert (equal.returncode, told["equal"], told["differences"]) == (0, True, [])
+    assert [side["heads"] for side in told["files"]] == [1, 1]
+
+    files[1].write_bytes(hidden(files[1].read_bytes(), 20))
+    differ = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert differ.returncode == 1
+    missing = [each for each in json.loads(differ.stdout)["differences"] if each["word"]]
+    assert [each["kind"] for each in missing] == ["missing"]
+    assert missing[0]["by"] == told["files"][1]["center"]
 
 
 @pytest.mark.usefixtures("told")
