@@ -350,6 +350,23 @@ class Config(BaseSettings):
         return self
 
     @model_validator(mode="after")
+    def _answers_can_count(self) -> Self:
+        gateway = self.adapters.messaging
+        if self.mode.production and not self.regulates and isinstance(gateway, RestMessaging):
+            missing = [
+                _RECEIPT_KEYS[each]
+                for each in self.trust.suites
+                if each not in gateway.receipt_keys
+            ]
+            if missing:
+                raise ValueError(
+                    f"adapters.messaging 缺少 {'、'.join(missing)}:没有网关签名公钥,答复不能计入"
+                    f" · lacks {', '.join(missing)}: without the gateway's key for each suite of"
+                    " trust.suites no expert's answer counts"
+                )
+        return self
+
+    @model_validator(mode="after")
     def _lists_can_be_sealed(self) -> Self:
         trading = self.adapters.trading
         if isinstance(trading, RestTrading):
@@ -437,6 +454,7 @@ def overrides() -> dict[tuple[str, ...], str]:
     }
 
 
+_RECEIPT_KEYS: Final = {INTL_1.suite_id: "receipt_key", GM_1.suite_id: "receipt_key_gm"}
 _PINNED_KEYS: Final = {INTL_1.suite_id: "pinned_key", GM_1.suite_id: "pinned_key_gm"}
 
 

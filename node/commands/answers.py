@@ -17,7 +17,8 @@ from pydantic import TypeAdapter, ValidationError
 
 from node import config
 from node.commands.link import CannotDo
-from node.config import BadConfig, Center, Listen, Section, Storage, Trust
+from node.config import BadConfig, Center, Listen, Storage, Trust
+from node.config_sections import Section
 from node.config_values import split_address
 
 INIT: Final = "init"

@@ -17,7 +17,7 @@ from node.commands.answers import Table
 from node.commands.founding import Report
 from node.commands.link import CannotDo
 from node.config import REGULATOR
-from node.config_values import RawKey, Sm2Key
+from node.config_values import RawKey, RawSigningKey, Sm2Key
 from node.services.errors import Invalid
 
 DEFAULT_STORAGE: Final = "/var/lib/lianping"
@@ -39,6 +39,15 @@ _PINNED: Final[Mapping[str, tuple[str, str, Any]]] = {
     "gm-1": ("pinned_key_gm", "SM2 公钥(Base64)· its public key for gm-1", Sm2Key),
 }
 """What lists are sealed to at the e-trading system, for each suite that is spoken."""
+_RECEIPTS: Final[Mapping[str, tuple[str, str, Any]]] = {
+    "intl-1": (
+        "receipt_key",
+        "回执签名 Ed25519 公钥(Base64)· signs records",
+        RawSigningKey,
+    ),
+    "gm-1": ("receipt_key_gm", "回执签名 SM2 公钥(Base64)· signs records", Sm2Key),
+}
+"""What the telephone gateway signs records of calls with; no answer counts without."""
 LISTENING: Final = ("listen.peers", "listen.api", "listen.metrics")
 
 
@@ -135,6 +144,9 @@ def _adapters(run: Run, table: Table, trading_url: str | None) -> dict[str, Any]
     for suite_id in table["trust"]["suites"]:
         key, text, shape = _PINNED[suite_id]
         adapters["trading"][key] = run.ask(f"trading: {text}", _shaped(shape))
+    for suite_id in table["trust"]["suites"]:
+        key, text, shape = _RECEIPTS[suite_id]
+        adapters["messaging"][key] = run.ask(f"messaging: {text}", _shaped(shape))
     return adapters
 
 

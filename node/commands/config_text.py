@@ -32,6 +32,8 @@ _COMMENTS: Final[Mapping[str, str]] = {
     "adapters.trading.pinned_key": "intl-1 协议的名单加密到此公钥 · lists under intl-1",
     "adapters.trading.pinned_key_gm": "gm-1 协议的名单加密到此 SM2 公钥 · lists under gm-1",
     "adapters.messaging": "短信与语音 · SMS and voice",
+    "adapters.messaging.receipt_key": "intl-1 回执的签名公钥 · signs records of calls, intl-1",
+    "adapters.messaging.receipt_key_gm": "gm-1 回执的签名公钥 · signs records of calls, gm-1",
     "adapters.identity": "身份与人脸核验 · identity and face check",
     "adapters.signing": "电子签名 · electronic signature",
     "adapters.video": "音视频与监控 · audio, video, monitoring",

@@ -6,7 +6,7 @@ command was used wrongly, or this machine lacks the receipt's suite.
 
 import json
 from pathlib import Path
-from typing import Final
+from typing import Final, NoReturn
 
 import click
 
@@ -81,7 +81,7 @@ def verify_receipt(receipt: Path, expect: str | None, lang: str, *, as_json: boo
         click.echo(found.summary("zh" if lang.startswith("zh") else "en"))
 
 
-def _refuted(where: str, zh: str, en: str, *, as_json: bool) -> None:
+def _refuted(where: str, zh: str, en: str, *, as_json: bool) -> NoReturn:
     if as_json:
         click.echo(
             json.dumps(

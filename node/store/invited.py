@@ -218,8 +218,21 @@ def _place(draw: bytes, entry: bytes) -> str:
 
 
 def _row(cipher: ColumnCipher, row: Sequence[Any]) -> InvitationRow:
-    *fields, sealed = row
-    record = (
-        b"" if sealed is None else cipher.open(_RECEIPT, _place(row[0], row[1]), sealed).encode()
+    draw, entry, uid, peer, suite, pool, epoch, phase, response, *rest = row
+    invited_at_ms, answered_at_ms, keys, sealed = rest
+    opened = "" if sealed is None else cipher.open(_RECEIPT, _place(draw, entry), sealed)
+    return InvitationRow(
+        draw=draw,
+        entry=entry,
+        uid=uid,
+        peer=peer,
+        suite=suite,
+        pool=pool,
+        epoch=epoch,
+        phase=phase,
+        response=response,
+        invited_at_ms=invited_at_ms,
+        answered_at_ms=answered_at_ms,
+        keys=keys,
+        record=opened.encode(),
     )
-    return InvitationRow(*fields, record)

@@ -17,7 +17,7 @@ class Receipted:
     """The sub's draws, and receipts of its experts.
 
     Args:
-        table: Both centers; the sub's first call is not answered, the second declined.
+        table: Both centers; the sub's first calls are not answered and declined by turns.
         unreached: Registry number of whoever did not answer.
         declined: Of whoever declined.
         attending: Of somebody who attends.
@@ -58,12 +58,14 @@ def _described(center: Center) -> tuple[Descriptor, bytes]:
 @asynccontextmanager
 async def receipted() -> AsyncIterator[Receipted]:
     async with laid() as table:
-        table.sub.phones.script = [Answer.NO_ANSWER, Answer.DECLINE]
+        table.sub.phones.script = [Answer.NO_ANSWER, Answer.DECLINE] * 3
         table.sub.center.keyring.pin(*_described(table.host.center))
         await table.start()
         await table.turn()
         rows = await table.sub.center.sql(
-            "SELECT response, uid FROM invitation ORDER BY invited_at_ms, draw"
+            # Who did not answer may be drawn again for another specialty: one call each here.
+            "SELECT min(response), uid FROM invitation GROUP BY uid HAVING count(*) = 1"
+            " ORDER BY uid"
         )
         by_response = dict(rows)
         ((unasked,),) = await table.sub.center.sql(

@@ -195,7 +195,7 @@ async def test_parts_of_two_receipts_do_not_fit_together(made: Receipted) -> Non
 
 async def test_a_changed_byte_anywhere_breaks_the_seal(made: Receipted) -> None:
     file = await made.file(made.unreached)
-    assert verify(file, DECODE)
+    assert verify(file, DECODE).uid == made.unreached
     for at in range(0, len(file), max(1, len(file) // 60)):
         with pytest.raises(ReceiptRefuted):
             verify(file[:at] + bytes([file[at] ^ 1]) + file[at + 1 :], DECODE)

@@ -266,3 +266,55 @@ def test_a_configuration_without_end_or_without_bottom_is_refused(tmp_path: Path
         load(Path("/dev/zero"))
     with pytest.raises(BadConfig, match="is not TOML"):
         load(write(tmp_path, "x = " + "[" * 20_000))
+
+
+GATEWAY = """
+[adapters.messaging]
+kind = "rest"
+url = "https://sms.example.cn/v1"
+"""
+
+
+def with_gateway(keys: str) -> str:
+    """The usual configuration with a gateway, in production but for the other systems."""
+    before, _, rest = GOOD.partition("[adapters.messaging]")
+    _, _, after = rest.partition("\n[")
+    return f"{before}{GATEWAY}{keys}\n[{after}"
+
+
+def test_without_the_gateways_key_no_answer_could_count_in_production(tmp_path: Path) -> None:
+    key = 'receipt_key = "11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo="\n'
+    assert load(write(tmp_path, with_gateway(""))).adapters.messaging.kind == "rest"
+    real = "production = true"
+    (problem,) = problems(tmp_path, with_gateway("").replace("production = false", real))
+    assert "receipt_key" in problem
+    assert load(write(tmp_path, with_gateway(key).replace("production = false", real)))
+    (problem,) = problems(tmp_path, with_gateway('receipt_key = "AAAA"\n'))
+    assert "32" in problem
+
+
+@pytest.mark.parametrize(
+    ("section", "words"),
+    [
+        ('[invitations]\ncall = "参加{project}请按1, 2, 3"', "project"),
+        ('[invitations]\nno_calls_from = "25:00"', "no_calls_from"),
+        ("[invitations]\nlast_call_minutes = -1", "last_call_minutes"),
+        ("[pool]\nepoch_hours = 12", "epoch_hours"),
+        ("[pool]\nmax_draws_per_expert = 3", "draw_period_days"),
+        ('[pool]\nannounce_at = "6 am"', "announce_at"),
+    ],
+)
+def test_a_rule_on_experts_that_cannot_be_kept_is_named(
+    tmp_path: Path, section: str, words: str
+) -> None:
+    (problem,) = problems(tmp_path, f"{GOOD}\n{section}\n")
+    assert words in problem
+
+
+def test_the_rules_on_experts_are_read(tmp_path: Path) -> None:
+    rules = "[pool]\nmax_draws_per_expert = 3\ndraw_period_days = 30\nannounce_every_hours = 0\n"
+    config = load(write(tmp_path, f"{GOOD}\n{rules}"))
+    assert config.pool.own_cap is not None
+    assert (config.pool.own_cap.draws, config.pool.own_cap.days) == (3, 30)
+    assert config.pool.rule.every_hours == 0
+    assert config.invitations.hours.quiet_from == 21 * 60 + 30

@@ -216,8 +216,9 @@ def test_answers_come_from_a_file_in_the_words_of_the_configuration(place: Place
         """
         + "\n".join(
             f'[adapters.{each}]\nkind = "rest"\nurl = "https://{each}.example.cn"'
-            for each in ("messaging", "identity", "signing", "video", "experts")
-        ),
+            for each in ("identity", "signing", "video", "experts", "messaging")
+        )
+        + '\nreceipt_key = "11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo="\n',
         encoding="utf-8",
     )
     command = ["init", "--non-interactive", "--config", str(place.config), "--from", str(answers)]
@@ -520,6 +521,8 @@ def test_a_center_in_earnest_is_asked_for_the_key_of_each_suite(place: Place) ->
         terminal.answer("public key for intl-1", sm2)
         terminal.await_text("X25519")
         terminal.answer("public key for intl-1", x25519)
+        terminal.answer("SM2 公钥(Base64)· signs", sm2)
+        terminal.answer("Ed25519 公钥(Base64)· signs", x25519)
         terminal.answer(f"[{place.root}]", "")
         terminal.await_text("the code that it shows")
     finally:

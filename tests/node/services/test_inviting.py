@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import pytest
@@ -146,7 +147,7 @@ async def test_whoever_was_called_reads_with_the_code_what_was_recorded(table: T
     assert len(others) == 5
     for strange in ("0000-0000", "", "x"):
         with pytest.raises(NotFound):
-            await sub.center.do(lambda desk, s=strange: inviting.recorded(desk, s))
+            await sub.center.do(partial(inviting.recorded, code=strange))
     kept = await sub.center.sql("SELECT sealed_code, blind_code FROM invitation")
     assert all(sealed is None and len(blind) == 32 for sealed, blind in kept)
 

@@ -270,7 +270,8 @@ async def rulings(clock: Clockwork, epoch: str) -> set[Ruling]:
                 asked.heard(lie, b"verdict")
         return found
 
-    return await clock.do(ask)
+    found: set[Ruling] = await clock.do(ask)
+    return found
 
 
 def opening(slots: tuple[Slot, ...], epoch: str) -> Open:
