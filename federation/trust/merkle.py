@@ -300,6 +300,27 @@ class Frontier:
         self._size += 1
         return final
 
+    def extend(self, leaves: Sequence[bytes]) -> None:
+        """Add leaf hashes that nobody needs the nodes of, block by block where they fill one.
+
+        Raises:
+            ValueError: One of them is not a 32-byte hash.
+        """
+        _require_hashes(leaves)
+        at = 0
+        while at < len(leaves):
+            if self._size % _BLOCK or len(leaves) - at < _BLOCK:
+                self.append(leaves[at])
+                at += 1
+                continue
+            node, index = _fold(self._digests, leaves[at : at + _BLOCK]), self._size // _BLOCK
+            while index & 1:
+                node = node_hash(self._digests, self._peaks.pop(), node)
+                index >>= 1
+            self._peaks.append(node)
+            self._size += _BLOCK
+            at += _BLOCK
+
     def root(self) -> bytes:
         """Root of the log as it is now."""
         return _bag(self._digests, self._peaks)

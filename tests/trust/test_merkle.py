@@ -442,3 +442,21 @@ def test_any_log_proves_itself(data: list[bytes], draw: st.DataObject) -> None:
 def test_noise_is_refused_without_any_other_error(index: int, size: int, path: list[bytes]) -> None:
     assert not merkle.verify_inclusion(INTL_1, HASHES[0], index, size, path, ROOTS[9])
     assert not merkle.verify_consistency(INTL_1, index, ROOTS[8], size, ROOTS[9], path)
+
+
+@pytest.mark.parametrize("begun", [0, 1, 1023, 1024, 1500])
+@pytest.mark.parametrize("more", [0, 1, 1024, 2500, 4097])
+def test_many_leaves_at_once_are_the_same_as_one_by_one(begun: int, more: int) -> None:
+    leaves = [INTL_1.hash(number.to_bytes(4, "big")) for number in range(begun + more)]
+    one_by_one, at_once = merkle.Frontier(INTL_1), merkle.Frontier(INTL_1)
+    for leaf in leaves:
+        one_by_one.append(leaf)
+    at_once.extend(leaves[:begun])
+    at_once.extend(leaves[begun:])
+    assert (at_once.size, at_once.peaks) == (one_by_one.size, one_by_one.peaks)
+    assert at_once.root() == merkle.root(INTL_1, leaves)
+
+
+def test_what_is_no_hash_is_not_taken_among_many() -> None:
+    with pytest.raises(ValueError, match="32"):
+        merkle.Frontier(INTL_1).extend([bytes(32), bytes(31)])
