@@ -338,6 +338,14 @@ def measure_logs(folder: Path, size: Size) -> list[Figure]:
         for _ in range(size.rounds)
     ]
     path.unlink()  # a million entries take 400 MB
+    some = size.entries // 10  # words take three times as much
+    logs.fill_with_words(path, some)
+    verified = [
+        (hashing.timed(lambda: logs.verify(path)),
+         hashing.timed(lambda: logs.floor_with_words(some)))
+        for _ in range(size.rounds)
+    ]  # fmt: skip
+    path.unlink()
     return [
         Figure(
             "log_append", f"存证追加，{logs.BATCH} 条一批，比裸提交",
@@ -349,6 +357,11 @@ def measure_logs(folder: Path, size: Size) -> list[Figure]:
             f"check a log of {size.entries:,}, to bare hashing", "s",
             [value for value, _ in checked], [value for _, value in checked],
             most=RATIO_TO_HASHING,
+        ),
+        Figure(
+            "log_verify", f"lianping log verify，{some:,} 条及其报文，比裸散列",
+            f"lianping log verify, {some:,} entries and words, to bare hashing", "s",
+            [value for value, _ in verified], [value for _, value in verified],
         ),
     ]  # fmt: skip
 

@@ -27,7 +27,9 @@ from federation.evidence.checkpoint import (
 from federation.evidence.entry import IN, OUT, log_entry
 from federation.ids import CenterId
 from federation.trust import merkle
+from federation.trust.envelope import envelope_hash, pae
 from federation.trust.suite import INTL_1
+from node.services.log_check import LogCheck
 from node.store import migrations
 from node.store.database import Database
 from node.store.ledger import LogTip, SqlLedger
@@ -44,6 +46,9 @@ WITNESS_KEY: Final = bytes(range(32, 64))
 LOG_KEY: Final = NoteKey(INTL_1, ORIGIN, LOG, INTL_1.public_signing(OWNER_KEY))
 COSIGNER: Final = NoteKey(INTL_1, NEIGHBOUR, WITNESS, INTL_1.public_signing(WITNESS_KEY))
 NOW_MS: Final = 1_790_000_000_000
+PAYLOAD: Final = bytes(300)  # about a signed word's
+_ENTRY: Final = "INSERT INTO log_entry (suite, idx, data, envelope_hash) VALUES (?, ?, ?, ?)"
+_HEAD: Final = "INSERT INTO checkpoint (suite, size, note) VALUES (?, ?, ?)"
 
 
 def entries(first: int, count: int) -> Iterator[bytes]:
@@ -95,22 +100,45 @@ async def append(path: Path, batches: int, seconds: float) -> Rate:
 
 def fill(path: Path, count: int) -> None:
     """A log of so many entries with its head; fast, as nobody measures it."""
-    with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as connection:
-        migrations.migrate(connection, migrations.load(), NOW_MS)
-        connection.execute("PRAGMA synchronous=OFF")
-        connection.execute("BEGIN")
+    with _loading(path) as connection:
         connection.executemany(
-            "INSERT INTO log_entry (suite, idx, data, envelope_hash) VALUES (?, ?, ?, ?)",
+            _ENTRY,
             (
                 (SUITE, index, data, index.to_bytes(32, "big"))
                 for index, data in enumerate(entries(0, count))
             ),
         )
         root = merkle.root_of(INTL_1, entries(0, count))
-        connection.execute(
-            "INSERT INTO checkpoint (suite, size, note) VALUES (?, ?, ?)",
-            (SUITE, count, signed(count, root)),
-        )
+        connection.execute(_HEAD, (SUITE, count, signed(count, root)))
+
+
+def fill_with_words(path: Path, count: int) -> None:
+    """The same with the words that the entries are of, all said to one partner."""
+    with _loading(path) as connection:
+        leaves = []
+        for index in range(count):
+            payload = index.to_bytes(8, "big") + PAYLOAD
+            word = envelope_hash(INTL_1, KIND, payload)
+            leaves.append(log_entry(OUT, PEER, KIND, word, b"", NOW_MS + index))
+            connection.execute(_ENTRY, (SUITE, index, leaves[-1], word))
+            connection.execute(
+                "INSERT INTO said (peer, number, conversation, revision, payload_type, payload,"
+                " hash, said_at_ms, suite, log_index) VALUES (?, ?, ?, 1, ?, ?, ?, ?, ?, ?)",
+                (PEER, index + 1, index.to_bytes(16, "big"), KIND, payload, word, NOW_MS, SUITE,
+                 index),
+            )  # fmt: skip
+        root = merkle.root_of(INTL_1, leaves)
+        connection.execute(_HEAD, (SUITE, count, signed(count, root)))
+
+
+@contextlib.contextmanager
+def _loading(path: Path) -> Iterator[sqlite3.Connection]:
+    with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        migrations.migrate(connection, migrations.load(), NOW_MS)
+        connection.execute("PRAGMA foreign_keys=OFF")  # words without their conversations
+        connection.execute("PRAGMA synchronous=OFF")
+        connection.execute("BEGIN")
+        yield connection
         connection.execute("COMMIT")
 
 
@@ -132,6 +160,20 @@ def check(path: Path) -> None:
             raise RuntimeError("the log is not the one whose head was signed")
 
 
+def verify(path: Path) -> None:
+    """What ``lianping log verify`` does: entries, words, heads and counters.
+
+    Raises:
+        RuntimeError: It found a fault.
+    """
+    look = LogCheck()
+    with contextlib.closing(sqlite3.connect(path)) as connection:
+        while look.step(connection):
+            pass
+    if look.reports[0].faults or not look.reports[0].words:
+        raise RuntimeError(f"the log is not the one that was written: {look.reports}")
+
+
 def floor(count: int) -> None:
     """A hash over as many bytes for each leaf, and one for each node above; nothing is read."""
     (leaf,) = entries(1, 1)
@@ -140,3 +182,11 @@ def floor(count: int) -> None:
         new(whole).digest()
     for _ in range(count - 1):
         new(node).digest()
+
+
+def floor_with_words(count: int) -> None:
+    """The same with a hash over as many bytes as each word has."""
+    floor(count)
+    new, word = INTL_1.new, b"\0" + pae(KIND, bytes(8) + PAYLOAD)
+    for _ in range(count):
+        new(word).digest()

@@ -31,6 +31,7 @@ EXPECTED = {
     "group_commit",
     "log_append",
     "log_check",
+    "log_verify",
     "ranking",
     "merkle",
     "ranking_sm3",
