@@ -136,6 +136,12 @@ class Metrics:
             "lianping_bookings", "Bookings by phase.", ["state"], registry=registry
         )
         self.draws = Gauge("lianping_draws", "Draws by phase.", ["state"], registry=registry)
+        self.invitations = Gauge(
+            "lianping_invitations",
+            "Invitations of our own experts by how they ended.",
+            ["response"],
+            registry=registry,
+        )
         self.disputes = Gauge(
             "lianping_usage_disputes", "Disputes over usage not settled.", registry=registry
         )
@@ -341,6 +347,7 @@ class Metrics:
             self.log_entry_bytes.labels(suite_id, part).set(mean)
         _replace(self.bookings, figures.bookings)
         _replace(self.draws, figures.draws)
+        _replace(self.invitations, figures.invitations)
         self.disputes.set(figures.disputes)
         self.exceptions.set(figures.exceptions)
         _replace(self.overdue, _bounded(figures.overdue))

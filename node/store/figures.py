@@ -4,7 +4,7 @@ import sqlite3
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from node.store import bundles, forks, log_sizes, todos, usage, workdays
+from node.store import bundles, forks, invited, log_sizes, todos, usage, workdays
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +23,7 @@ class Figures:
         overdue: How many open to-dos are overdue, by kind.
         forks: Contradictions of partners' logs that nobody settled, by peer.
         unproven: Heads that were passed on and that the log has not proven, by peer.
+        invitations: How many invitations of our own experts ended how.
         entry_bytes: What the newest words take in our logs, by suite and part, mean bytes.
     """
 
@@ -38,6 +39,7 @@ class Figures:
     forks: Mapping[str, int] = field(default_factory=dict)
     unproven: Mapping[str, int] = field(default_factory=dict)
     entry_bytes: Mapping[tuple[str, str], float] = field(default_factory=dict)
+    invitations: Mapping[str, int] = field(default_factory=dict)
 
 
 def count(conn: sqlite3.Connection, now_ms: int) -> Figures:
@@ -71,6 +73,7 @@ def count(conn: sqlite3.Connection, now_ms: int) -> Figures:
         forks=forks.open_by_peer(conn),
         unproven=forks.unproven_by_peer(conn),
         entry_bytes=log_sizes.newest(conn),
+        invitations=invited.by_response(conn),
     )
 
 

@@ -74,7 +74,7 @@ async def receipted() -> AsyncIterator[Receipted]:
         yield Receipted(
             table,
             by_response["NO_ANSWER"],
-            by_response["DECLINE"],
+            by_response.get("DECLINE", ""),
             by_response["ACCEPT"],
             unasked,
         )

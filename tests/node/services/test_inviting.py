@@ -113,7 +113,7 @@ async def test_the_record_is_kept_sealed_and_its_digest_is_what_was_reported(tab
     await table.start()
     rows = await table.sub.center.sql(
         "SELECT draw, entry, sealed_receipt, keys, evidence FROM invitation"
-        " ORDER BY invited_at_ms LIMIT 1"
+        " WHERE response = 'DECLINE'"
     )
     ((draw, entry, sealed, keys, evidence),) = rows
     assert keys == "32"
