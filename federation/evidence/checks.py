@@ -183,7 +183,8 @@ class _Counting:
         roots = sum(len(chain) for chain in chains)
         heads = 2 * len(dossier.checkpoints)  # the log's own, and the other side's
         seal = 1
-        shown = sum(len(word.outside) for word in (*self._all(Commit), *self._all(Reveal)))
+        shown = sum(len(word.outside) for word in self._all(Commit))
+        shown += sum(len(word.outside) for word in self._all(Reveal))
         shown += sum(bool(word.permit) for word in self._opened)
         return 2 * self._words + len(dossier.signatures) + roots + heads + shown + seal, []
 
