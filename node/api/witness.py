@@ -47,7 +47,7 @@ class Turnstile:
 
 @router.post(
     "/witness/add-checkpoint",
-    summary="会签检查点(C2SP tlog-witness)· Cosign a checkpoint",
+    summary="会签检查点 · Cosign a checkpoint (C2SP tlog-witness)",
     response_class=PlainTextResponse,
     responses={
         400: {"description": "不是 add-checkpoint 请求 · not such a request"},
