@@ -142,6 +142,11 @@ class Metrics:
             ["response"],
             registry=registry,
         )
+        self.false_escrows = Gauge(
+            "lianping_false_escrows",
+            "As a regulator: opened escrows that held something else than was committed to.",
+            registry=registry,
+        )
         self.disputes = Gauge(
             "lianping_usage_disputes", "Disputes over usage not settled.", registry=registry
         )
@@ -349,6 +354,7 @@ class Metrics:
         _replace(self.draws, figures.draws)
         _replace(self.invitations, figures.invitations)
         self.disputes.set(figures.disputes)
+        self.false_escrows.set(figures.false_escrows)
         self.exceptions.set(figures.exceptions)
         _replace(self.overdue, _bounded(figures.overdue))
         missing = unknown_years(WorkCalendar(years=figures.years), now_ms, now_ms + HORIZON_MS)

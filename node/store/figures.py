@@ -4,7 +4,7 @@ import sqlite3
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from node.store import bundles, forks, invited, log_sizes, todos, usage, workdays
+from node.store import bundles, forks, invited, log_sizes, oversight, todos, usage, workdays
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +18,7 @@ class Figures:
         bookings: How many bookings are in each phase.
         draws: How many draws are in each phase.
         disputes: How many disputes over usage are not settled.
+        false_escrows: How many escrows that we opened held something else than was committed to.
         exceptions: How many bundles lost a leg after they were confirmed.
         years: The years whose holidays are known.
         overdue: How many open to-dos are overdue, by kind.
@@ -33,6 +34,7 @@ class Figures:
     bookings: Mapping[str, int]
     draws: Mapping[str, int]
     disputes: int = 0
+    false_escrows: int = 0
     exceptions: int = 0
     years: frozenset[int] = frozenset()
     overdue: Mapping[str, int] = field(default_factory=dict)
@@ -67,6 +69,7 @@ def count(conn: sqlite3.Connection, now_ms: int) -> Figures:
         bookings=_phases(conn, "booking"),
         draws=_phases(conn, "draw"),
         disputes=usage.open_disputes(conn),
+        false_escrows=oversight.false_escrows(conn),
         exceptions=bundles.with_exceptions(conn),
         years=workdays.calendar(conn).years,
         overdue=todos.overdue(conn, now_ms),

@@ -20,6 +20,7 @@ from node.services.officers import SamePerson
 from node.services.outside_values import envelope_of
 from node.services.oversight_asking import ANSWERED, UNANSWERED
 from node.services.oversight_deciding import CONFIRM, DECIDE, FALSE_ESCROW, Decision
+from node.store import figures
 from node.store import oversight as store
 from node.store.oversight import State
 from tests.node.services.overseen import FIRST, SECOND, Scene, overseen
@@ -327,7 +328,10 @@ async def test_a_false_escrow_is_told_and_kept_as_proof() -> None:
         assert FALSE_ESCROW in await at.todos(at.regulator)
         (row,) = await at.requests()
         assert row.false_escrow is not None
-        assert await at.regulator.do(lambda desk: store.false_escrows(desk.ledger.connection)) == 1
+        seen = await at.regulator.do(
+            lambda desk: figures.count(desk.ledger.connection, desk.now_ms)
+        )
+        assert seen.false_escrows == 1
         assert await at.host.phase(request) == words.DENIED
         del draw_id
 
