@@ -64,7 +64,7 @@ def test_each_owner_opens_the_names_of_its_own_members_and_v11_counts_them() -> 
     assert (partly.count, after.count) == (before.count + 3, before.count + 4)
     assert (after.result, after.unchecked) == ("checked", ())
     names = [name for part in whole.parts for name in part.names]
-    assert len({name.uid for name in names}) == 4
+    assert len({(name.owner, name.uid) for name in names}) == 4
     assert {name.owner for name in names} == {own.host, own.sub}
     assert json.loads(json.dumps(whole.document()))["names"][0]["act"] == "中标公告2026-041"
 
