@@ -129,10 +129,47 @@ def _answer(
         another = {one.entry for one in told.members} != set(listed)
         if another and _heard_at(desk, bidders) < _heard_at(desk, employers):
             return None
-        found = recusal.recused(digests, codes.codes, told, listed)
+        taken = _taken(desk, digests, [each.draw_id for each in host.draws], employers)
+        found = recusal.recused(digests, {*codes.codes, *taken}, told, listed)
     except (Malformed, CannotOpen) as error:
         return DenyRequest(f"the employers that {employers.peer} submitted: {_why(error)}")
     return Recuse(draw, found)
+
+
+def _taken(
+    desk: Desk, digests: Digests, of_booking: list[bytes], ours: Submission
+) -> frozenset[str]:
+    """Employers of those on the other owners' lists for the same booking.
+
+    No employer sits twice on a committee; within a pool the lottery sees to it, but tokens of two
+    pools cannot be compared. Whose list was compared first stays.
+    """
+    taken: set[str] = set()
+    for draw in of_booking:
+        rows = [
+            row
+            for row in oversight.submissions(desk.ledger.connection, draw)
+            if row.word == _EMPLOYERS and row.peer != ours.peer and _answered(desk, row) is not None
+        ]
+        if rows:
+            last = max(rows, key=lambda row: _heard_at(desk, row))
+            word = decode_word(PAYLOAD_TYPES[SubmitEmployers], last.body)
+            assert isinstance(word, SubmitEmployers), "stored as what it is"
+            info = recusal.employers_info(digests, draw)
+            told = recusal.decode_employers(_opened(desk, digests, info, word.sealed))
+            gone = _answered(desk, last) or ()
+            taken |= {one.value for one in told.members if one.value and one.entry not in gone}
+    return frozenset(taken)
+
+
+def _answered(desk: Desk, row: Submission) -> tuple[bytes, ...] | None:
+    """Whom we have said must recuse of that list; None: it was not compared."""
+    known = desk.ledger.conversation(ConversationId(row.conversation))
+    if known is None or known.phase != words.COMPARED:
+        return None
+    answer = word_in(envelope_of(desk, row.conversation, Recuse), row.peer)
+    assert isinstance(answer, Recuse), "it was looked up by its type"
+    return answer.recused
 
 
 def _heard_at(desk: Desk, row: Submission) -> int:

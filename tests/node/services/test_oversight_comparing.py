@@ -18,11 +18,13 @@ from federation.protocol.oversight import (
     SubmitEmployers,
 )
 from federation.trust.keys import Purpose
+from node.domain.expert import Expert
 from node.services.draws import DrawnMember
 from node.services.house import Desk
 from node.services.oversight_asking import ANSWERED, UNANSWERED
 from node.store import oversight as store
 from tests.node.services.overseen import Scene, overseen
+from tests.support import planning
 from tests.support.pair import Center
 
 SALT = bytes(range(32))
@@ -37,17 +39,20 @@ def sealed(at: Scene, center: Center, info: bytes, told: bytes) -> bytes:
     return center.suite.seal(key.key, info, told)
 
 
-async def listed(at: Scene) -> list[DrawnMember]:
-    """Who is on the list of the host's own draw."""
+async def listed(at: Scene, owner: Center | None = None) -> list[DrawnMember]:
+    """Who is on the list of the host's own draw, or of another owner's."""
     board = at.table.host
     members = await at.host.do(lambda desk: board.draws.members(desk, at.table.booking))
-    return [member for member in members if member.owner == at.host.id]
+    return [member for member in members if member.owner == (owner or at.host).id]
 
 
-async def employers(at: Scene) -> tuple[SubmitEmployers, tuple[str, ...]]:
+async def employers(
+    at: Scene, owner: Center | None = None
+) -> tuple[SubmitEmployers, tuple[str, ...]]:
     """What the owner submits, and in clear for the test."""
-    members = await listed(at)
-    board = at.table.host
+    members = await listed(at, owner)
+    owner = owner or at.host
+    board = at.table.host if owner is at.host else at.table.sub
 
     def opened(desk: Desk) -> Employers:
         row = board.draws._files.row(desk, members[0].draw)
@@ -61,22 +66,22 @@ async def employers(at: Scene) -> tuple[SubmitEmployers, tuple[str, ...]]:
             )
         return Employers(pool.name, pool.epoch, tuple(told))
 
-    told = await at.host.do(opened)
+    told = await owner.do(opened)
     info = recusal.employers_info(at.host.suite, members[0].draw)
-    word = SubmitEmployers(
-        members[0].draw, sealed(at, at.host, info, recusal.encode_employers(told))
-    )
+    word = SubmitEmployers(members[0].draw, sealed(at, owner, info, recusal.encode_employers(told)))
     return word, tuple(one.value for one in told.members)
 
 
 async def bidders(at: Scene, *codes: str) -> SubmitBidders:
     """What the host submits once the bids are open."""
-    members = await listed(at)
     told = Codes(tuple(sorted(codes)), SALT)
     info = recusal.bidders_info(at.host.suite, at.table.booking)
     return SubmitBidders(
         at.table.booking,
-        (Drawn(members[0].draw, tuple(sorted(member.entry for member in members))),),
+        tuple(
+            Drawn(members[0].draw, tuple(sorted(member.entry for member in members)))
+            for members in (await listed(at), await listed(at, at.sub))
+        ),
         exclusion_commitment(at.host.suite, SALT, told.codes),
         sealed(at, at.host, info, recusal.encode_codes(told)),
     )
@@ -128,6 +133,39 @@ async def test_where_nobody_works_for_a_bidder_nobody_is_named() -> None:
         assert answer.recused == ()
 
 
+async def test_nobody_of_an_employer_on_the_other_centers_list_stays(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Four employers in both pools, five seats: whose list is compared first stays."""
+    register = planning.register
+    four = sorted({expert.employer_uscc for expert in register(120)})[:4]
+
+    def of_four(count: int, *, seed: int, prefix: str) -> list[Expert]:
+        found = register(count, seed=seed, prefix=prefix)
+        return [
+            replace(expert, employer_uscc=four[at % len(four)]) for at, expert in enumerate(found)
+        ]
+
+    monkeypatch.setattr(planning, "register", of_four)
+    async with overseen() as at:
+        await at.start()
+        ours, our_codes = await employers(at)
+        theirs, their_codes = await employers(at, at.sub)
+        await tell(at, at.host, await bidders(at, "91350100M000100Y43"))
+        await tell(at, at.host, ours)
+        await tell(at, at.sub, theirs)
+
+        first, second = await at.said(at.regulator, Recuse)
+        assert first.recused == ()
+        shared = {
+            member.entry
+            for member, code in zip(await listed(at, at.sub), their_codes, strict=True)
+            if code in our_codes
+        }
+        assert shared, "five seats, four employers"
+        assert set(second.recused) == shared
+
+
 async def test_nothing_in_clear_is_stored_at_the_regulator() -> None:
     async with overseen() as at:
         await at.start()
@@ -154,8 +192,8 @@ async def test_what_does_not_hold_is_denied_with_whose_it_is(lie: str) -> None:
         elif lie == "not sealed to us":
             owners = replace(owners, sealed=owners.sealed[:-1] + b"\0")
         else:
-            (drawn,) = host.draws
-            host = replace(host, draws=(replace(drawn, entries=drawn.entries[1:]),))
+            drawn, *others = host.draws
+            host = replace(host, draws=(replace(drawn, entries=drawn.entries[1:]), *others))
         await tell(at, at.host, owners)
         await tell(at, at.host, host)
         (denial,) = await at.said(at.regulator, DenyRequest)

@@ -281,7 +281,9 @@ Global___SubmitEmployers: _TypeAlias = SubmitEmployers  # noqa: Y015
 
 @_typing.final
 class Recuse(_message.Message):
-    """Regulator: who on the list is employed by a bidder and must recuse; nobody, where the list is empty."""
+    """Regulator: who on the list must recuse: employed by a bidder, or by an employer of somebody on the other center's
+    list; nobody, where the list is empty.
+    """
 
     DESCRIPTOR: _descriptor.Descriptor
 
