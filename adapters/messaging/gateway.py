@@ -31,6 +31,7 @@ class Polling:
 
 
 POLLING: Final = Polling()
+MAX_KEYS: Final = 32  # what anybody presses within three minutes, and some more
 
 
 class GatewayMessaging:
@@ -123,4 +124,7 @@ class GatewayMessaging:
             answer = Answer(reply.text("answer"))
         except ValueError as error:
             raise reply.wrong("answer", " or ".join(Answer)) from error
-        return CallResult(answer, reply.binary("receipt"), reply.text("keys"))
+        keys = reply.fields.get("keys")
+        if not isinstance(keys, str) or len(keys) > MAX_KEYS:
+            raise reply.wrong("keys", f"what was pressed, at most {MAX_KEYS} keys")
+        return CallResult(answer, reply.binary("receipt"), keys)

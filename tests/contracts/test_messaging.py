@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -11,6 +11,9 @@ from adapters.errors import Rejected, Unreachable
 from adapters.messaging.gateway import GatewayMessaging, Polling
 from adapters.messaging.port import TEXT_CHARS_MAX, Answer, Messaging
 from adapters.messaging.stand_in import SpoolMessaging, read_spool
+from federation.evidence import call_record
+from federation.trust.suite import INTL_1
+from tests.support.gateway import GATEWAY, USUAL
 from tests.support.outside import Vendor, connect, free_address, serving
 
 PHONE = "15400000001"
@@ -38,11 +41,17 @@ async def case(
     if request.param == "gateway":
         vendor = Vendor(answers=SCRIPT, rings=2)
         url = stack.enter_context(serving(vendor.app))
-        gateway = GatewayMessaging(http=connect(url), polling=QUICK)
+        key = vendor.record_key.public_key().public_bytes_raw()
+        gateway = GatewayMessaging(http=connect(url), receipt_keys={"intl-1": key}, polling=QUICK)
         yield Case(gateway, lambda: vendor.phones)
         await gateway.aclose()
     else:
-        spool = SpoolMessaging(folder=tmp_path, answers=SCRIPT)
+        spool = SpoolMessaging(
+            folder=tmp_path,
+            answers=SCRIPT,
+            recorder=lambda suite, told: GATEWAY.signed(suite, replace(USUAL, **asdict(told))),
+            receipt_keys={"intl-1": GATEWAY.receipt_key("intl-1")},
+        )
         yield Case(spool, lambda: [(item.phone, item.text) for item in read_spool(tmp_path)])
         await spool.aclose()
 
@@ -53,6 +62,23 @@ async def test_an_invitation_reaches_the_telephone_and_brings_the_answer(case: C
     assert result.answer is Answer.DECLINE
     assert result.receipt
     assert case.phones() == [(PHONE, TEXT)]
+
+
+async def test_the_record_of_a_call_and_of_a_message_count_with_the_pinned_key(
+    case: Case,
+) -> None:
+    key = case.port.receipt_key("intl-1")
+    result = await case.port.invite("draw-1/0", PHONE, TEXT, "intl-1")
+    record = call_record.check(INTL_1, key, result.receipt)
+    assert (record.kind, record.key, record.phone, record.text) == ("call", "draw-1/0", PHONE, TEXT)
+    assert (record.answer, record.keys) == (result.answer.value, result.keys)
+    sent = call_record.check(INTL_1, key, await case.port.sms("n1", PHONE, TEXT, "intl-1"))
+    assert (sent.kind, sent.key, sent.answer) == ("sms", "n1", "")
+
+
+async def test_without_a_pinned_key_for_the_suite_nothing_counts(case: Case) -> None:
+    with pytest.raises(Rejected, match="gm-1"):
+        case.port.receipt_key("gm-1")
 
 
 async def test_each_new_invitation_gets_an_answer_of_its_own(case: Case) -> None:

@@ -288,7 +288,8 @@ def test_without_the_gateways_key_no_answer_could_count_in_production(tmp_path: 
     real = "production = true"
     (problem,) = problems(tmp_path, with_gateway("").replace("production = false", real))
     assert "receipt_key" in problem
-    assert load(write(tmp_path, with_gateway(key).replace("production = false", real)))
+    config = load(write(tmp_path, with_gateway(key).replace("production = false", real)))
+    assert config.adapters.messaging.kind == "rest"
     (problem,) = problems(tmp_path, with_gateway('receipt_key = "AAAA"\n'))
     assert "32" in problem
 

@@ -98,6 +98,7 @@ class Vendor:
         self.calls: dict[str, dict[str, Any]] = {}
         self.rooms: dict[str, list[str]] = {}
         self.forge_signatures = False
+        self.record_key = ed25519.Ed25519PrivateKey.generate()
         self._answers = list(answers)
         self._rings = rings
         self._state = state
@@ -126,8 +127,12 @@ class Vendor:
             known["rings"] -= 1
             if known["rings"] >= 0:
                 return {"state": self._state}
-            receipt = base64.b64encode(call_id.encode()).decode()
-            return {"state": "done", "answer": known["answer"], "receipt": receipt}
+            return {
+                "state": "done",
+                "answer": known["answer"],
+                "keys": known["keys"],
+                "receipt": known["receipt"],
+            }
 
         @app.get("/experts/export")
         async def export() -> Response:
@@ -161,7 +166,7 @@ class Vendor:
             if known != body:
                 return JSONResponse({"code": "key_reused"}, status_code=409)
             return JSONResponse(answer)
-        fields = {**json.loads(await request.body()), **request.path_params}
+        fields = {**json.loads(await request.body()), **request.path_params, "idempotency-key": key}
         status, answer = does(fields)
         if status < 300:
             self._given[key] = (body, answer)
@@ -171,12 +176,33 @@ class Vendor:
         self.phones.append((fields["phone"], fields["text"]))
         call_id = f"call-{len(self.calls)}"
         answer = self._answers.pop(0) if self._answers else "attend"
-        self.calls[call_id] = {"answer": answer, "rings": self._rings}
+        keys = {"attend": "31", "decline": "2"}.get(answer, "")
+        told = {"kind": "call", "answer": answer, "keys": keys, **self._asked(fields)}
+        self.calls[call_id] = {
+            "answer": answer,
+            "keys": keys,
+            "rings": self._rings,
+            "receipt": self._receipt(told),
+        }
         return 202, {"call_id": call_id}
 
     def _sms(self, fields: dict[str, Any]) -> StatusAndFields:
         self.phones.append((fields["phone"], fields["text"]))
-        return 200, {"receipt": base64.b64encode(b"sms %d" % len(self.phones)).decode()}
+        told = {"kind": "sms", "answer": "", "keys": "", **self._asked(fields)}
+        return 200, {"receipt": self._receipt(told)}
+
+    def _asked(self, fields: dict[str, Any]) -> dict[str, Any]:
+        key = fields["idempotency-key"].partition(":")[2]
+        return {"key": key, "phone": fields["phone"], "text": fields["text"]}
+
+    def _receipt(self, told: dict[str, Any]) -> str:
+        """As the port's docstring says, for intl-1."""
+        line = json.dumps({**told, "placed_ms": 1_000, "ended_ms": 61_000}, ensure_ascii=False)
+        body = f"lianping call record 1\n{line}\n".encode()
+        kind = b"application/vnd.lianping.v1.intl-1.call-record"
+        signed = b"DSSEv1 %d %b %d %b" % (len(kind), kind, len(body), body)
+        signature = base64.b64encode(self.record_key.sign(signed))
+        return base64.b64encode(body + b"signature " + signature + b"\n").decode()
 
     def _sign(self, fields: dict[str, Any]) -> StatusAndFields:
         if base64.b64decode(fields["face"]) != b"face:" + fields["signer_id_number"].encode():

@@ -126,9 +126,10 @@ async def test_codes_are_looked_up_without_a_log_in_and_not_without_end(tmp_path
             for _ in range(6)
         ]
         assert codes[-1] == "TOO_MANY_TRIES"
-        for at in range(130):
-            answer = await http.post("/api/own/invitation", json={"code": f"{at:08d}"})
-        assert error(answer)["code"] == "TOO_MANY_TRIES"
+        answers = [
+            await http.post("/api/own/invitation", json={"code": f"{at:08d}"}) for at in range(130)
+        ]
+        assert error(answers[-1])["code"] == "TOO_MANY_TRIES"
 
 
 async def test_figures_are_for_insiders_and_pairs_for_supervisors(tmp_path: Path) -> None:
