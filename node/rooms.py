@@ -58,9 +58,8 @@ class Rooms:
                 config.invitations.check_in_code,
             ),
         )
-        self.oversight = Oversight(
-            regulates=config.regulates, cipher=cipher, asking=Asking(self.draws.recusal.heard)
-        )
+        asking = Asking(self.draws.recusal.heard, self.draws.rescuing.heard)
+        self.oversight = Oversight(regulates=config.regulates, cipher=cipher, asking=asking)
         self.calling_off = CallingOff(
             messaging=outsides.messaging,
             cipher=cipher,

@@ -273,16 +273,22 @@ class Floor(Generic[L]):
                 TABLES[word.kind], conversation, word, self.now_ms, waits, visitor.hash
             )
             self._inside.admit(self, conversation, word, statement)  # (12)
-        except Overtaken as error:
-            return self.put_off(visitor, error)
         except FederationError as error:
-            payload, receipt = self._refuse(visitor, conversation, error)
-            said = Said(conversation, word, visitor.envelope.payload, visitor.hash)
-            self._inside.denied(self, said, error)
-            return payload, receipt
+            return self._deny(visitor, conversation, word, error)
         receipt = self._receipt(Outcome.ACCEPTED, after)
         payload = self._keep(visitor, after, receipt)
         self._inside.heard(self, Said(after, word, visitor.envelope.payload, visitor.hash))
+        return payload, receipt
+
+    def _deny(
+        self, visitor: Visitor, conversation: Conversation, word: Word, error: FederationError
+    ) -> tuple[bytes, Receipt]:
+        """Refuse a word that has its place, or leave it for later if it overtook another."""
+        if isinstance(error, Overtaken):
+            return self.put_off(visitor, error)
+        payload, receipt = self._refuse(visitor, conversation, error)
+        said = Said(conversation, word, visitor.envelope.payload, visitor.hash)
+        self._inside.denied(self, said, error)
         return payload, receipt
 
     def learn(self, conversation: ConversationId, word: Word) -> Conversation | None:

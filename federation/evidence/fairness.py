@@ -13,14 +13,16 @@ from federation.evidence.outside import check_enough, check_named, check_superse
 from federation.lottery import audit
 from federation.lottery.audit import DrawAudit, DrawRefuted, Spoken
 from federation.protocol.booking import Hold
-from federation.protocol.conversation import Kind
+from federation.protocol.conversation import Kind, Word
 from federation.protocol.draw import (
     CLOSED,
     VOID,
     Close,
+    Conclude,
     Open,
     Report,
     RequestDraw,
+    Rescue,
     Response,
     sealer_for_host,
 )
@@ -165,8 +167,12 @@ class Fairness:
         opens_ms = draw_opens_ms(case.terms, word.bid_deadline_ms, word.evaluation_start_ms)
         if told.at_ms(owner) < opens_ms:
             refute(Step.DRAWS, told.where, "早于协议允许的抽取时间", "before the draw window")
-        closed, _ = self._case.one(draw, Close, Step.DRAWS)
-        if closed.index(sealer) < self._finished.index(sealer):
+        # A draw whose sealer was silent is in the order in which its owner went on.
+        rescued = bool(case.find(draw, Rescue)) and not case.find(draw, Close)
+        ending: type[Word] = Conclude if rescued else Close
+        by = owner if rescued else sealer
+        closed, _ = self._case.one(draw, ending, Step.DRAWS)
+        if closed.index(by) < self._finished.index(by):
             refute(
                 Step.DRAWS,
                 closed.where,
@@ -174,11 +180,11 @@ class Fairness:
                 "opened before the report was signed",
             )
         # Words that crossed the Close came too late: by the sealer's log they follow it.
-        ordered = sorted(case.talks[draw], key=lambda said: said.index(sealer))
+        ordered = sorted(case.talks[draw], key=lambda said: said.index(by))
         spoken = [
             Spoken(said.sender, said.payload, said.word)
             for said in ordered
-            if said.index(sealer) <= closed.index(sealer)
+            if said.index(by) <= closed.index(by)
         ]
         self._check_recusals(draw, owner)
         opening = case.dossier.openings.get(draw)
@@ -195,6 +201,7 @@ class Fairness:
                 exclusion_salt=opening.exclusion_salt if opening else b"",
                 list_salts=opening.list_salts if opening else {},
                 read=case.others.told(owner),
+                regulator=case.terms.regulator,
             )
         except DrawRefuted as error:
             raise Refuted(

@@ -67,9 +67,7 @@ def sum_up(case: Case, found: Findings, logs: Mapping[str, LogHead], words: int)
         representatives=found.representatives,
         words=words,
         other_venues=not found.alone,
-        outside_contributors=min(
-            (draw.outside_values for draw in found.draws.values()), default=0
-        ),
+        outside_contributors=min((draw.outside_values for draw in found.draws.values()), default=0),
         drawn=found.drawn,
         checks=checks(case, found.draws),
     )

@@ -26,13 +26,17 @@ from federation.protocol.draw import (
     AcceptDraw,
     Close,
     Commit,
+    Conclude,
     Fault,
     Next,
     Open,
+    Proceed,
     RequestDraw,
+    Rescue,
     Result,
     Reveal,
 )
+from federation.protocol.oversight import Unseal
 from federation.protocol.peering import AnnouncePool
 from federation.trust.suite import Digests, enc, u32
 
@@ -130,6 +134,7 @@ def audit(
     exclusion_salt: bytes = b"",
     list_salts: Mapping[int, bytes] = _NO_SALTS,
     read: Read = _no_outsider,
+    regulator: str = "",
 ) -> DrawAudit:
     """Check a finished draw.
 
@@ -142,12 +147,13 @@ def audit(
         exclusion_salt: What that commitment was salted with.
         list_salts: Salts of list commitments by revision, where they may be known.
         read: Reads what outside contributors have signed, and verifies that they have.
+        regulator: Who may have opened a silent sealer's escrow.
 
     Raises:
         DrawRefuted: At the first thing that is wrong.
     """
     try:
-        auditor = _Auditor(digests, transcript, announcement, read)
+        auditor = _Auditor(digests, transcript, announcement, read, regulator)
         return auditor.run(excluded, exclusion_salt, list_salts)
     except FederationError as error:
         raise DrawRefuted(error.clause, error.detail) from error
@@ -160,8 +166,10 @@ class _Auditor:
         transcript: Sequence[Spoken],
         announcement: AnnouncePool,
         read: Read,
+        regulator: str,
     ) -> None:
         self._read = read
+        self._regulator = regulator
         self._digests = digests
         self._rest = list(reversed(transcript))
         self._announcement = announcement
@@ -195,8 +203,8 @@ class _Auditor:
         )
         reveal = self._revealed(bound, owner, mine.commitment)
         values = outside.given(digests, bound, self._read, pledges, reveal.outside)
-        closing, close = self._closing(bound, sealer, theirs.commitment)
-        seed = ranking.seed(digests, commits, (reveal.value, *values, close.value))
+        last, head = self._closing(bound, sealer, theirs.commitment)
+        seed = ranking.seed(digests, commits, (reveal.value, *values, last))
         orders = ranking.orders(digests, seed, opening.slots, listings, MAX_STEPS)
         end, results = self._walk(
             walk.start(digests, opening, listings, commits, excluded),
@@ -204,8 +212,8 @@ class _Auditor:
         )  # fmt: skip
         if not end.sealed:
             _refute("V12", "the draw was closed before its list was sealed")
-        if close.head != end.head:
-            _refute("V10", f"Close of {closing} does not cover the last step")
+        if head != end.head:
+            _refute("V10", "the word that ends the draw does not cover the last step")
         return DrawAudit(
             owner,
             sealer,
@@ -252,14 +260,24 @@ class _Auditor:
         self._check_value(bound, owner, committed, sender, word.value)
         return word
 
-    def _closing(self, bound: bytes, sealer: str, committed: bytes) -> tuple[str, Close]:
+    def _closing(self, bound: bytes, sealer: str, committed: bytes) -> tuple[bytes, bytes]:
+        """The sealer's value and the head, from its Close or, were it silent, its escrow."""
         last = self._rest[0] if self._rest else None
-        if last is None or not isinstance(last.word, Close):
+        if last is None or not isinstance(last.word, Close | Conclude):
             fault = last is not None and isinstance(last.word, Fault)
             _refute("V7", "the draw is void" if fault else "the sealer never revealed its value")
         del self._rest[0]
-        self._check_value(bound, sealer, committed, last.sender, last.word.value)
-        return last.sender, last.word
+        if isinstance(last.word, Close):
+            self._check_value(bound, sealer, committed, last.sender, last.word.value)
+            return last.word.value, last.word.head
+        rescues = [one.word for one in self._rest if isinstance(one.word, Rescue)]
+        if len(rescues) != 1 or not self._regulator:
+            _refute("V7", "the draw was ended without the sealer, whose escrow nobody opened")
+        told = self._read(rescues[0].unsealed, self._regulator)
+        if not isinstance(told, Unseal):
+            _refute("V7", "what is shown as the regulator's word is none")
+        self._check_value(bound, sealer, committed, sealer, told.value)
+        return told.value, last.word.head
 
     def _check_value(
         self, bound: bytes, center: str, committed: bytes, sender: str, value: bytes
@@ -286,7 +304,8 @@ class _Auditor:
             if spoken.sender != expected:
                 _refute("V12", f"{word.case} of {spoken.sender} has no place in the walk")
             before, state = state, state.heard(word, spoken.payload)
-            if isinstance(word, Next):
+            crossed = isinstance(word, Next) and before.rescued
+            if isinstance(word, Next | Proceed) and not crossed:
                 drawn = walk.next_step(before, orders)
                 if drawn != walk.Ask(word.slot, word.rank, word.entry):
                     _refute(

@@ -38,7 +38,9 @@ from federation.protocol.draw import (
     MAX_STEPS,
     Next,
     Open,
+    Proceed,
     Report,
+    Rescue,
     Response,
     Result,
     Ruling,
@@ -139,6 +141,7 @@ class Walk:
         supplements: How many invitations came to nothing: declined, not answered, or gone.
         revision: How many times the list was sealed.
         sealed: The list is sealed and nothing has changed since.
+        rescued: The sealer is silent and its escrow open: the owner goes on alone.
     """
 
     digests: Digests
@@ -155,6 +158,8 @@ class Walk:
     supplements: int = 0
     revision: int = 0
     sealed: bool = False
+    rescued: bool = False
+    _before: "Walk | None" = None
     _progress: tuple[_Progress, ...] = ()
     _members: tuple[Invited, ...] = ()
 
@@ -190,7 +195,7 @@ class Walk:
         """Go on by one word, said or heard.
 
         Args:
-            word: A Next, Verdict, Report, Shortfall or Result.
+            word: A Next, Verdict, Report, Shortfall, Result, Rescue or Proceed.
             payload: The exact signed bytes that ``word`` was read from.
 
         Raises:
@@ -199,8 +204,10 @@ class Walk:
                 does not match, a ruling that is not justified, a number that is wrong.
         """
         match word:
-            case Next():
-                return self._asked(word, payload)
+            case Next() | Proceed():
+                return self._named(word, payload)
+            case Rescue():
+                return self._rescued()
             case Verdict():
                 return self._ruled(word, payload)
             case Report() if word.response in GONE:
@@ -214,15 +221,29 @@ class Walk:
             case _:
                 raise OutOfTurn(f"{word.case} is no step of a walk", clause="V12")
 
-    def _asked(self, word: Next, payload: bytes) -> "Walk":
+    def _named(self, word: Next | Proceed, payload: bytes) -> "Walk":
+        if isinstance(word, Next) and self.rescued:
+            return self  # it crossed the Rescue: the owner names who is asked by now
+        if isinstance(word, Proceed) and not self.rescued:
+            raise OutOfTurn("Proceed before the sealer's escrow was opened", clause="V12")
+        return self._asked(word, payload)
+
+    def _rescued(self) -> "Walk":
+        """The owner goes on alone; an entry that was named and not ruled on was not asked."""
+        if isinstance(self.pending, Invited):
+            raise OutOfTurn("Rescue while an expert is called", clause="V12")
+        before = self if self.pending is None or self._before is None else self._before
+        return replace(before, rescued=True, _before=None)
+
+    def _asked(self, word: Next | Proceed, payload: bytes) -> "Walk":
         self._require_free(word)
         due = self.due
         if not isinstance(due, Place):
-            raise OutOfTurn("Next draws an expert that no open slot asks for", clause="V12")
+            raise OutOfTurn(f"{word.case} draws an expert that no open slot asks for", clause="V12")
         if (word.step, word.slot, word.rank) != (self.steps, due.slot, due.rank):
             raise OutOfTurn(
-                f"Next is step {word.step}, slot {word.slot}, rank {word.rank}; the walk is at "
-                f"step {self.steps}, slot {due.slot}, rank {due.rank}",
+                f"{word.case} is step {word.step}, slot {word.slot}, rank {word.rank}; the walk is "
+                f"at step {self.steps}, slot {due.slot}, rank {due.rank}",
                 clause="V9",
             )
         if word.entry not in self.strata[self.slots[due.slot].specialty]:
@@ -236,6 +257,7 @@ class Walk:
             self._chained(word, payload),
             steps=self.steps + 1,
             pending=Asked(due.slot, word.entry),
+            _before=replace(self, _before=None),
             _progress=_with(
                 self._progress, due.slot, replace(progress, asked=progress.asked | {word.entry})
             ),
@@ -261,7 +283,7 @@ class Walk:
                 f"{word.entry.hex()} call for",
                 clause="V11",
             )
-        after = self._chained(word, payload)
+        after = replace(self._chained(word, payload), _before=None)
         if word.ruling is not Ruling.INVITE:
             return replace(after, pending=None)
         return replace(
@@ -347,7 +369,7 @@ class Walk:
                 clause="V12",
             )
 
-    def _chained(self, word: Next | Verdict | Report, payload: bytes) -> "Walk":
+    def _chained(self, word: Next | Proceed | Verdict | Report, payload: bytes) -> "Walk":
         if word.previous_step != self.head:
             raise Malformed(
                 f"{word.case} follows step {word.previous_step.hex()}, but the last one was "

@@ -84,6 +84,7 @@ RULES: Final[Mapping[str, Rule]] = {
     "session_present": Rule("提交评标报告", "present the report", 2 * DAY),
     "session_finish": Rule("结束评标", "finish the evaluation", 1 * HOUR),
     "recusal_not_compared": Rule("处理无法比对的回避", "bidders cannot be compared", 2 * HOUR),
+    "sealer_silent": Rule("联系失联的封存方", "the sealer of a draw is silent", 1 * HOUR),
     "recusal_late": Rule("报告应回避而已签署的成员", "a member had to recuse", 1 * HOUR),
     "session_replace": Rule("更换评标成员后重新开始", "start again with a new member", 1 * HOUR),
     "session_resume": Rule("恢复评标", "resume the evaluation", 1 * HOUR),

@@ -11,7 +11,7 @@ from federation.engine.negotiator import Negotiator
 from federation.evidence.call_record import CallRecord
 from federation.ids import ConversationId
 from federation.lottery import audit
-from federation.lottery.walk import Settled
+from federation.lottery.walk import Invited, Settled
 from federation.protocol import booking
 from federation.protocol import draw as words
 from federation.protocol.draw import (
@@ -85,7 +85,7 @@ class DrawErrands:
         def took(desk: Desk) -> None:
             self.inviting.keep(desk, draw, entry, record, result.receipt)
             row = self._files.row(desk, draw)
-            if row.phase != words.INVITED or not self._is_wanted(desk, draw):
+            if not self._is_called(desk, row, entry) or not self._is_wanted(desk, draw):
                 # The draw became void while the phone rang: whoever said yes is told.
                 if result.answer is Answer.ATTEND:
                     start_ms = self._leg(desk, row).start_ms
@@ -132,10 +132,21 @@ class DrawErrands:
         def took(desk: Desk) -> None:
             row = self._files.row(desk, draw)
             seen = self._files.view(desk, row)
-            if row.phase == words.WALKING and seen.walk and isinstance(seen.walk.due, Settled):
+            open_yet = row.phase in {words.WALKING, words.RESCUED}
+            if open_yet and seen.walk and isinstance(seen.walk.due, Settled):
+                if seen.walk.sealed:
+                    return  # sealed by another run of this errand
                 self._seal_list(desk, row, seen, sealing_key)
 
         return took
+
+    def _is_called(self, desk: Desk, row: DrawRow, entry: bytes) -> bool:
+        """Whether the draw still waits for this expert's answer."""
+        if row.phase != words.RESCUED:
+            return row.phase == words.INVITED
+        seen = self._files.view(desk, row)
+        pending = seen.walk.pending if seen.walk else None
+        return isinstance(pending, Invited) and pending.entry == entry
 
     def _suite(self, desk: Desk, draw: bytes) -> Suite:
         row = self._files.row(desk, draw)

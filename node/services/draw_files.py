@@ -111,10 +111,11 @@ class DrawFiles:
         return bytes.fromhex(self._cipher.open("draw.sealed_value", row.id.hex(), row.sealed_value))
 
     def orders(self, row: DrawRow, seen: DrawView) -> tuple[list[bytes], ...]:
-        """The order of every slot; only the sealer can know it before Close."""
+        """The order of every slot; only the sealer can know it before Close or Rescue."""
         assert seen.opening is not None, "an order needs a draw"
         assert seen.listings is not None, "and its entries"
-        values = [seen.owner_value, *seen.outside_values, self.value(row)]
+        last = self.value(row) if seen.unsealed is None else seen.unsealed
+        values = [seen.owner_value, *seen.outside_values, last]
         seed = ranking.seed(seen.digests, seen.commits, values)
         if seed not in self._orders:
             made = ranking.orders(

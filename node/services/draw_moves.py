@@ -21,6 +21,7 @@ from federation.protocol.draw import (
     Fault,
     Next,
     Open,
+    Proceed,
     Report,
     Response,
     Reveal,
@@ -255,6 +256,20 @@ class DrawMoves:
 
     def rule(self, desk: Desk, row: DrawRow, word: Next) -> None:
         """The owner rules on an entry; an invited expert is called."""
+        if not self._ruled(desk, row, word):
+            self.go_on(desk, row)
+
+    def _proceed(self, desk: Desk, row: DrawRow, seen: DrawView) -> bool:
+        """The owner names the next entry itself, and rules on it; answers whether it is called."""
+        assert seen.walk is not None, "checked by the caller"
+        ask = walk.next_step(seen.walk, self._files.orders(row, seen))
+        assert isinstance(ask, Ask), "a place is due, so somebody is asked"
+        word = Proceed(seen.walk.steps, ask.slot, ask.rank, ask.entry, seen.walk.head)
+        desk.say(ConversationId(row.id), word)
+        return self._ruled(desk, row, word)
+
+    def _ruled(self, desk: Desk, row: DrawRow, word: Next | Proceed) -> bool:
+        """The owner's verdict; answers whether an expert is called."""
         seen = self._files.view(desk, row)
         assert seen.walk is not None, "entries are asked on a walk"
         pool = self._files.own_pool(desk, row)
@@ -276,8 +291,7 @@ class DrawMoves:
                 desk.now_ms,
             )
             self.leave_errand(desk, CALL, row.id, word.entry.hex(), entry=word.entry.hex())
-        else:
-            self.go_on(desk, row)
+        return ruling is Ruling.INVITE
 
     def report(
         self,
@@ -298,12 +312,21 @@ class DrawMoves:
         self.go_on(desk, row)
 
     def go_on(self, desk: Desk, row: DrawRow) -> None:
-        """The owner declares shortfalls and, when every slot is settled, seals the list."""
+        """The owner declares shortfalls and, when every slot is settled, seals the list.
+
+        Where the sealer is silent and its escrow open, it names who comes next, too.
+        """
         while True:
             seen = self._files.view(desk, row)
             assert seen.walk is not None, "a walk has begun"
             due = seen.walk.due
-            if seen.walk.pending is not None or isinstance(due, walk.Place):
+            if seen.walk.pending is not None:
+                return
+            if isinstance(due, walk.Place):
+                if not seen.walk.rescued or self._proceed(desk, row, seen):
+                    return
+                continue
+            if seen.walk.sealed:
                 return
             if isinstance(due, Settled):
                 revision = str(seen.walk.revision + 1)

@@ -15,14 +15,13 @@ from federation.errors import (
     Malformed,
     OutOfScope,
     OutOfTurn,
-    Overtaken,
     Refused,
     TooEarly,
 )
 from federation.lottery import audit, ranking
 from federation.lottery.audit import DrawRefuted, Spoken
 from federation.lottery.pool import USCC
-from federation.protocol import booking, enforcement, execution, session
+from federation.protocol import booking, enforcement, execution
 from federation.protocol import draw as words
 from federation.protocol.agreement import AgreementTerms
 from federation.protocol.booking import Hold
@@ -31,10 +30,13 @@ from federation.protocol.draw import (
     AcceptDraw,
     Close,
     Commit,
+    Conclude,
     Fault,
     Open,
+    Proceed,
     Report,
     RequestDraw,
+    Rescue,
     Response,
     Reveal,
     Ruling,
@@ -53,11 +55,11 @@ from node.services.draw_files import DrawFiles, word_in
 from node.services.draw_view import DrawView, view
 from node.services.errors import Conflicting
 from node.services.house import Desk
-from node.store import bookings, draws, pools, sessions, transcripts, workdays
+from node.services.rescue import Rescuing, check_signed
+from node.store import bookings, draws, pools, transcripts, workdays
 from node.store.draws import DrawRow
 from node.store.pools import Between
 
-_SIGNED: Final = frozenset({session.FINISHED, session.HANDED_OVER, session.ARCHIVED})
 OWN_RULE: Final = "rules of the center's own jurisdiction"
 """The clause that a refusal names when it is none of the agreement's."""
 
@@ -82,9 +84,10 @@ class OwnWindow:
 class DrawRules:
     """Admits or refuses words of draws."""
 
-    def __init__(self, files: DrawFiles, own: OwnWindow) -> None:
+    def __init__(self, files: DrawFiles, own: OwnWindow, rescuing: Rescuing) -> None:
         self._files = files
         self._own = own
+        self._rescuing = rescuing
 
     def admit_request(self, desk: Desk, conversation: Conversation, word: RequestDraw) -> None:
         """May the owner request this draw of us? Raises FederationError."""
@@ -164,14 +167,33 @@ class DrawRules:
             terms = self._files.terms(desk, conversation.agreement)
             outside_rules.check_values(desk, terms, seen, word)
         elif isinstance(word, Close):
-            self._check_signed(desk, row)
+            check_signed(desk, row)
             self._check_value(seen, conversation.peer, word.value)
             self._audit_close(desk, row, word, statement)
         elif seen.walk is not None:
-            # The step chain takes the payload; whether the step fits does not depend on it.
-            seen.walk.heard(word, statement.body)
-            _check_avoided(desk, row, word)
-            self._check_proof(desk, row, word)
+            self._admit_walk(desk, conversation, row, seen, (word, statement.body))
+
+    def _admit_walk(
+        self,
+        desk: Desk,
+        conversation: Conversation,
+        row: DrawRow,
+        seen: DrawView,
+        said: tuple[Word, bytes],
+    ) -> None:
+        word, payload = said
+        if isinstance(word, Conclude):
+            self._rescuing.admit_conclude(desk, row, seen, conversation, word)
+            return
+        if isinstance(word, Rescue):
+            self._rescuing.admit_rescue(desk, row, seen, word)
+        assert seen.walk is not None, "checked by the caller"
+        # The step chain takes the payload; whether the step fits does not depend on it.
+        seen.walk.heard(word, payload)
+        if isinstance(word, Proceed):
+            self._rescuing.admit_proceed(seen, row, word)
+        _check_avoided(desk, row, word)
+        self._check_proof(desk, row, word)
 
     def admit_fault(
         self, desk: Desk, conversation: Conversation, word: Fault, statement: Statement
@@ -181,8 +203,8 @@ class DrawRules:
         Counted from the last words that the sender knew of: by the two clocks at most
         ``SKEW_MS`` later than they say.
         """
-        if conversation.phase in words.DRAW.over:
-            return  # it crossed our own Fault or the Close
+        if conversation.phase in words.DRAW.over or conversation.phase == words.RESCUED:
+            return  # it crossed our own Fault, our Rescue or the Close
         if self._is_for_nothing(desk, conversation):
             return  # the booking was cancelled: there is nobody to draw for
         if word.silent:
@@ -251,21 +273,6 @@ class DrawRules:
             raise Refused("the draw was opened before", clause="V2")
         if audit.asked(word) != audit.asked(seen.request):
             raise Refused("the draw differs from what was requested", clause="V2")
-
-    def _check_signed(self, desk: Desk, row: DrawRow) -> None:
-        """The order stays secret as long as a member may have to be replaced from it.
-
-        Whoever owns a pool has the session of that booking: the host with the sub whose pool it
-        is, or with the one that sealed the host's own; a sub with the host.
-        """
-        held = sessions.live_of_booking(desk.ledger.connection, row.booking)
-        if held is not None and held.phase == session.SIGNING:
-            raise Overtaken("the word that the report is signed is not here yet", clause="Finish")
-        if held is None or held.phase not in _SIGNED:
-            raise TooEarly(
-                "the order stays sealed until the report of the evaluation is signed",
-                clause="Finish",
-            )
 
     def _check_pool(
         self,

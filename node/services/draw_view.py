@@ -13,13 +13,16 @@ from federation.protocol.draw import (
     Commit,
     Next,
     Open,
+    Proceed,
     Report,
     RequestDraw,
+    Rescue,
     Result,
     Reveal,
     Shortfall,
     Verdict,
 )
+from federation.protocol.oversight import Unseal
 from federation.protocol.peering import AnnouncePool
 from federation.trust.suite import Digests
 
@@ -38,6 +41,7 @@ class DrawView:
         commitments: By center.
         outside_values: What outside contributors opened, in their order; None for a silent one.
         owner_value: What the owner revealed.
+        unsealed: The silent sealer's value, once the regulator has opened its escrow.
         walk: How far the walk has come; None before both commits.
     """
 
@@ -50,6 +54,7 @@ class DrawView:
     commitments: Mapping[str, bytes] | None = None
     outside_values: tuple[bytes | None, ...] = ()
     owner_value: bytes | None = None
+    unsealed: bytes | None = None
     walk: Walk | None = None
     commits: bytes = b""
     """C, once every contributor has committed."""
@@ -96,7 +101,13 @@ def _after(seen: DrawView, said: Spoken, announced: AnnouncePool, read: Read) ->
             pledges = _pledges(seen)
             values = outside.given(digests, seen.open_hash, read, pledges, word.outside)
             return replace(seen, owner_value=word.value, outside_values=values)
-        case Next() | Verdict() | Report() | Shortfall() | Result() if seen.walk is not None:
+        case Rescue() if seen.walk is not None:
+            told = read(word.unsealed, "")
+            assert isinstance(told, Unseal), "verified when it was heard"
+            return replace(seen, unsealed=told.value, walk=seen.walk.heard(word, said.payload))
+        case Next() | Proceed() | Verdict() | Report() | Shortfall() | Result() if (
+            seen.walk is not None
+        ):
             return replace(seen, walk=seen.walk.heard(word, said.payload))
         case _:
             return seen

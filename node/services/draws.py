@@ -50,6 +50,7 @@ from node.services.house import Desk, Reaction
 from node.services.inviting import USUAL, InvitationPolicy, Inviting, Place
 from node.services.reasons import refusal
 from node.services.recusal import Recusal
+from node.services.rescue import Rescuing
 from node.services.session_view import Departed
 from node.store import draws, todos
 from node.store.cipher import ColumnCipher
@@ -101,8 +102,9 @@ class Draws(Reaction):
         invitations: InvitationPolicy = USUAL,
     ) -> None:
         self._files = DrawFiles(cipher)
-        self._rules = DrawRules(self._files, own_window)
         self._moves = DrawMoves(self._files, cipher)
+        self.rescuing = Rescuing(self._files, self._moves)
+        self._rules = DrawRules(self._files, own_window, self.rescuing)
         self.contributions = Contributions(cipher, self._moves)
         self.departures = Departures(self._files, self._moves, cipher)
         self.recusal = Recusal(self._files, self.departures, cipher)
@@ -169,6 +171,8 @@ class Draws(Reaction):
                 seen = self._files.view(desk, row)
                 assert seen.walk is not None, "a sealed list was walked to"
                 desk.say(ConversationId(row.id), Close(self._files.value(row), seen.walk.head))
+            elif row.role == OWNER and row.phase == words.RESCUED:
+                self.rescuing.conclude(desk, row)
 
     def depart(
         self, desk: Desk, draw: bytes, entry: bytes, response: Response, reason: str, by: str
@@ -283,7 +287,7 @@ class Draws(Reaction):
             self._moves.committed(desk, self._files.row(desk, conversation.id))
         elif isinstance(word, Reveal | Report | Verdict | Shortfall):
             self._moves.ask_next(desk, self._files.row(desk, conversation.id))
-        elif isinstance(word, Next):
+        elif isinstance(word, Next) and conversation.phase == words.ASKED:
             self._moves.rule(desk, self._files.row(desk, conversation.id), word)
         if _changes(word):
             self._tell(desk, conversation.id, word)
@@ -334,6 +338,13 @@ class Draws(Reaction):
             seen = self._files.view(desk, row)
             if seen.walk is not None and not isinstance(seen.walk.due, walk.Place):
                 self._moves.go_on(desk, row)  # it is our own turn: the sealer is not at fault
+                return
+        if before.phase == words.RESCUED:
+            return  # it is for nobody but us to end it
+        if before.phase in {words.WALKING, words.SEALED}:
+            row = self._files.row(desk, before.id)
+            if self.rescuing.possible(desk, row):
+                self.rescuing.offer(desk, row)
                 return
         desk.say(
             before.id,

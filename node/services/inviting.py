@@ -24,7 +24,7 @@ from node.services.accounts import Role
 from node.services.errors import Conflicting, NotFound
 from node.services.house import Desk
 from node.services.todos import BY_SYSTEM
-from node.store import bookings, draws, experts, invited, todos
+from node.store import bookings, draws, experts, invited, sessions, todos
 from node.store.cipher import ColumnCipher
 
 RECEIPT_WRONG: Final = "call_receipt_wrong"
@@ -120,6 +120,9 @@ class Inviting:
         phone, start_ms = self._addressee(desk, draw, entry)
         text = self._filled(self.policy.texts.call, start_ms)
         late = self.policy.hours.is_too_late(start_ms, desk.now_ms)
+        if late and _runs(desk, draw):
+            late, start_ms = False, desk.now_ms  # a member has left: the next comes at once
+            text = self._filled(self.policy.texts.call, start_ms)
         return Order(key, CALL, phone, text, self._suite(desk, draw), late)
 
     def message(
@@ -291,3 +294,11 @@ class Inviting:
 
     def _suite(self, desk: Desk, draw: bytes) -> Suite:
         return suite(desk.suite_of(ConversationId(draw)).suite_id)
+
+
+def _runs(desk: Desk, draw: bytes) -> bool:
+    """Whether the evaluation has begun: then somebody has left it and is replaced."""
+    row = draws.get(desk.ledger.connection, draw)
+    assert row is not None, "an errand belongs to a draw"
+    held = sessions.live_of_booking(desk.ledger.connection, row.booking)
+    return held is not None and held.started_at_ms is not None

@@ -64,7 +64,7 @@ class Asking:
 
     Args:
         recused: Told of every ``Recuse``.
-        unsealed: Told of every ``Unseal``.
+        unsealed: Told of every ``Unseal``, and of what was denied in its place.
     """
 
     def __init__(self, recused: Told = nobody, unsealed: Told = nobody) -> None:
@@ -186,6 +186,8 @@ class Asking:
             self._recused(desk, word.draw_id, word)
         elif isinstance(word, Unseal):
             self._unsealed(desk, word.draw_id, word)
+        elif asked.word == AskUnseal.__name__ and asked.draw is not None:
+            self._unsealed(desk, asked.draw, word)
 
     def refused(self, desk: Desk, conversation: Conversation, receipt: Receipt) -> None:
         """The regulator's node did not take the question."""

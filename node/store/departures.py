@@ -57,7 +57,10 @@ def of_draw(connection: sqlite3.Connection, draw: bytes) -> list[Departure]:
         f"SELECT {_COLUMNS} FROM departure WHERE draw = ? ORDER BY at_ms, entry",  # noqa: S608
         (draw,),
     ).fetchall()
-    return [Departure(*row[:8], bool(row[8])) for row in rows]
+    return [
+        Departure(one, entry, response, reason, salt, proof, by, at_ms, bool(reported))
+        for one, entry, response, reason, salt, proof, by, at_ms, reported in rows
+    ]
 
 
 def set_reported(connection: sqlite3.Connection, departure: Departure) -> None:
