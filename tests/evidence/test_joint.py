@@ -1,6 +1,7 @@
 """Joint dossiers: what only all parts together show, and what a lying host cannot hide in them."""
 
 import asyncio
+import xml.etree.ElementTree as ET
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
@@ -13,13 +14,18 @@ from hypothesis import strategies as st
 from typing_extensions import override
 
 from federation.evidence import joint
+from federation.evidence import report as pages
 from federation.evidence.case import Refuted, Step
 from federation.evidence.joint import Extends, chain, check, is_joint, read, verify_joint, write
+from federation.evidence.joint_verdict import JointVerdict
+from federation.evidence.rules import RULES
 from federation.evidence.shape import Misshapen
 from federation.evidence.verify import verify
+from federation.evidence.whole import look
 from federation.protocol.session import Elect, Finish, Present, Start
 from federation.trust.envelope import Signer
 from federation.wire.evidence import DECODE
+from node.services.dossier_page import render
 from node.services.house import Desk
 from node.store import archives, sessions
 from tests.node.services.joint_stage import MEMBERS, REPORT, JointStage, Seat, staged
@@ -92,6 +98,20 @@ def test_every_part_holds_by_itself_and_all_hold_together() -> None:
         assert verify(part, DECODE).other_venues
     for file in made.of_subs:
         assert not is_joint(file)
+
+
+def test_a_joint_dossier_is_one_page_with_a_chapter_for_each_part() -> None:
+    file = honest().file
+    whole = look(file, DECODE)
+    assert isinstance(whole.verdict, JointVerdict)
+    assert [check.rule for check in whole.verdict.checks] == list(RULES)
+    page = render(whole, "joint.dossier", file)
+    told = "".join(ET.fromstring(page.removeprefix("<!DOCTYPE html>\n")).itertext())
+    for at, part in enumerate(whole.verdict.parts, start=1):
+        assert f"第{at}分卷: {part.parties[1].name}" in told
+    for part in pages.report(whole):
+        for draw in part.draws:
+            assert all(rank.handle in told for rank in draw.ranks)
 
 
 def test_what_is_written_is_read_back() -> None:
