@@ -24,6 +24,7 @@ class Threat:
         name: The row's name in the threat model.
         tests: ``file::function`` of every test that tries it.
         one_suite: Why it is tried in one suite only; empty where it is in both.
+        left: What of the defence is not there yet, so that no test can hold it.
     """
 
     attacker: str
@@ -31,6 +32,7 @@ class Threat:
     name: str
     tests: tuple[str, ...]
     one_suite: str = ""
+    left: str = ""
 
 
 def threats() -> tuple[Threat, ...]:
