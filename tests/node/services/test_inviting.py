@@ -12,6 +12,7 @@ from federation.errors import TooEarly
 from node.domain.calling import CallingHours
 from node.domain.statistics import Thresholds
 from node.services.errors import Conflicting, Invalid, NotFound
+from node.services.house import Desk
 from node.services.inviting import RECEIPT_WRONG, TOO_LATE, InvitationPolicy
 from node.services.pool_statistics import POOL_ALERT, PoolStatistics
 from node.services.pool_warnings import PLAN_SMALL, POOL_SMALL
@@ -173,6 +174,46 @@ async def test_a_code_is_for_one_expert_and_one_evaluation(table: Table) -> None
     assert not await fits([found.draw], other or "", code)
     assert not await fits([bytes(16)], found.uid, code)
     assert not await fits([found.draw], found.uid, "0000-0000")
+
+
+async def test_a_member_shows_the_code_of_this_evaluation_and_a_representative_none(
+    table: Table,
+) -> None:
+    await table.start()
+    sub = table.sub
+    inviting = sub.draws.errands.inviting
+    rows = await sub.center.do(lambda desk: sub.draws.members(desk, table.booking))
+    one = next(row for row in rows if row.uid is not None)
+    phone = await sub.center.do(
+        lambda desk: table.offices.sub.experts.get(desk, one.uid or "").phone
+    )
+    code = next(code_in(text) for to, text in sub.phones.messages if to == phone)
+    session = b"\x07" * 16
+
+    def seat(desk: Desk) -> None:
+        run = desk.ledger.connection.execute
+        run(
+            "INSERT INTO session (conversation, role, peer, project, booking, convene)"
+            " VALUES (?, 'SUB', ?, NULL, ?, x'')",
+            (session, table.pair.host.id, table.booking),
+        )
+        for member, uid in ((one.entry, one.uid), (bytes(32), None)):
+            run(
+                "INSERT INTO member (session, code, site, capacity, uid)"
+                " VALUES (?, ?, ?, 'EXPERT', ?)",
+                (session, member, sub.center.id, uid),
+            )
+
+    await sub.center.do(seat)
+
+    async def fits(member: bytes, shown: str) -> bool:
+        return await sub.center.do(lambda desk: inviting.fits_seat(desk, session, member, shown))
+
+    assert await fits(one.entry, code.lower())
+    assert not await fits(one.entry, "")
+    assert not await fits(one.entry, "0000-0000")
+    assert await fits(bytes(32), "")
+    assert not await fits(b"nobody" * 5, code)
 
 
 NIGHT = InvitationPolicy(hours=CallingHours(quiet_from=11 * 60, quiet_until=13 * 60))
