@@ -81,8 +81,8 @@ def test_the_page_loads_nothing_and_its_policy_allows_only_its_own_style() -> No
     assert "@page { size: A4" in (style.text or "")
 
 
-@pytest.mark.parametrize("hostile", HOSTILE)
-def test_hostile_names_and_titles_are_shown_as_text_and_change_nothing(hostile: str) -> None:
+def hostile_page(hostile: str) -> str:
+    """The page of a dossier in which everybody is called so, says so and is about that."""
     honest = whole()
     (part,), verdict = honest.parts, honest.verdict.parts[0]
     parties = tuple(replace(party, name=hostile) for party in verdict.parties)
@@ -94,7 +94,12 @@ def test_hostile_names_and_titles_are_shown_as_text_and_change_nothing(hostile: 
     dossier = replace(part.case.dossier, timeline=(told,) * 3)
     names = {center: replace(each, name=hostile) for center, each in part.case.parties.items()}
     case = replace(part.case, dossier=dossier, parties=names)
-    page = render(Whole(verdict, (replace(part, case=case),)), hostile, b"")
+    return render(Whole(verdict, (replace(part, case=case),)), hostile, b"")
+
+
+@pytest.mark.parametrize("hostile", HOSTILE)
+def test_hostile_names_and_titles_are_shown_as_text_and_change_nothing(hostile: str) -> None:
+    page = hostile_page(hostile)
     root = parsed(page)
     assert {element.tag.removeprefix(XHTML) for element in root.iter()} <= ELEMENTS
     shown = "".join(each if each.isprintable() else "\ufffd" for each in hostile)
