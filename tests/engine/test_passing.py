@@ -3,6 +3,7 @@
 import sqlite3
 from collections.abc import Callable, Sequence
 from contextlib import closing
+from functools import partial
 from itertools import permutations
 from typing import Any, Final
 
@@ -23,6 +24,7 @@ from federation.wire.envelopes import Witnessing
 from federation.wire.questions import ConsistencyAnswer
 from federation.wire.rules import MAX_HEADS
 from node.services.house import Desk
+from tests.support.identities import follow
 from tests.support.meshed import meshed, quiet
 from tests.support.pair import SPOKEN, Center
 
@@ -325,3 +327,32 @@ async def test_with_many_logs_a_greeting_carries_sixteen_and_the_others_come_nex
         first, second = ours.heads(floor, b.id, NAME), ours.heads(floor, b.id, NAME)
         assert len(first) == len(second) == MAX_HEADS
         assert {*first, *second} == {*notes}
+
+
+async def test_heads_of_an_epoch_that_is_over_accuse_nobody() -> None:
+    """A log that went on from a backup, as its root announced, has another name from then on."""
+    async with meshed("a", "b", "c") as (a, b, c):
+        await grown(c, a, LEAVES[:4])
+        heads = Witnessing(heads=(signed(a, OTHERS),))
+        await c.do(lambda desk: c.negotiator.witness.look(desk, b.id, NAME, heads))
+        assert await c.do(lambda desk: c.negotiator.witness.asks(desk, a.id, NAME)) is not None
+
+        def announce(desk: Desk) -> None:
+            desk.ledger.follow_epoch(a.id, NAME, 0, 2, merkle.root(SUITE, LEAVES[:2]))
+
+        await c.do(announce)
+        before = a.identity.descriptor
+        c.keyring._by_center.clear()
+        for each in (b.identity.descriptor, follow(before, log_epoch=1)):
+            c.keyring.pin(each)
+
+        assert await c.do(lambda desk: c.negotiator.witness.asks(desk, a.id, NAME)) is None
+        for leaves in (LEAVES[:2], OTHERS[:2], OTHERS):
+            late = Witnessing(heads=(signed(a, leaves),))
+            await c.do(partial(_looks, c, b, late))
+        assert await forks(c) == []
+        assert await c.sql("SELECT count(*) FROM passed_head") == [(0,)]
+
+
+def _looks(ours: Center, via: Center, shown: Witnessing, desk: Desk) -> Sighting:
+    return ours.negotiator.witness.look(desk, via.id, NAME, shown)
