@@ -109,8 +109,8 @@ def test_a_joint_dossier_is_one_page_with_a_chapter_for_each_part() -> None:
     told = "".join(ET.fromstring(page.removeprefix("<!DOCTYPE html>\n")).itertext())
     for at, part in enumerate(whole.verdict.parts, start=1):
         assert f"第{at}分卷: {part.parties[1].name}" in told
-    for part in pages.report(whole):
-        for draw in part.draws:
+    for chapter in pages.report(whole):
+        for draw in chapter.draws:
             assert all(rank.handle in told for rank in draw.ranks)
 
 
