@@ -9,7 +9,7 @@ from typing import Final
 
 from federation.engine.acquaintance import Link, News, Turn
 from federation.ids import CenterId
-from node.services import expiry
+from node.services import expiry, forks
 from node.services.accounts import Role
 from node.services.house import Desk
 from node.services.todos import BY_SYSTEM
@@ -72,6 +72,7 @@ def note(desk: Desk, peer: CenterId, news: News, taken: Sequence[Link]) -> None:
             "heads of what it lost, which we cosigned, are kept as proof. It fetches back what was "
             "said between us; call them to confirm that they did this",
         )
+        forks.explained(desk, peer)
     for link in taken:
         expiry.look_again(desk, f"{peer} {link.descriptor.sequence}")
     if taken or news.turn in {Turn.SAME, Turn.NEWER}:

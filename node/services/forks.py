@@ -96,11 +96,22 @@ def lift(desk: Desk, peer: CenterId, reason: str, by: str) -> int:
         raise Conflicting(
             "该中心的日志没有待处理的矛盾", "no contradiction of that center's log is open"
         )
+    _go_on(desk, peer, by)
+    return count
+
+
+def explained(desk: Desk, peer: CenterId) -> None:
+    """An epoch that the partner's root announced explains all that was open: draws go on."""
+    if not desk.ledger.forked(peer):
+        _go_on(desk, peer, BY_SYSTEM)
+
+
+def _go_on(desk: Desk, peer: CenterId, by: str) -> None:
+    connection = desk.ledger.connection
     todos.done(connection, kind=LOG_FORK, subject=peer.encode(), by=by, now_ms=desk.now_ms)
     for row in _running(desk, peer):
         todos.done(connection, kind=FROZEN, subject=row.id, by=BY_SYSTEM, now_ms=desk.now_ms)
     desk.woken.add(peer)  # what has waited goes out now
-    return count
 
 
 def _running(desk: Desk, peer: CenterId) -> list[DrawRow]:

@@ -5,13 +5,14 @@ from typing import Final
 
 import pytest
 
+from federation.engine.acquaintance import News, Turn, read_link
 from federation.engine.sightings import Sighting, log_keys
 from federation.errors import Unavailable
 from federation.evidence.checkpoint import Checkpoint, sign_log
 from federation.ids import CenterId, ConversationId
 from federation.protocol import draw as words
 from federation.wire.envelopes import Outcome, Witnessing
-from node.services import forks
+from node.services import descriptors, forks
 from node.services.errors import Conflicting, Invalid, NotFound
 from node.services.forks import FROZEN, UNPROVEN
 from node.services.house import Desk
@@ -21,6 +22,7 @@ from node.store import todos
 from tests.node.services.test_draws import Table, table
 from tests.node.services.test_draws_with_a_liar import reach, the_draw
 from tests.support import planning
+from tests.support.identities import follow, signed
 from tests.support.liar import Liar
 from tests.support.pair import Center
 
@@ -201,3 +203,25 @@ async def test_witness_refuses_fork(table: Table) -> None:
     (kept,) = await host.do(lambda desk: forks.kept(desk, sub.id))
     assert (kept.held, kept.shown) == (known[2], other)
     assert await host.do(lambda desk: desk.ledger.forked(sub.id))
+
+
+async def test_an_epoch_that_explains_it_lets_draws_go_on_and_closes_what_was_asked(
+    table: Table,
+) -> None:
+    host, sub = table.host.center, table.sub.center
+    await reach(table, host, words.OWNER, words.WALKING)
+    await fork(host, sub)
+    known = host.keyring.peers[sub.id]
+    following = follow(known, log_epoch=known.log_epoch + 1)
+    link = read_link(signed(following, sub.secrets))
+
+    def announced(desk: Desk) -> None:
+        shown = [row.shown for row in forks.kept(desk, sub.id)]
+        desk.ledger.explain_forks(sub.id, 1, shown)
+        descriptors.note(desk, sub.id, News(Turn.NEWER, (link,)), [link])
+
+    await host.do(announced)
+
+    assert not await host.do(lambda desk: desk.ledger.forked(sub.id))
+    assert await left(host, "operator") == []
+    assert await left(host, "staff") == []
