@@ -164,7 +164,7 @@ def _html(table: Mapping[str, object], parts: Mapping[str, bytes]) -> bytes:
         "default-src 'none'",
         f"script-src {_hash(script)} blob: 'wasm-unsafe-eval'",
         f"style-src {_hash(style)}",
-        "worker-src data:",
+        "worker-src data: blob:",
         "connect-src 'none'",
         "base-uri 'none'",
         "form-action 'none'",

@@ -300,7 +300,8 @@
   // ---- loading ----
 
   // A page from a file has no origin, so a worker may import nothing that the page has made: it makes
-  // the addresses of its modules itself. Chromium starts a module worker from data: only.
+  // the addresses of its modules itself. Chromium starts a module worker from data: only, and in
+  // Firefox only one from blob: may import.
   const BOOT = `onmessage = async ({ data }) => {
     try {
       const addresses = {};
@@ -315,6 +316,10 @@
       postMessage({ kind: "broken", during: "start", message: String(error?.message ?? error) });
     }
   };`;
+  const PLACES = [
+    () => `data:text/javascript,${encodeURIComponent(BOOT)}`,
+    () => URL.createObjectURL(new Blob([BOOT], { type: "text/javascript" })),
+  ];
 
   async function part(name) {
     const text = document.querySelector(`script[data-part="${name}"]`).textContent;
@@ -341,10 +346,32 @@
     const python = new Uint8Array(await part("python"));
     const lock = JSON.parse(new TextDecoder().decode(await part("lock")));
     if (!again) stage("python");
-    worker = new Worker(`data:text/javascript,${encodeURIComponent(BOOT)}`, { type: "module" });
-    worker.onerror = (event) => broken(event.message ?? "the worker does not start");
-    worker.onmessage = ({ data }) => heard(data, began);
-    worker.postMessage({ modules, files, python, lock }, Object.values(files));
+    const told = { modules, files, python, lock };
+    let problem = null;
+    for (const place of PLACES) {
+      try {
+        await begin(place(), told, began);
+        return;
+      } catch (error) {
+        problem ??= error;
+      }
+    }
+    throw problem;
+  }
+
+  // Starts a worker; rejects if it cannot begin.
+  function begin(address, told, began) {
+    return new Promise((ready, fail) => {
+      worker?.terminate();
+      worker = new Worker(address, { type: "module" });
+      worker.onerror = (event) => fail(new Error(event.message ?? "the worker does not start"));
+      worker.onmessage = ({ data }) => {
+        if (data.kind === "broken" && data.during === "start") fail(new Error(data.message));
+        else heard(data, began);
+        if (data.kind === "ready") ready();
+      };
+      worker.postMessage(told);
+    });
   }
 
   function heard(data, began) {
@@ -363,8 +390,7 @@
     } else {
       busy = false;
       $("again").disabled = !loaded;
-      if (data.during === "start") broken(data.message);
-      else crashed("核对程序出错, 对卷宗不作结论", `The verifier failed and says nothing about the dossier: ${data.message}`);
+      crashed("核对程序出错, 对卷宗不作结论", `The verifier failed and says nothing about the dossier: ${data.message}`);
     }
   }
 
