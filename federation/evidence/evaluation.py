@@ -304,6 +304,13 @@ class _Examination:
                 )
             if said.index(self._host) < told.index(self._host):
                 ballots[ballot.voter] = ballot.candidate  # until the election, the last one counts
+        if set(ballots) != sub_experts:
+            refute(
+                Step.EVALUATION,
+                told.where,
+                "副场专家未全部投票即宣布组长",
+                "not all of the sub's experts have voted since the start",
+            )
         known = Counter(ballots.values())
         mine = known.pop(elect.chair, 0)
         contradicted = (

@@ -167,7 +167,7 @@ class DrawRules:
             terms = self._files.terms(desk, conversation.agreement)
             outside_rules.check_values(desk, terms, seen, word)
         elif isinstance(word, Close):
-            check_signed(desk, row)
+            self._check_signed(desk, row)
             self._check_value(seen, conversation.peer, word.value)
             self._audit_close(desk, row, word, statement)
         elif seen.walk is not None:
@@ -273,6 +273,9 @@ class DrawRules:
             raise Refused("the draw was opened before", clause="V2")
         if audit.asked(word) != audit.asked(seen.request):
             raise Refused("the draw differs from what was requested", clause="V2")
+
+    def _check_signed(self, desk: Desk, row: DrawRow) -> None:
+        check_signed(desk, row)
 
     def _check_pool(
         self,

@@ -76,7 +76,7 @@ class Timed(Draws):
 
     def __init__(self, *, own_window: OwnWindow, **more: Any) -> None:
         super().__init__(own_window=own_window, **more)
-        self._rules = Signed(self._files, own_window)
+        self._rules = Signed(self._files, own_window, self.rescuing)
         self.committed_at = 0.0
 
     @override

@@ -22,10 +22,12 @@ from federation.evidence.rules import RULES
 from federation.evidence.shape import Misshapen
 from federation.evidence.verify import verify
 from federation.evidence.whole import look
+from federation.protocol.draw import Response
 from federation.protocol.session import Elect, Finish, Present, Start
 from federation.trust.envelope import Signer
 from federation.wire.evidence import DECODE
 from node.services.dossier_page import render
+from node.services.errors import Conflicting
 from node.services.house import Desk
 from node.store import archives, sessions
 from tests.node.services.joint_stage import MEMBERS, REPORT, JointStage, Seat, staged
@@ -404,3 +406,75 @@ def test_what_each_sub_must_believe_is_refuted_by_all_together(
     error = refused(made.file)
     assert error.step is Step.JOINT
     assert named in error.en
+
+
+# Replacements
+
+
+class Replaces(Lying):
+    """One of the first sub's experts leaves after the election; the next of the draw comes."""
+
+    async def anew(self) -> None:
+        sub = self.subs[0]
+        (gone, *_) = await self.own(sub)
+        await sub.center.do(
+            lambda desk: sub.sessions.depart(
+                desk, sub.session, gone.code, Response.RECUSED, "", "staff"
+            )
+        )
+        await self.them.greet()
+        for seat in self.sites:
+            await self.check_in(seat)
+        for seat in self.subs:
+            await self.ready(seat)
+        await self.start()
+
+    @override
+    async def conclude(self) -> None:
+        await self.anew()
+        await self.chosen()
+        await super().conclude()
+
+    async def chosen(self) -> None:
+        """All vote and elect once more."""
+        chair = (await self.own(self.subs[0]))[0].code
+        for seat in self.sites:
+            await self.vote_for(seat, chair)
+        await self.elect()
+
+
+class SkipsTheVotes(Replaces):
+    """After a member was replaced the host declares the chair before anybody has voted anew."""
+
+    @override
+    async def chosen(self) -> None:
+        for seat in self.subs:
+            await seat.center.do(_voted)
+        chair = (await self.own(self.subs[0]))[0].code
+        await self.say(lambda _seat: Elect(chair, 1, MEMBERS))
+        for seat in self.subs:
+            await self.host.center.do(
+                lambda desk, seat=seat: sessions.set_chair(  # type: ignore[misc]
+                    desk.ledger.connection, seat.session, chair
+                )
+            )
+
+
+def _voted(desk: Desk) -> None:
+    """A sub that does not look whether its people have voted."""
+    desk.ledger.connection.execute("UPDATE member SET ballot = code")
+
+
+def test_a_replaced_member_is_in_no_part_and_all_began_again() -> None:
+    made = _played(Replaces)
+
+    told = verify_joint(made.file, DECODE)
+    assert told.document()["members"] == MEMBERS
+    assert sum(draw.supplements for draw in told.draws) == 1
+    for part in (*made.parts, *made.of_subs):
+        verify(part, DECODE)
+
+
+def test_votes_from_before_a_replacement_elect_nobody() -> None:
+    with pytest.raises(Conflicting, match="have voted since the start"):
+        _played(SkipsTheVotes)

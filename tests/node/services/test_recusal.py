@@ -223,12 +223,12 @@ async def test_a_regulator_that_is_no_peer_yet_leaves_a_to_do() -> None:
         draws, regulator = at.table.host.draws, at.regulator.id
 
         def alone(desk: Desk) -> int:
-            known = desk.keyring._by_center  # type: ignore[attr-defined]
-            desk.keyring._by_center = {k: v for k, v in known.items() if k != regulator}  # type: ignore[attr-defined]
+            known = desk.keyring._by_center
+            desk.keyring._by_center = {k: v for k, v in known.items() if k != regulator}
             try:
                 return draws.recusal.submit_bidders(desk, at.table.project, [NOBODY], "staff")
             finally:
-                desk.keyring._by_center = known  # type: ignore[attr-defined]
+                desk.keyring._by_center = known
 
         assert await at.host.do(alone) == 0
         assert NOT_COMPARED in await at.todos(at.host)
