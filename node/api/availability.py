@@ -14,13 +14,14 @@ from node.api.access import Agency, NodeParts, needs
 from node.api.agency import own_project
 from node.api.caller import Caller
 from node.api.faults import RESPONSES
+from node.api.parts import Parts
 from node.api.shapes import CenterText, IdPath, Ms, Shape, Slots
 from node.domain import codes
 from node.domain.calendar import Window
 from node.domain.project import ExpertSlots, ProjectKind, SelectionMode
 from node.domain.venue import Requirement, SeatKind, capability
 from node.services.accounts import Role
-from node.services.availability import ADVICE, Availability, Finding, Outcome, Wish
+from node.services.availability import ADVICE, Finding, Outcome, Wish
 from node.services.booking_terms import KIND_CODES
 from node.services.house import Desk
 
@@ -66,6 +67,7 @@ class Experts(Shape):
 
     specialty: str = Field(examples=["A0101"])
     about: int
+    small: bool = Field(description="人数偏少,名单易被猜中 · so few that a list can be guessed")
 
 
 class Row(Shape):
@@ -114,7 +116,7 @@ class Found(Shape):
 async def everywhere(parts: NodeParts, _: Seeker, body: WantedOf) -> Found:
     """仅供参考,不保留席位。· Advice only; waits for the slowest partner, 8 s at the most."""
     wish = _wish(body, _KINDS[body.project_kind], body.value_fen)
-    return await _found(parts.availability, wish)
+    return await _found(parts, wish)
 
 
 @router.post(
@@ -126,7 +128,7 @@ async def everywhere(parts: NodeParts, _: Seeker, body: WantedOf) -> Found:
 async def everywhere_as_it_comes(parts: NodeParts, _: Seeker, body: WantedOf) -> Response:
     """事件 answer 每个伙伴一条,最后一条 summary。· One `answer` a partner, then `summary`."""
     wish = _wish(body, _KINDS[body.project_kind], body.value_fen)
-    return _stream(parts.availability, wish)
+    return _stream(parts, wish)
 
 
 @router.post(
@@ -135,7 +137,7 @@ async def everywhere_as_it_comes(parts: NodeParts, _: Seeker, body: WantedOf) ->
 async def for_project(parts: NodeParts, who: Agency, project: IdPath, body: Wanted) -> Found:
     """项目类别与金额取自项目。· Kind and value are the project's."""
     wish = await _of_project(parts, who, project, body)
-    return await _found(parts.availability, wish)
+    return await _found(parts, wish)
 
 
 @router.post(
@@ -149,7 +151,7 @@ async def for_project_as_it_comes(
 ) -> Response:
     """事件 answer 每个伙伴一条,最后一条 summary。· One `answer` a partner, then `summary`."""
     wish = await _of_project(parts, who, project, body)
-    return _stream(parts.availability, wish)
+    return _stream(parts, wish)
 
 
 class EventStream(Response):
@@ -184,20 +186,22 @@ class EventStream(Response):
         await send({"type": "http.response.body", "body": b"", "more_body": False})
 
 
-async def _found(asking: Availability, wish: Wish) -> Found:
+async def _found(parts: Parts, wish: Wish) -> Found:
     async def ignore(_: Finding) -> None:
         return
 
-    found = await asking.find(wish, ignore)
-    return Found(rows=[_row(each) for each in found], summary=_summary(found))
+    found = await parts.availability.find(wish, ignore)
+    small = parts.config.pool.small_stratum
+    return Found(rows=[_row(each, small) for each in found], summary=_summary(found))
 
 
-def _stream(asking: Availability, wish: Wish) -> Response:
+def _stream(parts: Parts, wish: Wish) -> Response:
+    asking, small = parts.availability, parts.config.pool.small_stratum
     asking.check(wish)  # while there is still a status to answer with
 
     async def source(tell: Callable[[str, Shape], Awaitable[None]]) -> None:
         async def answer(finding: Finding) -> None:
-            await tell("answer", _row(finding))
+            await tell("answer", _row(finding, small))
 
         found = await asking.find(wish, answer)
         await tell("summary", _summary(found))
@@ -243,7 +247,7 @@ def _wish(body: Wanted, kind: ProjectKind, value_fen: int) -> Wish:
     )
 
 
-def _row(finding: Finding) -> Row:
+def _row(finding: Finding, small_stratum: int) -> Row:
     said: dict[str, Any] = {}
     if finding.answer is not None:
         said = {
@@ -261,7 +265,11 @@ def _row(finding: Finding) -> Row:
                 for each in finding.answer.offers
             ],
             "experts": [
-                Experts(specialty=each.specialty, about=each.about)
+                Experts(
+                    specialty=each.specialty,
+                    about=each.about,
+                    small=each.about < small_stratum,
+                )
                 for each in finding.answer.experts
             ],
         }

@@ -143,7 +143,10 @@ def line(row: dict[str, Any]) -> str:
     said = [row["name"] or row["center"], _SAID[row["outcome"]]]
     if row["free_seats"] is not None:
         said.append(f"席位 · seats {row['free_seats']}")
-        said += [f"{each['specialty']}≈{each['about']}" for each in row["experts"]]
+        said += [
+            f"{each['specialty']}≈{each['about']}{' 偏少 · few' if each['small'] else ''}"
+            for each in row["experts"]
+        ]
         said.append(f"截至 · as of {local_time(row['as_of_ms'])}")
     else:
         said.append(f"{row['zh']} · {row['en']}")

@@ -84,7 +84,7 @@ async def test_one_answer_has_all_rows_and_says_that_it_is_advice(tmp_path: Path
         assert answer.status_code == 200
         covered_not, free = answer.json()["rows"]
         assert (covered_not["outcome"], covered_not["free_seats"]) == ("not_covered", None)
-        assert free["experts"] == [{"specialty": "A08", "about": 25}]
+        assert free["experts"] == [{"specialty": "A08", "about": 25, "small": False}]
         summary = answer.json()["summary"]
         assert (summary["partners"], summary["free"], summary["not_covered"]) == (2, 1, 1)
         assert "advice" in summary["advice_en"]
