@@ -14,6 +14,7 @@ from pydantic import Field, StringConstraints
 
 from federation.engine.shown import unverified
 from federation.lottery.pool_audit import MAX_FILE_BYTES, Findings, Suspect
+from federation.protocol.draw import Open
 from federation.protocol.oversight import DenyRequest
 from node.api.access import NodeParts, Officer, Operator, Staff, needs
 from node.api.caller import Caller
@@ -36,7 +37,7 @@ from node.domain.expert import MAX_UID_CHARS, ExpertStatus
 from node.services import pool_auditing
 from node.services.accounts import Role
 from node.services.house import Desk
-from node.services.oversight_deciding import Decision, find
+from node.services.oversight_deciding import Decision, asks, find
 from node.store.oversight import Asked, RequestRow, State
 
 MAX_LISTED: Final = 500_000  # register numbers of the largest province's list
@@ -79,6 +80,19 @@ class AskedShape(Shape):
     reason: str = Field(description="不准许的理由 · why it was denied")
 
 
+class DrawShape(Shape):
+    """The draw that is asked about, as its sealer has opened it; verified when it was asked."""
+
+    owner: CenterText
+    sealer: CenterText
+    sequence: int
+    pool: str = Field(examples=["experts"])
+    epoch: str = Field(examples=["2026-11"])
+    experts: int = Field(description="应抽取人数 · how many are to be drawn")
+    bid_deadline_ms: Ms
+    evaluation_start_ms: Ms
+
+
 class RequestShape(Shape):
     """What two officers decide."""
 
@@ -96,6 +110,7 @@ class RequestShape(Shape):
     confirmed_by: str
     decided_at_ms: Ms | None
     false_escrow: str = Field(description="托管不实 · what is false about the escrow")
+    draw: DrawShape | None = Field(description="启封审计文件时为空 · null for an audit file")
 
 
 class Proposal(Shape):
@@ -309,6 +324,24 @@ def _request(row: RequestRow) -> RequestShape:
         confirmed_by=row.confirmed_by or "",
         decided_at_ms=row.decided_at_ms,
         false_escrow=row.false_escrow or "",
+        draw=_draw(row),
+    )
+
+
+def _draw(row: RequestRow) -> DrawShape | None:
+    asked = asks(row)
+    opening = None if asked is None else unverified(asked.opening)[1]
+    if not isinstance(opening, Open):
+        return None
+    return DrawShape(
+        owner=opening.contributors[0],
+        sealer=opening.contributors[-1],
+        sequence=opening.sequence,
+        pool=opening.pool,
+        epoch=opening.epoch,
+        experts=sum(slot.count for slot in opening.slots),
+        bid_deadline_ms=opening.bid_deadline_ms,
+        evaluation_start_ms=opening.evaluation_start_ms,
     )
 
 

@@ -305,6 +305,13 @@ def _tell(each: Mapping[str, Any]) -> None:
         f"    {each['peer']} {zh} · {en}: {each['reason']}\n"
         f"    对象 · about {each['subject']}"
     )
+    if each["draw"]:
+        draw = each["draw"]
+        click.echo(
+            f"    专家库 · pool {draw['owner']} {draw['pool']}/{draw['epoch']}, 封存 · sealed by "
+            f"{draw['sealer']}, 第{draw['sequence']}次 · no. {draw['sequence']}, "
+            f"{draw['experts']} 人 · experts, {local_time(draw['evaluation_start_ms'])}"
+        )
     if each["decision"]:
         click.echo(
             f"    {each['proposed_by']} {_DECISIONS[each['decision']]} {each['decision']}: "

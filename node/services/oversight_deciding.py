@@ -147,10 +147,10 @@ class Deciding:
         assert row.grounds is not None, "an officer gave them"
         if row.decision == Decision.DENY:
             return DenyRequest(row.grounds), None
-        asked = decode_word(_type_of(row), row.body)
+        asked = asks(row)
+        assert asked is not None, "nothing else is decided here"
         if isinstance(asked, AskPermit):
             return Permit(asked.draw_id, officers), None
-        assert isinstance(asked, AskUnseal), "nothing else is decided here"
         try:
             value = _opened(desk, row, asked)
         except FalseEscrow as error:
@@ -164,6 +164,16 @@ def find(desk: Desk, request: bytes) -> RequestRow:
     if row is None:
         raise NotFound("没有这项申请", "there is no such request")
     return row
+
+
+def asks(row: RequestRow) -> AskPermit | AskUnseal | None:
+    """What a center asks; None for an act of the officers' own accord."""
+    kinds = {each.__name__: each for each in (AskPermit, AskUnseal)}
+    if row.word not in kinds:
+        return None
+    word = decode_word(PAYLOAD_TYPES[kinds[row.word]], row.body)
+    assert isinstance(word, AskPermit | AskUnseal), "stored as what it is"
+    return word
 
 
 def call_first(desk: Desk, row: RequestRow) -> None:
@@ -245,11 +255,6 @@ def _check_waited_for(desk: Desk, row: RequestRow) -> None:
         raise Conflicting(
             "申请已经结束,无须再办", "the request is over: nobody waits for an answer"
         )
-
-
-def _type_of(row: RequestRow) -> str:
-    kinds = {"AskPermit": AskPermit, "AskUnseal": AskUnseal}
-    return PAYLOAD_TYPES[kinds[row.word]]
 
 
 def _call(desk: Desk, kind: str, row: RequestRow, zh: str, en: str) -> None:

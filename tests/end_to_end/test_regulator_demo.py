@@ -70,6 +70,8 @@ def test_the_regulator_gave_a_value_to_each_draw_and_told_each_center_of_its_act
     assert ("contribution", "ACCOUNTED", 2) in phases
     assert ("oversight", "STATED", 2) in phases
     assert {kind for kind, _, _ in phases} == {"contribution", "oversight"}
+    cosigned = rows(kept, "SELECT count(DISTINCT peer) FROM witnessed WHERE note <> ''")
+    assert cosigned == [(2,)]  # the heads of both centers' logs
     decided = rows(kept, "SELECT state, proposed_by <> confirmed_by FROM oversight_request")
     assert decided == [("DECIDED", 1), ("DECIDED", 1)]
 

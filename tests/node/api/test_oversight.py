@@ -6,6 +6,10 @@ from typing import Any
 import pytest
 
 from federation.ids import CenterId
+from federation.protocol.draw import Open, Slot
+from federation.protocol.oversight import AskPermit
+from federation.wire.envelopes import encode_envelope
+from federation.wire.words import PAYLOAD_TYPES, encode_word
 from node.api.oversight import STATUSES
 from node.services.house import Desk
 from node.store import oversight as store
@@ -26,6 +30,25 @@ async def officer(node: Node, name: str) -> str:
     return await log_in(node, name)
 
 
+def opened(desk: Desk) -> bytes:
+    """A draw as a sealer opened it; whose signature it bears is nothing to what is shown of it."""
+    word = Open(
+        booking_id=bytes(16),
+        sequence=2,
+        pool="experts",
+        epoch="e1",
+        root=bytes(32),
+        slots=(Slot("A08", 2), Slot("B05", 1)),
+        contributors=(PEER, PEER),
+        bid_deadline_ms=desk.now_ms,
+        evaluation_start_ms=desk.now_ms,
+    )
+    envelope = desk.identity.stated(
+        "intl-1", PEER, bytes(16), PAYLOAD_TYPES[Open], encode_word(word), desk.now_ms
+    )
+    return encode_envelope(envelope)
+
+
 def keep(desk: Desk) -> None:
     store.add_request(
         desk.ledger.connection,
@@ -35,7 +58,7 @@ def keep(desk: Desk) -> None:
             peer=PEER,
             suite="intl-1",
             subject=bytes(16),
-            body=b"",
+            body=encode_word(AskPermit(bytes(16), opened(desk), "副场设备故障")),
             reason="副场设备故障",
             asked_at_ms=desk.now_ms,
             state=State.OPEN,
@@ -51,6 +74,8 @@ async def test_officers_see_requests_and_are_told_when_nobody_waits_any_more(
         async with client(node, await officer(node, "zhao")) as http:
             (row,) = (await http.get("/api/oversight/requests")).json()
             assert (row["id"], row["state"], row["proposed_by"]) == (REQUEST.hex(), "OPEN", "")
+            shown = row["draw"]
+            assert (shown["sequence"], shown["experts"], shown["owner"]) == (2, 3, PEER)
             path = f"/api/oversight/requests/{REQUEST.hex()}"
             body = {"decision": "GRANT", "grounds": "已核实"}
             answer = await http.post(f"{path}/propose", json=body)

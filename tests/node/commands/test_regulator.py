@@ -22,6 +22,10 @@ ROW: dict[str, Any] = {
     "reason": "副场设备故障", "asked_at_ms": 1_778_040_000_000, "state": "DECIDED",
     "decision": "GRANT", "grounds": "已核实", "proposed_by": "zhao", "confirmed_by": "qian",
     "decided_at_ms": 1_778_040_000_000, "false_escrow": "the escrow holds 3 bytes",
+    "draw": {
+        "owner": CENTER, "sealer": CENTER, "sequence": 2, "pool": "experts", "epoch": "e1",
+        "experts": 3, "bid_deadline_ms": 1, "evaluation_start_ms": 1_778_040_000_000,
+    },
 }  # fmt: skip
 ASKED = {
     "id": REQUEST, "word": "AskPermit", "draw": DRAW, "regulator": CENTER, "phase": "DENIED",
@@ -103,6 +107,7 @@ def test_the_words_of_two_officers_reach_the_node(
         assert told.said == [(f"/api/oversight/requests/{REQUEST}/{path}", body)]
         assert "申请重新抽取 · leave to draw again" in done.output
         assert "托管不实 · false escrow" in done.output
+        assert "第2次 · no. 2, 3 人 · experts" in done.output
 
 
 def test_a_center_asks_and_reads_why_it_was_denied(
