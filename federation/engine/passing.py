@@ -71,40 +71,44 @@ class Passing:
     def _look(
         self, floor: Floor[L], via: CenterId, suite_id: str, note: str
     ) -> tuple[CenterId, Sighting] | None:
-        found = self._known(via, suite_id, note)
-        if found is None:
+        claimed = epochs.head_of(note) if len(note) <= MAX_NOTE_BYTES else None
+        if claimed is None or not claimed.size:
             return None
-        peer, head = found
+        peer = CenterId(claimed.origin.partition("/")[0])
+        if peer == via or peer not in self._keyring.peers:
+            return None
         ledger = floor.ledger
         seen = ledger.witnessed(peer, suite_id)
-        if seen is None or not seen[0] or not head.size:
-            return None  # nothing of ours to hold it against
-        size, root, ours = seen
-        if head.size == size:
-            if head.root == root:
-                return None
-            began = ours or Checkpoint(head.origin, size, root).body()
+        if seen is None or not seen[0] or (claimed.size, claimed.root) == seen[:2]:
+            return None  # nothing of ours to hold it against, or nothing new: no key is needed
+        known = next((row for row in ledger.passed(peer, suite_id) if row.via == via), None)
+        same = known is not None and (known.size, known.root) == (claimed.size, claimed.root)
+        if known is not None and same:
+            note = known.note  # whose signature was good
+        elif not self._signed(peer, suite_id, note):
+            return None
+        if claimed.size == seen[0]:
+            began = seen[2] or Checkpoint(claimed.origin, seen[0], seen[1]).body()
             return peer, self.contradict(floor, peer, began, note, via)
-        before = [row for row in ledger.passed(peer, suite_id) if row.via == via and not row.proven]
-        ledger.put_passed(PassedHead(peer, suite_id, via, head.size, head.root, note, floor.now_ms))
-        if before and floor.now_ms - before[0].seen_at_ms >= UNPROVEN_MS:
-            self._tell(floor, peer, Sighting.UNPROVEN)
-            return peer, Sighting.UNPROVEN
-        return None
+        if not same:
+            ledger.put_passed(
+                PassedHead(peer, suite_id, via, claimed.size, claimed.root, note, floor.now_ms)
+            )
+        if known is None or known.proven or floor.now_ms - known.seen_at_ms < UNPROVEN_MS:
+            return None
+        self._tell(floor, peer, Sighting.UNPROVEN)
+        return peer, Sighting.UNPROVEN
 
-    def _known(self, via: CenterId, suite_id: str, note: str) -> tuple[CenterId, Checkpoint] | None:
-        """Whose head it is, if it is that of another peer's log, under a key that we pinned."""
-        if len(note) > MAX_NOTE_BYTES:
-            return None
-        claimed = epochs.head_of(note)
-        peer = CenterId("" if claimed is None else claimed.origin.partition("/")[0])
-        theirs = self._keyring.peers.get(peer)
-        if theirs is None or peer == via or suite_id not in theirs.suites:
-            return None
+    def _signed(self, peer: CenterId, suite_id: str, note: str) -> bool:
+        """Whether a head is a peer's own, under a key that we pinned and the name of its epoch."""
+        theirs = self._keyring.peers[peer]
+        if suite_id not in theirs.suites:
+            return False
         try:
-            return peer, verify_note(note, log_keys(theirs, suite_id))[0]
+            verify_note(note, log_keys(theirs, suite_id))
         except BadCheckpoint:
-            return None  # forged, or of an epoch or under a key that we do not know, or no more
+            return False  # forged, or of an epoch or under a key that we do not know, or no more
+        return True
 
     def contradict(
         self, floor: Floor[L], peer: CenterId, held: str, shown: str, via: str

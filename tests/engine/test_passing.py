@@ -356,3 +356,26 @@ async def test_heads_of_an_epoch_that_is_over_accuse_nobody() -> None:
 
 def _looks(ours: Center, via: Center, shown: Witnessing, desk: Desk) -> Sighting:
     return ours.negotiator.witness.look(desk, via.id, NAME, shown)
+
+
+async def test_a_head_that_is_known_needs_no_signature_again_and_lends_none() -> None:
+    """The same head under a forged signature is not kept in place of the one that was good."""
+    async with meshed("a", "b", "c") as (a, b, c):
+        await grown(c, a, LEAVES[:4])
+        good = signed(a, OTHERS)
+        await c.do(partial(_looks, c, b, Witnessing(heads=(good,))))
+        await grown_on(c, a)
+        bad = good.partition("\n\n")[0] + "\n\n" + signed(b, OTHERS).partition("\n\n")[2]
+        await c.do(partial(_looks, c, b, Witnessing(heads=(bad,))))
+        ((held, shown),) = await c.sql("SELECT held, shown FROM fork")
+        for note in (held, shown):
+            assert verify_note(note, log_keys(a.identity.descriptor, NAME))
+
+
+async def grown_on(ours: Center, theirs: Center) -> None:
+    """Cosign what goes on from four leaves to eight."""
+    frontier = merkle.Frontier(SUITE)
+    nodes = {(level, at): node for leaf in LEAVES for level, at, node in frontier.append(leaf)}
+    proof = merkle.consistency_proof(SUITE, 4, 8, lambda *node: nodes[node])
+    shown = Witnessing(signed(theirs, LEAVES), 4, tuple(proof))
+    assert await ours.do(partial(_looks, ours, theirs, shown)) is Sighting.COSIGNED
