@@ -267,7 +267,7 @@ class Evaluation:
         await self.say(sealer, talk, Commit(commitments[-1], escrow=b"sealed to the regulator"))
         values = []
         for center, at in zip(self.outside, asked, strict=True):
-            await owner.do(lambda desk, at=at: desk.say(at, Bind((b"one", b"another"))))
+            await self.bind(owner, at)
             values.append(await self.shown(owner, center, at, Contribute(_value(center))))
         await self.say(owner, talk, Reveal(_value(owner), tuple(values)))
         commits = ranking.commits_hash(digests, bound, commitments)
@@ -290,6 +290,10 @@ class Evaluation:
         talk = await owner.do(ask)
         await self.pair.settle()
         return talk
+
+    async def bind(self, owner: Center, talk: ConversationId) -> None:
+        """Show an outsider that all have committed; nobody here looks at what is shown."""
+        await owner.do(lambda desk: desk.say(talk, Bind((b"one", b"another"))))
 
     async def shown(
         self, owner: Center, center: Center, talk: ConversationId, word: Pledge | Contribute

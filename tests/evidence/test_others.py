@@ -1,6 +1,6 @@
 """Words of others are read only under keys that their own root has signed and not withdrawn."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
@@ -30,7 +30,7 @@ class Reading:
 async def reading(*, known: bool = True) -> AsyncIterator[Reading]:
     async with meshed("a", "b") as (a, b):
         raw, _ = await said(a, b)
-        chains = {a.id: a.identity.chain} if known else {}
+        chains: dict[str, Sequence[bytes]] = {a.id: a.identity.chain} if known else {}
         yield Reading(a, b, raw, others(chains, [b.id], a.suite, DECODE))
 
 
@@ -72,6 +72,8 @@ async def test_a_changed_word_a_foreign_key_and_garbage_are_malformed() -> None:
 
 async def test_one_of_the_two_is_no_other_and_a_chain_must_be_of_its_center() -> None:
     async with meshed("a", "b") as (a, b):
-        for chains in ({a.id: a.identity.chain}, {b.id: a.identity.chain}, {b.id: ()}):
+        chain: Sequence[bytes] = a.identity.chain
+        tried: list[dict[str, Sequence[bytes]]] = [{a.id: chain}, {b.id: chain}, {b.id: ()}]
+        for chains in tried:
             with pytest.raises(Refuted):
                 others(chains, [a.id], a.suite, DECODE)

@@ -55,7 +55,8 @@ class Scene:
 
     def keep_back(self) -> None:
         """The neighbour pledges, and then never opens its value."""
-        reaction = self.neighbour.negotiator.inside._reactions[Kind.CONTRIBUTION]
+        inside: Any = self.neighbour.negotiator.inside
+        reaction = inside._reactions[Kind.CONTRIBUTION]
         honest = reaction.heard
 
         def heard(desk: Desk, spoken: Said) -> None:
@@ -310,9 +311,8 @@ async def test_a_draw_that_stands_is_not_superseded() -> None:
         host = at.table.host.center
         (opening,) = await at.said(host, Open)
         again = replace(opening, sequence=3, supersedes=bytes(draw_id))
-        agreement = await host.do(
-            lambda desk: AgreementId(desk.ledger.conversation(draw_id).agreement)  # type: ignore[union-attr]
-        )
+        ((agreed,),) = await host.sql("SELECT agreement FROM conversation WHERE id = ?", draw_id)
+        agreement = AgreementId(agreed)
         await host.do(lambda desk: desk.open(at.table.sub.center.id, agreement, again))
         await at.pair.settle()
 
