@@ -34,8 +34,7 @@ from federation.protocol.draw import (
     Slot,
     Verdict,
 )
-from federation.trust.suite import INTL_1
-from tests.lottery.honest_draw import opening_of, payload_of, pool_of, verdict_on
+from tests.lottery.honest_draw import DIGESTS, opening_of, payload_of, pool_of, verdict_on
 
 COMMITS = b"c" * 32
 JIA = PoolMember("E1", "甲", "91X", ("A01", "B05"))
@@ -107,8 +106,8 @@ class Draw:
 
 def begun(slots: tuple[Slot, ...] = TWO_AND_ONE, excluded: tuple[str, ...] | None = None) -> Draw:
     listings = [POOL.listing(name) for name in {slot.specialty: None for slot in slots}]
-    listed = check_listings(INTL_1, POOL.strata, slots, listings)
-    return Draw(POOL, walk.start(INTL_1, opening_of(POOL, slots), listed, COMMITS, excluded))
+    listed = check_listings(DIGESTS, POOL.strata, slots, listings)
+    return Draw(POOL, walk.start(DIGESTS, opening_of(POOL, slots), listed, COMMITS, excluded))
 
 
 def refused(draw: Draw, word: Word, clause: str, sentence: str) -> FederationError:
@@ -215,10 +214,10 @@ def test_a_person_committed_under_two_employers_still_sits_only_once() -> None:
     openings = {name: Opening(name, b"s" * 32, value) for name, value in values.items()}
     name, epoch = POOL.name.encode(), POOL.epoch.encode()
     hidden = tuple(
-        INTL_1.tagged("attr", name, epoch, o.attribute.encode(), o.salt, o.value)
+        DIGESTS.tagged("attr", name, epoch, o.attribute.encode(), o.salt, o.value)
         for o in openings.values()
     )
-    forged = INTL_1.tagged("entry", name, epoch, b"A01", *hidden)
+    forged = DIGESTS.tagged("entry", name, epoch, b"A01", *hidden)
     stuffed = {**draw.walk.strata, "A01": draw.walk.strata["A01"] | {forged}}
     draw.walk = replace(draw.walk, strata=stuffed)
     draw.say(replace(draw.next_word(BING), entry=forged))
@@ -336,7 +335,7 @@ def test_the_chain_covers_the_bytes_that_were_signed() -> None:
     word = draw.next_word(BING)
     one, two = draw.walk.heard(word, b"one"), draw.walk.heard(word, b"two")
     assert draw.walk.head == COMMITS
-    assert one.head == INTL_1.tagged("step", b"one")
+    assert one.head == DIGESTS.tagged("step", b"one")
     assert one.head != two.head
 
 
