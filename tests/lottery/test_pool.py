@@ -25,8 +25,17 @@ from federation.lottery.pool import (
 )
 from federation.protocol.draw import Listing, Opening, Slot
 from federation.protocol.peering import Stratum
-from federation.trust.suite import INTL_1, Digests, enc, u64
-from tests.lottery.honest_draw import EPOCH_KEY, POOL, POOLS, SLOTS, SUITES, experts, pool_of
+from federation.trust.suite import Digests, enc, u64
+from tests.lottery.honest_draw import (
+    DIGESTS,
+    EPOCH_KEY,
+    POOL,
+    POOLS,
+    SLOTS,
+    SUITES,
+    experts,
+    pool_of,
+)
 
 ENTRY = POOL.entries("A01")[0]
 STRATA = {stratum.specialty: stratum for stratum in POOL.strata}
@@ -93,8 +102,8 @@ def test_another_epoch_or_key_hides_everybody_anew() -> None:
     members = experts(12)
     pools = [
         pool_of(members),
-        build_pool(INTL_1, EPOCH_KEY, "changle", "2026-11-21", members),
-        build_pool(INTL_1, b"\x78" * 32, "changle", "2026-11-20", members),
+        build_pool(DIGESTS, EPOCH_KEY, "changle", "2026-11-21", members),
+        build_pool(DIGESTS, b"\x78" * 32, "changle", "2026-11-20", members),
     ]
     entries = [set(pool.entries("A01")) for pool in pools]
     assert not entries[0] & entries[1]
@@ -152,13 +161,13 @@ def test_neither_key_nor_people_show_in_the_repr() -> None:
 )
 def test_nobody_gets_a_second_ticket(key: bytes, members: list[PoolMember], sentence: str) -> None:
     with pytest.raises(ValueError, match=sentence):
-        build_pool(INTL_1, key, "p", "e", members)
+        build_pool(DIGESTS, key, "p", "e", members)
 
 
 @given(st.sets(st.sampled_from(ATTRIBUTES)), st.sampled_from(POOL.entries("B05")))
 def test_exactly_what_was_asked_for_is_opened(attributes: set[str], entry: bytes) -> None:
     hidden, openings = POOL.open(entry, sorted(attributes))
-    opened = check_opening(INTL_1, POOL.name, POOL.epoch, "B05", entry, hidden, openings)
+    opened = check_opening(DIGESTS, POOL.name, POOL.epoch, "B05", entry, hidden, openings)
     member = next(m for m in experts(60) if m.uid == POOL.member(entry))
     truth = {
         IDENTITY: enc(member.uid.encode(), member.name.encode()),
@@ -190,7 +199,7 @@ def test_nothing_else_opens_an_entry(
     hidden: tuple[bytes, ...], openings: tuple[Opening, ...], sentence: str
 ) -> None:
     with pytest.raises(BadOpening, match=sentence) as caught:
-        check_opening(INTL_1, POOL.name, POOL.epoch, "A01", ENTRY, hidden, openings)
+        check_opening(DIGESTS, POOL.name, POOL.epoch, "A01", ENTRY, hidden, openings)
     assert (caught.value.clause, caught.value.reason) == ("V11", "MALFORMED")
 
 
@@ -206,12 +215,12 @@ def test_an_opening_holds_in_one_pool_one_epoch_one_specialty(
     pool: str, epoch: str, specialty: str
 ) -> None:
     with pytest.raises(BadOpening):
-        check_opening(INTL_1, pool, epoch, specialty, ENTRY, HIDDEN, ())
+        check_opening(DIGESTS, pool, epoch, specialty, ENTRY, HIDDEN, ())
 
 
 def test_the_listing_is_the_stratum() -> None:
     for specialty, stratum in STRATA.items():
-        listed = check_listing(INTL_1, stratum, POOL.listing(specialty).entries)
+        listed = check_listing(DIGESTS, stratum, POOL.listing(specialty).entries)
         assert listed == POOL.entries(specialty)
 
 
@@ -243,16 +252,16 @@ def test_no_other_listing_passes(
 ) -> None:
     entries = b"".join(change(list(POOL.entries("A01"))))
     with pytest.raises(BadListing, match=sentence) as caught:
-        check_listing(INTL_1, STRATA["A01"], entries)
+        check_listing(DIGESTS, STRATA["A01"], entries)
     assert caught.value.clause == "V5"
 
 
 def test_exactly_the_strata_asked_for_are_listed() -> None:
     a01, b05, c07 = (POOL.listing(specialty) for specialty in STRATA)
-    listed = check_listings(INTL_1, POOL.strata, SLOTS, (b05, a01))
+    listed = check_listings(DIGESTS, POOL.strata, SLOTS, (b05, a01))
     assert dict(listed) == {name: POOL.entries(name) for name in ("A01", "B05")}
     for wrong in ((a01,), (a01, a01, b05), (a01, b05, c07), (a01, c07)):
         with pytest.raises(BadListing, match="asked for were"):
-            check_listings(INTL_1, POOL.strata, SLOTS, wrong)
+            check_listings(DIGESTS, POOL.strata, SLOTS, wrong)
     with pytest.raises(BadListing, match="no experts of Z99"):
-        check_listings(INTL_1, POOL.strata, [Slot("Z99", 1)], [Listing("Z99", b"")])
+        check_listings(DIGESTS, POOL.strata, [Slot("Z99", 1)], [Listing("Z99", b"")])
