@@ -31,7 +31,7 @@ PURE_COVERAGE_MIN ?= 95
 # What two nodes say to each other, and what is proven of it, must not depend on the suite. Which
 # byte of a dossier was changed takes long, and its signatures are tried under both anyway.
 SPOKEN_ALIKE := tests/engine tests/node/services tests/evidence tests/threats \
-	tests/lottery/test_audit.py \
+	tests/lottery/test_audit.py tests/lottery/test_walk.py tests/lottery/test_pool.py tests/lottery/test_outside.py \
 	--deselect tests/evidence/test_verify.py::test_any_changed_byte_of_a_whole_dossier_is_refuted
 
 # Tests of whole nodes in processes of their own, which mostly wait for each other: they run
