@@ -171,7 +171,7 @@ class Draws(Reaction):
                 seen = self._files.view(desk, row)
                 assert seen.walk is not None, "a sealed list was walked to"
                 desk.say(ConversationId(row.id), Close(self._files.value(row), seen.walk.head))
-            elif row.role == OWNER and row.phase == words.RESCUED:
+            elif row.phase == words.RESCUED:
                 self.rescuing.conclude(desk, row)
 
     def depart(
