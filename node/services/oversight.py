@@ -16,8 +16,11 @@ from federation.protocol.oversight import (
     REGULATOR,
     AskPermit,
     AskUnseal,
+    DenyRequest,
+    Permit,
     SubmitBidders,
     SubmitEmployers,
+    Unseal,
 )
 from federation.wire.envelopes import Receipt, Statement
 from node.services import oversight_comparing as comparing
@@ -74,6 +77,8 @@ class Oversight(Reaction):
     def said(self, desk: Desk, spoken: Said) -> None:
         if spoken.conversation.role != REGULATOR:
             self.asking.said(desk, spoken)
+        elif isinstance(spoken.word, Permit | Unseal | DenyRequest):
+            self.deciding.said(desk, spoken)
 
     @override
     def heard(self, desk: Desk, spoken: Said) -> None:

@@ -83,6 +83,19 @@ class Deciding:
         oversight.add_request(desk.ledger.connection, row)
         call_first(desk, row)
 
+    def said(self, desk: Desk, spoken: Said) -> None:
+        """An answer that we had lost with an old database comes back: it was decided then.
+
+        Who the officers were is in the word, as pseudonyms; their accounts are lost.
+        """
+        row = oversight.request(desk.ledger.connection, spoken.conversation.id)
+        if row is None or row.state is not State.OPEN:
+            return  # of a comparison, or just being confirmed
+        decision = Decision.DENY if isinstance(spoken.word, DenyRequest) else Decision.GRANT
+        oversight.propose(desk.ledger.connection, row.id, decision.value, "", BY_SYSTEM)
+        oversight.decide(desk.ledger.connection, row.id, by=BY_SYSTEM, now_ms=desk.now_ms)
+        done(desk, row.id, BY_SYSTEM)
+
     def propose(
         self, desk: Desk, request: bytes, decision: Decision, grounds: str, by: str
     ) -> None:

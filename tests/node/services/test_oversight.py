@@ -134,6 +134,17 @@ async def test_nothing_is_confirmed_before_it_is_proposed_nor_proposed_or_confir
             )
 
 
+async def test_an_answer_that_comes_back_after_a_restored_backup_closes_its_request() -> None:
+    """The row is of the old copy, the word of the partner's: nobody is asked to decide again."""
+    async with overseen() as at:
+        _, request = await asked(at)
+        answer = Permit((await at.requests())[0].subject, (bytes([1]) * 32, bytes([2]) * 32))
+        await at.regulator.do(lambda desk: desk.say(ConversationId(request), answer))
+        (row,) = await at.requests()
+        assert (row.state, row.decision, row.confirmed_by) == (State.DECIDED, "GRANT", "system")
+        assert await at.todos(at.regulator) == set()
+
+
 async def test_who_thinks_again_withdraws_and_it_begins_anew() -> None:
     async with overseen() as at:
         _, request = await asked(at)
