@@ -13,6 +13,7 @@ from federation.engine.shown import shown
 from federation.errors import Conflict, Malformed, Overtaken, Refused, TooEarly
 from federation.ids import ConversationId
 from federation.lottery import ranking, walk
+from federation.protocol import booking
 from federation.protocol import draw as words
 from federation.protocol import session as session_words
 from federation.protocol.conversation import Conversation, Word
@@ -22,7 +23,7 @@ from node.services.draw_files import DrawFiles
 from node.services.draw_moves import DrawMoves
 from node.services.draw_view import DrawView
 from node.services.house import Desk
-from node.store import oversight, sessions, todos
+from node.store import bookings, oversight, sessions, todos
 from node.store.draws import DrawRow
 
 SILENT: Final = "sealer_silent"
@@ -42,7 +43,10 @@ class Rescuing:
     # As the owner
 
     def possible(self, desk: Desk, row: DrawRow) -> bool:
-        """Whether a regulator could open the silent sealer's escrow."""
+        """Whether a regulator could open the silent sealer's escrow, and anybody is waited for."""
+        leg = bookings.get(desk.ledger.connection, row.booking)
+        if leg is None or leg.phase not in booking.BOOKED:
+            return False  # the evaluation was ended or called off: nobody is drawn any more
         seen = self._files.view(desk, row)
         escrowed = any(
             isinstance(one.word, Commit) and one.word.escrow and one.sender == row.peer

@@ -139,6 +139,18 @@ async def test_what_is_denied_makes_the_draw_void() -> None:
         assert await at.said(at.host, Rescue) == []
 
 
+async def test_where_nobody_is_waited_for_any_more_no_escrow_is_opened() -> None:
+    async with silent() as (at, draw):
+        await at.host.database.alone(
+            lambda connection: connection.execute(
+                "UPDATE conversation SET phase = 'CANCELLED' WHERE id = ?", (at.table.booking,)
+            )
+        )
+        await overdue(at)
+        assert await at.host.phase(draw) == words.VOID
+        assert SILENT not in await at.todos(at.host)
+
+
 async def test_without_a_regulator_silence_makes_the_draw_void_as_before() -> None:
     async with silent(regulator=False) as (at, draw):
         await overdue(at)
