@@ -145,7 +145,7 @@ def _chinese(found: ReceiptVerdict) -> Iterator[str]:
 
 
 def _called_zh(record: CallRecord) -> str:
-    return f"(网关记录:{local(record.placed_ms)} 呼叫,按键“{record.keys}”)"
+    return f"(网关记录:{local(record.placed_ms)} 呼叫,按键 {record.keys or '无'})"
 
 
 def _english(found: ReceiptVerdict) -> Iterator[str]:
@@ -175,4 +175,4 @@ def _english(found: ReceiptVerdict) -> Iterator[str]:
 
 
 def _called_en(record: CallRecord) -> str:
-    return f' (the gateway: called {local(record.placed_ms)}, keys "{record.keys}")'
+    return f" (the gateway: called {local(record.placed_ms)}, keys: {record.keys or 'none'})"
