@@ -218,5 +218,8 @@ async def test_a_report_that_says_otherwise_than_the_record_is_found(
     monkeypatch.setitem(draw_errands._ANSWERS, Answer.DECLINE, Response.NO_ANSWER)
     monkeypatch.setattr(expert_receipts, "verify", lambda *_: None)
     async with receipted() as made:  # whoever declines is reported as not reached
+        ((uid,),) = await made.table.sub.center.sql(
+            "SELECT max(uid) FROM invitation WHERE keys = '32'"
+        )
         with pytest.raises(ReceiptRefuted, match="the gateway says decline, the report NO_ANSWER"):
-            verify(await made.file(made.unreached), DECODE)
+            verify(await made.file(uid), DECODE)
