@@ -107,13 +107,14 @@ def complete(run: Run, given: Table, trading_url: str | None) -> Table:
     for each in table["trust"]["suites"]:
         check_suite(each)
     production = get(given, "mode.production")
-    if production is None and run.interactive:
+    regulates = get(given, "center.role") == REGULATOR  # it has no outside systems to play
+    if production is None and run.interactive and not regulates:
         production = not click.confirm(
             "以模拟的外部系统试用? · A trial, with stand-ins for all outside systems?",
             default=False, err=run.as_json,
         )  # fmt: skip
     put(table, "mode.production", True if production is None else production)
-    if get(given, "center.role") != REGULATOR:  # which has no outside systems
+    if not regulates:
         table["adapters"] = given.get("adapters") or _adapters(run, table, trading_url)
     return answers.merge(table, given)
 

@@ -40,7 +40,7 @@ class Overseeing(Setting):
                 f"{side.center.name}: {audit['members']} 名专家, 与公布的承诺一致; "
                 f"疑似重复 {len(audit['duplicates'])} 组",
                 f"{side.center.english}: {audit['members']} experts, the announced root; "
-                f"{len(audit['duplicates'])} pairs that may be one person",
+                f"groups that may be one person: {len(audit['duplicates'])}",
             )
         self.told.oversight["audits"] = found
 
