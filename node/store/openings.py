@@ -70,7 +70,8 @@ def add(
 def add_step(connection: sqlite3.Connection, opening: bytes, step: Step) -> None:
     """Store what was done."""
     connection.execute(
-        "INSERT INTO name_opening_step (opening, step, what, by_whom, at_ms, record, suite, log_index)"
+        "INSERT INTO name_opening_step"
+        " (opening, step, what, by_whom, at_ms, record, suite, log_index)"
         " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
         (
             opening,

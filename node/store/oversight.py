@@ -269,4 +269,4 @@ def _requests(connection: sqlite3.Connection, where: str, *values: object) -> li
         " ORDER BY state = 'DECIDED', asked_at_ms DESC, id DESC",
         values,
     ).fetchall()
-    return [RequestRow(*row[:8], State(row[8]), *row[9:]) for row in rows]
+    return [RequestRow(*(*row[:8], State(row[8]), *row[9:])) for row in rows]

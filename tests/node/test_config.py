@@ -78,7 +78,9 @@ def test_the_environment_overrides_the_file(
     config = load(write(tmp_path, GOOD))
     assert config.listen.peers == "127.0.0.1:9"
     assert config.listen.advertise == "jian.example.cn:7443"
-    assert config.adapters.trading.url == "http://other:1"
+    trading = config.adapters.trading
+    assert isinstance(trading, RestTrading)
+    assert trading.url == "http://other:1"
 
 
 @pytest.mark.parametrize(

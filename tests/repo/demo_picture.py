@@ -91,7 +91,7 @@ def _text(row: int, parts: list[Piece]) -> Iterator[str]:
 
 def run(language: str) -> str:
     """Run the demonstration; answers what it printed. Raises if it did not hold."""
-    command = [sys.executable, "-m", "node.cli", "demo", "--lang", language]
+    command = [sys.executable, "-m", "node.cli", "demo", "--regulator", "--lang", language]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     if done.returncode != 0:
         sys.exit(f"the demonstration failed:\n{done.stdout}{done.stderr}")
@@ -104,7 +104,8 @@ def main(arguments: list[str]) -> None:
     PICTURES.mkdir(exist_ok=True)
     for language in kept or ("zh", "en"):
         output = Path(kept[language]).read_text("utf-8") if kept else run(language)
-        command = "make demo" if language == "zh" else 'make demo ARGS="--lang en"'
+        lang = "" if language == "zh" else " --lang en"
+        command = f'make demo ARGS="--regulator{lang}"'
         (PICTURES / f"demo.{language}.svg").write_text(drawn(command, output), encoding="utf-8")
 
 

@@ -13,8 +13,8 @@ from node.services.agreements import Agreements
 from node.services.answers import Answers
 from node.services.decisions import Decisions
 from node.services.dossiers import Dossiers
-from node.services.inviting import Place
 from node.services.draws import Draws
+from node.services.inviting import Place
 from node.services.pool_announcements import PoolAnnouncements
 from node.services.session_archive import SessionArchive
 from node.services.sessions import Sessions
