@@ -34,7 +34,8 @@ class CallRecord:
 
     Args:
         kind: ``CALL`` or ``SMS``.
-        key: The idempotency key that it came under: names the invitation.
+        key: The idempotency key that it came under: names the invitation,
+            ``call_expert:DRAW:ENTRY`` in hex.
         phone: Whose telephone.
         text: What was read out or sent.
         placed_ms: When the call was placed or the message was taken, unix milliseconds.
@@ -56,6 +57,11 @@ class CallRecord:
 def record_type(suite_id: str) -> str:
     """What the signature covers beside the bytes: it names the suite."""
     return f"application/vnd.lianping.v1.{suite_id}.call-record"
+
+
+def is_of(record: CallRecord, draw: bytes, entry: bytes) -> bool:
+    """Whether a record is of the call about this invitation, as its key says."""
+    return record.kind == CALL and record.key.split(":")[1:] == [draw.hex(), entry.hex()]
 
 
 def evidence(digests: Digests, receipt: bytes) -> bytes:

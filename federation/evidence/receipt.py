@@ -241,7 +241,11 @@ class _Check:
             statement, word = self._word(where, each.word, chosen, Report)
             if statement.conversation_id != part.draw or word.entry != part.entry:
                 _refute(where, "报告属于另一邀请", "the report is of another invitation")
-            record = self._record(where, chosen, word, each.record) if each.record else None
+            record = None
+            if each.record:
+                record = self._record(where, chosen, word, each.record)
+                if not call_record.is_of(record, part.draw, part.entry):
+                    _refute(where, "网关回执属于另一次通话", "the record is of another call")
             told.append(Told(word.response, statement.sent_at_ms, each.word.peer, record))
         places = [each.word.logged.index for each in part.reported]
         if places != sorted(set(places)):

@@ -105,6 +105,7 @@ class ReceiptVerdict:
                             "to": told.peer,
                             "keys": None if told.record is None else told.record.keys,
                             "called_at_ms": None if told.record is None else told.record.placed_ms,
+                            "phone_ends": None if told.record is None else _tail(told.record),
                         }
                         for told in each.told
                     ],
@@ -145,7 +146,14 @@ def _chinese(found: ReceiptVerdict) -> Iterator[str]:
 
 
 def _called_zh(record: CallRecord) -> str:
-    return f"(网关记录:{local(record.placed_ms)} 呼叫,按键 {record.keys or '无'})"
+    return (
+        f"(网关记录:{local(record.placed_ms)} 呼叫尾号 {_tail(record)},按键 {record.keys or '无'})"
+    )
+
+
+def _tail(record: CallRecord) -> str:
+    """By which an expert sees that it was called, and not somebody else."""
+    return record.phone[-4:]
 
 
 def _english(found: ReceiptVerdict) -> Iterator[str]:
@@ -175,4 +183,7 @@ def _english(found: ReceiptVerdict) -> Iterator[str]:
 
 
 def _called_en(record: CallRecord) -> str:
-    return f" (the gateway: called {local(record.placed_ms)}, keys: {record.keys or 'none'})"
+    return (
+        f" (the gateway: called …{_tail(record)} {local(record.placed_ms)}, "
+        f"keys: {record.keys or 'none'})"
+    )

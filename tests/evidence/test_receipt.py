@@ -7,13 +7,17 @@ from typing import Any
 import pytest
 
 from adapters.messaging.port import Answer
+from federation.evidence.call_record import CallRecord
 from federation.evidence.receipt import ReceiptRefuted, verify
 from federation.evidence.receipt_file import InvitedPart, OwnEntry, PoolPart, ReceiptFile
 from federation.protocol.draw import Opening, Response
 from federation.wire.evidence import DECODE
 from node.services import draw_errands, expert_receipts
+from node.services.draw_moves import DrawMoves
 from node.services.errors import Conflicting, Invalid, NotFound
 from node.services.expert_receipts import ExpertReceipts
+from node.services.house import Desk
+from node.services.inviting import Inviting
 from tests.evidence.receipted import Receipted, receipted
 from tests.node.services.test_draws import laid
 
@@ -210,6 +214,34 @@ async def test_a_partner_cannot_seal_it_in_the_centers_place(made: Receipted) ->
     host = made.table.pair.host
     with pytest.raises(ReceiptRefuted):
         verify(await made.sealed(replace(honest, maker=host.id)), DECODE)
+
+
+async def test_the_record_of_a_call_to_somebody_else_proves_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A center that calls a friend who never answers, and reports all others by that record."""
+    kept: dict[str, bytes] = {}
+
+    report, keep = DrawMoves.report, Inviting.keep
+
+    def first(response: Response, receipt: bytes) -> bytes:
+        return kept.setdefault(response.name, receipt)
+
+    def reports(self: DrawMoves, desk: Desk, row: Any, entry: bytes, response: Response,
+                receipt: bytes, *, proof: bytes = b"") -> None:  # fmt: skip
+        report(self, desk, row, entry, response, first(response, receipt), proof=proof)
+
+    def keeps(self: Inviting, desk: Desk, draw: bytes, entry: bytes, record: CallRecord,
+              raw: bytes) -> None:  # fmt: skip
+        response = {"attend": "ACCEPT", "decline": "DECLINE", "no_answer": "NO_ANSWER"}
+        keep(self, desk, draw, entry, record, kept.setdefault(response[record.answer], raw))
+
+    monkeypatch.setattr(DrawMoves, "report", reports)
+    monkeypatch.setattr(Inviting, "keep", keeps)
+    monkeypatch.setattr(expert_receipts, "verify", lambda *_: None)
+    async with receipted() as made:
+        with pytest.raises(ReceiptRefuted, match="of another call"):
+            verify(await made.file(made.attending), DECODE)
 
 
 async def test_a_report_that_says_otherwise_than_the_record_is_found(

@@ -34,7 +34,8 @@ def test_people_read_what_was_recorded_and_the_record_behind_it() -> None:
     assert "未应答" in zh
     assert "按键 33" in zh
     assert "抽取次数已满" in zh
-    assert "NO_ANSWER (the gateway: called 1970-01-01 08:00:00, keys: 33)" in en
+    assert "NO_ANSWER (the gateway: called …8000 1970-01-01 08:00:00, keys: 33)" in en
+    assert "呼叫尾号 8000" in zh
     assert "13800138000" not in zh + en
 
 
