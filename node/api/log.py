@@ -7,22 +7,31 @@ and ``erasing``. Looks at the whole log are many short transactions: the node go
 import asyncio
 import base64
 import time
+from collections.abc import AsyncIterator
+from functools import partial
 from typing import Annotated, Final
 
 from fastapi import APIRouter, Path
+from fastapi.responses import StreamingResponse
 from pydantic import Field, StringConstraints
 
+from federation.evidence.log_file import LogHeader, end_line, head_lines, item_line
 from node import logs
 from node.api.access import NodeParts, Operator
 from node.api.faults import RESPONSES
+from node.api.parts import Parts
 from node.api.shapes import EXAMPLE_ID, IdPath, Shape, raw
 from node.services import erasing, evidence_log
+from node.services.accounts import LOCAL_SUBJECT
 from node.services.erasing import MAX_REASON_CHARS
+from node.services.errors import NotAllowed
 from node.services.evidence_log import GrowthLook, append_cost_us
 from node.services.house import Desk
 from node.services.log_check import LogCheck
+from node.store import log_export
 
 LOG: Final = logs.logger("node.api.log")
+PAGE: Final = 64  # entries read in one transaction, each with its word: some hundredths of a second
 
 SuitePath = Annotated[str, Path(pattern=r"^[a-z0-9-]{1,16}$", examples=["intl-1"])]
 IndexPath = Annotated[int, Path(ge=0, le=2**63 - 2, examples=[7])]
@@ -142,6 +151,38 @@ async def growth(parts: NodeParts, _: Operator) -> LogGrowth:
         entries_per_year=found.entries_per_year,
         bytes_per_year=found.bytes_per_year,
     )
+
+
+@router.get("/log/export", summary="导出整个日志 · Export the whole log", response_model=None)
+async def export(parts: NodeParts, who: Operator) -> StreamingResponse:
+    """仅限本机套接字;``lianping audit export`` 所用。· On the node's own socket only."""
+    if who.subject != LOCAL_SUBJECT:  # every word is in it, also who was drawn
+        raise NotAllowed(
+            "仅限在节点本机执行 lianping audit export",
+            "only on the node's own machine, by `lianping audit export`",
+        )
+    found = await parts.negotiator.transact(_exported)
+    return StreamingResponse(_lines(parts, found), media_type="text/plain; charset=utf-8")
+
+
+def _exported(desk: Desk) -> LogHeader:
+    found = log_export.header(desk.ledger.connection, desk.identity.center, desk.now_ms)
+    return log_export.with_own(found, desk.identity.chain)
+
+
+async def _lines(parts: Parts, found: LogHeader) -> AsyncIterator[bytes]:
+    """A file of the entries that there were at first; what is said meanwhile is not in it."""
+    yield head_lines(found)
+    for suite_id, size in found.sizes.items():
+        for first in range(0, size, PAGE):
+            upto = min(first + PAGE, size)
+            yield await parts.negotiator.transact(partial(_page, suite_id, first, upto))
+    yield end_line(sum(found.sizes.values()))
+
+
+def _page(suite_id: str, first: int, upto: int, desk: Desk) -> bytes:
+    items = log_export.entries(desk.ledger.connection, suite_id, first, upto)
+    return b"".join(item_line(item) for item in items)
 
 
 @router.post("/log/verify", summary="重新核验整个日志 · Hash the whole log again")

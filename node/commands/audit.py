@@ -1,8 +1,8 @@
 """``lianping audit``: a center's evidence log as a file, and two of them side by side.
 
-``export`` reads the database of this node, whether it runs or not; ``diff`` needs two files and
-nothing else. Exit status of ``diff`` 0: nothing differs. 1: something does, and is named. 2: a
-file is unreadable or does not hold together, so that nothing can be compared.
+``export`` asks the node if it runs, and reads its database if it does not; ``diff`` needs two
+files and nothing else. Exit status of ``diff`` 0: nothing differs. 1: something does, and is
+named. 2: a file is unreadable or does not hold together, so that nothing can be compared.
 """
 
 import json
@@ -26,6 +26,7 @@ from node.commands.options import COMMAND_SETTINGS, config_option, examples, jso
 DIFFERENT: Final = 1
 UNREADABLE: Final = 2
 KEY_BYTES: Final = 32
+AROUND: Final = 3  # lines of a file that are no entries: two at its head, one at its end
 
 
 @click.group(
@@ -50,29 +51,49 @@ def export(config_path: Path) -> None:
     Every entry, all words and receipts that were not erased, all cosigned heads; nothing
     personal. The node may run.
     """
-    from node.commands.link import configured  # noqa: PLC0415 - comparing needs no node
-    from node.keystore import chain  # noqa: PLC0415
+    from node.commands.link import configured, open_link  # noqa: PLC0415 - comparing needs no node
+    from node.local_socket import SocketUnavailable, is_served, path_in  # noqa: PLC0415
+
+    config = configured(config_path)
+    out = sys.stdout.buffer
+    total = 0
+    try:
+        running = is_served(path_in(config.storage.folder))
+    except SocketUnavailable:  # its path is too long for one: then nothing is served there
+        running = False
+    if running:  # it has its database to itself
+        with open_link(config) as link:
+            for piece in link.pieces("/api/log/export"):
+                total += piece.count(b"\n")
+                out.write(piece)
+        total -= AROUND
+    else:
+        for lines in _read(config.storage.folder):
+            total += 1
+            out.write(lines)
+        total -= AROUND - 1
+    out.flush()
+    click.echo(f"已导出{total}条 · entries: {total}", err=True)
+
+
+def _read(folder: Path) -> Iterator[bytes]:
+    """The lines of a node that does not run; the first two are one piece."""
+    from node.keystore import chain  # noqa: PLC0415 - comparing needs no node
     from node.store import log_export  # noqa: PLC0415
     from node.wiring import DATABASE_FILE, KEYS_FOLDER  # noqa: PLC0415
 
-    folder = configured(config_path).storage.folder
     own = chain.read(folder / KEYS_FOLDER)
     center = chain.current(folder / KEYS_FOLDER, own).center_id
-    out = sys.stdout.buffer
     try:
         with log_export.opened(folder / DATABASE_FILE) as connection:
             found = log_export.header(connection, center, SystemClock().now_ms())
-            out.write(head_lines(log_export.with_own(found, own)))
-            total = 0
+            yield head_lines(log_export.with_own(found, own))
             for suite_id in found.sizes:
                 for item in log_export.entries(connection, suite_id):
-                    out.write(item_line(item))
-                    total += 1
-            out.write(end_line(total))
-            out.flush()
+                    yield item_line(item)
+            yield end_line(sum(found.sizes.values()))
     except sqlite3.Error as error:
         raise click.UsageError(f"数据库不可读 · the database is unreadable: {error}") from error
-    click.echo(f"已导出{total}条 · entries: {total}", err=True)
 
 
 @group.command(

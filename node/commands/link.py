@@ -105,19 +105,29 @@ class Link:
             Refused: The node says no.
             CannotDo: It is not running, or the line broke.
         """
+        with self._open("POST", path, json=dict(body)) as answer:
+            name = ""
+            for line in answer.iter_lines():
+                field, _, value = line.partition(": ")
+                if field == "event":
+                    name = value
+                elif field == "data":
+                    yield name, json.loads(value)
+
+    def pieces(self, path: str) -> Iterator[bytes]:
+        """Read a file of any size, piece by piece. Never asked for again. Raises as ``events``."""
+        with self._open("GET", path) as answer:
+            yield from answer.iter_bytes()
+
+    @contextmanager
+    def _open(self, method: str, path: str, **request: Any) -> Iterator[httpx.Response]:
         headers = {"Authorization": f"Bearer {self._token}"} if self._token else {}
         try:
-            with self._http.stream("POST", path, json=dict(body), headers=headers) as answer:
+            with self._http.stream(method, path, headers=headers, **request) as answer:
                 if not answer.is_success:
                     answer.read()
                     _refuse(answer)
-                name = ""
-                for line in answer.iter_lines():
-                    field, _, value = line.partition(": ")
-                    if field == "event":
-                        name = value
-                    elif field == "data":
-                        yield name, json.loads(value)
+                yield answer
         except _NOT_UP as error:
             raise _not_running(self._path) from error
         except httpx.TransportError as error:

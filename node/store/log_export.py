@@ -1,8 +1,9 @@
 """The evidence log as it is handed to an auditor: entries with words and receipts, streamed.
 
-Three cursors in the order of the log, merged: nothing is held but one row of each. The caller
-gives a connection of its own, so that a node that runs is not kept from writing. SQL only; the
-file's shape is ``federation.evidence.log_file``.
+Three cursors in the order of the log, merged: nothing is held but one row of each. A node that
+runs has its database to itself: it reads page by page through its own connection, so that it
+goes on meanwhile; ``opened`` is for a database that no node runs on. SQL only; the file's shape
+is ``federation.evidence.log_file``.
 """
 
 import sqlite3
@@ -10,17 +11,19 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from federation.evidence.log_file import Head, Item, LogHeader
 from federation.trust.envelope import Envelope
 from federation.wire.envelopes import RECEIPT_TYPE, decode_envelope
 from node.store import descriptors
 
+LAST: Final = 2**63 - 1
+
 
 @contextmanager
 def opened(path: Path) -> Iterator[sqlite3.Connection]:
-    """A database to read one state of, while its node may write. Raises sqlite3.Error."""
+    """A database that no node runs on. Raises sqlite3.Error."""
     connection = sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)
     try:
         connection.isolation_level = None
@@ -65,21 +68,26 @@ def _pinned(connection: sqlite3.Connection, center: str) -> tuple[bytes, ...]:
     return () if row is None else (bytes(row[0]),)
 
 
-def entries(connection: sqlite3.Connection, suite_id: str) -> Iterator[Item]:
-    """All entries of a log in order, each with what was kept of its word."""
+def entries(
+    connection: sqlite3.Connection, suite_id: str, first: int = 0, upto: int = LAST
+) -> Iterator[Item]:
+    """Entries of a log in order, from one up to before another, each with what was kept of it."""
+    part = (suite_id, first, upto)
     said = _Ordered(
         connection,
         "SELECT log_index, payload_type, payload, envelope, receipt FROM said WHERE suite = ?"
-        " ORDER BY log_index",
-        suite_id,
+        " AND log_index >= ? AND log_index < ? ORDER BY log_index",
+        part,
     )
     heard = _Ordered(
         connection,
-        "SELECT log_index, envelope, receipt_payload FROM heard WHERE suite = ? ORDER BY log_index",
-        suite_id,
+        "SELECT log_index, envelope, receipt_payload FROM heard WHERE suite = ?"
+        " AND log_index >= ? AND log_index < ? ORDER BY log_index",
+        part,
     )
     rows = connection.execute(
-        "SELECT idx, data FROM log_entry WHERE suite = ? ORDER BY idx", (suite_id,)
+        "SELECT idx, data FROM log_entry WHERE suite = ? AND idx >= ? AND idx < ? ORDER BY idx",
+        part,
     )
     for index, data in rows:
         ours, theirs = said.at(index), heard.at(index)
@@ -103,8 +111,10 @@ def _unsigned(kind: str, payload: bytes | None) -> Envelope | None:
 class _Ordered:
     """A cursor by log index: at each index its row, or None."""
 
-    def __init__(self, connection: sqlite3.Connection, statement: str, suite_id: str) -> None:
-        self._rows = connection.execute(statement, (suite_id,))
+    def __init__(
+        self, connection: sqlite3.Connection, statement: str, part: tuple[str, int, int]
+    ) -> None:
+        self._rows = connection.execute(statement, part)
         self._next = self._rows.fetchone()
 
     def at(self, index: int) -> tuple[Any, ...] | None:

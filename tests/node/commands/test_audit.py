@@ -1,13 +1,18 @@
 """``lianping audit``: two files side by side, and what it exits with; a node's own log."""
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
+import httpx
 import pytest
 from click.testing import CliRunner, Result
 
 from node.cli import main
+from node.commands.link import Link
 from tests.evidence.logs import at_word, changed_header, entries_of, files, hidden, with_entries
+from tests.node.test_config import GOOD, write
 
 
 @pytest.fixture
@@ -65,6 +70,41 @@ def test_more_than_can_be_named_is_said(two: tuple[Path, Path]) -> None:
     done = diff(*two)
     assert done.exit_code == 1
     assert f"差异{len(entries_of(host))}处" in done.stdout
+
+
+def test_a_node_that_runs_is_asked_and_a_line_that_breaks_is_no_export(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file, whole = files()[0], True
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        assert request.url.path == "/api/log/export"
+
+        def pieces() -> Iterator[bytes]:
+            for at in range(0, len(file), 10_000):
+                if at and not whole:
+                    raise httpx.ReadError("gone", request=request)
+                yield file[at : at + 10_000]
+
+        return httpx.Response(200, content=pieces())
+
+    @contextmanager
+    def line(_config: object) -> Iterator[Link]:
+        transport = httpx.MockTransport(answer)
+        with httpx.Client(transport=transport, base_url="http://node") as http:
+            yield Link(http, Path("node.sock"))
+
+    monkeypatch.setattr("node.commands.link.open_link", line)
+    monkeypatch.setattr("node.local_socket.is_served", lambda _path: True)
+    monkeypatch.chdir(tmp_path)
+    asked = ["audit", "export", "--config", str(write(tmp_path, GOOD))]
+    done = CliRunner().invoke(main, asked)
+    assert (done.exit_code, done.stdout_bytes) == (0, file), done.output
+    assert f"entries: {len(entries_of(file))}" in done.stderr
+    whole = False
+    done = CliRunner().invoke(main, asked)
+    assert (done.exit_code, done.stdout_bytes) == (2, file[:10_000])
+    assert "broke" in done.stderr
 
 
 def test_wrong_use_exits_with_2(two: tuple[Path, Path], tmp_path: Path) -> None:
