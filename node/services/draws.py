@@ -204,14 +204,16 @@ class Draws(Reaction):
         ]
 
     def listed(self, desk: Desk, uid: str) -> list[tuple[bytes, bytes, bytes]]:
-        """Where an expert of ours is on a list that may change: (booking, draw, entry)."""
+        """Where an expert of ours is on a sealed list that may change: (booking, draw, entry)."""
         found = []
         for row in draws.inviting(desk.ledger.connection, uid):
             if row.phase in words.DRAW.over or row.phase == REFUSED:
                 continue
             asked = draws.invitations(desk.ledger.connection, row.id)
             seen = self._files.view(desk, row)
-            entries = {entry for _, entry in seen.walk.chosen} if seen.walk else set()
+            if seen.walk is None or not seen.walk.revision:
+                continue  # the list was never sealed
+            entries = {entry for _, entry in seen.walk.chosen}
             found += [
                 (row.booking, row.id, entry)
                 for entry, one in asked.items()
@@ -344,7 +346,8 @@ class Draws(Reaction):
         if before.phase in {words.WALKING, words.SEALED}:
             row = self._files.row(desk, before.id)
             if self.rescuing.possible(desk, row):
-                self.rescuing.offer(desk, row)
+                if not self.rescuing.go_on(desk, row):
+                    self.rescuing.offer(desk, row)
                 return
         desk.say(
             before.id,

@@ -117,12 +117,9 @@ class Inviting:
 
     def call(self, desk: Desk, key: str, draw: bytes, entry: bytes) -> Order:
         """The call to an expert who was drawn."""
-        phone, start_ms = self._addressee(desk, draw, entry)
-        text = self._filled(self.policy.texts.call, start_ms)
-        late = self.policy.hours.is_too_late(start_ms, desk.now_ms)
-        if late and _runs(desk, draw):
-            late, start_ms = False, desk.now_ms  # a member has left: the next comes at once
-            text = self._filled(self.policy.texts.call, start_ms)
+        phone, when_ms = self._addressee(desk, draw, entry)
+        text = self._filled(self.policy.texts.call, when_ms)
+        late = self.policy.hours.is_too_late(when_ms, desk.now_ms) and not _runs(desk, draw)
         return Order(key, CALL, phone, text, self._suite(desk, draw), late)
 
     def message(
@@ -138,9 +135,9 @@ class Inviting:
             Answer.DECLINE: texts.declined,
             Answer.NO_ANSWER: texts.not_reached,
         }[answer]
-        phone, start_ms = self._addressee(desk, draw, entry)
+        phone, when_ms = self._addressee(desk, draw, entry)
         return Order(
-            key, SMS, phone, self._filled(template, start_ms, code), self._suite(desk, draw)
+            key, SMS, phone, self._filled(template, when_ms, code), self._suite(desk, draw)
         )
 
     def check(self, messaging: Messaging, order: Order, receipt: bytes) -> CallRecord:
@@ -271,26 +268,32 @@ class Inviting:
             connection, self._cipher, own, seat.uid, sent
         )
 
-    def _filled(self, template: str, start_ms: int, code: str = "") -> str:
+    def _filled(self, template: str, when_ms: int, code: str = "") -> str:
         return filled(
             template,
-            time=local_time(start_ms),
+            time=local_time(when_ms),
             place=self._place.center_name,
             phone=self._place.phone,
             code=code,
         )
 
     def _addressee(self, desk: Desk, draw: bytes, entry: bytes) -> tuple[str, int]:
+        """Whom to tell, and when to come: at once, where a member has left what has begun.
+
+        Not by the clock of each try: the gateway knows a call again by its key, and a record of
+        another text does not count.
+        """
         connection = desk.ledger.connection
         row = draws.get(connection, draw)
         assert row is not None, "an errand belongs to a draw"
         leg = bookings.get(connection, row.booking)
         assert leg is not None, "a draw belongs to a booking"
-        expert = experts.get(
-            connection, self._cipher, draws.invitations(connection, draw)[entry].uid
-        )
+        asked = invited.one(connection, self._cipher, draw, entry)
+        assert asked is not None, "an errand belongs to an invitation"
+        expert = experts.get(connection, self._cipher, asked.uid)
         assert expert is not None, "experts are never deleted, only given another status"
-        return expert.phone, leg.start_ms
+        at_once = asked.invited_at_ms > leg.start_ms and _runs(desk, draw)
+        return expert.phone, asked.invited_at_ms if at_once else leg.start_ms
 
     def _suite(self, desk: Desk, draw: bytes) -> Suite:
         return suite(desk.suite_of(ConversationId(draw)).suite_id)

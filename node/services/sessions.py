@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from federation.errors import FederationError
+from federation.protocol import booking as legs
 from federation.protocol import execution
 from federation.protocol import session as words
 from federation.protocol.draw import Response
@@ -299,32 +300,33 @@ class Sessions(SessionStart):
     def depart_expert(self, desk: Desk, uid: str, response: Response, reason: str, by: str) -> None:
         """The same for an expert who calls, before there is a session or after.
 
-        Of several evaluations the one that begins first.
+        Of several evaluations the one that begins first, and was not ended. Whatever the reason
+        why nothing is entered, the answer is the same: another one would tell who was drawn.
 
         Raises:
-            NotFound: The expert is on no list that may still change.
-            Conflicting: See ``depart``.
+            NotFound: The expert is on no sealed list that may still change, or is to be absent
+                from an evaluation that was not to begin yet.
         """
         connection = desk.ledger.connection
         found = []
         for booking, draw, entry in self._draws.listed(desk, uid):
             leg = bookings.get(connection, booking)
             held = sessions.live_of_booking(connection, booking)
-            if leg is not None and (held is None or held.phase not in replacing.SIGNED):
-                found.append((leg.start_ms, draw, entry, held))
+            if leg is None or leg.phase not in legs.BOOKED:
+                continue  # cancelled, or ended for good
+            if held is not None and held.phase in replacing.SIGNED:
+                continue
+            if response is Response.ABSENT and (held is None or desk.now_ms < leg.start_ms):
+                continue  # nobody is absent yet
+            found.append((leg.start_ms, draw, entry))
         if not found:
             raise NotFound(
-                "这位专家不在任何可更换的名单中", "this expert is on no list that may still change"
+                "这位专家不在任何可更换的名单中;抽取未完成的请待完成后登记,缺席须在评标开始后登记",
+                "this expert is on no list that may still change; while a draw is not complete, "
+                "enter it later, and an absence once the evaluation was to begin",
             )
-        _, draw, entry, held = min(found, key=lambda one: one[:3])
-        if held is not None and any(one.code == entry for one in view.own(desk, held)):
-            self.depart(desk, held.id, entry, response, reason, by)
-        elif response is Response.ABSENT:
-            raise Conflicting(
-                "评标尚未召集,不能登记缺席", "the evaluation is not convened; nobody is absent yet"
-            )
-        else:
-            self._draws.depart(desk, draw, entry, response, reason, by)
+        _, draw, entry = min(found)
+        self._draws.depart(desk, draw, entry, response, reason, by)
 
     def departed(self, desk: Desk, session_id: bytes) -> list[Departed]:
         """Who of our own site has left an evaluation, for our own staff. Raises NotFound."""

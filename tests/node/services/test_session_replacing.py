@@ -4,10 +4,13 @@ from pathlib import Path
 
 import pytest
 
+from adapters.errors import Unreachable
+from adapters.messaging.port import CallResult
 from federation.evidence.joint import check, verify_joint
 from federation.protocol.draw import CLOSED, Response
 from federation.protocol.session import Replace
 from federation.wire.evidence import DECODE
+from node.domain.workday import local_time
 from node.services import session_view as view
 from node.services.errors import Conflicting, NotFound
 from node.services.house import Desk
@@ -15,7 +18,7 @@ from node.store import departures
 from node.store.sessions import Capacity, Member
 from tests.node.services.joint_stage import MEMBERS, STAFF, JointStage, Seat, joint_stage
 from tests.support import planning
-from tests.support.pair import DAY_MS
+from tests.support.pair import DAY_MS, HOUR_MS
 
 RECUSED = Response.RECUSED
 REASON = "INTEREST"
@@ -281,6 +284,90 @@ async def test_who_calls_before_the_evaluation_is_convened_is_replaced(tmp_path:
             await sub.center.do(
                 lambda desk: sub.sessions.depart_expert(desk, uid, Response.LEAVE, "", STAFF)
             )
+
+
+async def test_who_was_drawn_is_not_told_by_how_an_entry_is_refused(tmp_path: Path) -> None:
+    async with joint_stage(tmp_path) as stage:
+        await stage.drawn()
+        sub = stage.subs[0]
+        drawn = {uid for (uid,) in await sub.center.sql("SELECT uid FROM invitation")}
+        people = {uid for (uid,) in await sub.center.sql("SELECT uid FROM expert")}
+        some, other = min(drawn), min(people - drawn)
+
+        async def refusal(uid: str, response: Response) -> str:
+            with pytest.raises((NotFound, Conflicting)) as caught:
+                await sub.center.do(
+                    lambda desk: sub.sessions.depart_expert(desk, uid, response, "", STAFF)
+                )
+            return f"{type(caught.value)} {caught.value}"
+
+        for convened in (False, True):
+            if convened:
+                await stage.convene()
+            assert await refusal(some, Response.ABSENT) == await refusal(other, Response.ABSENT)
+
+
+async def test_who_is_being_drawn_is_not_told_either(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def down(*_order: str) -> bytes:
+        raise Unreachable("trading", "the e-trading system is down")
+
+    async with joint_stage(tmp_path) as stage:
+        await stage.booked()
+        sub = stage.subs[0]
+        monkeypatch.setattr(stage.exchange, "sealing_key", down)
+        await stage.draw()
+        rows = await sub.center.sql("SELECT uid FROM invitation WHERE response = 'ACCEPT'")
+        with pytest.raises(NotFound):
+            await sub.center.do(
+                lambda desk: sub.sessions.depart_expert(desk, rows[0][0], Response.LEAVE, "", STAFF)
+            )
+
+
+async def test_nobody_leaves_the_list_of_an_evaluation_that_was_ended(tmp_path: Path) -> None:
+    async with joint_stage(tmp_path) as stage:
+        await stage.drawn()
+        host, sub = stage.host, stage.subs[0]
+        uid = min(uid for (uid,) in await sub.center.sql("SELECT uid FROM invitation"))
+        stage.them.watch.pass_ms(30 * DAY_MS)
+        await host.center.do(lambda desk: host.sessions.end_failed(desk, stage.project, STAFF))
+        await stage.them.settle()
+        with pytest.raises(NotFound):
+            await sub.center.do(
+                lambda desk: sub.sessions.depart_expert(desk, uid, Response.LEAVE, "", STAFF)
+            )
+
+
+async def test_a_replacement_hears_one_time_however_often_the_gateway_is_tried(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The gateway knows the call again: with another text, its record would never count."""
+    async with joint_stage(tmp_path) as stage:
+        await stage.chaired()
+        stage.them.watch.pass_ms(HOUR_MS)
+        sub = stage.subs[0]
+        honest, heard = sub.phones.invite, dict[str, CallResult]()
+
+        async def lost(key: str, phone: str, text: str, suite: str = "") -> CallResult:
+            if key not in heard:
+                heard[key] = await honest(key, phone, text, suite)
+                raise Unreachable("messaging", "the answer was lost on its way")
+            return heard[key]
+
+        monkeypatch.setattr(sub.phones, "invite", lost)
+        sub.phones.calls.clear()
+        sub.phones.messages.clear()
+        await leaves(stage, sub)
+        await stage.them.settle()
+        stage.them.watch.pass_ms(HOUR_MS // 2)
+        await stage.them.greet()
+        ((_, called),) = sub.phones.calls
+        ((_, written),) = [each for each in sub.phones.messages if "码" in each[1]]
+        at = local_time(planning.WINDOW.start_ms + HOUR_MS)
+        assert at in called
+        assert at in written
+        await again(stage)
 
 
 async def test_why_somebody_left_is_told_to_no_other_center(tmp_path: Path) -> None:
