@@ -78,7 +78,9 @@ class Contributions(Reaction):
                 _check_bound(desk, conversation, word)
             case Account():
                 row = _row(desk, conversation.id)
-                _check_of_draw(desk, word.reveal, Reveal, row.peer, row)
+                told = _check_of_draw(desk, word.reveal, Reveal, row.peer, row)
+                if told.statement.recipient != row.sealer:
+                    raise Malformed("the reveal was not said to the sealer", clause="reveal")
             case Contribute():
                 self._check_value(desk, conversation, word)
             case _:
@@ -193,7 +195,7 @@ def _check_asked(desk: Desk, conversation: Conversation, word: AskValue) -> None
     if conversation.suite != found.suite_id:
         raise Malformed(f"the draw is under {found.suite_id}", clause="suite")
     known = contributions.of_draw(desk.ledger.connection, word.draw_id, CONTRIBUTOR)
-    if known:
+    if conversation.peer in known:  # two others may have opened one under an id of another's
         raise Conflict("we were asked for this draw before: one value for one draw")
 
 
@@ -221,7 +223,7 @@ def _look_for_ours(desk: Desk, conversation: Conversation, word: Account) -> Non
     """Was the value that we gave told to the sealer?"""
     row = _row(desk, conversation.id)
     reveal = shown(desk.identity, desk.keyring, word.reveal, Reveal, row.peer, desk.now_ms).word
-    told = [word_in(raw, row.peer) for raw in reveal.outside if raw]
+    told = [_legible(raw) for raw in reveal.outside]
     gave = _given(desk, conversation)
     if gave is None or gave in told:
         return
@@ -235,6 +237,14 @@ def _look_for_ours(desk: Desk, conversation: Conversation, word: Account) -> Non
         "ask that center and the supervisor",
         now_ms=desk.now_ms,
     )
+
+
+def _legible(raw: bytes) -> Word | None:
+    """What was told in a value's place; None: nothing that anybody could read."""
+    try:
+        return word_in(raw, "")
+    except Malformed:
+        return None
 
 
 def _given(desk: Desk, conversation: Conversation) -> Word | None:

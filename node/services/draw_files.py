@@ -14,7 +14,7 @@ from federation.lottery.outside import Read
 from federation.lottery.pool import Pool
 from federation.protocol import draw as words
 from federation.protocol.agreement import AgreementTerms
-from federation.protocol.conversation import Word
+from federation.protocol.conversation import REFUSED, Word
 from federation.protocol.draw import (
     OWNER,
 )
@@ -86,6 +86,12 @@ class DrawFiles:
             return row.phase == words.SEALED
         walk = self.view(desk, row).walk
         return walk is not None and walk.sealed
+
+    def was_opened(self, desk: Desk, row: DrawRow) -> bool:
+        """Whether it counts as a draw: what was requested in vain was never one."""
+        if row.phase in {words.NEW, words.REQUESTED, REFUSED}:
+            return False
+        return row.phase != words.VOID or self.view(desk, row).opening is not None
 
     def owner(self, desk: Desk, row: DrawRow) -> str:
         """Whose pool is drawn from."""

@@ -13,7 +13,6 @@ from federation.lottery import ranking, walk
 from federation.lottery.escrow import seal_escrow
 from federation.lottery.walk import Ask, Exhausted, Settled
 from federation.protocol import draw as words
-from federation.protocol.conversation import REFUSED
 from federation.protocol.draw import (
     SEALER,
     AcceptDraw,
@@ -63,7 +62,6 @@ class Again:
 
 
 FIRST: Final = Again()
-_UNOPENED: Final = frozenset({words.NEW, words.REQUESTED, REFUSED})
 
 
 class DrawMoves:
@@ -87,7 +85,7 @@ class DrawMoves:
     ) -> Open:
         """The ``Open`` for a draw that we seal; ``times`` are bid deadline and start."""
         earlier = draws.of_booking(desk.ledger.connection, booking)
-        opened = sum(1 for row in earlier if row.phase not in _UNOPENED)
+        opened = sum(1 for row in earlier if self._files.was_opened(desk, row))
         leg = bookings.get(desk.ledger.connection, booking)
         assert leg is not None, "a draw belongs to a booking"
         outside = self._outsiders(desk, leg.agreement, again.supersedes)

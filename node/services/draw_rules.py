@@ -152,6 +152,8 @@ class DrawRules:
         digests = seen.digests
         if seen.opening is None:  # the table lets any step be heard after a Fault
             raise OutOfTurn("the draw was never opened")
+        if _said_before(seen, conversation.peer, word):
+            raise OutOfTurn(f"{word.case} was said before")
         if isinstance(word, AcceptDraw):
             view(
                 digests,
@@ -170,7 +172,9 @@ class DrawRules:
             self._check_signed(desk, row)
             self._check_value(seen, conversation.peer, word.value)
             self._audit_close(desk, row, word, statement)
-        elif seen.walk is not None:
+        elif seen.walk is None:  # as above: nor is there a step to go back to
+            raise OutOfTurn("nobody walks before both have committed")
+        else:
             self._admit_walk(desk, conversation, row, seen, (word, statement.body))
 
     def _admit_walk(
@@ -345,6 +349,15 @@ class DrawRules:
             )
         except DrawRefuted as error:
             raise Malformed(error.sentence, clause=error.rule) from error
+
+
+def _said_before(seen: DrawView, peer: str, word: Word) -> bool:
+    """After a Fault the table lets all be heard, again, too; a second value would be chosen."""
+    if isinstance(word, AcceptDraw):
+        return seen.listings is not None
+    if isinstance(word, Commit):
+        return peer in (seen.commitments or {})
+    return isinstance(word, Reveal) and seen.owner_value is not None
 
 
 def _check_avoided(desk: Desk, row: DrawRow, word: Word) -> None:

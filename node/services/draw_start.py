@@ -142,7 +142,9 @@ class DrawStart:
         void = [
             row
             for row in draws.of_booking(connection, leg.conversation)
-            if row.phase == words.VOID and self._files.owner(desk, row) == owner
+            if row.phase == words.VOID
+            and self._files.owner(desk, row) == owner
+            and self._files.was_opened(desk, row)
         ]
         if not void:
             return FIRST

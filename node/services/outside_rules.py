@@ -14,7 +14,7 @@ from federation.ids import CenterId
 from federation.lottery import outside
 from federation.protocol import draw as words
 from federation.protocol.agreement import AgreementTerms
-from federation.protocol.conversation import REFUSED, Conversation
+from federation.protocol.conversation import Conversation
 from federation.protocol.draw import Commit, Fault, Open, RequestDraw, Reveal
 from federation.protocol.oversight import Permit
 from node.services.draw_files import DrawFiles, verified_in
@@ -23,8 +23,6 @@ from node.services.errors import Conflicting
 from node.services.house import Desk
 from node.store import draws
 from node.store.draws import DrawRow
-
-_NEVER_OPENED = frozenset({words.NEW, words.REQUESTED, REFUSED})
 
 
 def check_ours(desk: Desk, terms: AgreementTerms) -> None:
@@ -86,7 +84,7 @@ def check_first(
         for row in draws.of_booking(desk.ledger.connection, word.booking_id)
         if files.owner(desk, row) == owner
         and row.id != conversation.id
-        and row.phase not in _NEVER_OPENED
+        and files.was_opened(desk, row)
     ]
     if any(row.phase != words.VOID for row in rows):
         raise Refused(f"a draw from the pool of {owner} was opened before", clause="V2")
@@ -144,7 +142,9 @@ def check_silence(conversation: Conversation, seen: DrawView | None, word: Fault
         Refused: It is not the owner who waits, not the time, or they are no contributors.
     """
     opening = None if seen is None else seen.opening
-    if conversation.role == words.OWNER or word.phase not in {words.ACCEPTED, words.COMMITTED}:
+    # Once it has revealed it sees the order: it gives up where the draw stands, or not at all.
+    stands = conversation.phase == word.phase and word.phase in {words.ACCEPTED, words.COMMITTED}
+    if conversation.role == words.OWNER or not stands:
         raise Refused("only the owner waits for outside values, before Reveal", clause="silent")
     if opening is None or not set(word.silent) <= set(opening.outside):
         raise Refused("those who were silent are no contributors of this draw", clause="silent")

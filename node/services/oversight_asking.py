@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Final
 
 from federation.engine.inside import Said
-from federation.errors import Conflict, Malformed, Refused
+from federation.errors import Conflict, Malformed, OutOfTurn, Refused
 from federation.ids import CenterId, ConversationId
 from federation.lottery import ranking
 from federation.protocol import draw as draw_words
@@ -86,7 +86,14 @@ class Asking:
                 "这次抽取没有作废,不能申请重新抽取",
                 f"the draw did not come to nothing ({row.phase}): there is nothing to draw again",
             )
-        word = AskPermit(draw, envelope_of(desk, draw, Open), reason)
+        try:
+            opening = envelope_of(desk, draw, Open)
+        except LookupError as error:
+            raise Conflicting(
+                "这次抽取未曾启动,无须准许,可以直接重新开始抽取",
+                "the draw was never opened: start it anew, no leave is needed",
+            ) from error
+        word = AskPermit(draw, opening, reason)
         return self._ask(desk, row, word)
 
     def ask_unseal(self, desk: Desk, draw: bytes, reason: str) -> bytes:
@@ -151,6 +158,8 @@ class Asking:
             return
         asked = oversight.asked(desk.ledger.connection, conversation.id)
         assert asked is not None, "kept when it was said"
+        if not isinstance(word, (_ANSWER_TO[asked.word], DenyRequest)):
+            raise OutOfTurn(f"{word.case} is no answer to {asked.word}")  # the table forgets, late
         if isinstance(word, Permit | Unseal | Recuse) and word.draw_id != asked.draw:
             raise Malformed("the answer is about another draw", clause="draw_id")
         if isinstance(word, Permit | Unseal):
@@ -205,6 +214,13 @@ class Asking:
             "the regulator has not answered in time: call it; a late answer still counts",
         )  # fmt: skip
 
+
+_ANSWER_TO: Final[dict[str, type[Word]]] = {
+    AskPermit.__name__: Permit,
+    AskUnseal.__name__: Unseal,
+    SubmitBidders.__name__: DenyRequest,
+    SubmitEmployers.__name__: Recuse,
+}
 
 _ANSWERS: Final[dict[type[Word], tuple[str, str]]] = {
     Permit: (

@@ -183,7 +183,8 @@ class Recusal:
         seen = self._files.view(desk, row)
         listed = {entry for _, entry in seen.walk.chosen} if seen.walk else set()
         concerned = sorted(listed & set(word.recused))
-        if concerned and held is not None and held.phase in _SIGNED:
+        signed = held is not None and held.phase in _SIGNED
+        if concerned and (signed or row.phase == draw_words.CLOSED):
             _leave(
                 desk, LATE, row,
                 f"监管部门比对:{len(concerned)}名评标专家的单位是投标人,而评标报告已签署;"
@@ -192,6 +193,8 @@ class Recusal:
                 "supervisors at once",
             )  # fmt: skip
             return
+        if row.phase in draw_words.DRAW.over:
+            return  # nobody sits: the draw came to nothing while it was compared
         for entry in concerned:
             self._departures.depart(
                 desk, draw, entry, Response.RECUSED, reason="监管部门比对:所在单位为投标人",

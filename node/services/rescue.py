@@ -78,13 +78,19 @@ class Rescuing:
             desk.ledger.connection, kind=SILENT, subject=draw, by="system", now_ms=desk.now_ms
         )
         if isinstance(word, Unseal):
-            told = oversight.unsealed_for(desk.ledger.connection, draw)
-            assert told is not None, "kept before anybody is told"
-            desk.say(ConversationId(draw), Rescue(told))
-            self._moves.go_on(desk, self._files.row(desk, draw))
+            self.go_on(desk, row)
         elif isinstance(word, DenyRequest) and row.phase == words.WALKING:
             detail = f"{row.peer} is silent, and the regulator does not open its escrow"
             desk.say(ConversationId(draw), Fault(row.phase, detail))
+
+    def go_on(self, desk: Desk, row: DrawRow) -> bool:
+        """Go on alone, if the escrow is open: now, or when its sealer is silent once more."""
+        told = oversight.unsealed_for(desk.ledger.connection, row.id)
+        if told is None:
+            return False
+        desk.say(ConversationId(row.id), Rescue(told))
+        self._moves.go_on(desk, self._files.row(desk, row.id))
+        return True
 
     def conclude(self, desk: Desk, row: DrawRow) -> None:
         """The report is signed: nobody is drawn any more."""

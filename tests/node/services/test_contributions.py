@@ -13,18 +13,27 @@ from federation.lottery import ranking
 from federation.lottery.escrow import FalseEscrow, open_escrow
 from federation.protocol import contribution as words
 from federation.protocol import draw
-from federation.protocol.contribution import AskValue, Bind
+from federation.protocol.contribution import Account, AskValue, Bind
 from federation.protocol.conversation import Kind
 from federation.protocol.draw import Commit, Fault, Open, Reveal
-from federation.wire.envelopes import decode_envelope, decode_receipt, decode_statement
-from federation.wire.words import PAYLOAD_TYPES, decode_word
+from federation.wire.envelopes import (
+    Outcome,
+    decode_envelope,
+    decode_receipt,
+    decode_statement,
+    encode_envelope,
+    encode_statement,
+)
+from federation.wire.words import PAYLOAD_TYPES, decode_word, encode_word
 from node.services import outside_values
 from node.services.contributions import LEFT_OUT
 from node.services.errors import Conflicting
 from node.services.house import Desk
 from node.services.outside_values import envelope_of
+from node.store import contributions
 from tests.node.services.test_draws import Table, laid
 from tests.support import planning
+from tests.support.liar import Liar
 from tests.support.pair import Center
 from tests.support.witnessed import Witnessed, witnessed
 
@@ -254,6 +263,79 @@ async def test_an_owner_that_leaves_a_value_out_is_found_by_whom_it_was_taken_fr
         kinds = await at.neighbour.sql("SELECT kind FROM todo")
         assert (LEFT_OUT,) in kinds
         assert (LEFT_OUT,) not in await at.regulator.sql("SELECT kind FROM todo")
+
+
+async def test_an_owner_cannot_void_the_order_that_it_sees_for_want_of_values() -> None:
+    async with scene() as at:
+        await at.start()
+        (draw_id,) = await at.draws("SEALER")
+        host, sub = at.table.host.center, at.table.sub.center
+        for phase in (draw.ACCEPTED, draw.COMMITTED):
+            receipt = await Liar(sub, host).tell(
+                draw_id, Fault(phase, "I do not like it", (at.neighbour.id,))
+            )
+            assert (receipt.reason, receipt.clause) == ("NOT_ALLOWED", "silent")
+        assert await host.phase(draw_id) == draw.SEALED
+
+
+async def test_rubbish_in_place_of_a_value_is_a_value_left_out(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async with scene() as at:
+        honest = outside_values.values
+
+        def garbling(desk: Desk, draw_id: bytes, outside: Any) -> Any:
+            values = honest(desk, draw_id, outside)
+            return values if values is None else (values[0], b"rubbish")
+
+        monkeypatch.setattr(outside_values, "values", garbling)
+        await at.start()
+
+        assert (LEFT_OUT,) in await at.neighbour.sql("SELECT kind FROM todo")
+        assert await at.refusals(at.neighbour) == []
+
+
+async def test_a_reveal_that_was_not_said_to_the_sealer_accounts_for_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async with scene() as at:
+
+        def account(desk: Desk, draw_id: bytes) -> None:
+            told = decode_envelope(envelope_of(desk, draw_id, Reveal))
+            for row in contributions.of_draw(desk.ledger.connection, draw_id, "ASKER").values():
+                said = replace(decode_statement(told.payload), recipient=row.peer)
+                item = (told.payload_type, encode_statement(said))
+                (made,) = desk.identity.sign(row.peer, said_suite(desk, row), [item], desk.now_ms)
+                desk.say(ConversationId(row.conversation), Account(encode_envelope(made)))
+
+        monkeypatch.setattr(outside_values, "account", account)
+        await at.start()
+
+        assert set(await at.refusals(at.neighbour)) == {("MALFORMED", "reveal")}
+
+
+def said_suite(desk: Desk, row: Any) -> str:
+    return desk.suite_of(ConversationId(row.conversation)).suite_id
+
+
+async def test_two_others_cannot_use_up_the_id_of_a_draw() -> None:
+    """Whoever learns it may open another draw under it: that is another draw."""
+    async with scene() as at:
+        await at.start()
+        (draw_id,) = await at.draws("SEALER")
+        sub, host = at.table.sub.center, at.table.host.center
+        raw = decode_envelope(await sub.do(lambda desk: envelope_of(desk, draw_id, Open)))
+        said = decode_statement(raw.payload)
+        opening = decode_word(raw.payload_type, said.body)
+        assert isinstance(opening, Open)
+        mine = replace(opening, contributors=(at.neighbour.id, at.regulator.id, host.id))
+        forged = replace(said, recipient=at.neighbour.id, body=encode_word(mine))
+        (made,) = host.sign([(raw.payload_type, encode_statement(forged))])
+        word = AskValue(draw_id, encode_envelope(made))
+        receipt = await Liar(at.neighbour, at.regulator).tell(bytes(16), word)
+
+        assert receipt.outcome is Outcome.ACCEPTED
+        assert words.PLEDGED in (await at.phases("contribution"))["regulator"]
 
 
 async def _ask(at: Scene, owner: Center, opening: bytes, draw_id: bytes) -> Any:

@@ -9,6 +9,7 @@ from typing import Final
 
 import pytest
 
+from federation.ids import ConversationId
 from federation.protocol import draw as words
 from federation.protocol import session
 from federation.protocol.booking import ExpertNeed, Hold, SelectionMode
@@ -16,13 +17,19 @@ from federation.protocol.conversation import Phase
 from federation.protocol.draw import (
     AcceptDraw,
     Close,
+    Commit,
     Fault,
     Listing,
     Open,
+    Report,
     RequestDraw,
+    Rescue,
+    Response,
+    Result,
+    Reveal,
     Slot,
 )
-from federation.wire.envelopes import Outcome, Receipt, decode_statement
+from federation.wire.envelopes import Outcome, Receipt, decode_envelope, decode_statement
 from federation.wire.words import PAYLOAD_TYPES, decode_word
 from tests.node.services.test_draws import Table, laid, table
 from tests.support import planning
@@ -298,6 +305,43 @@ async def test_a_close_that_overtook_the_finish_is_said_again(table: Table) -> N
     await _phase(sub, talk, session.FINISHED)
     await table.pair.later(60_000)
     assert await sub.phase(draw) == await host.phase(draw) == words.CLOSED
+
+
+async def test_nobody_goes_on_in_a_draw_that_came_to_nothing_before_it_walked(
+    table: Table,
+) -> None:
+    """Else an owner would have a draw that is neither void nor anybody's, without a regulator."""
+    sub = table.pair.sub
+    draw = await reach(table, sub, words.SEALER, words.OPENED)
+    await sub.do(lambda desk: desk.say(ConversationId(draw), Fault(words.OPENED, "late")))
+    liar = Liar(table.pair.host, sub)
+
+    for word in (
+        Rescue(b"made up"),
+        Result(bytes(32), bytes(32), 1, 2),
+        Report(bytes(32), Response.ACCEPT, bytes(32), bytes(32)),
+    ):
+        assert refused_as(await liar.tell(draw, word), "OUT_OF_TURN")
+    assert await sub.phase(draw) == words.VOID
+
+
+async def test_nobody_commits_or_reveals_again_after_a_fault(table: Table) -> None:
+    """Whoever knows the other's value by then would choose its own by the order."""
+    sub = table.pair.sub
+    draw = await reach(table, sub, words.SEALER, words.WALKING)
+    await sub.do(lambda desk: desk.say(ConversationId(draw), Fault(words.WALKING, "late")))
+    liar = Liar(table.pair.host, sub)
+    ((raw,),) = await sub.sql(
+        "SELECT envelope FROM heard WHERE conversation = ? AND payload_type = ?",
+        draw,
+        PAYLOAD_TYPES[AcceptDraw],
+    )
+    said = decode_envelope(raw)
+    accepted = decode_word(said.payload_type, decode_statement(said.payload).body)
+
+    for word in (accepted, Commit(bytes(32)), Reveal(bytes(32))):
+        receipt = await liar.tell(draw, word)
+        assert (receipt.reason, receipt.detail[-15:]) == ("OUT_OF_TURN", "was said before")
 
 
 async def _phase(center: Center, talk: bytes, phase: str) -> None:

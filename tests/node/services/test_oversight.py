@@ -12,19 +12,28 @@ from federation.protocol import draw
 from federation.protocol import oversight as words
 from federation.protocol.conversation import REFUSED
 from federation.protocol.draw import Commit, Fault, Open
-from federation.protocol.oversight import AskPermit, AskUnseal, DenyRequest, Permit, Unseal
+from federation.protocol.oversight import (
+    AskPermit,
+    AskUnseal,
+    DenyRequest,
+    Permit,
+    Recuse,
+    Unseal,
+)
 from federation.wire.envelopes import decode_envelope
+from node.services.draw_moves import FIRST as FIRST_DRAW
 from node.services.errors import Conflicting, Invalid, NotAllowed, NotFound
 from node.services.house import Desk
 from node.services.officers import SamePerson
 from node.services.outside_values import envelope_of
 from node.services.oversight_asking import ANSWERED, UNANSWERED
 from node.services.oversight_deciding import CONFIRM, DECIDE, FALSE_ESCROW, Decision
-from node.store import figures
+from node.store import bookings, draws, figures
 from node.store import oversight as store
 from node.store.oversight import State
 from tests.node.services.overseen import FIRST, SECOND, Scene, overseen
 from tests.support import planning
+from tests.support.liar import Liar
 from tests.support.pair import Center
 
 
@@ -207,6 +216,43 @@ async def test_what_a_regulator_does_not_answer_is_told_and_a_late_answer_counts
         assert await at.host.phase(request) == words.PERMITTED
         assert UNANSWERED not in await at.todos(at.host)
         assert await at.host.do(lambda desk: store.permit_for(desk.ledger.connection, draw_id))
+
+
+async def test_an_answer_to_something_else_is_refused_also_when_it_is_late() -> None:
+    async with overseen() as at:
+        draw_id, request = await asked(at)
+        await at.pair.later(words.OFFICERS_MS + 1)
+        two = (bytes([1]) * 32, bytes([2]) * 32)
+        liar = Liar(at.regulator, at.host)
+        for answer in (Unseal(draw_id, bytes(32), two), Recuse(draw_id)):
+            assert (await liar.tell(request, answer)).reason == "OUT_OF_TURN"
+        assert await at.host.phase(request) == words.UNANSWERED
+
+
+async def test_for_what_was_requested_in_vain_nobody_asks_leave() -> None:
+    """It was never opened: there would be nothing to show, and no draw ever again."""
+    async with overseen() as at:
+        at.pair.silent.add("sub")
+        board = at.table.host
+        await at.host.do(lambda desk: planning.begin(board.draws, desk, at.table.project, "agency"))
+        await at.pair.later(draw.MACHINE_MS + 1)
+        draw_id = await at.draw("OWNER")
+        assert await at.host.phase(draw_id) == draw.VOID
+
+        with pytest.raises(Conflicting, match="never opened"):
+            await at.host.do(
+                lambda desk: at.of(at.host).asking.ask_permit(desk, draw_id, "副场失联")
+            )
+
+        def again(desk: Desk) -> tuple[Any, int]:
+            leg = bookings.get(desk.ledger.connection, at.table.booking)
+            files = board.draws._files
+            assert leg is not None
+            counted = [files.was_opened(desk, row) for row in
+                       draws.of_booking(desk.ledger.connection, leg.conversation)]  # fmt: skip
+            return board.draws.starting._again(desk, leg, at.host.id), sum(counted)
+
+        assert await at.host.do(again) == (FIRST_DRAW, 1)  # the one that the host has opened
 
 
 async def test_what_cannot_be_asked_is_told_before_anything_is_said() -> None:

@@ -217,6 +217,28 @@ async def test_after_the_signed_report_the_supervisors_are_told_at_once() -> Non
                 if one.response is Response.RECUSED] == []  # fmt: skip
 
 
+@pytest.mark.parametrize("phase", [words.VOID, words.CLOSED])
+async def test_an_answer_about_a_draw_that_is_over_is_heard(phase: str) -> None:
+    """Else the regulator would say it for ever."""
+    async with compared() as at:
+        await opened(at)
+        board = at.table.sub
+        (bidder, *_) = (await employers(at, board)).values()
+        draw = await _own(board)
+        await at.sub.database.alone(
+            lambda connection: connection.execute(
+                "UPDATE conversation SET phase = ? WHERE id = ?", (phase, draw)
+            )
+        )
+
+        await submit(at, bidder)
+
+        assert oversight.COMPARED in await answers(at)
+        assert (LATE in await at.todos(at.sub)) is (phase == words.CLOSED)
+        assert [one for one in await at.said(at.sub, Report)
+                if one.response is Response.RECUSED] == []  # fmt: skip
+
+
 async def test_a_regulator_that_is_no_peer_yet_leaves_a_to_do() -> None:
     async with compared() as at:
         await opened(at)

@@ -131,6 +131,40 @@ async def test_the_sealer_that_comes_back_hears_the_end_and_both_can_recompute_i
         assert fair.supplements == 1
 
 
+async def test_an_escrow_opened_while_the_sealer_was_back_serves_when_it_is_gone_again() -> None:
+    async with silent() as (at, draw):
+        await overdue(at)
+        await _set(at, draw, words.INVITED, None)  # it came back meanwhile and named somebody
+        await asked_while(at, draw)
+        assert await at.host.phase(draw) == words.INVITED
+
+        await _set(at, draw, words.WALKING, at.pair.watch.now_ms + 1)
+        await at.pair.later(2)
+
+        assert await at.host.phase(draw) == words.RESCUED
+
+
+async def asked_while(at: Scene, draw: bytes) -> None:
+    """As ``asked``, by staff who asked before the sealer was back."""
+    await _set(at, draw, words.WALKING, None)
+    await at.host.do(lambda desk: at.of(at.host).asking.ask_unseal(desk, draw, GROUNDS))
+    await _set(at, draw, words.INVITED, None)
+    await at.pair.turn()
+    (request,) = await at.requests()
+    await at.decide(lambda service, desk: service.deciding.propose(
+        desk, request.id, Decision.GRANT, GROUNDS, FIRST))  # fmt: skip
+    await at.decide(lambda service, desk: service.deciding.confirm(desk, request.id, SECOND))
+
+
+async def _set(at: Scene, draw: bytes, phase: str, deadline_ms: int | None) -> None:
+    await at.host.database.alone(
+        lambda connection: connection.execute(
+            "UPDATE conversation SET phase = ?, deadline_ms = ? WHERE id = ?",
+            (phase, deadline_ms, draw),
+        )
+    )
+
+
 async def test_what_is_denied_makes_the_draw_void() -> None:
     async with silent() as (at, draw):
         await overdue(at)
