@@ -193,6 +193,19 @@
         both(`${party.log_size}条, ${time(party.cosigned_at_ms)}联署`, `${party.log_size} entries, cosigned`),
       ]),
     ));
+    if ((told.outsiders ?? []).length > 0) {
+      out.push(title("协议约定的外部方", "Others whom the agreement names"));
+      out.push(table(
+        [["角色", "role"], ["名称", "name"], ["指纹 (请与公布的核对)", "fingerprint (compare)"]],
+        told.outsiders.map((each) => [
+          both(
+            [each.contributes ? "外部见证方" : "", each.regulates ? "监管部门" : ""].filter(Boolean).join("、"),
+            [each.contributes ? "outside contributor" : "", each.regulates ? "regulator" : ""].filter(Boolean).join(", "),
+          ),
+          plain(each.name), mono(each.fingerprint),
+        ]),
+      ));
+    }
     const names = Object.fromEntries((told.parties ?? []).map((party) => [party.center, party.name]));
     if ((told.draws ?? []).length > 0) {
       out.push(title("专家抽取", "Draws of experts"));

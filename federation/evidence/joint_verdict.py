@@ -5,7 +5,7 @@ from typing import Any
 
 from federation.evidence.checks import Check, together
 from federation.evidence.timeline import local
-from federation.evidence.verdict import DrawSummary, Party, Verdict, label
+from federation.evidence.verdict import DrawSummary, Outsider, Party, Verdict, label
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +40,11 @@ class JointVerdict:
         return min(part.outside_contributors for part in self.parts)
 
     @property
+    def outsiders(self) -> tuple[Outsider, ...]:
+        """The outside contributors and regulators of all agreements, each as it is in one."""
+        return tuple(dict.fromkeys(each for part in self.parts for each in part.outsiders))
+
+    @property
     def checks(self) -> tuple[Check, ...]:
         """What was checked by each rule, of all parts."""
         return together([part.checks for part in self.parts])
@@ -67,6 +72,7 @@ class JointVerdict:
             "words": self.words,
             "other_venues": False,
             "outside_contributors": self.outside_contributors,
+            "outsiders": [each.document() for each in self.outsiders],
             "names": [asdict(name) for part in self.parts for name in part.names],
             "checks": [check.document() for check in self.checks],
             "parts": parts,

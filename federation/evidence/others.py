@@ -28,12 +28,14 @@ class Others:
         keys: Message keys of that suite that are not revoked, by center and id.
         decode: Reads protobuf.
         verifier: Remembers the signatures that it has seen.
+        names: By center, as its newest descriptor has it.
     """
 
     suite: Suite
     keys: Mapping[str, Mapping[bytes, bytes]]
     decode: Decode
     verifier: Verifier
+    names: Mapping[str, str]
 
     def read(self, raw: bytes, center: str) -> tuple[StatementLike, Word]:
         """A word of that center, as it is shown.
@@ -90,15 +92,18 @@ def others(
     Raises:
         Refuted: A chain of descriptors does not prove that center, or is of one of the two.
     """
-    keys = {}
+    keys, names = {}, {}
     for center, chain in chains.items():
         if center in parties:
             refute(Step.DESCRIPTORS, WHERE, "双方中心不在其列", "one of the two is among them")
-        keys[center] = _keys(center, chain, suite, decode)
-    return Others(suite, keys, decode, Verifier())
+        keys[center], names[center] = _keys(center, chain, suite, decode)
+    return Others(suite, keys, decode, Verifier(), names)
 
 
-def _keys(center: str, chain: Sequence[bytes], suite: Suite, decode: Decode) -> dict[bytes, bytes]:
+def _keys(
+    center: str, chain: Sequence[bytes], suite: Suite, decode: Decode
+) -> tuple[dict[bytes, bytes], str]:
+    """Its good keys, and its name."""
     with examining(Step.DESCRIPTORS, WHERE, "外部中心的密钥说明不能证明其身份"):
         read = decode.chain(chain)
         if not read:
@@ -114,4 +119,5 @@ def _keys(center: str, chain: Sequence[bytes], suite: Suite, decode: Decode) -> 
             if key.purpose is Purpose.MESSAGE and key.suite == suite.suite_id
         }
         revoked |= {each.key_id for each in descriptor.revoked}
-    return {key_id: key for key_id, key in found.items() if key_id not in revoked}
+    good = {key_id: key for key_id, key in found.items() if key_id not in revoked}
+    return good, read[-1][0].name

@@ -7,7 +7,7 @@ from federation.evidence.case import Case
 from federation.evidence.checkpoint import Checkpoint
 from federation.evidence.checks import checks
 from federation.evidence.evaluation import Findings
-from federation.evidence.verdict import DrawSummary, Party, Verdict
+from federation.evidence.verdict import DrawSummary, Outsider, Party, Verdict
 from federation.protocol.draw import Open
 
 
@@ -70,6 +70,16 @@ def sum_up(case: Case, found: Findings, logs: Mapping[str, LogHead], words: int)
         outside_contributors=min((draw.outside_values for draw in found.draws.values()), default=0),
         drawn=found.drawn,
         checks=checks(case, found.draws),
+        outsiders=_outsiders(case),
+    )
+
+
+def _outsiders(case: Case) -> tuple[Outsider, ...]:
+    contributors, regulator = case.terms.outside_contributors, case.terms.regulator
+    known = dict.fromkeys([*contributors, *([regulator] if regulator else [])])
+    return tuple(
+        Outsider(each, case.others.names.get(each, ""), each in contributors, each == regulator)
+        for each in known
     )
 
 

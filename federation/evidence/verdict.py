@@ -42,6 +42,36 @@ class Party:
 
 
 @dataclass(frozen=True, slots=True)
+class Outsider:
+    """Somebody besides the two whom the agreement names: worth what its fingerprint is worth.
+
+    Two centers that collude could name one whose key they hold themselves: only the fingerprint
+    tells, compared with the one that the outsider publishes.
+
+    Args:
+        center: Who.
+        name: As its descriptor says; empty if the file has none of it.
+        contributes: Whether it was asked for random values.
+        regulates: Whether it holds escrow, permits and recuses.
+    """
+
+    center: str
+    name: str
+    contributes: bool
+    regulates: bool
+
+    def title(self) -> tuple[str, str]:
+        """What it is, in Chinese and English."""
+        found = [("外部见证方", "outside contributor")] if self.contributes else []
+        found += [("监管部门", "regulator")] if self.regulates else []
+        return "、".join(zh for zh, _ in found), ", ".join(en for _, en in found)
+
+    def document(self) -> dict[str, Any]:
+        """The same for programs."""
+        return {**asdict(self), "fingerprint": fingerprint(self.center)}
+
+
+@dataclass(frozen=True, slots=True)
 class DrawSummary:
     """One fair draw.
 
@@ -104,6 +134,7 @@ class Verdict:
         drawn: How the sub-venue was drawn; None if somebody picked it.
         checks: What was checked by each of V1 to V15, and what could not be.
         names: Members whose names the owner of the pool opened, after the award or by order.
+        outsiders: The outside contributors and the regulator of the agreement.
     """
 
     maker: str
@@ -126,6 +157,7 @@ class Verdict:
     drawn: Drawn | None = None
     checks: tuple[Check, ...] = ()
     names: tuple[Named, ...] = ()
+    outsiders: tuple[Outsider, ...] = ()
 
     @property
     def parts(self) -> tuple["Verdict", ...]:
@@ -175,6 +207,7 @@ class Verdict:
             "words": self.words,
             "other_venues": self.other_venues,
             "outside_contributors": self.outside_contributors,
+            "outsiders": [each.document() for each in self.outsiders],
             "names": [asdict(name) for name in self.names],
             "checks": [check.document() for check in self.checks],
         }
@@ -200,6 +233,11 @@ class Verdict:
                 f"{roles[party.role]}: {party.name}",
                 f"    指纹: {fingerprint(party.center)}",
                 f"    日志{party.log_size}条, 对方{local(party.cosigned_at_ms)}联署",
+            ]
+        for other in self.outsiders:
+            lines += [
+                f"{other.title()[0]}: {other.name or '卷宗未附其密钥'}",
+                f"    指纹: {fingerprint(other.center)}",
             ]
         lines += [
             f"开始: {local(self.started_ms)}  结束: {local(self.finished_ms)} (北京时间)",
@@ -227,7 +265,7 @@ class Verdict:
         for each in self.names:
             act = f"{STAGES_ZH[each.stage]}, {each.act}"
             lines.append(f"身份公开({act}): {each.entry[:8]} {readable(each.name)}")
-        lines.append("请将指纹与各中心公布的核对。")
+        lines.append("请将指纹与各方公布的核对。")
         lines += rule_lines(self.checks, "zh")
         return lines
 
@@ -243,6 +281,11 @@ class Verdict:
                 f"{party.role.capitalize()}: {party.name}",
                 f"    fingerprint: {fingerprint(party.center)}",
                 f"    log of {party.log_size} entries, cosigned {local(party.cosigned_at_ms)}",
+            ]
+        for other in self.outsiders:
+            lines += [
+                f"{other.title()[1].capitalize()}: {other.name or 'its keys are not in the file'}",
+                f"    fingerprint: {fingerprint(other.center)}",
             ]
         lines += [
             f"Started: {local(self.started_ms)}  ended: {local(self.finished_ms)} (Beijing time)",
@@ -271,7 +314,7 @@ class Verdict:
         for each in self.names:
             act = f"{STAGES_EN[each.stage]}, {each.act}"
             lines.append(f"Name opened ({act}): {each.entry[:8]} {readable(each.name)}")
-        lines.append("Compare the fingerprints with the ones that the centers publish.")
+        lines.append("Compare the fingerprints with the ones that their owners publish.")
         lines += rule_lines(self.checks, "en")
         return lines
 

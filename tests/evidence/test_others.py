@@ -64,6 +64,7 @@ async def test_a_changed_word_a_foreign_key_and_garbage_are_malformed() -> None:
             {at.a.id: {key: bytes(32) for key in at.found.keys[at.a.id]}},
             DECODE,
             at.found.verifier,
+            {},
         )
         for found, raw in ((at.found, changed), (at.found, b"\xff"), (foreign, changed)):
             with pytest.raises(Malformed):

@@ -14,6 +14,7 @@ from federation.evidence.verdict import OUTSIDE_EN
 from federation.evidence.verify import verify
 from federation.protocol.conversation import Word
 from federation.protocol.draw import Commit, Open, Reveal
+from federation.trust.keys import fingerprint
 from federation.wire.evidence import DECODE
 from node.services.errors import Conflicting
 from tests.evidence.evaluated import Evaluation, furnish
@@ -51,6 +52,15 @@ async def test_the_dossier_says_that_nobody_alone_could_bend_the_draw(tmp_path: 
 
         assert verdict.outside_contributors == 2
         assert verdict.document()["label"] == OUTSIDE_EN
+        # Whoever reads it can tell that they are not two keys that the centers hold themselves.
+        regulator, neighbour = pair.others
+        prints = [fingerprint(other.id) for other in pair.others]
+        assert [each["fingerprint"] for each in verdict.document()["outsiders"]] == prints
+        zh, en = verdict.summary("zh").splitlines(), verdict.summary("en").splitlines()
+        assert f"外部见证方、监管部门: {regulator.identity.descriptor.name}" in zh
+        assert f"Outside contributor: {neighbour.identity.descriptor.name}" in en
+        assert all(f"    指纹: {each}" in zh for each in prints)
+        assert all(f"    fingerprint: {each}" in en for each in prints)
 
 
 def others_swapped(word: Word) -> Word:
