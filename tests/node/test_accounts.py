@@ -7,6 +7,7 @@ import pyotp
 import pytest
 from argon2 import PasswordHasher
 
+from node.services import accounts as services
 from node.services.accounts import (
     ACCOUNT_TOKEN_MS,
     FREE_TRIES,
@@ -93,6 +94,26 @@ async def test_guessing_is_throttled_per_name_and_for_a_while_only() -> None:
             await accounts.log_in(pair.host.negotiator, "li", "wrong")
         pair.watch.pass_ms(TRIES_WINDOW_MS)
         await accounts.log_in(pair.host.negotiator, "zhang", PASSWORD)
+
+
+async def test_tries_at_cards_and_codes_make_no_account_s_tries_forgotten(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(services, "MAX_WATCHED", 10)
+    async with two_centers() as pair:
+        accounts = await make(pair.host)
+        for at in range(FREE_TRIES):
+            with pytest.raises(WrongCredentials):
+                await accounts.log_in(pair.host.negotiator, "zhang", f"wrong {at}")
+        for at in range(100):
+            accounts.count_try(f"code:{at}", pair.watch.now_ms)
+            accounts.count_try(f"card:{at}", pair.watch.now_ms)
+        with pytest.raises(Throttled):
+            await accounts.log_in(pair.host.negotiator, "zhang", PASSWORD)
+        for _ in range(FREE_TRIES):
+            accounts.count_try("code:one", pair.watch.now_ms)
+        with pytest.raises(Throttled):
+            accounts.count_try("code:one", pair.watch.now_ms)
 
 
 async def test_a_name_is_taken_once() -> None:
