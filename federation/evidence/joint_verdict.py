@@ -40,6 +40,16 @@ class JointVerdict:
         return min(part.outside_contributors for part in self.parts)
 
     @property
+    def label(self) -> tuple[str, str]:
+        """What the draws of all parts are worth, in Chinese and English."""
+        return label(self.outside_contributors, self.redrawn)
+
+    @property
+    def redrawn(self) -> int:
+        """Draws that were drawn again without leave, of all parts."""
+        return sum(part.redrawn for part in self.parts)
+
+    @property
     def outsiders(self) -> tuple[Outsider, ...]:
         """The outside contributors and regulators of all agreements, each as it is in one."""
         return tuple(dict.fromkeys(each for part in self.parts for each in part.outsiders))
@@ -55,7 +65,7 @@ class JointVerdict:
         first = parts[0]
         return {
             "holds": True,
-            "label": label(self.outside_contributors)[1],
+            "label": self.label[1],
             "maker": first["maker"],
             "sessions": [part["session"] for part in parts],
             "parties": [first["parties"][0], *(part["parties"][1] for part in parts)],
@@ -67,6 +77,7 @@ class JointVerdict:
             "received_ms": max(part["received_ms"] for part in parts),
             "draws": [draw for part in parts for draw in part["draws"]],
             "void_draws": sum(part["void_draws"] for part in parts),
+            "redrawn": self.redrawn,
             "members": first["members"],
             "representatives": first["representatives"],
             "words": self.words,
@@ -98,7 +109,7 @@ class JointVerdict:
         return [
             (
                 f"合并卷宗属实: {len(self.parts)}个副场, 各分卷单独成立且彼此一致。"
-                f"结论: {label(self.outside_contributors)[0]}"
+                f"结论: {self.label[0]}"
             ),
             f"项目: {first.project_name} [{first.lot_code}]",
             (
@@ -118,7 +129,7 @@ class JointVerdict:
         return [
             (
                 f"The joint dossier holds: {len(self.parts)} sub-venues; each part by itself, and "
-                f"all of them together: {label(self.outside_contributors)[1]}."
+                f"all of them together: {self.label[1]}."
             ),
             f"Project: {first.project_name} [{first.lot_code}]",
             (

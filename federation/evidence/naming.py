@@ -138,7 +138,26 @@ def check_openings(
     handles = [(each.draw, each.entry) for each in found]
     if len(set(handles)) != len(handles):
         refute(Step.OPENINGS, "openings", "同一成员公开两次", "open one member twice")
+    check_distinct(found)
     return tuple(found)
+
+
+def check_distinct(names: Sequence[Named]) -> None:
+    """Nobody sits in one draw twice: tokens that differ for one person were a lie of the owner.
+
+    Raises:
+        Refuted: At step OPENINGS, two members of a draw are one person.
+    """
+    seen: set[tuple[str, str]] = set()
+    for each in names:
+        if (each.draw, each.uid) in seen:
+            refute(
+                Step.OPENINGS,
+                f"draw {each.draw}, {each.entry[:16]}",
+                "同一专家以两个编码入选",
+                "one expert is on the list under two entries",
+            )
+        seen.add((each.draw, each.uid))
 
 
 def _check(

@@ -8,7 +8,8 @@ from federation.evidence.checkpoint import Checkpoint
 from federation.evidence.checks import checks
 from federation.evidence.evaluation import Findings
 from federation.evidence.verdict import DrawSummary, Outsider, Party, Verdict
-from federation.protocol.draw import Open
+from federation.protocol.conversation import Kind
+from federation.protocol.draw import VOID, Open, Reveal
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +72,16 @@ def sum_up(case: Case, found: Findings, logs: Mapping[str, LogHead], words: int)
         drawn=found.drawn,
         checks=checks(case, found.draws),
         outsiders=_outsiders(case),
+        redrawn=_redrawn(case),
     )
+
+
+def _redrawn(case: Case) -> int:
+    """Void draws in which somebody had revealed, where no regulator must give leave."""
+    if case.terms.regulator:
+        return 0
+    void = [draw for draw in case.of_kind(Kind.DRAW) if case.phases[draw] == VOID]
+    return sum(bool(case.find(draw, Reveal)) for draw in void)
 
 
 def _outsiders(case: Case) -> tuple[Outsider, ...]:

@@ -135,6 +135,8 @@ class Verdict:
         checks: What was checked by each of V1 to V15, and what could not be.
         names: Members whose names the owner of the pool opened, after the award or by order.
         outsiders: The outside contributors and the regulator of the agreement.
+        redrawn: How many draws were declared void after values had been revealed, and drawn again
+            without a regulator's leave: whoever sealed them knew what they would have come to.
     """
 
     maker: str
@@ -158,17 +160,23 @@ class Verdict:
     checks: tuple[Check, ...] = ()
     names: tuple[Named, ...] = ()
     outsiders: tuple[Outsider, ...] = ()
+    redrawn: int = 0
 
     @property
     def parts(self) -> tuple["Verdict", ...]:
         """Itself: a joint verdict has several."""
         return (self,)
 
+    @property
+    def label(self) -> tuple[str, str]:
+        """What its draws are worth, in Chinese and English."""
+        return label(self.outside_contributors, self.redrawn)
+
     def document(self) -> dict[str, Any]:
         """The same for programs."""
         return {
             "holds": True,
-            "label": label(self.outside_contributors)[1],
+            "label": self.label[1],
             "maker": self.maker,
             "session": self.session,
             "parties": [
@@ -202,6 +210,7 @@ class Verdict:
             ],
             "sub_venue_drawn": None if self.drawn is None else asdict(self.drawn),
             "void_draws": self.void_draws,
+            "redrawn": self.redrawn,
             "members": self.members,
             "representatives": self.representatives,
             "words": self.words,
@@ -224,7 +233,7 @@ class Verdict:
         names = {party.center: party.name for party in self.parties}
         roles = {"HOST": "主场", "SUB": "副场"}
         lines = [
-            f"卷宗属实。结论: {label(self.outside_contributors)[0]}",
+            f"卷宗属实。结论: {self.label[0]}",
             f"项目: {self.project_name} [{self.lot_code}]",
             f"协议: {self.agreement} ({self.agreement_id[:16]})",
         ]
@@ -259,6 +268,10 @@ class Verdict:
             )
         if self.void_draws:
             lines.append(f"此前作废的抽取: {self.void_draws}次")
+        if self.redrawn:
+            lines.append(
+                f"其中{self.redrawn}次在随机数公开后作废, 未经监管部门准许即重抽: 可被用来挑选结果"
+            )
         if self.other_venues:
             lines.append("另有其他副场参加, 各有卷宗, 其成员未在本卷宗核对")
         lines.append(f"核对消息{self.words}条, 外部见证方{self.outside_contributors}个")
@@ -272,7 +285,7 @@ class Verdict:
     def _en(self) -> list[str]:
         names = {party.center: party.name for party in self.parties}
         lines = [
-            f"The dossier holds: {label(self.outside_contributors)[1]}.",
+            f"The dossier holds: {self.label[1]}.",
             f"Project: {self.project_name} [{self.lot_code}]",
             f"Agreement: {self.agreement} ({self.agreement_id[:16]})",
         ]
@@ -306,6 +319,11 @@ class Verdict:
             )
         if self.void_draws:
             lines.append(f"Draws declared void before: {self.void_draws}")
+        if self.redrawn:
+            lines.append(
+                f"{self.redrawn} of them after values were revealed, and drawn again without a "
+                "regulator's leave: this can be used to choose among results"
+            )
         if self.other_venues:
             lines.append("Further sub-venues took part; their members are in their own dossiers.")
         lines.append(
@@ -319,9 +337,14 @@ class Verdict:
         return lines
 
 
-def label(outside: int) -> tuple[str, str]:
-    """What a draw with so many contributors from outside is worth, in Chinese and English."""
-    return (OUTSIDE_ZH, OUTSIDE_EN) if outside else (TWO_CENTERS_ZH, TWO_CENTERS_EN)
+def label(outside: int, redrawn: int = 0) -> tuple[str, str]:
+    """What draws are worth, in Chinese and English.
+
+    Args:
+        outside: How many from outside contributed to each.
+        redrawn: See ``Verdict``: an honest contributor does not help where one may draw again.
+    """
+    return (OUTSIDE_ZH, OUTSIDE_EN) if outside and not redrawn else (TWO_CENTERS_ZH, TWO_CENTERS_EN)
 
 
 def rule_lines(checks: Sequence[Check], lang: str) -> list[str]:

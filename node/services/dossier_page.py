@@ -22,7 +22,6 @@ from federation.evidence.verdict import (
     EXCLUSIONS_ZH,
     STAGES_EN,
     STAGES_ZH,
-    label,
     readable,
 )
 from federation.evidence.whole import Whole
@@ -63,7 +62,7 @@ def render(whole: Whole, file_name: str, file: bytes) -> str:
     environment = _environment()
     style = environment.get_template(STYLE).render()
     digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
-    zh, en = label(whole.verdict.outside_contributors)
+    zh, en = whole.verdict.label
     return environment.get_template(TEMPLATE).render(
         style=style,
         policy=f"default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none';"

@@ -8,7 +8,7 @@ from random import Random
 import pytest
 
 from federation.evidence.case import Refuted, Step
-from federation.evidence.naming import HEADER, Naming, split, write
+from federation.evidence.naming import HEADER, Naming, check_distinct, split, write
 from federation.evidence.report import report
 from federation.evidence.rules import broken
 from federation.evidence.verify import examined
@@ -77,6 +77,16 @@ def test_names_stand_beside_the_handles_in_summary_and_report() -> None:
     assert not any(rank.name for draw in page.draws for rank in draw.ranks if not rank.member)
     for lang in ("zh", "en"):
         assert all(name in whole.verdict.parts[0].summary(lang) for name in told)
+
+
+def test_one_person_under_two_entries_of_a_draw_is_refuted() -> None:
+    first, second, *_ = [
+        each for each in opened().verdict.parts[0].names if each.owner == openable().sub
+    ]
+    check_distinct([first, second])
+    with pytest.raises(Refuted) as caught:
+        check_distinct([first, replace(second, uid=first.uid)])
+    assert (caught.value.step, second.entry[:16] in caught.value.where) == (Step.OPENINGS, True)
 
 
 def test_an_opening_can_be_cut_off_and_the_dossier_is_what_it_was() -> None:
