@@ -158,7 +158,7 @@ class Passing:
         for row in floor.ledger.passed(peer, question.suite):
             proof = proofs.get(row.size)
             has_both = max(row.size, question.size) <= answer.leaves
-            if row.proven or (proof is None and has_both):
+            if row.proven or row.size not in question.others or (proof is None and has_both):
                 continue  # it came since, or was one of too many: the next question
             if proof is not None and _together(question.suite, seen, row, proof):
                 floor.ledger.put_proven(row)

@@ -317,6 +317,32 @@ async def test_a_proof_of_another_question_counts_for_nothing() -> None:
         assert await c.do(lambda desk: c.negotiator.witness.asks(desk, a.id, NAME)) == question
 
 
+async def test_a_head_that_came_after_the_question_is_not_held_against_its_answer() -> None:
+    """The log has grown on since it answered, and a third party cosigned that at once."""
+    async with meshed("a", "b", "c") as (a, b, c):
+        await grown(c, a, LEAVES[:2])
+
+        def passed(size: int) -> Callable[[Desk], Sighting]:
+            heads = Witnessing(heads=(signed(a, LEAVES[:size]),))
+            return lambda desk: c.negotiator.witness.look(desk, b.id, NAME, heads)
+
+        await c.do(passed(4))
+        question = await c.do(lambda desk: c.negotiator.witness.asks(desk, a.id, NAME))
+        assert question is not None
+        assert question.others == (4,)
+        await c.do(passed(8))  # while the question is under way
+
+        def answered(desk: Desk) -> None:
+            c.negotiator.witness.proven(desk, a.id, question, ConsistencyAnswer((), 6))
+
+        await c.do(answered)
+
+        assert await forks(c) == []
+        question = await c.do(lambda desk: c.negotiator.witness.asks(desk, a.id, NAME))
+        assert question is not None
+        assert question.others == (8,)
+
+
 async def test_with_many_logs_a_greeting_carries_sixteen_and_the_others_come_next() -> None:
     async with meshed("a", "b") as (a, b):
         notes = [f"note {number}" for number in range(20)]
