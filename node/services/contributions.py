@@ -29,7 +29,7 @@ from federation.protocol.contribution import (
 )
 from federation.protocol.conversation import Conversation, Word
 from federation.protocol.draw import Commit, Open, Reveal
-from federation.wire.envelopes import Receipt, Statement
+from federation.wire.envelopes import Receipt, Statement, decode_envelope
 from node.services.draw_files import word_in
 from node.services.house import Desk, Reaction
 from node.services.outside_values import envelope_of
@@ -88,7 +88,22 @@ class Contributions(Reaction):
 
     @override
     def said(self, desk: Desk, spoken: Said) -> None:
-        """What we say is kept by whoever says it."""
+        """Keep whom we ask, for whichever draw; here, as it may come back after a restore."""
+        word, conversation = spoken.word, spoken.conversation
+        if isinstance(word, AskValue):
+            statement, opening = unverified(word.opening)
+            assert isinstance(opening, Open), "we show how our draw was opened"
+            payload = decode_envelope(word.opening).payload
+            row = ContributionRow(
+                conversation=conversation.id,
+                draw=word.draw_id,
+                role=ASKER,
+                peer=conversation.peer,
+                sealer=statement.sender,
+                open_hash=ranking.open_hash(desk.suite_of(conversation.id), payload),
+                sealed_value=None,
+            )
+            contributions.add(desk.ledger.connection, row)
 
     @override
     def heard(self, desk: Desk, spoken: Said) -> None:

@@ -4,9 +4,7 @@ from collections import OrderedDict
 from typing import Final, TypeVar
 
 from federation.engine.shown import shown, unverified
-from federation.errors import (
-    NoAgreement,
-)
+from federation.errors import Malformed, NoAgreement
 from federation.ids import AgreementId, ConversationId
 from federation.lottery import ranking
 from federation.lottery.audit import Spoken
@@ -88,9 +86,15 @@ class DrawFiles:
         return walk is not None and walk.sealed
 
     def was_opened(self, desk: Desk, row: DrawRow) -> bool:
-        """Whether it counts as a draw: what was requested in vain was never one."""
-        if row.phase in {words.NEW, words.REQUESTED, REFUSED}:
+        """Whether it counts as a draw: what was requested in vain was never one.
+
+        Nor is what one side refused, unless both had committed by then: whoever sees the order
+        and refuses the word that shows it would draw until it likes what it sees.
+        """
+        if row.phase in {words.NEW, words.REQUESTED}:
             return False
+        if row.phase == REFUSED:
+            return self.view(desk, row).walk is not None
         return row.phase != words.VOID or self.view(desk, row).opening is not None
 
     def owner(self, desk: Desk, row: DrawRow) -> str:
@@ -151,10 +155,13 @@ def word_in(raw: bytes, _center: str) -> Word:
     return word
 
 
-def verified_in(desk: Desk) -> Read:
-    """Reads what a peer has signed, as a word shows it. Raises Malformed."""
+def verified_in(desk: Desk, told: str) -> Read:
+    """Reads what a peer has signed and said to ``told``, as a word shows it. Raises Malformed."""
 
     def read(raw: bytes, center: str) -> Word:
-        return shown(desk.identity, desk.keyring, raw, Word, center, desk.now_ms).word
+        found = shown(desk.identity, desk.keyring, raw, Word, center, desk.now_ms)
+        if found.statement.recipient != told:
+            raise Malformed(f"what {center} has signed was not said to {told}", clause="V1")
+        return found.word
 
     return read

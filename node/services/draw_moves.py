@@ -156,7 +156,7 @@ class DrawMoves:
         pool = self._files.own_pool(desk, row)
         wanted = sorted({slot.specialty for slot in opening.slots})
         desk.say(ConversationId(row.id), AcceptDraw(tuple(pool.listing(name) for name in wanted)))
-        outside_values.ask(desk, row.id, opening, self._files.view(desk, row).open_hash)
+        outside_values.ask(desk, row.id, opening)
         self.pledged(desk, row.id)
 
     def pledged(self, desk: Desk, draw: bytes) -> None:

@@ -330,8 +330,10 @@ class DrawRules:
         regulator = self._files.terms(desk, row.agreement).regulator
         if not regulator or word.response is not Response.RECUSED:
             raise Malformed("only the agreement's regulator proves a recusal", clause="proof")
-        told = shown(desk.identity, desk.keyring, word.proof, Recuse, regulator, desk.now_ms).word
-        if told.draw_id != row.id or word.entry not in told.recused:
+        told = shown(desk.identity, desk.keyring, word.proof, Recuse, regulator, desk.now_ms)
+        if told.statement.recipient != row.peer:
+            raise Malformed("the Recuse that is shown was not said to you", clause="V1")
+        if told.word.draw_id != row.id or word.entry not in told.word.recused:
             raise Malformed("the Recuse that is shown does not name this entry", clause="proof")
 
     def _audit_close(self, desk: Desk, row: DrawRow, word: Close, statement: Statement) -> None:

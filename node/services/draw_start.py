@@ -142,7 +142,7 @@ class DrawStart:
         void = [
             row
             for row in draws.of_booking(connection, leg.conversation)
-            if row.phase == words.VOID
+            if row.phase in _CAME_TO_NOTHING
             and self._files.owner(desk, row) == owner
             and self._files.was_opened(desk, row)
         ]

@@ -14,7 +14,7 @@ from federation.ids import CenterId
 from federation.lottery import outside
 from federation.protocol import draw as words
 from federation.protocol.agreement import AgreementTerms
-from federation.protocol.conversation import Conversation
+from federation.protocol.conversation import REFUSED, Conversation
 from federation.protocol.draw import Commit, Fault, Open, RequestDraw, Reveal
 from federation.protocol.oversight import Permit
 from node.services.draw_files import DrawFiles, verified_in
@@ -86,7 +86,7 @@ def check_first(
         and row.id != conversation.id
         and files.was_opened(desk, row)
     ]
-    if any(row.phase != words.VOID for row in rows):
+    if any(row.phase not in {words.VOID, REFUSED} for row in rows):
         raise Refused(f"a draw from the pool of {owner} was opened before", clause="V2")
     last = rows[-1].id if rows else b""
     if word.supersedes != last:
@@ -118,7 +118,7 @@ def check_commit(
                 "the sealer's value must be given into escrow with the regulator", clause="escrow"
             )
         return
-    outside.pledged(verified_in(desk), seen.opening.outside, word.outside)
+    outside.pledged(verified_in(desk, row.peer), seen.opening.outside, word.outside)
 
 
 def check_values(desk: Desk, terms: AgreementTerms, seen: DrawView, word: Reveal) -> None:
@@ -131,7 +131,8 @@ def check_values(desk: Desk, terms: AgreementTerms, seen: DrawView, word: Reveal
     assert seen.opening is not None, "nobody reveals before it"
     committed = seen.commitments or {}
     pledges = {center: committed[center] for center in seen.opening.outside}
-    values = outside.given(seen.digests, seen.open_hash, verified_in(desk), pledges, word.outside)
+    read = verified_in(desk, seen.opening.contributors[0])
+    values = outside.given(seen.digests, seen.open_hash, read, pledges, word.outside)
     outside.require_enough(values, terms.min_outside_contributors)
 
 

@@ -30,7 +30,7 @@ from node.store.transcripts import Line
 _WAITED_FOR = frozenset({words.ASKED, words.PLEDGED, words.BOUND, words.GIVEN})
 
 
-def ask(desk: Desk, draw: bytes, opening: Open, open_hash: bytes) -> None:
+def ask(desk: Desk, draw: bytes, opening: Open) -> None:
     """Ask every outside contributor that an ``Open`` names.
 
     Raises:
@@ -39,19 +39,8 @@ def ask(desk: Desk, draw: bytes, opening: Open, open_hash: bytes) -> None:
     shown = envelope_of(desk, draw, Open)
     suite_id = desk.suite_of(ConversationId(draw)).suite_id
     for center in opening.outside:
-        spoken = desk.open(
-            CenterId(center), None, AskValue(draw_id=draw, opening=shown), suite_id=suite_id
-        )
-        row = ContributionRow(
-            conversation=spoken.conversation.id,
-            draw=draw,
-            role=ASKER,
-            peer=center,
-            sealer=opening.contributors[-1],
-            open_hash=open_hash,
-            sealed_value=None,
-        )
-        contributions.add(desk.ledger.connection, row)
+        word = AskValue(draw_id=draw, opening=shown)
+        desk.open(CenterId(center), None, word, suite_id=suite_id)
 
 
 def pledges(desk: Desk, draw: bytes, outside: Sequence[str]) -> tuple[bytes, ...] | None:

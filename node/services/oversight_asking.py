@@ -81,7 +81,7 @@ class Asking:
             Invalid: A reason that no peer could read.
         """
         row = _draw(desk, draw)
-        if row.phase != draw_words.VOID:
+        if row.phase not in {draw_words.VOID, REFUSED}:
             raise Conflicting(
                 "这次抽取没有作废,不能申请重新抽取",
                 f"the draw did not come to nothing ({row.phase}): there is nothing to draw again",
@@ -267,7 +267,7 @@ def regulator_of(desk: Desk, row: DrawRow) -> CenterId:
 
 def _draw(desk: Desk, draw: bytes) -> DrawRow:
     row = draws.get(desk.ledger.connection, draw)
-    if row is None or row.phase == REFUSED:
+    if row is None:
         raise NotFound("没有这次抽取", "there is no such draw")
     return row
 

@@ -108,6 +108,8 @@ class Rescuing:
         told = shown(desk.identity, desk.keyring, word.unsealed, Unseal, regulator, desk.now_ms)
         center = desk.identity.center
         opened = ranking.commitment(seen.digests, seen.open_hash, center, told.word.value)
+        if told.statement.recipient != row.peer:
+            raise Malformed("the Unseal that is shown was not said to you", clause="V1")
         if told.word.draw_id != row.id or opened != (seen.commitments or {}).get(center):
             raise Malformed("the value does not open our commitment", clause="V7")
 

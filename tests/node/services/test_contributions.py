@@ -8,12 +8,13 @@ from typing import Any
 import pytest
 
 from federation.engine.inside import Said
-from federation.ids import AgreementId, CenterId, ConversationId
+from federation.errors import Malformed
+from federation.ids import AgreementId, ConversationId
 from federation.lottery import ranking
 from federation.lottery.escrow import FalseEscrow, open_escrow
 from federation.protocol import contribution as words
 from federation.protocol import draw
-from federation.protocol.contribution import Account, AskValue, Bind
+from federation.protocol.contribution import Account, AskValue, Bind, Pledge
 from federation.protocol.conversation import Kind
 from federation.protocol.draw import Commit, Fault, Open, Reveal
 from federation.wire.envelopes import (
@@ -27,6 +28,7 @@ from federation.wire.envelopes import (
 from federation.wire.words import PAYLOAD_TYPES, decode_word, encode_word
 from node.services import outside_values
 from node.services.contributions import LEFT_OUT
+from node.services.draw_files import verified_in, word_in
 from node.services.errors import Conflicting
 from node.services.house import Desk
 from node.services.outside_values import envelope_of
@@ -318,6 +320,47 @@ def said_suite(desk: Desk, row: Any) -> str:
     return desk.suite_of(ConversationId(row.conversation)).suite_id
 
 
+async def test_what_a_contributor_has_signed_for_somebody_else_proves_nothing() -> None:
+    async with scene() as at:
+        await at.start()
+        sub, host = at.table.sub.center, at.table.host.center
+        (commit,) = [each for each in await at.said(sub, Commit) if each.outside]
+
+        def read(told: str) -> Any:
+            return host.do(lambda desk: verified_in(desk, told)(commit.outside[0], at.regulator.id))
+
+        assert isinstance(await read(sub.id), Pledge)
+        with pytest.raises(Malformed, match="was not said to"):
+            await read(host.id)
+
+
+async def test_whom_we_asked_comes_back_with_the_word_that_asked() -> None:
+    """After a restore our words come back; a pledge that is late must find whom it is from."""
+    async with scene() as at:
+        await at.start()
+        sub = at.table.sub
+        reaction = sub.draws.contributions
+        kept = await sub.center.sql("SELECT * FROM contribution WHERE role = 'ASKER' ORDER BY 1")
+
+        def lose_and_say(desk: Desk) -> None:
+            for each in kept:
+                talk = ConversationId(each[0])
+                raw = envelope_of(desk, talk, AskValue)
+                desk.ledger.connection.execute(
+                    "DELETE FROM contribution WHERE conversation = ?", (talk,)
+                )
+                known = desk.ledger.conversation(talk)
+                payload = decode_envelope(raw).payload
+                assert known is not None
+                reaction.said(desk, Said(known, word_in(raw, sub.center.id), payload, bytes(32)))
+
+        await sub.center.do(lose_and_say)
+
+        after = await sub.center.sql("SELECT * FROM contribution WHERE role = 'ASKER' ORDER BY 1")
+        assert after == kept
+        assert len(kept) == 2
+
+
 async def test_two_others_cannot_use_up_the_id_of_a_draw() -> None:
     """Whoever learns it may open another draw under it: that is another draw."""
     async with scene() as at:
@@ -338,13 +381,9 @@ async def test_two_others_cannot_use_up_the_id_of_a_draw() -> None:
         assert words.PLEDGED in (await at.phases("contribution"))["regulator"]
 
 
-async def _ask(at: Scene, owner: Center, opening: bytes, draw_id: bytes) -> Any:
-    def ask(desk: Desk) -> Any:
-        return desk.open(CenterId(at.regulator.id), None, AskValue(draw_id, opening))
-
-    await owner.do(ask)
-    await at.pair.settle()
-    return (await at.refusals(at.regulator))[-1]
+async def _ask(at: Scene, owner: Center, opening: bytes, draw_id: bytes) -> str:
+    receipt = await Liar(owner, at.regulator).tell(bytes(16), AskValue(draw_id, opening))
+    return receipt.reason
 
 
 async def test_one_value_for_one_draw_whoever_asks_again() -> None:
@@ -354,7 +393,7 @@ async def test_one_value_for_one_draw_whoever_asks_again() -> None:
         sub = at.table.sub.center
         opening = await sub.do(lambda desk: envelope_of(desk, draw_id, Open))
 
-        assert (await _ask(at, sub, opening, draw_id))[0] == "CONFLICT"
+        assert await _ask(at, sub, opening, draw_id) == "CONFLICT"
 
 
 @pytest.mark.parametrize("lie", ["bytes", "another draw", "not said to it", "no opening"])
@@ -374,7 +413,7 @@ async def test_what_opens_no_draw_of_the_askers_is_refused(lie: str) -> None:
         else:
             shown = await host.do(lambda desk: envelope_of(desk, draw_id, Commit, by=host.id))
 
-        assert (await _ask(at, asker, shown, named))[0] == "MALFORMED"
+        assert await _ask(at, asker, shown, named) == "MALFORMED"
 
 
 async def test_a_contributor_that_is_not_joined_is_named_before_anything_is_said() -> None:

@@ -31,6 +31,8 @@ from federation.protocol.draw import (
 )
 from federation.wire.envelopes import Outcome, Receipt, decode_envelope, decode_statement
 from federation.wire.words import PAYLOAD_TYPES, decode_word
+from node.services.house import Desk
+from node.store import bookings
 from tests.node.services.test_draws import Table, laid, table
 from tests.support import planning
 from tests.support.liar import Liar
@@ -342,6 +344,29 @@ async def test_nobody_commits_or_reveals_again_after_a_fault(table: Table) -> No
     for word in (accepted, Commit(bytes(32)), Reveal(bytes(32))):
         receipt = await liar.tell(draw, word)
         assert (receipt.reason, receipt.detail[-15:]) == ("OUT_OF_TURN", "was said before")
+
+
+async def test_who_refuses_the_order_that_it_sees_has_drawn_all_the_same(table: Table) -> None:
+    """The Reveal shows a sealer the order, a Next an owner: a refusal of theirs frees nobody."""
+    host = table.pair.host
+    draw = await reach(table, host, words.OWNER, words.HALF)
+    files = table.host.draws._files
+    start = table.host.draws.starting
+
+    def superseded(desk: Desk) -> bytes:
+        leg = bookings.get(desk.ledger.connection, files.row(desk, draw).booking)
+        assert leg is not None
+        return start._again(desk, leg, host.id).supersedes
+
+    await _phase(host, draw, "REFUSED")
+    assert await host.do(superseded) == b""  # nobody could see anything
+    await _phase(host, draw, words.HALF)
+    for _ in range(ROUNDS):
+        await table.pair.settle()
+        if await host.phase(draw) == words.SEALED:
+            break
+    await _phase(host, draw, "REFUSED")
+    assert await host.do(superseded) == draw
 
 
 async def _phase(center: Center, talk: bytes, phase: str) -> None:

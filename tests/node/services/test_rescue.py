@@ -121,7 +121,7 @@ async def test_the_sealer_that_comes_back_hears_the_end_and_both_can_recompute_i
                 desk.suite_of(ConversationId(draw)),
                 files.view(desk, row).spoken,
                 files.announced(desk, row),
-                read=verified_in(desk),
+                read=verified_in(desk, at.host.id),
                 regulator=at.regulator.id,
             )
 
