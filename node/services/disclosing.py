@@ -12,9 +12,9 @@ from datetime import date
 from typing import Final
 
 from federation.ids import AgreementId
-from federation.protocol import draw
+from federation.protocol import booking, draw
 from federation.protocol import session as words
-from federation.protocol.draw import OWNER
+from federation.protocol.draw import OWNER, Response
 from node.domain import disclosure
 from node.domain.disclosure import Facts, Item, Profile, Sight, Stage
 from node.domain.project import SelectionMode
@@ -26,6 +26,7 @@ from node.services.projects import found_project
 from node.store import awards, bookings, draws, sessions, shown, todos
 from node.store.awards import Award
 from node.store.cipher import ColumnCipher
+from node.store.draws import DrawRow
 from node.store.sessions import SessionRow
 
 AWARDED: Final = "award_determined"
@@ -94,21 +95,38 @@ def check_lists_public(desk: Desk) -> None:
     whose. It is refused for every expert alike: a refusal for some would tell it, too.
 
     Raises:
-        Conflicting: Experts of ours are drawn for an evaluation that has not started.
+        Conflicting: Experts of ours are drawn for an evaluation that has not started, or have
+            not checked in to it.
     """
-    drawn = {
-        row.booking
-        for row in draws.everything(desk.ledger.connection)
-        if row.role == OWNER and row.phase in ON_THE_WAY
-    }
-    for booking_id in sorted(drawn):
-        sight = standing(desk, booking_id).sight(Item.EXPERTS_TO_STAFF)
-        if sight in {Sight.COUNTS, Sight.NOTHING}:
+    for row in draws.everything(desk.ledger.connection):
+        if row.role == OWNER and row.phase in ON_THE_WAY and _is_secret(desk, row):
             raise Conflicting(
-                "本中心有尚未开始评标的抽取名单,此间不代任何专家出具回执;专家可凭身份证和人脸自行领取",
-                "a list of ours is secret until its evaluation starts; until then nobody takes a "
-                "receipt for an expert, who can take it with identity card and face",
+                "本中心有尚未开始评标或尚未全部签到的抽取名单,此间不代任何专家出具回执;"
+                "专家可凭身份证和人脸自行领取",
+                "a list of ours is secret until its evaluation starts and all of it have checked "
+                "in; until then nobody takes a receipt for an expert, who can take it with "
+                "identity card and face",
             )
+
+
+def _is_secret(desk: Desk, row: DrawRow) -> bool:
+    """Whether somebody is called, or on a list, whom the staff has not seen."""
+    connection = desk.ledger.connection
+    leg = bookings.get(connection, row.booking)
+    if leg is None or leg.phase not in booking.BOOKED:
+        return False  # ended before it was held: nobody comes
+    sight = standing(desk, row.booking).sight(Item.EXPERTS_TO_STAFF)
+    if sight in {Sight.COUNTS, Sight.NOTHING}:
+        return True
+    if sight is not Sight.CHECKED_IN:
+        return False
+    # It has started, and whoever is called in the place of a member is not there yet.
+    held = sessions.live_of_booking(connection, row.booking)
+    seated = [] if held is None else sessions.members(connection, [held])
+    there = {one.code for one in seated if one.checked_in_at_ms is not None}
+    asked = draws.invitations(connection, row.id).values()
+    return any(one.response in {None, Response.ACCEPT.name} for one in asked
+               if one.entry not in there)  # fmt: skip
 
 
 def award_day(desk: Desk, project_id: bytes) -> str | None:

@@ -208,5 +208,11 @@ async def test_nobody_reads_off_receipts_who_was_drawn(tmp_path: Path) -> None:
         assert told[0][0] == 409
         assert "secret until" in told[0][1]
         assert set(told) == {told[0]}  # drawn, not drawn, not there: the same answer
-        await people.here.reach(Stage.STARTED)
+        await people.here.reach(Stage.STARTED)  # one of them is not there yet
+        assert "secret until" in (await people.get("wang", f"{path}{UID}")).text
+
+        def all_in(desk: Desk) -> None:
+            desk.ledger.connection.execute("UPDATE member SET checked_in_at_ms = 1")
+
+        await people.here.node.parts.negotiator.transact(all_in)
         assert "secret until" not in (await people.get("wang", f"{path}{UID}")).text

@@ -12,6 +12,7 @@ from federation.protocol.session import Replace
 from federation.wire.evidence import DECODE
 from node.domain.workday import local_time
 from node.services import session_view as view
+from node.services.disclosing import check_lists_public
 from node.services.errors import Conflicting, NotFound
 from node.services.house import Desk
 from node.store import departures
@@ -337,6 +338,32 @@ async def test_nobody_leaves_the_list_of_an_evaluation_that_was_ended(tmp_path: 
             await sub.center.do(
                 lambda desk: sub.sessions.depart_expert(desk, uid, Response.LEAVE, "", STAFF)
             )
+        await sub.center.do(check_lists_public)
+
+
+async def test_the_staff_takes_no_receipts_while_a_replacement_is_awaited(tmp_path: Path) -> None:
+    """Else it would read off them who was called, before that person stands there."""
+    async with joint_stage(tmp_path) as stage:
+        await stage.drawn()
+        sub = stage.subs[0]
+        with pytest.raises(Conflicting, match="secret"):
+            await sub.center.do(check_lists_public)
+        await stage.convene()
+        stage.them.watch.now_ms = planning.WINDOW.start_ms
+        for seat in stage.sites:
+            await stage.check_in(seat)
+        for seat in stage.subs:
+            await stage.ready(seat)
+        await stage.start()
+        for seat in stage.sites:
+            await seat.center.do(check_lists_public)
+        await leaves(stage, sub)
+        await stage.them.greet()
+        with pytest.raises(Conflicting, match="secret"):
+            await sub.center.do(check_lists_public)
+        await again(stage)
+        for seat in stage.sites:
+            await seat.center.do(check_lists_public)
 
 
 async def test_a_replacement_hears_one_time_however_often_the_gateway_is_tried(
