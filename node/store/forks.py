@@ -2,6 +2,11 @@
 
 import sqlite3
 from dataclasses import dataclass, field
+from typing import Final
+
+MAX_OPEN: Final = 256
+"""Contradictions of one peer that are kept while nobody settled them. One is proof enough, and a
+log that signs new ones at every chance must not fill the disk of those who witness it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,9 +49,11 @@ def put(connection: sqlite3.Connection, fork: Fork) -> bool:
 
     The same two heads are kept once, whatever other signatures stand on them. Passed on again by
     others they are no news; shown again by the peer itself they undo what an operator had lifted.
+    Beyond ``MAX_OPEN`` that nobody settled, none is kept.
     """
     bodies = {_body(fork.held), _body(fork.shown)}
-    for known in of(connection, fork.peer):
+    kept = of(connection, fork.peer)
+    for known in kept:
         if known.shown != fork.shown and {_body(known.held), _body(known.shown)} != bodies:
             continue
         if fork.via or known.lifted_at_ms is None:
@@ -56,6 +63,8 @@ def put(connection: sqlite3.Connection, fork: Fork) -> bool:
             (fork.seen_at_ms, fork.peer, known.shown),
         )
         return True
+    if sum(known.stops for known in kept) >= MAX_OPEN:
+        return False
     connection.execute(
         "INSERT INTO fork (peer, held, shown, seen_at_ms, via) VALUES (?, ?, ?, ?, ?)",
         (fork.peer, fork.held, fork.shown, fork.seen_at_ms, fork.via),
