@@ -323,6 +323,10 @@ def _shares(members: Sequence[PoolMember]) -> tuple[Share, ...]:
 
 
 def _member(raw: object) -> PoolMember:
+    try:
+        json.dumps(raw, ensure_ascii=False).encode()
+    except UnicodeEncodeError as error:
+        raise Malformed("a member of the opening has half a character in it") from error
     match raw:
         case [str(uid), str(name), str(uscc), list(specialties), str(status)] if all(
             isinstance(each, str) for each in specialties

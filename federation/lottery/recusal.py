@@ -210,9 +210,11 @@ def _json(raw: bytes) -> object:
     if len(raw) > MAX_DOCUMENT_BYTES:
         raise Malformed(f"what is sealed has {len(raw)} bytes, more than {MAX_DOCUMENT_BYTES}")
     try:
-        return json.loads(raw, object_pairs_hook=_unique)
+        found: object = json.loads(raw, object_pairs_hook=_unique)
+        json.dumps(found, ensure_ascii=False).encode()  # half a character would fail later
     except (ValueError, RecursionError) as error:
         raise Malformed("what is sealed is no JSON document") from error
+    return found
 
 
 def _unique(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:

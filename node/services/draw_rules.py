@@ -172,8 +172,8 @@ class DrawRules:
             self._check_signed(desk, row)
             self._check_value(seen, conversation.peer, word.value)
             self._audit_close(desk, row, word, statement)
-        elif seen.walk is None:  # as above: nor is there a step to go back to
-            raise OutOfTurn("nobody walks before both have committed")
+        elif seen.walk is None or seen.owner_value is None:  # as above
+            raise OutOfTurn("nobody walks before the owner has revealed its value")
         else:
             self._admit_walk(desk, conversation, row, seen, (word, statement.body))
 

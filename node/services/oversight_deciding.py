@@ -62,7 +62,8 @@ class Deciding:
         else:
             opening_of(desk, conversation, word)
         for row in oversight.requests_about(desk.ledger.connection, word.draw_id):
-            if row.word == type(word).__name__ and _stands(desk, row):
+            same = (row.word, row.peer) == (type(word).__name__, conversation.peer)
+            if same and _stands(desk, row):  # the other center may need an answer of its own
                 raise Conflict("this was asked before, and is open or granted", clause="draw_id")
 
     def heard(self, desk: Desk, spoken: Said) -> None:

@@ -191,3 +191,11 @@ def test_an_opening_that_is_not_as_described_is_refused(change: dict[str, object
     good = json.loads(encode_opening(PoolOpening("intl-1", "experts", "e1", KEY, HONEST)))
     with pytest.raises(Malformed):
         decode_opening(json.dumps(good | change).encode())
+
+
+def test_half_a_character_in_a_members_name_is_refused(suite: Suite) -> None:
+    opening = PoolOpening(suite.suite_id, "experts", "e1", KEY, HONEST)
+    body = json.loads(encode_opening(opening))
+    body["members"][3][1] = "\ud800"
+    with pytest.raises(Malformed, match="half a character"):
+        decode_opening(json.dumps(body).encode())

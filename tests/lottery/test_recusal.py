@@ -170,3 +170,14 @@ def test_no_list_of_employers_but_a_well_formed_one_is_read(
 def test_what_could_not_be_read_is_not_written() -> None:
     with pytest.raises(Malformed):
         recusal.encode_codes(Codes(CODES[::-1], SALT))
+
+
+@both
+def test_half_a_character_is_refused_when_it_is_read_and_not_when_it_is_compared(
+    digests: Digests,
+) -> None:
+    """The regulator's node reads it while it hears the word: nothing else may come of it."""
+    body = json.loads(recusal.encode_employers(opened(digests)))
+    body["members"][0]["value"] = "\ud800"
+    with pytest.raises(Malformed):
+        recusal.decode_employers(json.dumps(body).encode())

@@ -9,7 +9,7 @@ import pytest
 
 from federation.engine.inside import Said
 from federation.errors import Malformed
-from federation.ids import AgreementId, ConversationId
+from federation.ids import AgreementId, CenterId, ConversationId
 from federation.lottery import ranking
 from federation.lottery.escrow import FalseEscrow, open_escrow
 from federation.protocol import contribution as words
@@ -307,7 +307,9 @@ async def test_a_reveal_that_was_not_said_to_the_sealer_accounts_for_nothing(
             for row in contributions.of_draw(desk.ledger.connection, draw_id, "ASKER").values():
                 said = replace(decode_statement(told.payload), recipient=row.peer)
                 item = (told.payload_type, encode_statement(said))
-                (made,) = desk.identity.sign(row.peer, said_suite(desk, row), [item], desk.now_ms)
+                (made,) = desk.identity.sign(
+                    CenterId(row.peer), said_suite(desk, row), [item], desk.now_ms
+                )
                 desk.say(ConversationId(row.conversation), Account(encode_envelope(made)))
 
         monkeypatch.setattr(outside_values, "account", account)

@@ -327,6 +327,15 @@ async def test_nobody_goes_on_in_a_draw_that_came_to_nothing_before_it_walked(
     assert await sub.phase(draw) == words.VOID
 
 
+async def test_nobody_walks_where_the_owner_has_not_revealed(table: Table) -> None:
+    """Else it would choose, knowing the other's value, between the order with its own and none."""
+    sub = table.pair.sub
+    draw = await reach(table, sub, words.SEALER, words.COMMITTED)
+    await sub.do(lambda desk: desk.say(ConversationId(draw), Fault(words.COMMITTED, "late")))
+    receipt = await Liar(table.pair.host, sub).tell(draw, Rescue(b"made up"))
+    assert (receipt.reason, await sub.phase(draw)) == ("OUT_OF_TURN", words.VOID)
+
+
 async def test_nobody_commits_or_reveals_again_after_a_fault(table: Table) -> None:
     """Whoever knows the other's value by then would choose its own by the order."""
     sub = table.pair.sub

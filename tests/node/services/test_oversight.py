@@ -20,7 +20,7 @@ from federation.protocol.oversight import (
     Recuse,
     Unseal,
 )
-from federation.wire.envelopes import decode_envelope
+from federation.wire.envelopes import Outcome, decode_envelope
 from node.services.draw_moves import FIRST as FIRST_DRAW
 from node.services.errors import Conflicting, Invalid, NotAllowed, NotFound
 from node.services.house import Desk
@@ -190,6 +190,27 @@ async def test_what_was_denied_may_be_asked_again_and_what_is_open_or_granted_ma
         await decided(at, second, Decision.GRANT)
         with pytest.raises(Conflicting, match="asked before"):
             await again()
+
+
+async def test_leave_given_to_one_center_does_not_keep_it_from_the_other() -> None:
+    """Only the host draws again: a sub that asked first would have ended all drawing."""
+    async with overseen() as at:
+        draw_id = await void(at)
+        opening = await at.host.do(lambda desk: envelope_of(desk, draw_id, Open))
+        liar = Liar(at.sub, at.regulator)
+        receipt = await liar.tell(bytes(16), AskPermit(draw_id, opening, "故障"))
+        assert receipt.outcome is Outcome.ACCEPTED
+        again = await liar.tell(bytes([1]) * 16, AskPermit(draw_id, opening, "故障"))
+        assert again.reason == "CONFLICT"
+
+        request = await at.host.do(
+            lambda desk: at.of(at.host).asking.ask_permit(desk, draw_id, "故障")
+        )
+        await at.pair.turn()
+        await at.decide(lambda service, desk: service.deciding.propose(
+            desk, request, Decision.GRANT, "已核实", FIRST))  # fmt: skip
+        await at.decide(lambda service, desk: service.deciding.confirm(desk, request, SECOND))
+        assert await at.host.phase(request) == words.PERMITTED
 
 
 async def test_the_draw_is_drawn_again_with_the_permit_and_not_without() -> None:
