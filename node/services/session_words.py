@@ -170,8 +170,12 @@ class SessionWords(Reaction):
         if list(word.members) != sorted(set(word.members)):
             raise Malformed("members must be different and ascending")
         drawn = {one.entry for one in self._draws.members(desk, row.booking)}
+        left = replacing.left(desk, row)
+        back = left & set(word.members)
+        if back:  # else a host could have everybody vote again until it likes the chair
+            raise Conflict(f"{len(back)} of the members were replaced; nobody takes a seat twice")
         missing = drawn - set(word.members)
-        if missing and missing <= replacing.left(desk, row):
+        if missing and missing <= left:
             raise Overtaken("the words of the draw by which they left are not here yet")
         if missing:
             raise Conflict(f"{len(missing)} of the experts drawn are not among the members")

@@ -8,7 +8,7 @@ from adapters.errors import Unreachable
 from adapters.messaging.port import CallResult
 from federation.evidence.joint import check, verify_joint
 from federation.protocol.draw import CLOSED, Response
-from federation.protocol.session import Replace
+from federation.protocol.session import Replace, Start
 from federation.wire.evidence import DECODE
 from node.domain.workday import local_time
 from node.services import session_view as view
@@ -433,3 +433,26 @@ async def test_a_sub_sits_its_own_until_they_leave_by_its_own_word(tmp_path: Pat
         assert await sub.center.phase(sub.session) == "CHAIRED"
         assert await stage.host.center.phase(sub.session) == "REFUSED"
         assert first.code in {one.code for one in await stage.own(sub)}
+
+
+async def test_who_was_replaced_is_not_started_with_again(tmp_path: Path) -> None:
+    """A host that has everybody vote anew, with nobody replaced, is refused."""
+    async with joint_stage(tmp_path) as stage:
+        await stage.chaired()
+        host, sub = stage.host, stage.subs[0]
+        codes = tuple(sorted(one.code for one in await members(stage)))
+        representative = next(
+            one for one in await stage.own(host) if one.capacity is Capacity.REPRESENTATIVE
+        )
+        await host.center.do(
+            lambda desk: desk.say(sub.session, Replace((representative.code,), "请假"))  # type: ignore[arg-type]
+        )
+        await stage.them.settle()
+        await stage.ready(sub)
+        assert await sub.center.phase(sub.session) == "READY"
+        row = await sub.center.do(lambda desk: view.get(desk, sub.session))
+        word = Start(row.lot_code or "", row.project_name or "", codes)
+        await host.center.do(lambda desk: desk.say(sub.session, word))  # type: ignore[arg-type]
+        await stage.them.settle()
+        assert await sub.center.phase(sub.session) == "READY"
+        assert await host.center.phase(sub.session) == "REFUSED"
