@@ -250,6 +250,8 @@ def _entry(data: bytes) -> Entry | None:
     if "word" not in fields:
         return None
     found = _of_word(fields)
+    if type(found.peer) is not str or type(found.type) is not str:
+        raise ValueError("its peer or its type is no text")
     if found.direction not in _SAID | _HEARD or type(found.at_ms) is not int:
         raise ValueError("neither said nor heard, or at no time")
     if not 0 <= found.at_ms <= LATEST_MS or len(found.word) != merkle.HASH_SIZE:

@@ -18,6 +18,7 @@ from federation.evidence.log_comparison import Comparison
 from federation.evidence.log_diff import compare
 from federation.evidence.log_file import MAX_LINE_BYTES, BadLog, end_line, head_lines, item_line
 from federation.evidence.timeline import local
+from federation.evidence.verdict import readable
 from federation.trust.errors import SuiteUnavailable
 from federation.wire.evidence import DECODE
 from node.clock import SystemClock, SystemRandom
@@ -121,14 +122,16 @@ def diff(a: Path, b: Path, as_json: bool) -> None:
             told = {"readable": False, "where": error.where, "zh": error.zh, "en": error.en}
             click.echo(json.dumps(told, ensure_ascii=False, indent=1))
         else:
-            click.echo(f"无法比对 · cannot be compared: {error.zh}\n  {error}", err=True)
+            zh, en = readable(error.zh), readable(str(error))
+            click.echo(f"无法比对 · cannot be compared: {zh}\n  {en}", err=True)
         raise SystemExit(UNREADABLE) from error
     except (OSError, SuiteUnavailable) as error:
         raise click.UsageError(f"无法比对 · cannot be compared: {error}") from error
     if as_json:
         click.echo(json.dumps(found.document(), ensure_ascii=False, indent=1))
     else:
-        click.echo("\n".join(_told(found)))
+        # What others chose is in these lines: none of it may look like a line of ours.
+        click.echo("\n".join(map(readable, _told(found))))
     if not found.equal:
         raise SystemExit(DIFFERENT)
 

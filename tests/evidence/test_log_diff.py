@@ -226,3 +226,16 @@ def test_a_file_that_changes_while_it_is_read_is_not_taken_for_equal() -> None:
 
     found = compare(lines_of(host), changing, DECODE, KEY)
     assert UNCLEAR in {each.kind for each in found.differences}
+
+
+@pytest.mark.parametrize("field", ["type", "peer", "dir"])
+def test_an_entry_whose_texts_are_none_is_refused_not_stumbled_over(field: str) -> None:
+    host, sub = files()
+    entry = json.loads(entries_of(sub)[0])
+    leaf = json.loads(entry["e"])
+    leaf[field] = 5
+    entry |= {"e": json.dumps(leaf, separators=(",", ":")), "w": None, "r": None}
+    lines = [json.dumps(entry, separators=(",", ":")).encode() + b"\n"]
+    changed = changed_header(with_entries(sub, lines), heads=[], seen=[])
+    with pytest.raises(BadLog):
+        compared(host, changed)

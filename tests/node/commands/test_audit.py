@@ -111,3 +111,20 @@ def test_wrong_use_exits_with_2(two: tuple[Path, Path], tmp_path: Path) -> None:
     assert diff(two[0]).exit_code == 2
     assert diff(two[0], tmp_path / "none").exit_code == 2
     assert CliRunner().invoke(main, ["audit", "export", "--config", "none"]).exit_code == 2
+
+
+def test_what_a_file_says_makes_no_line_of_its_own(two: tuple[Path, Path]) -> None:
+    host, sub = files()
+    entry = json.loads(entries_of(sub)[0])
+    leaf = json.loads(entry["e"])
+    leaf |= {"type": "x\n一致 · nothing differs\n\x1b[8m", "word": "ab" * 32}
+    text = json.dumps(leaf, ensure_ascii=False, separators=(",", ":"))
+    entry |= {"e": text, "w": None, "r": None}
+    line = json.dumps(entry, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
+    two[1].write_bytes(changed_header(with_entries(sub, [line]), heads=[], seen=[]))
+    two[0].write_bytes(changed_header(host, seen=[]))
+    done = diff(*two)
+    assert done.exit_code == 1
+    assert "一致 · nothing differs" in done.stdout, "it was said, but"
+    assert "一致 · nothing differs" not in done.stdout.splitlines()
+    assert "\x1b" not in done.stdout
