@@ -219,12 +219,12 @@ class DrawRules:
         wait = words.DRAW.waits.get(Phase(word.phase))
         if wait is None or wait.authority != words.DRAW.other(conversation.role):
             raise Refused(f"it is not for you to let {word.phase!r} pass", clause="authority")
+        lines = transcripts.of_conversation(desk.ledger.connection, conversation.id)
+        known = [line for line in lines if not line.ours or line.hash == statement.answers_hash]
+        if known and known[-1] is lines[-1] and conversation.phase != word.phase:
+            raise Refused(f"the draw is at {conversation.phase}, not {word.phase}", clause="phase")
         since_ms = max(
-            (
-                decode_statement(line.payload).sent_at_ms
-                for line in transcripts.of_conversation(desk.ledger.connection, conversation.id)
-                if not line.ours or line.hash == statement.answers_hash
-            ),
+            (decode_statement(line.payload).sent_at_ms for line in known),
             default=statement.sent_at_ms,
         )
         if statement.sent_at_ms < since_ms + wait.limit_ms - SKEW_MS:

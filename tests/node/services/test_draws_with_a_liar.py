@@ -327,6 +327,17 @@ async def test_nobody_goes_on_in_a_draw_that_came_to_nothing_before_it_walked(
     assert await sub.phase(draw) == words.VOID
 
 
+async def test_nobody_voids_a_draw_by_waiting_in_a_phase_that_is_its_own(table: Table) -> None:
+    """An owner that calls somebody whom it does not like is not waiting for the sealer."""
+    sub = table.pair.sub
+    draw = await reach(table, sub, words.SEALER, words.INVITED)
+    table.pair.watch.pass_ms(words.MACHINE_MS + 1)
+    for phase in (words.WALKING, words.HALF, words.REQUESTED):
+        receipt = await Liar(table.pair.host, sub).tell(draw, Fault(phase, "late"))
+        assert (receipt.reason, receipt.clause) == ("NOT_ALLOWED", "phase")
+    assert await sub.phase(draw) == words.INVITED
+
+
 async def test_nobody_walks_where_the_owner_has_not_revealed(table: Table) -> None:
     """Else it would choose, knowing the other's value, between the order with its own and none."""
     sub = table.pair.sub
