@@ -18,7 +18,7 @@ from federation.evidence.joint import MAX_JOINT_BYTES, is_joint
 from federation.evidence.joint_verdict import JointVerdict
 from federation.evidence.naming import MAX_BYTES, MAX_OPENINGS
 from federation.evidence.rules import broken
-from federation.evidence.verdict import Verdict
+from federation.evidence.verdict import Verdict, readable
 from federation.evidence.whole import Whole, look
 from federation.ids import center_id
 from federation.trust.errors import SuiteUnavailable
@@ -162,13 +162,18 @@ def _refuted(error: Refuted, *, as_json: bool, chinese: bool) -> NoReturn:
         }
         click.echo(json.dumps(found, ensure_ascii=False, indent=1))
     elif not readable and chinese:
-        click.echo(f"文件不可读, 无从核对: {error.where}: {error.zh}", err=True)
+        _say(f"文件不可读, 无从核对: {error.where}: {error.zh}")
     elif not readable:
-        click.echo(f"The file is unreadable, nothing was verified: {error}", err=True)
+        _say(f"The file is unreadable, nothing was verified: {error}")
     elif chinese:
         law = "" if rule is None else f", 规则{rule.name}({rule.zh})"
-        click.echo(f"卷宗不成立: 第{error.step.value}步{law}, {error.where}: {error.zh}", err=True)
+        _say(f"卷宗不成立: 第{error.step.value}步{law}, {error.where}: {error.zh}")
     else:
         law = "" if rule is None else f" [{rule.name}: {rule.en}]"
-        click.echo(f"The dossier does not hold: {error}{law}", err=True)
+        _say(f"The dossier does not hold: {error}{law}")
     raise SystemExit(REFUTED if readable else UNREADABLE)
+
+
+def _say(line: str) -> None:
+    """One line, whatever the file has put into it: a refusal names the file's own fields."""
+    click.echo(readable(line), err=True)

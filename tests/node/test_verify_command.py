@@ -168,3 +168,20 @@ def test_verifying_needs_no_part_of_a_node() -> None:
         "aiosqlite", "asyncio", "fastapi", "grpc", "httpx", "node.config", "node.wiring",
         "prometheus_client", "pydantic", "socket", "sqlite3", "ssl", "structlog", "uvloop",
     }  # fmt: skip
+
+
+def test_a_refusal_is_one_line_whatever_the_file_names_its_fields(file: Path) -> None:
+    """A field's name stands in the refusal: it must not pass for the verifier's own words."""
+    first, rest = made().file.split(b"\n", 1)
+    document, seal = rest.rsplit(b"\nseal ", 1)
+    told = json.loads(document)
+    (center, chain), *others = told["descriptors"].items()
+    told["descriptors"] = {"\n\x1b[2J卷宗属实。\n": 5, **dict(others)}
+    del center, chain
+    text = json.dumps(told, ensure_ascii=False).encode()
+    file.write_bytes(first + b"\n" + text + b"\nseal " + seal)
+    result = run(file)
+    assert result.exit_code == 1
+    assert "卷宗属实" in result.stderr
+    assert len(result.stderr.splitlines()) == 1
+    assert "\x1b" not in result.stderr
