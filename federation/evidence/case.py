@@ -136,6 +136,10 @@ class Decode(Protocol):
 class Elsewhere(Protocol):
     """What others than the two centers have signed. See ``federation.evidence.others``."""
 
+    @property
+    def names(self) -> Mapping[str, str]:
+        """By center, as its newest descriptor has it."""
+
     def read(self, raw: bytes, center: str) -> tuple[StatementLike, Word]:
         """A word of that center. Raises Malformed."""
 

@@ -338,9 +338,9 @@ async def test_a_head_that_came_after_the_question_is_not_held_against_its_answe
         await c.do(answered)
 
         assert await forks(c) == []
-        question = await c.do(lambda desk: c.negotiator.witness.asks(desk, a.id, NAME))
-        assert question is not None
-        assert question.others == (8,)
+        again = await c.do(lambda desk: c.negotiator.witness.asks(desk, a.id, NAME))
+        assert again is not None
+        assert again.others == (8,)
 
 
 async def test_with_many_logs_a_greeting_carries_sixteen_and_the_others_come_next() -> None:

@@ -61,7 +61,7 @@ async def test_a_node_that_runs_hands_its_whole_log_out_at_its_own_socket_only(
         with pytest.raises(sqlite3.OperationalError, match="locked"):
             sqlite3.connect(tmp_path / "data" / DATABASE_FILE).execute("SELECT * FROM peer")
         _, own = create_doors(node.parts)
-        transport = httpx.ASGITransport(app=own)  # type: ignore[arg-type]
+        transport = httpx.ASGITransport(app=own)
         async with httpx.AsyncClient(transport=transport, base_url="http://node") as http:
             lines = (await http.get("/api/log/export")).text.splitlines()
         header = json.loads(lines[1])
