@@ -6,7 +6,7 @@ from typing import Annotated, Final, cast
 from fastapi import Depends, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
-from node.api.caller import LOCAL, Caller
+from node.api.caller import LOCAL, NODE, Caller
 from node.api.faults import Unauthorised
 from node.api.parts import Parts
 from node.services.accounts import LOCAL_SUBJECT, OWN, Accounts, Role
@@ -25,7 +25,7 @@ class NotARegulator(NotAllowed):
 
 def parts_of(request: Request) -> Parts:
     """The running node."""
-    return cast("Parts", request.app.state.parts)
+    return cast("Parts", request.scope[NODE])
 
 
 NodeParts = Annotated[Parts, Depends(parts_of)]

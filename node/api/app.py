@@ -5,6 +5,7 @@ scripts from another host. A reverse proxy in front gives HTTPS (deploy/README.m
 """
 
 import asyncio
+from functools import cache
 from typing import Final
 
 from fastapi import FastAPI
@@ -43,7 +44,7 @@ from node.api import (
     why,
     witness,
 )
-from node.api.caller import LOCAL
+from node.api.caller import KEPT, LOCAL, NODE
 from node.api.commands import HEADER, KEY, Key
 from node.api.parts import Parts
 from node.api.veiled import Veiled
@@ -116,16 +117,21 @@ def create_doors(parts: Parts) -> tuple["Gate", "Gate"]:
 
 def routes(parts: Parts) -> FastAPI:
     """All routes; its ``openapi()`` is what integrators read."""
+    return _routes(parts.version)
+
+
+@cache
+def _routes(version: str) -> FastAPI:
+    """Made once: it takes a second, and knows no node. The gate says in the scope whose it is."""
     app = FastAPI(
         title="联评 Lianping",
-        version=parts.version,
+        version=version,
         description=_DESCRIPTION,
         openapi_url="/api/openapi.json",
         docs_url=None,
         redoc_url=None,
         generate_unique_id_function=_operation_id,
     )
-    app.state.parts = parts
     for module in ROUTED:
         app.include_router(module.router, prefix="/api")
     faults.install(app)
@@ -151,6 +157,7 @@ class Gate:
         self._parts = parts
         self._local = local
         self._running = 0
+        self._kept: dict[str, object] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
@@ -161,6 +168,8 @@ class Gate:
         began = loop.time()
         KEY.set(_key(scope))
         scope[LOCAL] = self._local
+        scope[NODE] = self._parts
+        scope[KEPT] = self._kept
         scope["lianping.number"] = self._parts.negotiator.random.bytes(6).hex()
         status = 500
         begun = False

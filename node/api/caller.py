@@ -7,6 +7,10 @@ from node.services.accounts import LOCAL_SUBJECT, OWN, Role
 
 LOCAL: Final = "lianping.local"
 """The key of a request's scope that says whether it came in by the node's own socket."""
+NODE: Final = "lianping.node"
+"""The key that says which node's parts serve the request: the routes themselves know none."""
+KEPT: Final = "lianping.kept"
+"""The key of what a gate keeps between requests: a dictionary."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,6 +23,7 @@ from federation.evidence.tlog_witness import (
 from federation.transport.limits import Rate
 from federation.transport.strangers import Bucket
 from node.api.access import NodeParts
+from node.api.caller import KEPT
 from node.services.house import Desk
 
 ALL_CALLERS: Final = Rate(burst=40, per_second=5.0)
@@ -112,9 +113,7 @@ async def checkpoint(
 
 def _passes(request: Request) -> bool:
     now = asyncio.get_running_loop().time()
-    turnstile = getattr(request.app.state, "witness_turnstile", None)
-    if turnstile is None:
-        turnstile = request.app.state.witness_turnstile = Turnstile(now)
+    turnstile = request.scope[KEPT].setdefault("witness", Turnstile(now))
     return bool(turnstile.lets(now))
 
 

