@@ -12,7 +12,7 @@ import httpx
 
 T = TypeVar("T")
 
-PATIENCE_SECONDS: Final = 60.0  # a node restarts in two; a loaded machine takes longer
+PATIENCE_SECONDS: Final = 120.0  # a node restarts in two; on a loaded machine in a minute
 PAUSE_SECONDS: Final = 0.05
 RETRIED: Final = frozenset({502, 503, 504})
 
