@@ -19,7 +19,7 @@ from federation.wire.envelopes import decode_envelope, decode_statement
 from node.domain.workday import local_time
 from node.services import session_view
 from node.services.booking_exceptions import replaced, tell_lost
-from node.services.bundling import Bundling
+from node.services.bundling import VERIFY_DRAW, Bundling
 from node.services.calling_off import CallingOff
 from node.services.change_terms import terms_of
 from node.services.errors import Conflicting, NotFound
@@ -250,6 +250,14 @@ class Cancelling:
         session = sessions.live_of_booking(desk.ledger.connection, row.conversation)
         if self._calling_off is not None:
             self._calling_off.leave(desk, row)
+        if row.project is not None:  # nothing is drawn any more, so there is nothing to verify
+            todos.done(
+                desk.ledger.connection,
+                kind=VERIFY_DRAW,
+                subject=row.project,
+                by=BY_SYSTEM,
+                now_ms=desk.now_ms,
+            )
         if session is not None:
             session_view.give_up(desk, session, BY_SYSTEM)
 

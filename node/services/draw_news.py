@@ -7,10 +7,11 @@ or plan other specialties. Counts and causes, never names.
 from typing import Final
 
 from federation.ids import CenterId
+from federation.protocol import booking
 from federation.protocol.draw import Fault, Open, Result
 from node.services.draw_files import DrawFiles
 from node.services.house import Desk
-from node.store import todos
+from node.store import bookings, todos
 from node.store.draws import DrawRow
 
 VOID: Final = "draw_void"
@@ -21,8 +22,9 @@ SHORT: Final = "draw_short"
 
 def tell_void(desk: Desk, files: DrawFiles, row: DrawRow, word: Fault) -> None:
     """A draw of our project is void: say why, and what to do."""
-    if row.project is None:
-        return
+    leg = bookings.get(desk.ledger.connection, row.booking)
+    if row.project is None or leg is None or leg.phase not in booking.BOOKED:
+        return  # of a cancelled booking nobody is drawn again
     regulator = files.terms(desk, row.agreement).regulator
     leave_zh = f",先向监管节点{regulator}申请准许(抽取{row.id.hex()})" if regulator else ""
     leave_en = f" once {CenterId(regulator)} has permitted it" if regulator else ""

@@ -528,7 +528,7 @@ async def test_a_refused_confirmation_is_never_silent_and_leaves_nothing_stuck()
         row = await only_bundle(offices, project_id)
         assert row.bundle.decision is Decision.CONFIRM
         assert row.bundle.phase is BundlePhase.CLOSED_WITH_EXCEPTIONS
-        assert await todo_kinds(offices.host, "staff") == ["booking_exception"]
+        assert await todo_kinds(offices.host, "staff") == ["booking_exception", "verify_draw"]
         assert await seats_held(offices.host, row.bundle.id) == 0
         again = await pair.host.do(
             lambda desk: offices.host.bookings.plan(desk, project_id, request(pair.sub.id), AGENCY)

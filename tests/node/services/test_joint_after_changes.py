@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-import node.services.draws
+import node.services.draw_start
 from federation.evidence.joint import verify_joint
 from federation.evidence.verify import verify
 from federation.wire.evidence import DECODE
@@ -139,7 +139,7 @@ async def test_a_host_does_not_choose_between_a_sub_and_a_stand_in(
 ) -> None:
     """Each of the two is the lowest in its own Hold; only all parts show which is due."""
     monkeypatch.setattr(
-        node.services.draws, "_sealing", lambda legs: max(legs, key=lambda leg: leg.peer)
+        node.services.draw_start, "_sealing", lambda legs: max(legs, key=lambda leg: leg.peer)
     )
     stage = JointStage(tmp_path)
     async with staged(stage, partners=3):

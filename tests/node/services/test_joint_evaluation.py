@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 import node.services.draw_rules
-import node.services.draws
+import node.services.draw_start
 from adapters.messaging.port import Answer
 from federation.evidence.case import Refuted
 from federation.evidence.joint import check, verify_joint
@@ -122,7 +122,7 @@ async def test_two_who_agree_on_another_sealer_get_no_dossier(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Host and friend both run another program; the rule is checked once more by everybody."""
-    for module in (node.services.draws, node.services.draw_rules):
+    for module in (node.services.draw_start, node.services.draw_rules):
         monkeypatch.setattr(module, "sealer_for_host", max)
     async with joint_stage(tmp_path) as stage:
         await stage.archived()
