@@ -34,10 +34,12 @@ SPOKEN_ALIKE := tests/engine tests/node/services tests/evidence tests/threats \
 	tests/lottery/test_audit.py tests/lottery/test_walk.py tests/lottery/test_pool.py tests/lottery/test_outside.py \
 	--deselect tests/evidence/test_verify.py::test_any_changed_byte_of_a_whole_dossier_is_refuted
 
-# Tests of whole nodes in processes of their own, which mostly wait for each other: they run
-# beside all the others, so that the gate uses both of its cores. A shell lets what it runs beside
-# itself ignore interrupts, and some of them interrupt what they started.
-WHOLE := tests/end_to_end tests/faults tests/simulation tests/bench
+# Two rows of tests run beside all the others, as they mostly wait: for nodes in processes of their
+# own, for browsers, for disks; so the gate uses both of its cores. A shell lets what it runs
+# beside itself ignore interrupts, and some of them interrupt what they started.
+NODES := tests/end_to_end tests/faults
+DOORS := tests/node/api tests/node/commands tests/browser tests/simulation tests/bench
+BESIDE = env --default-signal=INT $(BIN)/python -m coverage run -p -m pytest $(PYTEST_FLAGS) -q
 
 ifneq ($(CI),)
 export NO_COLOR := 1
@@ -76,18 +78,20 @@ test: $(VENV)/.dev $(VENV)/.editable $(VENV)/interop/.installed test-tools ## Th
 	@$(MAKE) --no-print-directory lint
 	$(call banner,repository checks: wheel$(comma) generated code$(comma) layout$(comma) deployment)
 	$(BIN)/python -m pytest $(PYTEST_FLAGS) -q tests/repo
-	$(call banner,tests$(comma) then once more under gm-1; beside them those that start nodes: $(WHOLE))
+	$(call banner,tests$(comma) then once more under gm-1; beside them $(NODES) $(DOORS))
 	$(BIN)/python -m coverage erase
 	@mkdir -p build
-	@env --default-signal=INT $(BIN)/python -m coverage run -p -m pytest $(PYTEST_FLAGS) -q $(WHOLE) \
-		> build/whole.log 2>&1 & \
-	whole=$$!; trap 'kill $$whole 2>/dev/null || true' EXIT; \
+	@$(BESIDE) $(NODES) > build/nodes.log 2>&1 & nodes=$$!; \
+	$(BESIDE) $(DOORS) > build/doors.log 2>&1 & doors=$$!; \
+	trap 'kill $$nodes $$doors 2>/dev/null || true' EXIT; \
 	$(BIN)/python -m coverage run -p -m pytest $(PYTEST_FLAGS) -q tests --ignore=tests/repo \
-		$(addprefix --ignore=,$(WHOLE)); \
+		$(addprefix --ignore=,$(NODES) $(DOORS)); \
 	printf '\n---- the same under gm-1 ----\n'; \
 	HYPOTHESIS_PROFILE=again $(BIN)/python -m pytest $(PYTEST_FLAGS) -q --suite gm-1 $(SPOKEN_ALIKE); \
-	printf '\n---- %s ----\n' '$(WHOLE)'; \
-	if wait $$whole; then tail -n 1 build/whole.log; else code=$$?; cat build/whole.log; exit $$code; fi
+	printf '\n---- %s ----\n' '$(DOORS)'; \
+	if wait $$doors; then tail -n 1 build/doors.log; else code=$$?; cat build/doors.log; exit $$code; fi; \
+	printf '\n---- %s ----\n' '$(NODES)'; \
+	if wait $$nodes; then tail -n 1 build/nodes.log; else code=$$?; cat build/nodes.log; exit $$code; fi
 	$(call banner,2$(comma)000 simulated federations)
 	$(BIN)/python -m tests.simulation --seeds 2000
 	$(call banner,coverage)
