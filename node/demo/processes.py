@@ -4,7 +4,6 @@ Every process is a child with its own log file; it dies with its parent even if 
 is killed (PR_SET_PDEATHSIG), and is ended in order when the demonstration ends.
 """
 
-import ctypes
 import signal
 import socket
 import subprocess
@@ -19,7 +18,18 @@ import httpx
 STOP_SECONDS: Final = 10.0
 START_SECONDS: Final = 90.0  # two on a quiet machine; many start at once on two cores
 PAUSE_SECONDS: Final = 0.05
-PR_SET_PDEATHSIG: Final = 1  # prctl(2)
+_MORTAL: Final = (
+    sys.executable,
+    "-I",
+    "-S",
+    "-c",
+    "import ctypes, os, signal, sys\n"
+    "PR_SET_PDEATHSIG = 1  # prctl(2)\n"
+    "ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)\n"
+    "os.execv(sys.argv[1], sys.argv[1:])\n",
+)
+"""Makes of itself what follows, which dies with its parent. Not between fork and exec: where gRPC's
+threads run, a child that forks and does not exec at once may hang for ever."""
 
 
 class DidNotStart(Exception):
@@ -39,7 +49,7 @@ class Process:
         environment: Mapping[str, str],
     ) -> None:
         self.name = name
-        self._arguments = [sys.executable, *arguments]
+        self._arguments = [*_MORTAL, sys.executable, *arguments]
         self._ready_url = ready_url
         self._log = log
         self._environment = dict(environment)
@@ -54,7 +64,6 @@ class Process:
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 env=self._environment,
-                preexec_fn=_die_with_parent,  # noqa: PLW1509 (one thread at this point)
             )
 
     @property
@@ -109,12 +118,11 @@ def run_all(commands: Mapping[str, Sequence[str]], environment: Mapping[str, str
     """
     children = {
         name: subprocess.Popen(  # noqa: S603 (our own interpreter and modules)
-            [sys.executable, *arguments],
+            [*_MORTAL, sys.executable, *arguments],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             env=dict(environment),
-            preexec_fn=_die_with_parent,  # noqa: PLW1509 (one thread at this point)
         )
         for name, arguments in commands.items()
     }
@@ -134,7 +142,3 @@ def free_ports(count: int) -> list[int]:
     finally:
         for each in sockets:
             each.close()
-
-
-def _die_with_parent() -> None:
-    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
