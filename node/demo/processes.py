@@ -18,16 +18,13 @@ import httpx
 STOP_SECONDS: Final = 10.0
 START_SECONDS: Final = 90.0  # two on a quiet machine; many start at once on two cores
 PAUSE_SECONDS: Final = 0.05
-_MORTAL: Final = (
-    sys.executable,
-    "-I",
-    "-S",
-    "-c",
-    "import ctypes, os, signal, sys\n"
-    "PR_SET_PDEATHSIG = 1  # prctl(2)\n"
-    "ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)\n"
-    "os.execv(sys.argv[1], sys.argv[1:])\n",
-)
+_DIES_WITH_PARENT: Final = """\
+import ctypes, os, signal, sys
+PR_SET_PDEATHSIG = 1  # prctl(2)
+ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+os.execv(sys.argv[1], sys.argv[1:])
+"""
+_MORTAL: Final = (sys.executable, "-I", "-S", "-c", _DIES_WITH_PARENT)
 """Makes of itself what follows, which dies with its parent. Not between fork and exec: where gRPC's
 threads run, a child that forks and does not exec at once may hang for ever."""
 
