@@ -26,7 +26,7 @@ from federation.protocol.draw import (
     Response,
     sealer_for_host,
 )
-from federation.protocol.oversight import Recuse
+from federation.protocol.oversight import Recuse, Unseal
 from federation.protocol.peering import AnnouncePool
 from federation.protocol.session import Convene
 from federation.protocol.terms import draw_opens_ms
@@ -193,7 +193,7 @@ class Fairness:
         if opening is not None and opening.excluded is not None:
             excluded = opening.excluded
         try:
-            return audit.audit(
+            fair = audit.audit(
                 case.suite,
                 spoken,
                 pool,
@@ -211,6 +211,17 @@ class Fairness:
                 str(error),
                 rule=error.rule,
             ) from error
+        for opened, rescue in case.find(draw, Rescue):
+            unsealed = case.others.told(owner)(rescue.unsealed, case.terms.regulator)
+            if not isinstance(unsealed, Unseal) or unsealed.draw_id != draw:
+                raise Refuted(
+                    Step.DRAWS,
+                    opened.where,
+                    "监管部门启封的是另一抽取",
+                    "the regulator opened the escrow of another draw",
+                    rule="V7",
+                )
+        return fair
 
     def _check_recusals(self, draw: bytes, owner: str) -> None:
         """Who was found to work for a bidder, was found so by the agreement's regulator."""
