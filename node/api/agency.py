@@ -23,6 +23,7 @@ from node.api.shapes import (
     Ms,
     Shape,
     Slots,
+    Unit,
     center,
     raw,
 )
@@ -90,6 +91,13 @@ class NewProject(Shape):
     region: str = Field(examples=["360800"], max_length=12)
     tenderee: Organisation
     agency: Organisation | None = None
+    competent: list[Organisation] = Field(
+        default_factory=list,
+        max_length=99,
+        description="项目主管部门、行政监督部门,其人员不得进入评标委员会(评标委员会和评标方法"
+        "暂行规定第十二条) · competent departments and supervision: their people may not sit on"
+        " the committee",
+    )
     value_fen: int = Field(
         default=0,
         ge=0,
@@ -221,6 +229,7 @@ class ProjectState(ProjectBrief):
     bid_deadline_ms: Ms
     start_ms: Ms
     end_ms: Ms
+    avoided: list[Unit] = Field(description="回避单位 · units whose people are not drawn")
     undated: Undated | None = Field(description="未定时间的预约 · asked for without a date")
     selections: list[Lottery]
     bookings: list[Leg]
@@ -244,6 +253,7 @@ async def create(parts: NodeParts, who: Agency, body: NewProject) -> Made:
         name=body.name,
         tenderee=_party(body.tenderee),
         agency=None if body.agency is None else _party(body.agency),
+        competent=tuple(_party(unit) for unit in body.competent),
         kind=_KINDS[body.kind],
         region=codes.region_code(body.region),
         bid_deadline_ms=body.bid_deadline_ms,
@@ -281,6 +291,7 @@ async def progress(parts: NodeParts, who: AgencyOrStaff, project: IdPath) -> Pro
             bid_deadline_ms=row.project.bid_deadline_ms,
             start_ms=row.project.evaluation.start_ms,
             end_ms=row.project.evaluation.end_ms,
+            avoided=[Unit.of(each) for each in row.project.avoided],
             selections=[_lottery(each) for each in parts.selections.of_project(desk, row.id)],
             undated=_undated(parts.replanning.filed(desk, row.id)),
             bookings=[_leg(parts, desk, leg) for leg in parts.bookings.of_project(desk, row.id)],
@@ -355,6 +366,24 @@ async def representatives(
         parts.projects.add_representatives(desk, row.id, people)
 
     await parts.commands.run(who, add)
+    return Done()
+
+
+@router.post("/projects/{project}/competent-units", summary="更正主管部门 · Name competent units")
+async def competent_units(
+    parts: NodeParts,
+    who: AgencyOrStaff,
+    project: IdPath,
+    body: Annotated[list[Organisation], Field(max_length=99)],
+) -> Done:
+    """替换全部主管部门和监督部门;抽取开始后不能再改。· Replaces them all, before a draw begins."""
+    units = [_party(unit) for unit in body]
+
+    def name(desk: Desk) -> None:
+        row = own_project(parts, desk, who, project)
+        parts.projects.name_competent(desk, row.id, units)
+
+    await parts.commands.run(who, name)
     return Done()
 
 

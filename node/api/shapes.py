@@ -1,11 +1,12 @@
 """Shapes that several routes share. Ids are lower-case hex, times unix milliseconds."""
 
-from typing import Annotated, Final
+from typing import Annotated, Final, Self
 
 from fastapi import Path
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from federation.ids import CenterId, center_id
+from node.domain.project import Avoided, Part
 from node.services.errors import Invalid
 
 EXAMPLE_ID: Final = "5f0c1e9a7b3d42688e0a1c2d3e4f5061"
@@ -58,6 +59,22 @@ class Slots(Shape):
 
     specialty: str = Field(examples=["A0101"], max_length=16)
     count: int = Field(examples=[2])
+
+
+class Unit(Shape):
+    """A unit whose people are not drawn (回避单位), and its part in the project."""
+
+    part: Part = Field(
+        description="TENDEREE 招标人, AGENCY 招标代理机构, COMPETENT 主管部门或监督部门"
+        " · tenderee, agency, competent department or supervision"
+    )
+    name: str = Field(examples=["吉安市住房和城乡建设局"])
+    uscc: str = Field(examples=["11360800014503211T"])
+
+    @classmethod
+    def of(cls, avoided: Avoided) -> Self:
+        """As the project has it."""
+        return cls(part=avoided.part, name=avoided.party.name, uscc=avoided.party.uscc)
 
 
 class Reason(Shape):

@@ -22,6 +22,7 @@ from node.api.shapes import (
     Reason,
     Shape,
     Text,
+    Unit,
     raw,
 )
 from node.domain.sheet import MAX_FILE_BYTES, Table, read_table
@@ -83,7 +84,9 @@ class DrawAsked(Shape):
     bid_deadline_ms: int
     sites: list[Site]
     own_experts: list[tuple[str, int]]
-    excluded_employers: list[str]
+    excluded_employers: list[Unit] = Field(
+        description="招标人、代理机构、主管和监督部门 · whose people are left out"
+    )
 
 
 class Need(Shape):

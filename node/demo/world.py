@@ -173,6 +173,7 @@ class Case:
         project: Its name.
         tenderee: Name of who invites bids.
         agency: Name of the agency.
+        competent: Names of the project's competent department and administrative supervision.
         representatives: (name, identity number) of those who sit at the host.
         phrases: How the story speaks of them.
     """
@@ -183,6 +184,7 @@ class Case:
     project: str
     tenderee: str
     agency: str
+    competent: tuple[str, ...]
     representatives: tuple[tuple[str, str], ...]
     phrases: Phrases
 
@@ -211,6 +213,10 @@ class Case:
             "region": region,
             "tenderee": {"name": self.tenderee, "uscc": uscc(region, 30002001)},
             "agency": {"name": self.agency, "uscc": uscc(region, 30002002)},
+            "competent": [
+                {"name": name, "uscc": uscc(region, 30002003 + number)}
+                for number, name in enumerate(self.competent)
+            ],
             "bid_deadline_ms": start_ms - 1_000,
             "start_ms": start_ms,
             "end_ms": start_ms + hours * 3_600_000,
@@ -252,6 +258,7 @@ TWO_CENTERS: Final = Case(
     project="吉安县梅塘镇旧下至麻田双车道改造工程",
     tenderee="吉安县梅塘镇人民政府",
     agency="吉安诚信招标代理有限公司",
+    competent=("吉安县交通运输局", "吉安县发展和改革委员会"),
     representatives=(
         ("梅业主", resident_id("360821", date(1975, 3, 14), 101)),
         ("唐代表", resident_id("360821", date(1982, 9, 30), 102)),
@@ -272,6 +279,7 @@ THREE_PROVINCES: Final = Case(
     project="济阳区乡镇供水管网改造工程(演示)",
     tenderee="济阳区城乡水务局",
     agency="济南诚信招标代理有限公司",
+    competent=("济阳区城乡建设局",),
     representatives=(
         ("济业主", resident_id("370115", date(1974, 5, 6), 103)),
         ("阳代表", resident_id("370115", date(1983, 2, 1), 104)),

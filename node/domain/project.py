@@ -19,6 +19,7 @@ from node.domain.venue import MAX_SEATS, Requirement
 
 MAX_VALUE_FEN: Final = 10**13  # a hundred billion yuan: no project is larger
 MAX_NAME_CHARS: Final = 255  # as wide as the name columns of published trading systems
+MAX_COMPETENT: Final = 16  # an industry's department and supervision at each level of government
 MAX_LOTS: Final = 200  # a project with more is split in practice; bounds one page and one query
 MAX_SUBS: Final = 8  # published joint evaluations had up to three sub-venues
 MAX_SLOTS: Final = 16  # specialties per site: more than any committee has members
@@ -69,6 +70,22 @@ class Party:
         _check_name(self.name, "单位名称", "organisation's name")
 
 
+class Part(StrEnum):
+    """What an organisation that experts must stay away from has to do with the project."""
+
+    TENDEREE = "TENDEREE"
+    AGENCY = "AGENCY"
+    COMPETENT = "COMPETENT"
+
+
+@dataclass(frozen=True, slots=True)
+class Avoided:
+    """A unit to avoid (回避单位), and why."""
+
+    part: Part
+    party: Party
+
+
 @dataclass(frozen=True, slots=True)
 class Lot:
     """A bid section (标段). Raises Inadmissible if the name is empty or too long."""
@@ -89,6 +106,8 @@ class Project:
         name: The project's name. Confidential towards sub-venues until evaluation starts.
         tenderee: 招标人, who buys.
         agency: 招标代理机构, or None where the tenderee runs the tender itself.
+        competent: 项目主管部门 and 行政监督部门: their people may not sit on the committee
+            (评标委员会和评标方法暂行规定第十二条(二)). None if they were not entered.
         kind: Works, goods or services.
         region: Where the project is.
         bid_deadline_ms: When bids are due, unix milliseconds.
@@ -97,8 +116,9 @@ class Project:
         value_fen: What is tendered for (项目金额), in fen; 0 when it was not entered.
 
     Raises:
-        Inadmissible: A bad name, no lots or too many, or a lot code twice; a value out of
-            range; or evaluation would begin before the bid deadline.
+        Inadmissible: A bad name, no lots or too many, or a lot code twice; too many competent
+            units or one twice; a value out of range; or evaluation would begin before the bid
+            deadline.
     """
 
     code: ProjectCode
@@ -111,6 +131,7 @@ class Project:
     evaluation: Window
     lots: tuple[Lot, ...]
     value_fen: int = 0
+    competent: tuple[Party, ...] = ()
 
     def __post_init__(self) -> None:
         _check_name(self.name, "项目名称", "project's name")
@@ -124,6 +145,7 @@ class Project:
             )
         if len({lot.code for lot in self.lots}) < len(self.lots):
             raise Inadmissible("标段编号重复,请更正", "a lot code is used twice")
+        self._check_competent()
         if self.evaluation.start_ms < self.bid_deadline_ms:
             raise Inadmissible(
                 "评标开始时间不得早于投标截止时间(招标投标法第三十四条:开标在截止时间进行)",
@@ -134,7 +156,25 @@ class Project:
     @property
     def parties(self) -> tuple[Party, ...]:
         """Who is known to have an interest before bids are opened: the first recusal pass."""
-        return (self.tenderee,) if self.agency is None else (self.tenderee, self.agency)
+        return tuple(avoided.party for avoided in self.avoided)
+
+    @property
+    def avoided(self) -> tuple[Avoided, ...]:
+        """The same, each with its part in the project. One unit may have two parts."""
+        agency = () if self.agency is None else (Avoided(Part.AGENCY, self.agency),)
+        competent = (Avoided(Part.COMPETENT, unit) for unit in self.competent)
+        return (Avoided(Part.TENDEREE, self.tenderee), *agency, *competent)
+
+    def _check_competent(self) -> None:
+        if len(self.competent) > MAX_COMPETENT:
+            raise Inadmissible(
+                f"主管部门和监督部门最多{MAX_COMPETENT}个",
+                f"at most {MAX_COMPETENT} competent units",
+            )
+        if len({unit.uscc for unit in self.competent}) < len(self.competent):
+            raise Inadmissible(
+                "主管部门或监督部门的统一社会信用代码重复,请更正", "a competent unit is named twice"
+            )
 
 
 def check_deadline(project: Project, now_ms: int) -> None:

@@ -1,4 +1,4 @@
-"""Units to avoid (回避): what the two sides of a draw know of the tenderee and its agency.
+"""Units to avoid (回避): what the two sides of a draw know of tenderee, agency, competent units.
 
 The host commits to their credit codes in ``Open`` and seals the list to the owner of the pool,
 whose node opens it in memory for each entry that it rules on, and never stores or shows it: to
@@ -39,7 +39,7 @@ NONE = Exclusion()
 
 
 def excluded_employers(row: ProjectRow) -> tuple[str, ...]:
-    """Employers that must recuse before the bids are open: tenderee and agency."""
+    """Employers that must recuse before the bids are open: tenderee, agency, competent units."""
     return tuple(sorted({party.uscc for party in row.project.parties}))
 
 

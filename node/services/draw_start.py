@@ -50,6 +50,8 @@ class DrawStart:
     def asked(self, desk: Desk, project: bytes) -> dict[str, Any]:
         """What is to be drawn, for those who verify it: sites, times, specialties and numbers.
 
+        And whose people are left out: tenderee, agency and competent units.
+
         Raises:
             NotFound: No such project.
             Conflicting: Not all sub-venues are confirmed, or there are none.
@@ -67,7 +69,10 @@ class DrawStart:
                 for leg in legs
             ],
             "own_experts": [[slot.specialty, slot.count] for slot in _own(row)],
-            "excluded_employers": list(excluded_employers(row)),
+            "excluded_employers": [
+                {"part": unit.part.value, "name": unit.party.name, "uscc": unit.party.uscc}
+                for unit in row.project.avoided
+            ],
         }
 
     def verify(self, desk: Desk, project: bytes, by: str) -> None:

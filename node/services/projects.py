@@ -3,21 +3,22 @@
     DRAFT ─submit→ SUBMITTED ─accept→ ACCEPTED
                         └─reject→ REJECTED ─submit→ SUBMITTED
 
-Here: that order, and the tenderee's representatives. What an accepted project asks other
-centers for is ``node.services.bookings``.
+Here: that order, the tenderee's representatives and the competent units. What an accepted
+project asks other centers for is ``node.services.bookings``.
 """
 
 import sqlite3
 from collections.abc import Sequence
+from dataclasses import replace
 
 from node.domain.codes import resident_id
 from node.domain.expert import person_name
-from node.domain.project import Project, ProjectState, check_deadline
+from node.domain.project import Party, Project, ProjectState, check_deadline
 from node.domain.refusal import Inadmissible
 from node.services.errors import Conflicting, Invalid, NotFound
 from node.services.house import Desk
 from node.services.todos import RULE_PROJECT
-from node.store import projects, todos
+from node.store import draws, projects, todos
 from node.store.cipher import ColumnCipher
 from node.store.projects import ProjectRow, Representative
 
@@ -95,6 +96,30 @@ class Projects:
                 ) from error
             codes.append(code)
         return codes
+
+    def name_competent(self, desk: Desk, project_id: bytes, units: Sequence[Party]) -> None:
+        """Replace the competent units (主管部门、监督部门), as long as no draw was opened.
+
+        Draws commit to the units to avoid when they are opened; what was verified before is
+        verified anew.
+
+        Raises:
+            NotFound: No such project.
+            Invalid: Too many units, or one twice.
+            Conflicting: A draw of the project was opened.
+        """
+        row = self.get(desk, project_id)
+        connection = desk.ledger.connection
+        if draws.of_project(connection, project_id):
+            raise Conflicting(
+                "抽取已开始,回避单位已封存承诺,不能再改主管部门和监督部门",
+                "a draw was opened and has committed to the units to avoid: they stay",
+            )
+        try:
+            changed = replace(row.project, competent=tuple(units))
+        except Inadmissible as error:
+            raise Invalid(error.zh, error.en) from error
+        projects.set_competent(connection, project_id, changed.competent)
 
     def submit(self, desk: Desk, project_id: bytes, by: str) -> None:
         """Hand a draft, or a rejected project, to the staff.

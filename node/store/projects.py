@@ -66,8 +66,8 @@ class Representative:
 
 _COLUMNS: Final = (
     "id, code, name, lots, kind, region_code, tenderee, tenderee_uscc, agency, agency_uscc,"
-    " value_fen, bid_deadline_ms, start_ms, end_ms, state, plan, created_by, created_at_ms,"
-    " ruled_by, ruled_at_ms, reason"
+    " competent, value_fen, bid_deadline_ms, start_ms, end_ms, state, plan, created_by,"
+    " created_at_ms, ruled_by, ruled_at_ms, reason"
 )
 
 
@@ -81,8 +81,9 @@ def add(
     """
     connection.execute(
         "INSERT INTO project (id, code, name, lots, kind, region_code, tenderee, tenderee_uscc,"
-        " agency, agency_uscc, value_fen, bid_deadline_ms, start_ms, end_ms, state, created_by,"
-        " created_at_ms) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        " agency, agency_uscc, competent, value_fen, bid_deadline_ms, start_ms, end_ms, state,"
+        " created_by, created_at_ms)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (
             project_id,
             project.code,
@@ -94,6 +95,7 @@ def add(
             project.tenderee.uscc,
             None if project.agency is None else project.agency.name,
             None if project.agency is None else project.agency.uscc,
+            _competent(project.competent),
             project.value_fen,
             project.bid_deadline_ms,
             project.evaluation.start_ms,
@@ -140,6 +142,15 @@ def rule(
     connection.execute(
         "UPDATE project SET state = ?, ruled_by = ?, ruled_at_ms = ?, reason = ? WHERE id = ?",
         (state.value, by, now_ms, reason, project_id),
+    )
+
+
+def set_competent(
+    connection: sqlite3.Connection, project_id: bytes, competent: Sequence[Party]
+) -> None:
+    """Store the competent units; whether they may still change is decided above."""
+    connection.execute(
+        "UPDATE project SET competent = ? WHERE id = ?", (_competent(competent), project_id)
     )
 
 
@@ -212,10 +223,14 @@ def person(
     )
 
 
+def _competent(units: Sequence[Party]) -> str:
+    return json.dumps([[unit.name, unit.uscc] for unit in units], ensure_ascii=False)
+
+
 def _project(row: Sequence[Any]) -> ProjectRow:
     (
         project_id, code, name, lots, kind, region, tenderee, tenderee_uscc, agency, agency_uscc,
-        value_fen, bid_deadline_ms, start_ms, end_ms, state, plan, *rest,
+        competent, value_fen, bid_deadline_ms, start_ms, end_ms, state, plan, *rest,
     ) = row  # fmt: skip
     return ProjectRow(
         project_id,
@@ -226,6 +241,7 @@ def _project(row: Sequence[Any]) -> ProjectRow:
             agency=None if agency is None else Party(agency, Uscc(agency_uscc)),
             kind=ProjectKind(kind),
             region=RegionCode(region),
+            competent=tuple(Party(unit, Uscc(uscc)) for unit, uscc in json.loads(competent)),
             bid_deadline_ms=bid_deadline_ms,
             value_fen=value_fen,
             evaluation=Window(start_ms, end_ms),

@@ -145,6 +145,7 @@ def project(**changes: Any) -> Project:
         name="吉安大桥",
         tenderee=Party("吉安市交通局", codes.uscc(uscc("360800", 11111111))),
         agency=Party("江西某招标代理公司", codes.uscc(uscc("360800", 22222222))),
+        competent=(Party("吉安市交通运输局", codes.uscc(uscc("360800", 33333333))),),
         kind=ProjectKind.WORKS,
         region=codes.region_code("360800"),
         bid_deadline_ms=TOMORROW_NINE - HOUR_MS,

@@ -602,6 +602,8 @@ CREATE TABLE project (
     tenderee_uscc TEXT NOT NULL,
     agency TEXT,
     agency_uscc TEXT,
+    -- Competent units (项目主管部门、行政监督部门): [[name, credit code], ...].
+    competent TEXT NOT NULL DEFAULT '[]',
     value_fen INTEGER NOT NULL DEFAULT 0,
     bid_deadline_ms INTEGER NOT NULL,
     start_ms INTEGER NOT NULL,

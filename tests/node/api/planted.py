@@ -60,6 +60,8 @@ PROJECT_MARKS: Final = {
     "tenderee": "标记建设投资公司",
     "tenderee's code": str(codes.uscc(uscc("360800", 77777777))),
     "agency": "标记招标代理公司",
+    "competent unit": "标记主管部门",
+    "competent unit's code": str(codes.uscc(uscc("360800", 88888888))),
 }
 PERSON_MARKS: Final = {
     "expert's name": "欧阳标记",
@@ -166,6 +168,12 @@ class Planted:
                 PROJECT_MARKS["tenderee"], codes.uscc(PROJECT_MARKS["tenderee's code"])
             ),
             agency=Organisation(PROJECT_MARKS["agency"], codes.uscc(uscc("360800", 66666666))),
+            competent=(
+                Organisation(
+                    PROJECT_MARKS["competent unit"],
+                    codes.uscc(PROJECT_MARKS["competent unit's code"]),
+                ),
+            ),
             lots=(Lot(LotCode(PROJECT_MARKS["lot's code"]), PROJECT_MARKS["lot's name"]),),
         )
         projects.add(connection, PROJECT, marked, "agency", now_ms)

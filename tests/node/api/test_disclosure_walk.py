@@ -203,7 +203,11 @@ def wanted(here: Planted) -> set[tuple[str, str]]:
     """What somebody must be able to see at a stage, on some page."""
     must: set[tuple[str, str]] = set()
     if here.host:
-        must |= {("project's name", "staff"), ("project's name", "agency")}
+        must |= {
+            (mark, who)
+            for mark in ("project's name", "tenderee", "competent unit", "competent unit's code")
+            for who in ("staff", "agency")
+        }
         if here.stage >= Stage.HELD and here.mode is SelectionMode.CHOSEN:
             must.add(("sub's id", "staff"))
     if here.stage >= Stage.STARTED:

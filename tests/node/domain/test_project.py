@@ -10,6 +10,7 @@ from node.domain import committee
 from node.domain.calendar import HOUR_MS, Window
 from node.domain.codes import LotCode, ProjectCode, RegionCode, Specialty, Uscc
 from node.domain.project import (
+    MAX_COMPETENT,
     MAX_LOTS,
     MAX_SLOTS,
     MAX_SUBS,
@@ -67,6 +68,15 @@ def test_both_parties_are_to_be_avoided_before_opening() -> None:
     assert replace(PROJECT, agency=None).parties == (BUYER,)
 
 
+def test_competent_units_are_to_be_avoided_as_well_each_with_its_part() -> None:
+    of_the_trade = Party("吉安县交通运输局", Uscc("11360821014690000K"))
+    project = replace(PROJECT, competent=(of_the_trade, BUYER))
+    assert project.parties == (BUYER, AGENT, of_the_trade, BUYER)
+    assert [(each.part.value, each.party) for each in project.avoided] == [
+        ("TENDEREE", BUYER), ("AGENCY", AGENT), ("COMPETENT", of_the_trade), ("COMPETENT", BUYER),
+    ]  # fmt: skip
+
+
 def test_the_deadline_lies_ahead() -> None:
     check_deadline(PROJECT, DEADLINE - 1)
     with pytest.raises(Inadmissible, match="截止时间已过"):
@@ -78,6 +88,11 @@ def test_the_deadline_lies_ahead() -> None:
     [
         ({"bid_deadline_ms": DEADLINE + 1}, "不得早于投标截止"),
         ({"lots": ()}, "1至200个标段"),
+        ({"competent": (AGENT, replace(AGENT, name="另一名称"))}, "重复"),
+        (
+            {"competent": tuple(Party("局", Uscc(f"{n}")) for n in range(MAX_COMPETENT + 1))},
+            "最多16个",
+        ),
         ({"lots": tuple(Lot(LotCode(str(i)), "段") for i in range(MAX_LOTS + 1))}, "1至200个标段"),
         ({"lots": (Lot(LotCode("1"), "一"), Lot(LotCode("1"), "二"))}, "标段编号重复"),
         ({"name": ""}, "项目名称"),

@@ -62,6 +62,17 @@ async def test_what_has_changed_since_is_verified_anew() -> None:
         assert await center.do(lambda desk: starting(table).start(desk, table.project))
 
 
+async def test_a_competent_unit_named_after_the_staff_verified_is_verified_anew() -> None:
+    async with laid() as table:
+        center = table.host.center
+        await center.do(lambda desk: starting(table).verify(desk, table.project, planning.STAFF))
+        await center.do(
+            lambda desk: table.offices.host.projects.name_competent(desk, table.project, ())
+        )
+        with pytest.raises(Conflicting, match="has changed since"):
+            await center.do(lambda desk: starting(table).start(desk, table.project))
+
+
 async def test_a_project_that_is_not_there_is_not_found() -> None:
     async with laid() as table:
         for use_case in (

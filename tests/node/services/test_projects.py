@@ -5,7 +5,9 @@ from functools import partial
 
 import pytest
 
-from node.domain.project import ProjectState
+from adapters.experts.synthetic import uscc
+from node.domain import codes
+from node.domain.project import Party, ProjectState
 from node.services.errors import Conflicting, Invalid, NotFound
 from node.services.house import Desk
 from node.services.projects import Projects
@@ -36,7 +38,31 @@ async def test_a_project_without_an_agency_stays_without_one() -> None:
         own = project(agency=None)
         project_id = await pair.host.do(lambda desk: projects.create(desk, own, AGENCY))
         row = await pair.host.do(lambda desk: projects.get(desk, project_id))
-        assert row.project.parties == (own.tenderee,)
+        assert row.project.parties == (own.tenderee, *own.competent)
+
+
+async def test_competent_units_are_replaced_by_those_named_last() -> None:
+    async with two_centers() as pair:
+        projects, project_id = await drafted(pair)
+        units = tuple(
+            Party(f"某主管部门{n}", codes.uscc(uscc("360800", 44444440 + n))) for n in range(2)
+        )
+        for named in (units, units[:1], ()):
+            await pair.host.do(
+                lambda desk, named=named: projects.name_competent(desk, project_id, named)  # type: ignore[misc]
+            )
+            row = await pair.host.do(lambda desk: projects.get(desk, project_id))
+            assert row.project == project(competent=named)
+
+
+async def test_one_competent_unit_twice_is_refused_and_nothing_is_stored() -> None:
+    async with two_centers() as pair:
+        projects, project_id = await drafted(pair)
+        (unit,) = project().competent
+        with pytest.raises(Invalid, match="named twice"):
+            await pair.host.do(lambda desk: projects.name_competent(desk, project_id, (unit, unit)))
+        row = await pair.host.do(lambda desk: projects.get(desk, project_id))
+        assert row.project == project()
 
 
 async def test_a_plan_is_read_back_as_it_was_asked_for() -> None:

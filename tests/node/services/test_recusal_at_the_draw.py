@@ -1,4 +1,4 @@
-"""The first pass of recusal: nobody employed by the tenderee or its agency is invited."""
+"""The first pass of recusal: nobody of the tenderee, its agency, a competent unit is invited."""
 
 from collections.abc import AsyncIterator
 from dataclasses import replace
@@ -20,6 +20,7 @@ from federation.wire.words import PAYLOAD_TYPES, decode_word
 from node.domain.expert import Expert
 from node.services import draw_exclusions
 from node.services.draw_files import DrawFiles
+from node.services.errors import Conflicting
 from node.services.house import Desk
 from node.store import draws
 from tests.node.services.joint_stage import joint_stage
@@ -29,9 +30,11 @@ from tests.support import planning
 from tests.support.liar import Liar
 from tests.support.pair import Center
 
-TENDEREE, AGENCY = (party.uscc for party in planning.project().parties)
+AVOIDED = tuple(party.uscc for party in planning.project().parties)
+"""Of the tenderee, its agency, and a competent unit."""
+TENDEREE = AVOIDED[0]
 FREE = 9
-"""Only every ninth expert works for neither the tenderee nor the agency."""
+"""Only every ninth expert works for none of them."""
 
 
 @pytest.fixture
@@ -40,7 +43,7 @@ def conflicted(monkeypatch: pytest.MonkeyPatch) -> None:
 
     def register(count: int, *, seed: int = 1, prefix: str = "FJ") -> list[Expert]:
         return [
-            replace(one, employer_uscc=(TENDEREE, AGENCY)[at % 2]) if at % FREE else one
+            replace(one, employer_uscc=AVOIDED[at % len(AVOIDED)]) if at % FREE else one
             for at, one in enumerate(usual(10 * count, seed=seed, prefix=prefix))
         ]
 
@@ -88,7 +91,24 @@ async def test_who_works_for_a_unit_to_avoid_is_passed_over_in_both_pools(suite_
         # What is sealed is random, and so the order: that none of five comes up has odds of one
         # in FREE ** 5.
         assert Ruling.SKIP_EXCLUDED in rulings
-        assert not {TENDEREE, AGENCY} & await employers(table)
+        assert not set(AVOIDED) & await employers(table)
+
+
+async def test_competent_units_are_shown_to_whom_verifies_and_stay_once_a_draw_began() -> None:
+    (unit,) = planning.project().competent
+    async with laid() as table:
+        asked = await table.host.center.do(
+            lambda desk: table.host.draws.starting.asked(desk, table.project)
+        )
+        assert {"part": "COMPETENT", "name": unit.name, "uscc": unit.uscc} in asked[
+            "excluded_employers"
+        ]
+        await table.start()
+        projects = table.offices.host.projects
+        with pytest.raises(Conflicting, match="committed to the units"):
+            await table.host.center.do(
+                lambda desk: projects.name_competent(desk, table.project, ())
+            )
 
 
 async def test_the_sub_opens_the_list_and_stores_nothing_of_it(table: Table) -> None:
@@ -103,11 +123,11 @@ async def test_the_sub_opens_the_list_and_stores_nothing_of_it(table: Table) -> 
 
     told = await sub.do(known)
     assert told is not None
-    assert told.codes == tuple(sorted((TENDEREE, AGENCY)))
+    assert told.codes == tuple(sorted(AVOIDED))
     for (name,) in await sub.sql("SELECT name FROM sqlite_master WHERE type = 'table'"):
         for row in await sub.sql(f"SELECT * FROM {name}"):
             stored = b" ".join(v if isinstance(v, bytes) else str(v).encode() for v in row)
-            for code in (TENDEREE, AGENCY):
+            for code in AVOIDED:
                 assert code.encode() not in stored, name
             assert told.salt not in stored, name
 
@@ -140,7 +160,7 @@ def _sealed(table: Table, word: Open, codes: Codes, **changes: str) -> bytes:
 async def test_a_list_that_is_not_the_one_committed_to_is_refused(table: Table, lie: str) -> None:
     word = await _honest(table)
     other = Codes((TENDEREE,), b"\7" * 32)
-    told = Codes(tuple(sorted((TENDEREE, AGENCY))), b"\7" * 32)
+    told = Codes(tuple(sorted(AVOIDED)), b"\7" * 32)
     fresh = replace(
         word,
         exclusion_commitment=exclusion_commitment(table.host.center.suite, told.salt, told.codes),
