@@ -344,6 +344,28 @@ def _overseeing(word: Word) -> tuple[str, str] | None:
         case oversight.StateAct():
             return _ACTS[word.act]
         case _:
+            return _calling_back(word)
+
+
+def _calling_back(word: Word) -> tuple[str, str] | None:
+    match word:
+        case oversight.SubmitReports():
+            return (
+                f"提交{len(word.reports)}次邀请的答复供抽查",
+                f"submits the answers to {len(word.reports)} invitations for checks",
+            )
+        case oversight.AskRecords():
+            return (
+                f"抽中{len(word.entries)}次邀请, 调取通话回执",
+                f"asks for the records of {len(word.entries)} calls, chosen by chance",
+            )
+        case oversight.ProduceRecords():
+            return "密封提交通话回执", "produces the records of calls, sealed"
+        case oversight.FaultRecord():
+            return _WRONG[word.wrong]
+        case oversight.StateCallBack():
+            return _FINDINGS[word.finding]
+        case _:
             return None
 
 
@@ -414,5 +436,32 @@ _RESPONSES: Final = {
 }
 _ACTS: Final = {
     oversight.Act.OPEN_POOL: ("启封专家库审计文件", "opens the audit file of a pool"),
-    oversight.Act.CALL_BACK: ("对一次邀请作了回访", "has called an expert back"),
+}
+_FINDINGS: Final = {
+    oversight.Finding.MATCH: ("回访专家: 与报告相符", "calls an expert back: as reported"),
+    oversight.Finding.MISMATCH: (
+        "回访专家: 与报告不符",
+        "calls an expert back: not as reported",
+    ),
+    oversight.Finding.UNREACHED: ("回访专家: 未接通", "calls an expert back in vain"),
+}
+_WRONG: Final = {
+    oversight.Wrong.NOT_PRODUCED: ("通话回执: 逾期未提交", "a record of a call is not produced"),
+    oversight.Wrong.OTHER_RECORD: (
+        "通话回执: 不是所报告的那一份",
+        "a record of a call is another one than was reported",
+    ),
+    oversight.Wrong.NOT_SIGNED: (
+        "通话回执: 不是所公布的网关密钥所签",
+        "a record of a call is not signed by the announced gateway",
+    ),
+    oversight.Wrong.OTHER_CALL: ("通话回执: 属于另一次邀请", "a record is of another call"),
+    oversight.Wrong.OTHER_ANSWER: (
+        "通话回执: 答复与报告不同",
+        "a record of a call has another answer than was reported",
+    ),
+    oversight.Wrong.OTHER_PERSON: (
+        "通话回执: 被通知人不是所抽中的专家",
+        "a record of a call is shown with somebody else",
+    ),
 }

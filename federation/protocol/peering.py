@@ -222,6 +222,7 @@ class AnnouncePool(Word):
     audit_digest: bytes
     valid_from_ms: int
     valid_until_ms: int
+    gateway_key: bytes = b""
 
 
 class Stage(IntEnum):

@@ -36,6 +36,8 @@ MAX_CHECKS: Final = 64
 MAX_SHOWN_BYTES: Final = 64 * 1024  # a short word with its signature, or one with six of them in it
 MAX_ESCROW_BYTES: Final = 1_024  # 32 sealed bytes, in any suite
 MAX_EXCLUDED_BYTES: Final = 16 * 1024  # a few hundred sealed credit codes
+MAX_ANNOUNCEMENT_BYTES: Final = 224 * 1024  # MAX_STRATA strata with a signature
+MAX_REPORT_BYTES: Final = 2_048  # a Report of an answer, which proves nothing else
 MAX_DECISION_BYTES: Final = 8_192  # one short word with its signature and path
 MAX_ATTRIBUTE_BYTES: Final = 512  # registry number and name
 MAX_DISTINCT_PER_VERDICT: Final = 5
@@ -352,6 +354,16 @@ _RULES: Final[Mapping[str, Rule]] = MappingProxyType(
         "recused": Rule(_DIGEST, at_most=session.MAX_MEMBERS),
         "act": Rule(_flag),
         "subject": Rule(_DIGEST),
+        "announcement": Rule(_at_most(MAX_ANNOUNCEMENT_BYTES)),
+        "reports": Rule(
+            _at_most(MAX_REPORT_BYTES), at_most=oversight.MAX_REPORTS, at_least=1
+        ),
+        "percent": Rule(_number(1, 100)),
+        "AskRecords.entries": Rule(_DIGEST, at_most=oversight.MAX_RECORDS, at_least=1),
+        "AskRecords.value": Rule(_DIGEST),
+        "finding": Rule(_flag),
+        "wrong": Rule(_flag),
+        "gateway_key": Rule(_at_most(MAX_KEY_BYTES)),
         "left": Rule(_DIGEST, at_most=session.MAX_MEMBERS, at_least=1),
         "outside_contributors": Rule(_center, at_most=draw.MAX_OUTSIDE),
         "regulator": Rule(_or_empty(_center)),

@@ -8,7 +8,7 @@ from tests.protocol.grids import grid
 
 GRID: Final = grid(
     "NEW ASKED PERMITTED UNSEALING UNSEALED COMPARING COMPARED SUBMITTED STATED DENIED UNANSWERED"
-    " REFUSED",
+    " PRODUCING PRODUCED MISSING REFUSED",
     (CENTER, REGULATOR),
     samples.OVERSIGHT,
     """
@@ -17,6 +17,12 @@ GRID: Final = grid(
     NEW         SubmitEmployers  COMPARING  CENTER     REGULATOR
     NEW         SubmitBidders    SUBMITTED  CENTER     REGULATOR
     NEW         StateAct         STATED     REGULATOR  CENTER
+    NEW         SubmitReports    SUBMITTED  CENTER     REGULATOR
+    NEW         AskRecords       PRODUCING  REGULATOR  CENTER
+    NEW         FaultRecord      STATED     REGULATOR  CENTER
+    NEW         StateCallBack    STATED     REGULATOR  CENTER
+    PRODUCING   ProduceRecords   PRODUCED   CENTER     REGULATOR
+    MISSING     ProduceRecords   PRODUCED   -          REGULATOR
     ASKED       Permit           PERMITTED  REGULATOR  CENTER
     ASKED       DenyRequest      DENIED     REGULATOR  CENTER
     UNSEALING   Unseal           UNSEALED   REGULATOR  CENTER

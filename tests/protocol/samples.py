@@ -179,4 +179,11 @@ OVERSIGHT: Final[tuple[Word, ...]] = (
     oversight.SubmitEmployers(ID, b"sealed"),
     oversight.Recuse(ID, (DIGEST,)),
     oversight.StateAct(oversight.Act.OPEN_POOL, DIGEST, "a complaint", (DIGEST, bytes([1]) * 32)),
+    oversight.SubmitReports(ID, b"an envelope", b"another", (b"a third",)),
+    oversight.AskRecords(ID, DIGEST, 10, (DIGEST,)),
+    oversight.ProduceRecords(ID, b"sealed"),
+    oversight.FaultRecord(ID, DIGEST, oversight.Wrong.NOT_SIGNED),
+    oversight.StateCallBack(
+        ID, DIGEST, oversight.Finding.MISMATCH, (DIGEST, bytes([1]) * 32)
+    ),
 )

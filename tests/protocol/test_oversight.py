@@ -35,4 +35,5 @@ def test_a_signed_refusal_ends_what_is_not_over() -> None:
 def test_both_ends_agree_however_the_words_cross() -> None:
     # Who stopped waiting stands alone until the late answer comes.
     alone = {(Phase("UNANSWERED"), Phase(asked)) for asked in ("ASKED", "UNSEALING", "COMPARING")}
+    alone.add((Phase("PRODUCING"), Phase("MISSING")))
     assert explore(OVERSIGHT, samples.OVERSIGHT, explained=frozenset(alone)) is None

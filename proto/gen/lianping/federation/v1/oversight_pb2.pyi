@@ -29,8 +29,6 @@ class _ActEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Act.ValueType], _
     """An error on receipt."""
     ACT_OPEN_POOL: _Act.ValueType  # 1
     """Opened the audit file of a pool."""
-    ACT_CALL_BACK: _Act.ValueType  # 2
-    """Called an expert back about an invitation."""
 
 class Act(_Act, metaclass=_ActEnumTypeWrapper):
     """What a regulator did of its own accord that opened or stopped something."""
@@ -39,9 +37,75 @@ ACT_UNSPECIFIED: Act.ValueType  # 0
 """An error on receipt."""
 ACT_OPEN_POOL: Act.ValueType  # 1
 """Opened the audit file of a pool."""
-ACT_CALL_BACK: Act.ValueType  # 2
-"""Called an expert back about an invitation."""
 Global___Act: _TypeAlias = Act  # noqa: Y015
+
+class _Finding:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _FindingEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Finding.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    FINDING_UNSPECIFIED: _Finding.ValueType  # 0
+    """An error on receipt."""
+    FINDING_MATCH: _Finding.ValueType  # 1
+    """What was reported is what happened."""
+    FINDING_MISMATCH: _Finding.ValueType  # 2
+    """Nobody had called, or the expert had answered otherwise."""
+    FINDING_UNREACHED: _Finding.ValueType  # 3
+    """The officers did not reach the expert: nothing is found."""
+
+class Finding(_Finding, metaclass=_FindingEnumTypeWrapper):
+    """What an expert said who was called back."""
+
+FINDING_UNSPECIFIED: Finding.ValueType  # 0
+"""An error on receipt."""
+FINDING_MATCH: Finding.ValueType  # 1
+"""What was reported is what happened."""
+FINDING_MISMATCH: Finding.ValueType  # 2
+"""Nobody had called, or the expert had answered otherwise."""
+FINDING_UNREACHED: Finding.ValueType  # 3
+"""The officers did not reach the expert: nothing is found."""
+Global___Finding: _TypeAlias = Finding  # noqa: Y015
+
+class _Wrong:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _WrongEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Wrong.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    WRONG_UNSPECIFIED: _Wrong.ValueType  # 0
+    """An error on receipt."""
+    WRONG_NOT_PRODUCED: _Wrong.ValueType  # 1
+    """It was not produced, or not in time."""
+    WRONG_OTHER_RECORD: _Wrong.ValueType  # 2
+    """Its digest is not the one that was reported."""
+    WRONG_NOT_SIGNED: _Wrong.ValueType  # 3
+    """It is not signed with the gateway's key that was announced with the pool."""
+    WRONG_OTHER_CALL: _Wrong.ValueType  # 4
+    """It is of another invitation."""
+    WRONG_OTHER_ANSWER: _Wrong.ValueType  # 5
+    """It has another answer than was reported."""
+    WRONG_OTHER_PERSON: _Wrong.ValueType  # 6
+    """Whoever it was produced with is not who stands in the pool."""
+
+class Wrong(_Wrong, metaclass=_WrongEnumTypeWrapper):
+    """What is wrong with the record of a call that the owner of a pool was asked to produce."""
+
+WRONG_UNSPECIFIED: Wrong.ValueType  # 0
+"""An error on receipt."""
+WRONG_NOT_PRODUCED: Wrong.ValueType  # 1
+"""It was not produced, or not in time."""
+WRONG_OTHER_RECORD: Wrong.ValueType  # 2
+"""Its digest is not the one that was reported."""
+WRONG_NOT_SIGNED: Wrong.ValueType  # 3
+"""It is not signed with the gateway's key that was announced with the pool."""
+WRONG_OTHER_CALL: Wrong.ValueType  # 4
+"""It is of another invitation."""
+WRONG_OTHER_ANSWER: Wrong.ValueType  # 5
+"""It has another answer than was reported."""
+WRONG_OTHER_PERSON: Wrong.ValueType  # 6
+"""Whoever it was produced with is not who stands in the pool."""
+Global___Wrong: _TypeAlias = Wrong  # noqa: Y015
 
 @_typing.final
 class AskPermit(_message.Message):
@@ -344,3 +408,167 @@ class StateAct(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___StateAct: _TypeAlias = StateAct  # noqa: Y015
+
+@_typing.final
+class SubmitReports(_message.Message):
+    """Center: what was reported of invitations in a draw that is over, for the regulator to check."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DRAW_ID_FIELD_NUMBER: _builtins.int
+    OPENING_FIELD_NUMBER: _builtins.int
+    ANNOUNCEMENT_FIELD_NUMBER: _builtins.int
+    REPORTS_FIELD_NUMBER: _builtins.int
+    draw_id: _builtins.bytes
+    """Required. The draw, 16 bytes."""
+    opening: _builtins.bytes
+    """Required. The SignedEnvelope of its Open."""
+    announcement: _builtins.bytes
+    """Required. The SignedEnvelope of the owner's AnnouncePool of the epoch, as told to the sealer."""
+    @_builtins.property
+    def reports(self) -> _containers.RepeatedScalarFieldContainer[_builtins.bytes]:
+        """Required. SignedEnvelopes of the owner's Reports of answers."""
+
+    def __init__(
+        self,
+        *,
+        draw_id: _builtins.bytes = ...,
+        opening: _builtins.bytes = ...,
+        announcement: _builtins.bytes = ...,
+        reports: _abc.Iterable[_builtins.bytes] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["announcement", b"announcement", "draw_id", b"draw_id", "opening", b"opening", "reports", b"reports"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SubmitReports: _TypeAlias = SubmitReports  # noqa: Y015
+
+@_typing.final
+class AskRecords(_message.Message):
+    """Regulator: asks for the records of the calls that its choice fell on."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DRAW_ID_FIELD_NUMBER: _builtins.int
+    VALUE_FIELD_NUMBER: _builtins.int
+    PERCENT_FIELD_NUMBER: _builtins.int
+    ENTRIES_FIELD_NUMBER: _builtins.int
+    draw_id: _builtins.bytes
+    """Required. The draw, 16 bytes."""
+    value: _builtins.bytes
+    """Required. What chooses within this draw, 32 bytes; the same for ever."""
+    percent: _builtins.int
+    """Required. How many of a hundred invitations are chosen."""
+    @_builtins.property
+    def entries(self) -> _containers.RepeatedScalarFieldContainer[_builtins.bytes]:
+        """Required. The chosen entries, 32 bytes each."""
+
+    def __init__(
+        self,
+        *,
+        draw_id: _builtins.bytes = ...,
+        value: _builtins.bytes = ...,
+        percent: _builtins.int = ...,
+        entries: _abc.Iterable[_builtins.bytes] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["draw_id", b"draw_id", "entries", b"entries", "percent", b"percent", "value", b"value"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AskRecords: _TypeAlias = AskRecords  # noqa: Y015
+
+@_typing.final
+class ProduceRecords(_message.Message):
+    """Center: the records that were asked for, sealed to the regulator."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DRAW_ID_FIELD_NUMBER: _builtins.int
+    SEALED_FIELD_NUMBER: _builtins.int
+    draw_id: _builtins.bytes
+    """Required. The draw, 16 bytes."""
+    sealed: _builtins.bytes
+    """Required. The records, and who was called, sealed to the regulator."""
+    def __init__(
+        self,
+        *,
+        draw_id: _builtins.bytes = ...,
+        sealed: _builtins.bytes = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["draw_id", b"draw_id", "sealed", b"sealed"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ProduceRecords: _TypeAlias = ProduceRecords  # noqa: Y015
+
+@_typing.final
+class FaultRecord(_message.Message):
+    """Regulator: a record that was asked for does not prove what was reported."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DRAW_ID_FIELD_NUMBER: _builtins.int
+    ENTRY_FIELD_NUMBER: _builtins.int
+    WRONG_FIELD_NUMBER: _builtins.int
+    draw_id: _builtins.bytes
+    """Required. The draw, 16 bytes."""
+    entry: _builtins.bytes
+    """Required. The entry, 32 bytes."""
+    wrong: Global___Wrong.ValueType
+    """Required. What is wrong."""
+    def __init__(
+        self,
+        *,
+        draw_id: _builtins.bytes = ...,
+        entry: _builtins.bytes = ...,
+        wrong: Global___Wrong.ValueType = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["draw_id", b"draw_id", "entry", b"entry", "wrong", b"wrong"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___FaultRecord: _TypeAlias = FaultRecord  # noqa: Y015
+
+@_typing.final
+class StateCallBack(_message.Message):
+    """Regulator: two officers have called an expert back."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DRAW_ID_FIELD_NUMBER: _builtins.int
+    ENTRY_FIELD_NUMBER: _builtins.int
+    FINDING_FIELD_NUMBER: _builtins.int
+    OFFICERS_FIELD_NUMBER: _builtins.int
+    draw_id: _builtins.bytes
+    """Required. The draw, 16 bytes."""
+    entry: _builtins.bytes
+    """Required. The expert's entry, 32 bytes."""
+    finding: Global___Finding.ValueType
+    """Required. What they found."""
+    @_builtins.property
+    def officers(self) -> _containers.RepeatedScalarFieldContainer[_builtins.bytes]:
+        """Required. Pseudonyms of the officers, 32 bytes each, at least two."""
+
+    def __init__(
+        self,
+        *,
+        draw_id: _builtins.bytes = ...,
+        entry: _builtins.bytes = ...,
+        finding: Global___Finding.ValueType = ...,
+        officers: _abc.Iterable[_builtins.bytes] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["draw_id", b"draw_id", "entry", b"entry", "finding", b"finding", "officers", b"officers"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___StateCallBack: _TypeAlias = StateCallBack  # noqa: Y015

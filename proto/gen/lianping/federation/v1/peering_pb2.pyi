@@ -447,6 +447,7 @@ class AnnouncePool(_message.Message):
     AUDIT_DIGEST_FIELD_NUMBER: _builtins.int
     VALID_FROM_MS_FIELD_NUMBER: _builtins.int
     VALID_UNTIL_MS_FIELD_NUMBER: _builtins.int
+    GATEWAY_KEY_FIELD_NUMBER: _builtins.int
     pool: _builtins.str
     """Required. The pool's name, unique at its owner."""
     epoch: _builtins.str
@@ -459,6 +460,10 @@ class AnnouncePool(_message.Message):
     """Required. Start of the epoch, unix milliseconds."""
     valid_until_ms: _builtins.int
     """Required. End of the epoch, unix milliseconds."""
+    gateway_key: _builtins.bytes
+    """Public key with which the owner's telephone gateway signs records of calls, in the suite that
+    the word is under; empty: no record of this epoch's calls can be checked.
+    """
     @_builtins.property
     def strata(self) -> _containers.RepeatedCompositeFieldContainer[Global___Stratum]:
         """Required. The strata in ascending order of specialty."""
@@ -473,10 +478,11 @@ class AnnouncePool(_message.Message):
         audit_digest: _builtins.bytes = ...,
         valid_from_ms: _builtins.int = ...,
         valid_until_ms: _builtins.int = ...,
+        gateway_key: _builtins.bytes = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["audit_digest", b"audit_digest", "epoch", b"epoch", "pool", b"pool", "root", b"root", "strata", b"strata", "valid_from_ms", b"valid_from_ms", "valid_until_ms", b"valid_until_ms"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["audit_digest", b"audit_digest", "epoch", b"epoch", "gateway_key", b"gateway_key", "pool", b"pool", "root", b"root", "strata", b"strata", "valid_from_ms", b"valid_from_ms", "valid_until_ms", b"valid_until_ms"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
