@@ -60,8 +60,9 @@ def _expected(
     multiple=True,
     metavar="ID",
     callback=_expected,
-    help="卷宗必须属于该中心(lp1…)或协议(64位十六进制), 可重复 / "
-    "Refuse a dossier that is not of this center or agreement. Repeatable.",
+    help="卷宗必须出自该中心、协议所列见证方或监管部门(lp1…)或该协议(64位十六进制), 可重复 / "
+    "Refuse a dossier that is not of this center, outside contributor, regulator or agreement. "
+    "Repeatable.",
 )
 @click.option(
     "--lang",
@@ -133,7 +134,8 @@ def _check_expected(
     verdict: Verdict | JointVerdict, expect: tuple[str, ...], *, as_json: bool, chinese: bool
 ) -> None:
     parts = verdict.parts if isinstance(verdict, JointVerdict) else (verdict,)
-    found = {party.center for party in verdict.parties} | {part.agreement_id for part in parts}
+    found = {each.center for each in (*verdict.parties, *verdict.outsiders)}
+    found |= {part.agreement_id for part in parts}
     missing = [each for each in expect if each not in found]
     if not missing:
         return

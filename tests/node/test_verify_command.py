@@ -15,7 +15,8 @@ from federation.trust.errors import SuiteUnavailable
 from node import verify_command
 from node.cli import main
 from node.verify_command import verify
-from tests.evidence.evaluated import made
+from tests.evidence.evaluated import Evaluation, furnish, made
+from tests.support.witnessed import witnessed
 
 
 @pytest.fixture
@@ -185,3 +186,16 @@ def test_a_refusal_is_one_line_whatever_the_file_names_its_fields(file: Path) ->
     assert "卷宗属实" in result.stderr
     assert len(result.stderr.splitlines()) == 1
     assert "\x1b" not in result.stderr
+
+
+async def test_an_expected_regulator_must_be_the_agreement_s(tmp_path: Path) -> None:
+    """Two centers that collude may name one of their own keys: who publishes one can ask for it."""
+    async with witnessed(furnish, "regulator") as pair:
+        (regulator,) = pair.others
+        terms = {"outside_contributors": (regulator.id,), "regulator": regulator.id}
+        played = Evaluation(pair, outside=pair.others, terms=terms)
+        await played.play()
+        file = await played.dossiers(pair.host, tmp_path).make(played.session)
+
+    assert run(file, "--expect", regulator.id, "--expect", pair.host.id).exit_code == 0
+    assert run(file, "--expect", "lp1" + "a" * 32).exit_code == 1
