@@ -10,8 +10,10 @@ from collections.abc import Mapping, Sequence
 from federation.errors import FederationError
 from federation.evidence.case import Case, Refuted, Step, Told, refute
 from federation.evidence.outside import check_enough, check_named, check_superseding
+from federation.evidence.supplementing import adds, check_convened, taken
 from federation.lottery import audit
 from federation.lottery.audit import DrawAudit, DrawRefuted, Spoken
+from federation.lottery.supplement import NOBODY, Taken
 from federation.protocol.booking import Hold
 from federation.protocol.conversation import Kind, Word
 from federation.protocol.draw import (
@@ -24,6 +26,7 @@ from federation.protocol.draw import (
     RequestDraw,
     Rescue,
     Response,
+    Verdict,
     sealer_for_host,
 )
 from federation.protocol.oversight import Recuse, Unseal
@@ -102,7 +105,9 @@ class Fairness:
                 "专家库承诺时间不足协议要求",
                 "the pool was committed to too shortly before the draw (pool_min_age_ms)",
             )
-        if not pool.valid_from_ms <= at <= pool.valid_until_ms:
+        # What adds to a list is from the pool of that list, which was committed to before it.
+        in_time = pool.valid_from_ms <= at <= pool.valid_until_ms
+        if not in_time and not adds(self._case, told):
             refute(Step.POOLS, told.where, "专家库承诺已过期", "the pool's epoch was over")
 
     # 9: draws
@@ -132,10 +137,8 @@ class Fairness:
             check_named(case, told, opening)
             fair[draw] = self._audited(draw, *opened[draw])
             check_enough(case, told, fair[draw])
-        if set(fair) != set(self._convene.draw_ids):
-            refute(
-                Step.DRAWS, "Convene", "召集所列抽取与卷宗不符", "draw_ids are not the draws given"
-            )
+        firsts = {draw: told for draw, (told, _, _) in opened.items()}
+        check_convened(case, self._convene, fair, firsts)
         if set(case.dossier.openings) - set(case.of_kind(Kind.DRAW)):
             refute(Step.DRAWS, "openings", "公开项不属于任何抽取", "an opening of no draw")
         sequence = sorted(word.sequence for _, word, _ in opened.values())
@@ -182,7 +185,7 @@ class Fairness:
         # Words that crossed the Close came too late: by the sealer's log they follow it.
         ordered = sorted(case.talks[draw], key=lambda said: said.index(by))
         spoken = [
-            Spoken(said.sender, said.payload, said.word)
+            Spoken(said.sender, said.payload, said.word, self._taken(draw, said, owner))
             for said in ordered
             if said.index(by) <= closed.index(by)
         ]
@@ -222,6 +225,10 @@ class Fairness:
                     rule="V7",
                 )
         return fair
+
+    def _taken(self, draw: bytes, said: Told, owner: str) -> Taken:
+        ruled = isinstance(said.word, Verdict)
+        return taken(self._case, draw, said, owner) if ruled else NOBODY
 
     def _check_recusals(self, draw: bytes, owner: str) -> None:
         """Who was found to work for a bidder, was found so by the agreement's regulator."""

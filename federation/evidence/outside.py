@@ -8,8 +8,10 @@ whether a draw that supersedes another one was allowed to.
 
 from collections.abc import Mapping
 
+from federation.evidence import supplementing
 from federation.evidence.case import Case, Step, Told, examining, refute
 from federation.lottery.audit import DrawAudit
+from federation.lottery.ranking import open_hash
 from federation.protocol.conversation import Kind
 from federation.protocol.draw import VOID, Commit, Open
 from federation.protocol.oversight import Permit
@@ -67,31 +69,34 @@ def check_enough(case: Case, told: Told, audit: DrawAudit) -> None:
 
 
 def check_superseding(case: Case, opened: Mapping[bytes, tuple[Told, Open]]) -> None:
-    """Does each draw supersede the one from the same pool that came to nothing, with leave?
+    """Does each draw supersede the last one from the same pool, and may it?
+
+    In place of one that came to nothing: with the regulator's permit, where one is agreed. Beside
+    those that stand: only what adds to a list that is short (``supplementing``).
 
     Args:
         case: The dossier.
         opened: The ``Open`` of every draw that was opened.
 
     Raises:
-        Refuted: One was drawn again without saying so, or without the regulator's permit.
+        Refuted: One was drawn again without saying so, without cause, or without the permit.
     """
     last: dict[str, bytes] = {}
     for draw in sorted(opened, key=lambda each: opened[each][1].sequence):
         told, word = opened[draw]
-        before = last.get(told.hearer, b"")
-        if word.supersedes != before:
+        named = last.get(told.hearer, b"")
+        before = supplementing.earlier(case, told)
+        if word.supersedes != named or (before[-1][0] if before else b"") != named:
             refute(
                 Step.DRAWS,
                 told.where,
                 "未如实说明所取代的抽取",
                 f"supersedes {word.supersedes.hex() or 'none'}, the draw before is "
-                f"{before.hex() or 'none'}",
+                f"{named.hex() or 'none'}",
             )
-        if before and case.phases[before] != VOID:
-            refute(Step.DRAWS, told.where, "有效的抽取被取代", "a draw that stands was superseded")
-        if before and case.terms.regulator:
-            _check_permit(case, told, word)
+        supplementing.check_added(case, told, word)
+        if before and before[-1][1].void and case.terms.regulator:
+            _check_permit(case, told, word, opened[named][0])
         last[told.hearer] = draw
     left = set(case.of_kind(Kind.DRAW)) - set(opened)
     for draw in left:
@@ -99,7 +104,7 @@ def check_superseding(case: Case, opened: Mapping[bytes, tuple[Told, Open]]) -> 
             refute(Step.DRAWS, f"draw {draw.hex()}", "抽取未开启", "was never opened")
 
 
-def _check_permit(case: Case, told: Told, word: Open) -> None:
+def _check_permit(case: Case, told: Told, word: Open, before: Told) -> None:
     with examining(Step.DRAWS, told.where, "重新抽取未经监管部门准许"):
         _, permit = case.others.read(word.permit, case.terms.regulator)
     if not isinstance(permit, Permit) or permit.draw_id != word.supersedes:
@@ -108,4 +113,11 @@ def _check_permit(case: Case, told: Told, word: Open) -> None:
             told.where,
             "监管部门的准许属于另一抽取",
             "the regulator's permit is for another draw",
+        )
+    if permit.open_hash != open_hash(case.suite, before.payload):
+        refute(
+            Step.DRAWS,
+            told.where,
+            "监管部门的准许所针对的不是被取代抽取的开启内容",
+            "the regulator's permit is for another opening of the draw",
         )

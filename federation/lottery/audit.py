@@ -19,6 +19,7 @@ from federation.errors import FederationError, Malformed
 from federation.lottery import outside, ranking, walk
 from federation.lottery.outside import Read
 from federation.lottery.pool import check_listings, strata_root
+from federation.lottery.supplement import NOBODY, Taken
 from federation.protocol.conversation import Word
 from federation.protocol.draw import (
     MAX_STEPS,
@@ -66,11 +67,16 @@ def _no_outsider(raw: bytes, center: str) -> Word:
 
 @dataclass(frozen=True, slots=True)
 class Spoken:
-    """One word with its sender's center id and the exact signed bytes it was read from."""
+    """One word with its sender's center id and the exact signed bytes it was read from.
+
+    ``taken`` is what other draws from the same pool had come to when it was said: it counts for
+    a ``Verdict``.
+    """
 
     sender: str
     payload: bytes
     word: Word
+    taken: Taken = NOBODY
 
 
 @dataclass(frozen=True, slots=True)
@@ -303,7 +309,7 @@ class _Auditor:
             expected = owner if word.speaker == OWNER else sealer
             if spoken.sender != expected:
                 _refute("V12", f"{word.case} of {spoken.sender} has no place in the walk")
-            before, state = state, state.heard(word, spoken.payload)
+            before, state = state, state.beside(spoken.taken).heard(word, spoken.payload)
             crossed = isinstance(word, Next) and before.rescued
             if isinstance(word, Next | Proceed) and not crossed:
                 drawn = walk.next_step(before, orders)

@@ -30,6 +30,7 @@ from federation.lottery.pool import (
     check_opening,
 )
 from federation.lottery.ranking import step_hash
+from federation.lottery.supplement import NOBODY, Taken
 from federation.protocol.conversation import Word
 from federation.protocol.draw import (
     GONE,
@@ -142,6 +143,7 @@ class Walk:
         revision: How many times the list was sealed.
         sealed: The list is sealed and nothing has changed since.
         rescued: The sealer is silent and its escrow open: the owner goes on alone.
+        taken: Whom other draws from the same pool have asked already; see ``beside``.
     """
 
     digests: Digests
@@ -159,6 +161,7 @@ class Walk:
     revision: int = 0
     sealed: bool = False
     rescued: bool = False
+    taken: Taken = NOBODY
     _before: "Walk | None" = None
     _progress: tuple[_Progress, ...] = ()
     _members: tuple[Invited, ...] = ()
@@ -184,12 +187,16 @@ class Walk:
         return Settled(missing)
 
     def links(self) -> frozenset[bytes]:
-        """Tokens of the persons on the list now."""
-        return frozenset(member.link for member in self._members)
+        """Tokens of the persons on the list now, and of those whom other draws have asked."""
+        return self.taken.links.union(member.link for member in self._members)
 
     def employers(self) -> frozenset[bytes]:
-        """Tokens of the employers on the list now."""
-        return frozenset(member.employer for member in self._members)
+        """Tokens of the employers on the list now, and on those of the draws beside it."""
+        return self.taken.employers.union(member.employer for member in self._members)
+
+    def beside(self, taken: Taken) -> "Walk":
+        """The same with what other draws from the pool have come to by now (``supplement``)."""
+        return self if taken == self.taken else replace(self, taken=taken)
 
     def heard(self, word: Word, payload: bytes) -> "Walk":
         """Go on by one word, said or heard.

@@ -98,10 +98,11 @@ class Departures:
         self.go_on(desk, draw)
 
     def go_on(self, desk: Desk, draw: bytes) -> None:
-        """Report whoever left next, if the list is sealed."""
+        """Report whoever left next, if the list is sealed, and those that others add to it."""
         row = self._files.row(desk, draw)
         waiting = self.waiting(desk, row)
-        if not waiting or not self._files.is_sealed(desk, row):
+        together = self._files.beside(desk, row)
+        if not waiting or not all(self._files.is_sealed(desk, one) for one in together):
             return
         one = waiting[0]
         departures.set_reported(desk.ledger.connection, one)

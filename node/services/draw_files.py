@@ -1,21 +1,22 @@
 """What our tables and the words so far say of a draw: read here, changed nowhere."""
 
 from collections import OrderedDict
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Final, TypeVar
 
 from federation.engine.shown import shown, unverified
 from federation.errors import Malformed, NoAgreement
 from federation.ids import AgreementId, ConversationId
-from federation.lottery import ranking
+from federation.lottery import ranking, supplement
 from federation.lottery.audit import Spoken
 from federation.lottery.outside import Read
 from federation.lottery.pool import Pool
+from federation.lottery.supplement import NOBODY, Standing, Taken
 from federation.protocol import draw as words
 from federation.protocol.agreement import AgreementTerms
 from federation.protocol.conversation import REFUSED, Word
-from federation.protocol.draw import (
-    OWNER,
-)
+from federation.protocol.draw import OWNER, Verdict
 from federation.protocol.peering import AnnouncePool
 from federation.wire.envelopes import Statement, decode_statement
 from federation.wire.words import decode_word
@@ -64,19 +65,57 @@ class DrawFiles:
         begun, seen = self._read.get(row.id, ((), None))
         if seen is None or begun != hashes[: len(begun)]:  # else: another word was rolled back
             begun, seen = (), DrawView(desk.suite_of(ConversationId(row.id)), ())
-        spoken = [
-            Spoken(
-                desk.identity.center if line.ours else row.peer,
-                line.payload,
-                decode_word(line.payload_type, decode_statement(line.payload).body),
-            )
-            for line in lines[len(begun) :]
-        ]
+        others = self._others(desk, row)
+        spoken = []
+        for line in lines[len(begun) :]:
+            sender = desk.identity.center if line.ours else row.peer
+            word = decode_word(line.payload_type, decode_statement(line.payload).body)
+            ruled = isinstance(word, Verdict)
+            taken = _taken(others, line.log_index) if ruled else NOBODY
+            spoken.append(Spoken(sender, line.payload, word, taken))
         if spoken:
             seen = further(seen, spoken, self.announced(desk, row), word_in)
         if heard is None:
             _keep(self._read, row.id, (hashes, seen))
-        return seen
+        if seen.walk is None:
+            return seen
+        return replace(seen, walk=seen.walk.beside(_taken(others)))
+
+    def beside(self, desk: Desk, row: DrawRow) -> list[DrawRow]:
+        """All draws of the same booking from the same pool that did not come to nothing.
+
+        With it and those that are only requested, oldest first. More than one: a list was short,
+        and others add to it (``federation.lottery.supplement``).
+        """
+        return self.from_pool(desk, row.booking, self.owner(desk, row))
+
+    def from_pool(self, desk: Desk, booking: bytes, owner: str) -> list[DrawRow]:
+        """The same, by booking and owner."""
+        return [
+            row
+            for row in draws.of_booking(desk.ledger.connection, booking)
+            if self.owner(desk, row) == owner and row.phase not in {words.VOID, REFUSED}
+        ]
+
+    def standing(self, desk: Desk, rows: Sequence[DrawRow]) -> list[Standing]:
+        """What these draws have come to, without those that were never opened."""
+        found = [supplement.tell(word for _, word in self._words(desk, row)) for row in rows]
+        return [each for each in found if each is not None]
+
+    def _words(self, desk: Desk, row: DrawRow) -> list[tuple[int, Word]]:
+        return [
+            (line.log_index, decode_word(line.payload_type, decode_statement(line.payload).body))
+            for line in transcripts.of_conversation(desk.ledger.connection, row.id)
+        ]
+
+    def _others(self, desk: Desk, row: DrawRow) -> list[list[tuple[int, Word]]]:
+        """The words of other draws from the same pool: a void one took people until it was."""
+        owner = self.owner(desk, row)
+        return [
+            self._words(desk, other)
+            for other in draws.of_booking(desk.ledger.connection, row.booking)
+            if other.id != row.id and self.owner(desk, other) == owner and other.phase != REFUSED
+        ]
 
     def is_sealed(self, desk: Desk, row: DrawRow) -> bool:
         """Whether its list stands as it is, and may still be drawn on from."""
@@ -140,6 +179,15 @@ class DrawFiles:
         if terms is None:
             raise NoAgreement("no such agreement is active here")
         return terms
+
+
+def _taken(others: Sequence[Sequence[tuple[int, Word]]], before: int | None = None) -> Taken:
+    """Whom other draws have taken by a place in our own log; None: by now."""
+    known = [
+        supplement.tell(word for index, word in other if before is None or index < before)
+        for other in others
+    ]
+    return supplement.taken(each for each in known if each is not None)
 
 
 def _keep(kept: OrderedDict[K, V], key: K, value: V) -> None:

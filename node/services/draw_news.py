@@ -1,14 +1,15 @@
 """What people have to be told of a draw: that it came to nothing, or that its list is short.
 
 Only at the host, whose project it is: there somebody can draw again, ask the regulator for leave,
-or plan other specialties. Counts and causes, never names.
+or choose other specialties. Counts and causes, never names.
 """
 
 from typing import Final
 
 from federation.ids import CenterId
+from federation.lottery import supplement
 from federation.protocol import booking
-from federation.protocol.draw import Fault, Open, Result
+from federation.protocol.draw import Fault
 from node.services.draw_files import DrawFiles
 from node.services.house import Desk
 from node.store import bookings, todos
@@ -30,29 +31,41 @@ def tell_void(desk: Desk, files: DrawFiles, row: DrawRow, word: Fault) -> None:
     leave_en = f" once {CenterId(regulator)} has permitted it" if regulator else ""
     silent = "、".join(word.silent)
     why_zh = f"外部随机数提供方{silent}未应" if silent else "一方逾期未完成步骤"
+    if files.beside(desk, row):  # it was to add to a list that stands
+        again_zh = f"请重新选择专业补抽(POST /api/projects/{row.project.hex()}/supplement)"
+        again_en = (
+            f"choose other specialties anew (POST /api/projects/{row.project.hex()}/supplement)"
+        )
+    else:
+        again_zh, again_en = "请由代理机构重新开始抽取", "let the agency start it anew"
     todos.add(
         desk.ledger.connection,
         role="staff",
         kind=VOID,
         subject=row.id,
-        zh=f"专家抽取已作废({why_zh}){leave_zh},请由代理机构重新开始抽取",
-        en=f"a draw came to nothing ({word.detail}); let the agency start it anew{leave_en}",
+        zh=f"专家抽取已作废({why_zh}){leave_zh},{again_zh}",
+        en=f"a draw came to nothing ({word.detail}); {again_en}{leave_en}",
         now_ms=desk.now_ms,
     )
 
 
-def tell_short(desk: Desk, row: DrawRow, opening: Open, word: Result) -> None:
-    """A list of our project has fewer experts than were wanted."""
-    missing = sum(slot.count for slot in opening.slots) - word.members
-    if row.project is None or missing <= 0:
+def tell_short(desk: Desk, files: DrawFiles, row: DrawRow) -> None:
+    """The lists from a pool have fewer experts than were wanted, for a project of ours."""
+    if row.project is None:
+        return
+    chain = files.standing(desk, files.beside(desk, row))
+    missing, spent = supplement.missing(chain), "、".join(sorted(supplement.exhausted(chain)))
+    if not missing:
         return
     todos.add(
         desk.ledger.connection,
         role="staff",
         kind=SHORT,
         subject=row.id,
-        zh=f"专家库人选不足,名单缺{missing}人:请取消预约后改选专业或副场,重新安排",
-        en=f"the pool had too few experts, the list is short of {missing}: cancel the booking and "
-        "plan other specialties or another sub-venue",
+        zh=f"专家库人选不足(专业{spent}已无人可抽),名单缺{missing}人:请为缺额另选专业补抽"
+        f"(POST /api/projects/{row.project.hex()}/supplement),或取消预约后重新安排",
+        en=f"the pool had too few experts of {spent}, the list is short of {missing}: choose other "
+        f"specialties for these seats (POST /api/projects/{row.project.hex()}/supplement), or "
+        "cancel the booking and plan anew",
         now_ms=desk.now_ms,
     )

@@ -4,7 +4,6 @@ Everything here is asked before a word changes anything; a refusal names the rul
 the word is next is the table's affair, whether a step fits the walk is the lottery's.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -15,6 +14,7 @@ from federation.errors import (
     Malformed,
     OutOfScope,
     OutOfTurn,
+    Overtaken,
     Refused,
     TooEarly,
 )
@@ -110,7 +110,7 @@ class DrawRules:
         )
         if announced is None:
             raise OutOfScope("the pool and epoch were not announced to us")
-        self._check_pool(desk, conversation, announced, word.slots)
+        self._check_pool(desk, conversation, announced, word)
         self._admit_window(desk, conversation, word.bid_deadline_ms, word.evaluation_start_ms)
 
     def admit_open(self, desk: Desk, conversation: Conversation, word: Open) -> None:
@@ -119,7 +119,8 @@ class DrawRules:
             hold = self._check_booking(
                 desk, conversation, word.booking_id, word.evaluation_start_ms, role=booking.SUB
             )
-            if word.slots != tuple(Slot(need.specialty, need.count) for need in hold.experts):
+            booked = tuple(Slot(need.specialty, need.count) for need in hold.experts)
+            if word.slots != booked and not self._adds(desk, conversation, word):
                 raise OutOfScope("the slots are not those of the confirmed booking")
             outside_rules.check_first(desk, self._files, conversation, word, desk.identity.center)
             draw_exclusions.opened(desk, suite(conversation.suite), word)
@@ -138,7 +139,7 @@ class DrawRules:
         )
         if announced is None or announced.root != word.root:
             raise OutOfScope("this pool, epoch and root were not announced by us", clause="V4")
-        self._check_pool(desk, conversation, announced, word.slots)
+        self._check_pool(desk, conversation, announced, word)
         self._admit_window(desk, conversation, word.bid_deadline_ms, word.evaluation_start_ms)
 
     def admit_step(
@@ -192,12 +193,21 @@ class DrawRules:
         if isinstance(word, Rescue):
             self._rescuing.admit_rescue(desk, row, seen, word)
         assert seen.walk is not None, "checked by the caller"
+        self._check_beside(desk, row, word)
         # The step chain takes the payload; whether the step fits does not depend on it.
         seen.walk.heard(word, payload)
         if isinstance(word, Proceed):
             self._rescuing.admit_proceed(seen, row, word)
         _check_avoided(desk, row, word)
         self._check_proof(desk, row, word)
+
+    def _check_beside(self, desk: Desk, row: DrawRow, word: Word) -> None:
+        """Of draws from one pool one goes on at a time: the owner says which, in all of them."""
+        if not isinstance(word, Report) or word.response not in words.GONE:
+            return
+        others = [other for other in self._files.beside(desk, row) if other.id != row.id]
+        if not all(self._files.is_sealed(desk, other) for other in others):
+            raise Overtaken("the list of a draw from the same pool is not here yet", clause="V12")
 
     def admit_fault(
         self, desk: Desk, conversation: Conversation, word: Fault, statement: Statement
@@ -286,18 +296,30 @@ class DrawRules:
         desk: Desk,
         conversation: Conversation,
         announced: AnnouncePool,
-        slots: Sequence[Slot],
+        word: RequestDraw | Open,
     ) -> None:
-        if not announced.valid_from_ms <= desk.now_ms <= announced.valid_until_ms:
+        """Is the pool one to draw from now? What adds to a list is from the pool of that list."""
+        valid = announced.valid_from_ms <= desk.now_ms <= announced.valid_until_ms
+        if not valid and not self._adds(desk, conversation, word):
             raise OutOfScope("the pool's epoch is over or has not begun", clause="V3")
         terms = self._files.terms(desk, conversation.agreement)
         since = pools.announced_at_ms(desk.ledger.connection, announced, conversation.peer)
         execution.check_pool_age(terms, since, desk.now_ms)
+        slots = word.slots
         enforcement.check_specialties(terms, slots)
         if len({slot.specialty for slot in slots}) < len(slots):
             raise Malformed("one specialty has two slots; merge them", clause="V2")
         known = {stratum.specialty: stratum.size for stratum in announced.strata}
         execution.check_pool_size(terms, known, slots)
+
+    def _adds(self, desk: Desk, conversation: Conversation, word: RequestDraw | Open) -> bool:
+        """Whether it adds to the list of a draw that stands; ``check_first``: whether it may."""
+        owner = conversation.peer if isinstance(word, RequestDraw) else desk.identity.center
+        return any(
+            self._files.was_opened(desk, row)
+            for row in self._files.from_pool(desk, word.booking_id, owner)
+            if row.id != conversation.id
+        )
 
     def _admit_window(
         self, desk: Desk, conversation: Conversation, bid_deadline_ms: int, start_ms: int

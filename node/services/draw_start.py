@@ -8,6 +8,7 @@ Nobody names an expert: specialties and numbers is all that anybody says.
 
 import json
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 
 from federation.ids import AgreementId, CenterId
@@ -16,6 +17,7 @@ from federation.lottery.recusal import Codes
 from federation.protocol import draw as words
 from federation.protocol.conversation import REFUSED
 from federation.protocol.draw import RequestDraw, Slot, sealer_for_host
+from federation.protocol.peering import AnnouncePool
 from federation.trust.suite import suite
 from node.services import outside_rules
 from node.services.bundling import VERIFY_DRAW
@@ -34,6 +36,15 @@ from node.store.pools import Between
 from node.store.projects import ProjectRow
 
 _CAME_TO_NOTHING: Final = frozenset({REFUSED, words.VOID})
+
+
+@dataclass(frozen=True, slots=True)
+class Lot:
+    """What is drawn: so many of which specialties, from which committed pool, instead of what."""
+
+    slots: tuple[Slot, ...]
+    announced: AnnouncePool
+    again: Again
 
 
 class DrawStart:
@@ -153,8 +164,11 @@ class DrawStart:
         ]
         if not void:
             return FIRST
-        last = void[-1].id
-        permit = oversight.permit_for(connection, last)
+        return self.permitted(desk, leg, void[-1].id)
+
+    def permitted(self, desk: Desk, leg: BookingRow, last: bytes) -> Again:
+        """In place of a draw that came to nothing. Raises Conflicting: nobody permits it."""
+        permit = oversight.permit_for(desk.ledger.connection, last)
         regulator = self._files.terms(desk, leg.agreement).regulator
         if regulator and permit is None:
             raise Conflicting(
@@ -166,15 +180,21 @@ class DrawStart:
         return Again(last, permit or b"")
 
     def _open(self, desk: Desk, leg: BookingRow, project: ProjectRow) -> bytes:
-        terms = self._files.terms(desk, leg.agreement)
-        outside_rules.check_ours(desk, terms)
         again = self._again(desk, leg, leg.peer)
+        terms = self._files.terms(desk, leg.agreement)
         between = Between(leg.peer, desk.identity.center, terms.suite)
         announced = pools.newest_bound(
             desk.ledger.connection, between, leg.peer, desk.now_ms, terms.pool_min_age_ms
         )
         if announced is None:
             raise Conflicting("副场尚未公布专家库承诺", "the sub has not announced its pool yet")
+        slots = tuple(Slot(need.specialty, need.count) for need in leg.hold.experts)
+        return self.open(desk, leg, project, Lot(slots, announced, again))
+
+    def open(self, desk: Desk, leg: BookingRow, project: ProjectRow, lot: Lot) -> bytes:
+        """Open a draw from a sub's pool. Raises Conflicting: somebody named is not joined."""
+        terms = self._files.terms(desk, leg.agreement)
+        outside_rules.check_ours(desk, terms)
         avoided = Codes(excluded_employers(project), desk.new_secret())
         spoken = desk.open(
             CenterId(leg.peer),
@@ -182,14 +202,14 @@ class DrawStart:
             self._moves.opening(
                 desk,
                 booking=leg.conversation,
-                announced=announced,
-                slots=tuple(Slot(need.specialty, need.count) for need in leg.hold.experts),
+                announced=lot.announced,
+                slots=lot.slots,
                 owner=leg.peer,
                 times=(project.project.bid_deadline_ms, leg.start_ms),
                 exclusion=sealed_to(
-                    desk, suite(terms.suite), leg.peer, leg.conversation, announced, avoided
+                    desk, suite(terms.suite), leg.peer, leg.conversation, lot.announced, avoided
                 ),
-                again=again,
+                again=lot.again,
             ),
         )
         draws.set_exclusion_salt(desk.ledger.connection, spoken.conversation.id, avoided.salt)
@@ -198,10 +218,8 @@ class DrawStart:
     def _request(
         self, desk: Desk, leg: BookingRow, project: ProjectRow, slots: tuple[Slot, ...]
     ) -> bytes:
-        self._inviting.check_hours(desk)
-        terms = self._files.terms(desk, leg.agreement)
-        outside_rules.check_ours(desk, terms)
         again = self._again(desk, leg, desk.identity.center)
+        terms = self._files.terms(desk, leg.agreement)
         between = Between(desk.identity.center, leg.peer, terms.suite)
         announced = pools.newest_bound(
             desk.ledger.connection, between, leg.peer, desk.now_ms, terms.pool_min_age_ms
@@ -210,6 +228,13 @@ class DrawStart:
             raise Conflicting(
                 "本中心尚未公布专家库承诺", "this center has not announced its pool yet"
             )
+        return self.request(desk, leg, project, Lot(slots, announced, again))
+
+    def request(self, desk: Desk, leg: BookingRow, project: ProjectRow, lot: Lot) -> bytes:
+        """Request a draw from our own pool. Raises Conflicting: not now, or not with these."""
+        self._inviting.check_hours(desk)
+        terms = self._files.terms(desk, leg.agreement)
+        outside_rules.check_ours(desk, terms)
         salt = desk.new_secret()
         excluded = excluded_employers(project)
         spoken = desk.open(
@@ -217,14 +242,14 @@ class DrawStart:
             AgreementId(leg.agreement),
             RequestDraw(
                 booking_id=leg.conversation,
-                pool=announced.pool,
-                epoch=announced.epoch,
-                slots=slots,
+                pool=lot.announced.pool,
+                epoch=lot.announced.epoch,
+                slots=lot.slots,
                 bid_deadline_ms=project.project.bid_deadline_ms,
                 evaluation_start_ms=leg.start_ms,
                 exclusion_commitment=audit.exclusion_commitment(suite(terms.suite), salt, excluded),
-                supersedes=again.supersedes,
-                permit=again.permit,
+                supersedes=lot.again.supersedes,
+                permit=lot.again.permit,
             ),
         )
         draws.set_exclusion_salt(desk.ledger.connection, spoken.conversation.id, salt)

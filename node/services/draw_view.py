@@ -108,7 +108,7 @@ def _after(seen: DrawView, said: Spoken, announced: AnnouncePool, read: Read) ->
         case Next() | Proceed() | Verdict() | Report() | Shortfall() | Result() if (
             seen.walk is not None
         ):
-            return replace(seen, walk=seen.walk.heard(word, said.payload))
+            return replace(seen, walk=seen.walk.beside(said.taken).heard(word, said.payload))
         case _:
             return seen
 

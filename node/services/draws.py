@@ -52,6 +52,7 @@ from node.services.reasons import refusal
 from node.services.recusal import Recusal
 from node.services.rescue import Rescuing
 from node.services.session_view import Departed
+from node.services.supplementing import Supplementing
 from node.store import draws, todos
 from node.store.cipher import ColumnCipher
 from node.store.draws import DrawRow
@@ -111,6 +112,7 @@ class Draws(Reaction):
         self._changed: tuple[Changed, ...] = ()
         inviting = Inviting(cipher, place, invitations)
         self.starting = DrawStart(self._files, self._rules, self._moves, inviting)
+        self.supplementing = Supplementing(self._files, self._rules, self.starting)
         self.errands = DrawErrands(
             files=self._files,
             moves=self._moves,
@@ -162,6 +164,16 @@ class Draws(Reaction):
             and (row.role != OWNER or self._delivered(desk, row))
             and not self.departures.waiting(desk, row)
             for row in rows
+        )
+
+    def standing(self, desk: Desk, booking: bytes) -> tuple[bytes, ...]:
+        """The draws that fill the committee: none that came to nothing, also one with no list."""
+        return tuple(
+            sorted(
+                row.id
+                for row in draws.of_booking(desk.ledger.connection, booking)
+                if row.phase not in {words.VOID, REFUSED}
+            )
         )
 
     def close_all(self, desk: Desk, booking: bytes) -> None:
@@ -299,17 +311,21 @@ class Draws(Reaction):
         row = draws.get(desk.ledger.connection, draw)
         if row is not None:  # else it was heard of a draw that never began
             draw_news.tell_void(desk, self._files, row, word)
+            self._depart_on(desk, row)
 
     def _tell(self, desk: Desk, draw: bytes, word: Word) -> None:
         row = self._files.row(desk, draw)
         if isinstance(word, Result):
-            opening = self._files.view(desk, row).opening
-            assert opening is not None, "a list is sealed of what was opened"
-            draw_news.tell_short(desk, row, opening, word)
+            draw_news.tell_short(desk, self._files, row)
         for changed in self._changed:
             changed(desk, row.booking)
+        self._depart_on(desk, row)
+
+    def _depart_on(self, desk: Desk, row: DrawRow) -> None:
+        """Of draws from one pool one goes on at a time: whoever left another list may follow."""
         if row.role == OWNER:
-            self.departures.go_on(desk, draw)
+            for one in self._files.beside(desk, row):
+                self.departures.go_on(desk, one.id)
 
     @override
     def cosigned(self, desk: Desk, peer: CenterId, suite_id: str, size: int) -> None:
@@ -322,6 +338,9 @@ class Draws(Reaction):
     def refused(self, desk: Desk, conversation: Conversation, receipt: Receipt) -> None:
         """The draw has ended: people must know why, and may start it anew."""
         outside_values.release(desk, conversation.id, "the other center refused the draw")
+        ended = draws.get(desk.ledger.connection, conversation.id)
+        if ended is not None:
+            self._depart_on(desk, ended)
         zh, en = refusal(receipt)
         todos.add(
             desk.ledger.connection,

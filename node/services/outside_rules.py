@@ -7,11 +7,12 @@ Draw and Contribution; ``draw-and-evidence.md`` §1.5, §1.8.
 """
 
 from collections.abc import Sequence
+from typing import Final
 
 from federation.engine.shown import shown
 from federation.errors import Malformed, Refused
 from federation.ids import CenterId
-from federation.lottery import outside
+from federation.lottery import outside, supplement
 from federation.protocol import draw as words
 from federation.protocol.agreement import AgreementTerms
 from federation.protocol.conversation import REFUSED, Conversation
@@ -23,6 +24,8 @@ from node.services.errors import Conflicting
 from node.services.house import Desk
 from node.store import draws
 from node.store.draws import DrawRow
+
+_NOTHING: Final = frozenset({words.VOID, REFUSED})
 
 
 def check_ours(desk: Desk, terms: AgreementTerms) -> None:
@@ -72,11 +75,13 @@ def check_first(
 ) -> None:
     """From each pool a booking is drawn for once: nobody draws again until it likes it.
 
-    Only a draw that came to nothing may be superseded, the last one, and where the agreement
-    names a regulator only with its leave.
+    Superseded is always the last one that was opened. If it came to nothing, and the agreement
+    names a regulator, only with its leave. Beside draws that stand, only what adds to a list that
+    stayed short, from other strata of the same committed pool (``federation.lottery.supplement``).
 
     Raises:
-        Refused: There is one that stands, or another one is superseded, or nobody permits it.
+        Refused: One stands and is not short, another one is superseded, nobody permits it, or
+            it would draw from a stratum that is exhausted, or more than are missing.
         Malformed: What is shown as the regulator's leave is none.
     """
     rows = [
@@ -86,20 +91,28 @@ def check_first(
         and row.id != conversation.id
         and files.was_opened(desk, row)
     ]
-    if any(row.phase not in {words.VOID, REFUSED} for row in rows):
-        raise Refused(f"a draw from the pool of {owner} was opened before", clause="V2")
-    last = rows[-1].id if rows else b""
-    if word.supersedes != last:
+    standing = [row for row in rows if row.phase not in _NOTHING]
+    if standing:
+        problem = supplement.wrong(files.standing(desk, standing), word)
+        if problem is not None:
+            raise Refused(f"{problem.en} (pool of {owner})", clause=problem.clause)
+        if any(row.phase != words.SEALED for row in standing):
+            raise Refused("only to a sealed list may a draw add", clause="V2")
+    last = rows[-1] if rows else None
+    named = b"" if last is None else last.id
+    if word.supersedes != named:
         raise Refused(
             f"the draw supersedes {word.supersedes.hex() or 'none'}; the last one from the pool "
-            f"of {owner} that came to nothing is {last.hex() or 'none'}",
+            f"of {owner} that was opened is {named.hex() or 'none'}",
             clause="supersedes",
         )
     regulator = files.terms(desk, conversation.agreement).regulator
-    if last and regulator:
+    if last is not None and last.phase in _NOTHING and regulator:
         permit = shown(desk.identity, desk.keyring, word.permit, Permit, regulator, desk.now_ms)
-        if permit.word.draw_id != last:
+        if permit.word.draw_id != last.id:
             raise Refused("the permit is for another draw", clause="permit")
+        if permit.word.open_hash != files.view(desk, rows[-1]).open_hash:
+            raise Refused("the permit is for another opening of that draw", clause="permit")
 
 
 def check_commit(

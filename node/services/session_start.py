@@ -103,9 +103,7 @@ class SessionStart(SessionWords):
     ) -> bytes:
         word = Convene(
             booking_id=leg.conversation,
-            draw_ids=tuple(
-                sorted({one.draw for one in self._draws.members(desk, leg.conversation)})
-            ),
+            draw_ids=self._draws.standing(desk, leg.conversation),
             start_ms=leg.start_ms,
             end_ms=leg.end_ms,
             representatives=representatives,
@@ -136,8 +134,9 @@ class SessionStart(SessionWords):
         drawn = len(self._drawn(desk, leg, leg.peer))
         if drawn != wanted:
             raise Conflicting(
-                f"副场应有专家{wanted}人,现为{drawn}人,请先补抽",
-                f"{wanted} experts of the sub are needed, {drawn} were drawn",
+                f"副场应有专家{wanted}人,现为{drawn}人,请先为缺额另选专业补抽",
+                f"{wanted} experts of the sub are needed, {drawn} were drawn: choose other "
+                "specialties for the rest (supplement)",
             )
 
     def _drawn(self, desk: Desk, leg: BookingRow, owner: str) -> list[bytes]:

@@ -102,6 +102,9 @@ class Draws(Protocol):
     def sealed(self, desk: Desk, booking: bytes, /) -> bool:
         """Whether all draws are sealed and our own lists were receipted."""
 
+    def standing(self, desk: Desk, booking: bytes, /) -> tuple[bytes, ...]:
+        """The draws that fill the committee, ascending."""
+
     def gone(self, desk: Desk, booking: bytes, /) -> Mapping[bytes, Response]:
         """Who was on a list and has left it, and how."""
 

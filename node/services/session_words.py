@@ -119,7 +119,7 @@ class SessionWords(Reaction):
         if not self._draws.sealed(desk, word.booking_id):
             raise TooEarly("not all lists of the booking's draws are sealed and receipted")
         drawn = self._draws.members(desk, word.booking_id)
-        if set(word.draw_ids) != {one.draw for one in drawn}:
+        if set(word.draw_ids) != set(self._draws.standing(desk, word.booking_id)):
             raise Conflict("draw_ids are not the draws under the booking; look again")
         ours = sum(one.owner == me for one in drawn)
         if word.sub_experts != ours:

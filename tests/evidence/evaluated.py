@@ -15,8 +15,9 @@ from typing import Any, Final
 
 from federation.engine.inside import Said
 from federation.ids import AgreementId, CenterId, ConversationId
-from federation.lottery import audit, ranking, walk
+from federation.lottery import audit, ranking, supplement, walk
 from federation.lottery.pool import Pool, PoolMember, build_pool, check_listings
+from federation.lottery.supplement import Taken
 from federation.lottery.walk import Walk
 from federation.protocol import booking, session
 from federation.protocol.agreement import DocumentSignature, Propose, Sign
@@ -38,6 +39,7 @@ from federation.protocol.draw import (
     Response,
     Result,
     Reveal,
+    Shortfall,
     Slot,
 )
 from federation.protocol.peering import FIRST, AnnouncePool, StartTest
@@ -90,6 +92,10 @@ class Evaluation:
     drawn: dict[CenterId, list[bytes]] = field(default_factory=dict)
     voided: int = 0
     void_of: dict[CenterId, bytes] = field(default_factory=dict)
+    last_of: dict[CenterId, bytes] = field(default_factory=dict)
+    supplements: Sequence[tuple[Slot, ...]] = ()
+    """What is drawn from the sub's pool besides, where its list is short; see ``scarce``."""
+    said: dict[ConversationId, list[Word]] = field(default_factory=dict)
     closings: list[tuple[Center, ConversationId, bytes]] = field(default_factory=list)
 
     @property
@@ -104,6 +110,7 @@ class Evaluation:
         changed = self.change(word) or word
         agreement = None if word.kind in {"agreement", "peering"} else self.agreement
         said = await by.do(lambda desk: desk.open(self.pair.other(by).id, agreement, changed))
+        self.said.setdefault(said.conversation.id, []).append(changed)
         await self.pair.settle()
         return said
 
@@ -112,6 +119,7 @@ class Evaluation:
         if changed is None:
             return None
         said = await by.do(lambda desk: desk.say(talk, changed))
+        self.said.setdefault(talk, []).append(changed)
         await self.pair.settle()
         self.pair.watch.pass_ms(1_000)
         return said
@@ -212,7 +220,7 @@ class Evaluation:
             contributors=(
                 owner.id, *(center.id for center in self.outside), self.pair.other(owner).id,
             ),
-            supersedes=self.void_of.get(owner.id, b""),
+            supersedes=self.last_of.get(owner.id, b""),
             bid_deadline_ms=self.start_ms - HOUR_MS, evaluation_start_ms=self.start_ms,
         )  # fmt: skip
 
@@ -223,7 +231,7 @@ class Evaluation:
         await self.say(sealer, opened.conversation.id, Fault("OPENED", "nothing came"))
         await self.keep(opened.conversation.id, owner, announced, b"")
         self.voided += 1
-        self.void_of[owner.id] = opened.conversation.id
+        self.void_of[owner.id] = self.last_of[owner.id] = opened.conversation.id
 
     async def draw(
         self,
@@ -275,10 +283,22 @@ class Evaluation:
         listed = check_listings(digests, pool.strata, slots, listings)
         orders = ranking.orders(digests, seed, slots, listed, MAX_STEPS)
         state = walk.start(digests, opening, listed, commits, excluded or ())
+        state = state.beside(self.taken(owner))
         state = await self.walk(owner, talk, pool, state, orders, (bound, excluded, leaves))
         self.draws.append(talk)
-        self.drawn[owner.id] = [entry for _, entry in state.chosen]
+        self.last_of[owner.id] = talk
+        self.drawn.setdefault(owner.id, []).extend(entry for _, entry in state.chosen)
         self.closings.append((sealer, talk, state.head))
+
+    def taken(self, owner: Center) -> Taken:
+        """Whom the draws from a pool that came before have asked."""
+        before = [talk for talk in self.draws if self._owner(talk) == owner.id]
+        known = [supplement.tell(self.said[talk]) for talk in before]
+        return supplement.taken(each for each in known if each is not None)
+
+    def _owner(self, talk: ConversationId) -> str:
+        (opening,) = (word for word in self.said[talk] if isinstance(word, Open))
+        return opening.contributors[0]
 
     async def ask(self, owner: Center, center: Center, draw: ConversationId) -> ConversationId:
         """Ask an outsider for its value."""
@@ -331,6 +351,9 @@ class Evaluation:
                 if state.pending is not None:
                     report = Report(due.entry, answer(due.entry), bytes(32), state.head)
                     state = await step(owner, report)
+                continue
+            if isinstance(due, walk.Exhausted):
+                state = await step(owner, Shortfall(due.slot, due.missing))
                 continue
             state = await step(owner, await self.seal(owner, talk, state, bound))
             if not leaves:
@@ -439,6 +462,8 @@ class Evaluation:
         await self.draw(self.sub, sub_pool, sub_announced, self.slots, (), 1)
         excluded = tuple(party.uscc for party in found.parties)
         await self.draw(self.host, host_pool, host_announced, HOST_SLOTS, excluded, 0)
+        for slots in self.supplements:
+            await self.draw(self.sub, sub_pool, sub_announced, slots, (), 0)
         await self.convene()
         await self.evaluate()
         await self.archive()

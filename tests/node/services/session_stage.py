@@ -85,6 +85,9 @@ class Lists:
     def sealed(self, _desk: Desk, _booking: bytes) -> bool:
         return self.is_sealed
 
+    def standing(self, _desk: Desk, _booking: bytes) -> tuple[bytes, ...]:
+        return tuple(sorted({one.draw for one in self.drawn}))
+
     def gone(self, _desk: Desk, _booking: bytes) -> dict[bytes, Response]:
         return dict(self.left)
 
