@@ -95,13 +95,18 @@ class AskPermit(Word):
 
 @dataclass(frozen=True, slots=True)
 class Permit(Word):
-    """One more draw may be opened in place of this one."""
+    """One more draw may be opened in place of this one.
+
+    A draw id alone is a name that its opener picked: the leave is for the very words that the
+    officers were shown. ``open_hash`` is O of that ``Open`` (``lottery.ranking.open_hash``).
+    """
 
     kind = Kind.OVERSIGHT
     speaker = REGULATOR
 
     draw_id: bytes
     officers: tuple[bytes, ...]
+    open_hash: bytes
 
 
 @dataclass(frozen=True, slots=True)

@@ -164,6 +164,8 @@ class Asking:
             raise Malformed("the answer is about another draw", clause="draw_id")
         if isinstance(word, Permit | Unseal):
             _check_two(word.officers)
+        if isinstance(word, Permit):
+            _check_opening(desk, word)
         if isinstance(word, Unseal):
             _check_value(desk, word)
 
@@ -285,9 +287,23 @@ def _check_value(desk: Desk, word: Unseal) -> None:
     digests = desk.suite_of(ConversationId(row.id))
     sealed = word_in(envelope_of(desk, row.id, Commit, by=row.peer), row.peer)
     assert isinstance(sealed, Commit), "it was looked up by its type"
-    bound = ranking.open_hash(digests, decode_envelope(envelope_of(desk, row.id, Open)).payload)
-    if ranking.commitment(digests, bound, row.peer, word.value) != sealed.commitment:
+    if (
+        ranking.commitment(digests, _open_hash(desk, row.id), row.peer, word.value)
+        != sealed.commitment
+    ):
         raise Malformed("the value does not open the sealer's commitment", clause="V7")
+
+
+def _check_opening(desk: Desk, word: Permit) -> None:
+    """Is it for the opening that we have shown?"""
+    if word.open_hash != _open_hash(desk, word.draw_id):
+        raise Malformed("the permit is for another opening of that draw", clause="open_hash")
+
+
+def _open_hash(desk: Desk, draw: bytes) -> bytes:
+    """O of a draw that was opened here."""
+    digests = desk.suite_of(ConversationId(draw))
+    return ranking.open_hash(digests, decode_envelope(envelope_of(desk, draw, Open)).payload)
 
 
 def _settle(desk: Desk, conversation: bytes) -> None:

@@ -137,7 +137,7 @@ def test_an_escrow_that_nobody_or_somebody_else_opened_proves_nothing(digests: D
 
     refuted(digests, draw, "V7", regulator="")
     refuted(digests, draw, "V1", regulator="lp1neighbour")
-    refuted(digests, draw, "V7", read=lambda _raw, _center: Permit(bytes(16), OFFICERS))
+    refuted(digests, draw, "V7", read=lambda _raw, _center: Permit(bytes(16), OFFICERS, bytes(32)))
     refuted(digests, draw, "V7", read=lambda _raw, _center: Unseal(bytes(16), b"\3" * 32, OFFICERS))
 
 

@@ -171,7 +171,7 @@ CONTRIBUTION: Final[tuple[Word, ...]] = (
 
 OVERSIGHT: Final[tuple[Word, ...]] = (
     oversight.AskPermit(ID, b"an envelope", reason="nobody was left"),
-    oversight.Permit(ID, (DIGEST, bytes([1]) * 32)),
+    oversight.Permit(ID, (DIGEST, bytes([1]) * 32), DIGEST),
     oversight.DenyRequest("no grounds"),
     oversight.AskUnseal(ID, b"an envelope", b"another", reason="silent for a day"),
     oversight.Unseal(ID, DIGEST, (DIGEST, bytes([1]) * 32)),

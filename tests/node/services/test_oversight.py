@@ -11,7 +11,7 @@ from federation.lottery import ranking
 from federation.protocol import draw
 from federation.protocol import oversight as words
 from federation.protocol.conversation import REFUSED
-from federation.protocol.draw import Commit, Fault, Open
+from federation.protocol.draw import Commit, Open
 from federation.protocol.oversight import (
     AskPermit,
     AskUnseal,
@@ -20,7 +20,14 @@ from federation.protocol.oversight import (
     Recuse,
     Unseal,
 )
-from federation.wire.envelopes import Outcome, decode_envelope
+from federation.wire.envelopes import (
+    Outcome,
+    decode_envelope,
+    decode_statement,
+    encode_envelope,
+    encode_statement,
+)
+from federation.wire.words import decode_word, encode_word
 from node.services.draw_moves import FIRST as FIRST_DRAW
 from node.services.errors import Conflicting, Invalid, NotAllowed, NotFound
 from node.services.house import Desk
@@ -42,9 +49,9 @@ async def void(at: Scene) -> ConversationId:
     at.pair.silent.add("sub")
     board = at.table.host
     await at.host.do(lambda desk: planning.begin(board.draws, desk, at.table.project, "agency"))
-    at.pair.silent.discard("sub")
     draw_id = await at.draw()
-    await at.host.do(lambda desk: desk.say(draw_id, Fault(draw.OPENED, "nobody answers")))
+    await at.pair.later(draw.MACHINE_MS + 1)
+    at.pair.silent.discard("sub")
     await at.pair.turn()
     assert await at.host.phase(draw_id) == draw.VOID
     return draw_id
@@ -58,6 +65,22 @@ async def asked(at: Scene) -> tuple[ConversationId, bytes]:
     )
     await at.pair.turn()
     return draw_id, request
+
+
+async def own_permitted(at: Scene) -> None:
+    """Leave to draw again from the host's own pool, too: that draw is void with the other."""
+    own = await at.draw("OWNER")
+    request = await at.host.do(
+        lambda desk: at.of(at.host).asking.ask_permit(desk, own, "副场设备故障")
+    )
+    await at.pair.turn()
+    await decided(at, request, Decision.GRANT)
+
+
+async def opened_as(center: Center, draw_id: bytes) -> bytes:
+    """O of a draw, by that center's books."""
+    opening = await center.do(lambda desk: envelope_of(desk, draw_id, Open))
+    return ranking.open_hash(center.suite, decode_envelope(opening).payload)
 
 
 async def decided(at: Scene, request: bytes, decision: Decision) -> None:
@@ -84,6 +107,8 @@ async def test_two_officers_permit_another_draw_and_the_permit_is_kept_as_signed
         await at.decide(lambda service, desk: service.deciding.confirm(desk, request, SECOND))
         (permit,) = await at.said(at.regulator, Permit)
         assert permit.draw_id == draw_id
+        assert permit.open_hash == await opened_as(at.host, draw_id)
+        assert permit.open_hash == await opened_as(at.sub, draw_id)
         assert len(set(permit.officers)) == 2
         assert await at.todos(at.regulator) == set()
         assert ANSWERED in await at.todos(at.host)
@@ -147,7 +172,9 @@ async def test_an_answer_that_comes_back_after_a_restored_backup_closes_its_requ
     """The row is of the old copy, the word of the partner's: nobody is asked to decide again."""
     async with overseen() as at:
         _, request = await asked(at)
-        answer = Permit((await at.requests())[0].subject, (bytes([1]) * 32, bytes([2]) * 32))
+        (row,) = await at.requests()
+        two = (bytes([1]) * 32, bytes([2]) * 32)
+        answer = Permit(row.subject, two, await opened_as(at.host, row.subject))
         await at.regulator.do(lambda desk: desk.say(ConversationId(request), answer))
         (row,) = await at.requests()
         assert (row.state, row.decision, row.confirmed_by) == (State.DECIDED, "GRANT", "system")
@@ -219,12 +246,13 @@ async def test_the_draw_is_drawn_again_with_the_permit_and_not_without() -> None
         with pytest.raises(Conflicting, match="permit"):
             await at.start()
         await decided(at, request, Decision.GRANT)
+        await own_permitted(at)
         await at.start()
         opened = await at.said(at.host, Open)
         assert [each.supersedes for each in opened] == [b"", bytes(draw_id)]
         assert opened[1].permit
         rows = await at.host.sql("SELECT phase FROM conversation WHERE kind = 'draw'")
-        assert (draw.SEALED,) in rows
+        assert sorted(rows) == [(draw.SEALED,)] * 2 + [(draw.VOID,)] * 2
 
 
 async def test_what_a_regulator_does_not_answer_is_told_and_a_late_answer_counts() -> None:
@@ -437,11 +465,61 @@ async def test_one_officer_named_twice_is_not_two() -> None:
     async with overseen() as at:
         _, request = await asked(at)
         (row,) = await at.requests()
-        alone = Permit(row.subject, (bytes(32), bytes(32)))
+        alone = Permit(row.subject, (bytes(32), bytes(32)), await opened_as(at.host, row.subject))
         await at.regulator.do(lambda desk: desk.say(ConversationId(row.id), alone))
         await at.pair.turn()
         assert "two different officers" in (await at.refusals(at.host))[-1][1]
         assert await at.host.phase(request) == words.ASKED
+
+
+async def test_leave_for_another_opening_of_the_draw_is_not_taken() -> None:
+    async with overseen() as at:
+        draw_id, request = await asked(at)
+        two = (bytes([1]) * 32, bytes([2]) * 32)
+        other = Permit(draw_id, two, bytes(32))
+        await at.regulator.do(lambda desk: desk.say(ConversationId(request), other))
+        await at.pair.turn()
+        reason, detail = (await at.refusals(at.host))[-1]
+        assert (reason, detail) == (
+            Malformed.reason,
+            "the permit is for another opening of that draw",
+        )
+        assert await at.host.phase(request) == words.ASKED
+
+
+async def test_no_draw_is_opened_again_with_leave_for_another_opening(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """What the host shows is signed by the regulator, and names the draw: of other words."""
+    async with overseen() as at:
+        draw_id, request = await asked(at)
+        await decided(at, request, Decision.GRANT)
+        await own_permitted(at)
+        kept = await at.host.do(lambda desk: store.permit_for(desk.ledger.connection, draw_id))
+        assert kept is not None
+        given = decode_envelope(kept)
+        statement = decode_statement(given.payload)
+        genuine = decode_word(given.payload_type, statement.body)
+        assert isinstance(genuine, Permit)
+        other = replace(statement, body=encode_word(replace(genuine, open_hash=bytes(32))))
+        (forged,) = at.regulator.sign([(given.payload_type, encode_statement(other))])
+        usual = store.permit_for
+        monkeypatch.setattr(
+            store,
+            "permit_for",
+            lambda conn, of: encode_envelope(forged) if of == draw_id else usual(conn, of),
+        )
+
+        await at.start()
+
+        assert ("NOT_ALLOWED", "the permit is for another opening of that draw") in (
+            await at.refusals(at.sub)
+        )
+        rows = await at.host.sql(
+            "SELECT phase FROM conversation JOIN draw ON draw.conversation = conversation.id"
+            " WHERE draw.role = 'SEALER'"
+        )
+        assert sorted(rows) == [(REFUSED,), (draw.VOID,)]
 
 
 @pytest.mark.parametrize("lie", ["owner's commit", "another draw", "asked by the sealer"])

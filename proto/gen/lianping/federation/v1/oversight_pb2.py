@@ -24,47 +24,47 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n&lianping/federation/v1/oversight.proto\x12\x16lianping.federation.v1\"=\n\tAskPermit\x12\x0f\n\x07\x64raw_id\x18\x01 \x01(\x0c\x12\x0f\n\x07opening\x18\x02 \x01(\x0c\x12\x0e\n\x06reason\x18\x03 \x01(\t\"+\n\x06Permit\x12\x0f\n\x07\x64raw_id\x18\x01 \x01(\x0c\x12\x10\n\x08officers\x18\x02 \x03(\x0c\"\x1d\n\x0b\x44\x65nyRequest\x12\x0e\n\x06reason\x18\x01 \x01(\t\"M\n\tAskUnseal\x12\x0f\n\x07\x64raw_id\x18\x01 \x01(\x0c\x12\x0f\n\x07opening\x18\x02 \x01(\x0c\x12\x0e\n\x06\x63ommit\x18\x03 \x01(\x0c\x12\x0e\n\x06reason\x18\x04 \x01(\t\":\n\x06Unseal\x12\x0f\n\x07\x64raw_id\x18\x01 \x01(\x0c\x12\r\n\x05value\x18\x02 \x01(\x0c\x12\x10\n\x08officers\x18\x03 \x03(\x0c\")\n\x05\x44rawn\x12\x0f\n\x07\x64raw_id\x18\x01 \x01(\x0c\x12\x0f\n\x07\x65ntries\x18\x02 \x03(\x0c\"\x7f\n\rSubmitBidders\x12\x12\n\nbooking_id\x18\x01 \x01(\x0c\x12,\n\x05\x64raws\x18\x02 \x03(\x0b\x32\x1d.lianping.federation.v1.Drawn\x12\x1c\n\x14\x65xclusion_commitment\x18\x03 \x01(\x0c\x12\x0e\n\x06sealed\x18\x04 \x01(\x0c\"2\n\x0fSubmitEmployers\x12\x0f\n\x07\x64raw_id\x18\x01 \x01(\x0c\x12\x0e\n\x06sealed\x18\x02 \x01(\x0c\"*\n\x06Recuse\x12\x0f\n\x07\x64raw_id\x18\x01 \x01(\x0c\x12\x0f\n\x07recused\x18\x02 \x03(\x0c\"g\n\x08StateAct\x12(\n\x03\x61\x63t\x18\x01 \x01(\x0e\x32\x1b.lianping.federation.v1.Act\x12\x0f\n\x07subject\x18\x02 \x01(\x0c\x12\x0e\n\x06reason\x18\x03 \x01(\t\x12\x10\n\x08officers\x18\x04 \x03(\x0c\"X\n\rSubmitReports\x12\x0f\n\x07\x64raw_id\x18\x01 \x01(\x0c\x12\x0f\n\x07opening\x18\x02 \x01(\x0c\x12\x14\n\x0c\x61nnouncement\x18\x03 \x01(\x0c\x12\x0f\n\x07reports\x18\x04 \x03(\x0c\"N\n\nAskRecords\x12\x0f\n\x07\x64raw_id\x18\x01 \x01(\x0c\x12\r\n\x05value\x18\x02 \x01(\x0c\x12\x0f\n\x07percent\x18\x03 \x01(\r\x12\x0f\n\x07\x65ntries\x18\x04 \x03(\x0c\"1\n\x0eProduceRecords\x12\x0f\n\x07\x64raw_id\x18\x01 \x01(\x0c\x12\x0e\n\x06sealed\x18\x02 \x01(\x0c\"[\n\x0b\x46\x61ultRecord\x12\x0f\n\x07\x64raw_id\x18\x01 \x01(\x0c\x12\r\n\x05\x65ntry\x18\x02 \x01(\x0c\x12,\n\x05wrong\x18\x03 \x01(\x0e\x32\x1d.lianping.federation.v1.Wrong\"s\n\rStateCallBack\x12\x0f\n\x07\x64raw_id\x18\x01 \x01(\x0c\x12\r\n\x05\x65ntry\x18\x02 \x01(\x0c\x12\x30\n\x07\x66inding\x18\x03 \x01(\x0e\x32\x1f.lianping.federation.v1.Finding\x12\x10\n\x08officers\x18\x04 \x03(\x0c*-\n\x03\x41\x63t\x12\x13\n\x0f\x41\x43T_UNSPECIFIED\x10\x00\x12\x11\n\rACT_OPEN_POOL\x10\x01*b\n\x07\x46inding\x12\x17\n\x13\x46INDING_UNSPECIFIED\x10\x00\x12\x11\n\rFINDING_MATCH\x10\x01\x12\x14\n\x10\x46INDING_MISMATCH\x10\x02\x12\x15\n\x11\x46INDING_UNREACHED\x10\x03*\xaa\x01\n\x05Wrong\x12\x15\n\x11WRONG_UNSPECIFIED\x10\x00\x12\x16\n\x12WRONG_NOT_PRODUCED\x10\x01\x12\x16\n\x12WRONG_OTHER_RECORD\x10\x02\x12\x14\n\x10WRONG_NOT_SIGNED\x10\x03\x12\x14\n\x10WRONG_OTHER_CALL\x10\x04\x12\x16\n\x12WRONG_OTHER_ANSWER\x10\x05\x12\x16\n\x12WRONG_OTHER_PERSON\x10\x06\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n&lianping/federation/v1/oversight.proto\x12\x16lianping.federation.v1\"=\n\tAskPermit\x12\x0f\n\x07\x64raw_id\x18\x01 \x01(\x0c\x12\x0f\n\x07opening\x18\x02 \x01(\x0c\x12\x0e\n\x06reason\x18\x03 \x01(\t\">\n\x06Permit\x12\x0f\n\x07\x64raw_id\x18\x01 \x01(\x0c\x12\x10\n\x08officers\x18\x02 \x03(\x0c\x12\x11\n\topen_hash\x18\x03 \x01(\x0c\"\x1d\n\x0b\x44\x65nyRequest\x12\x0e\n\x06reason\x18\x01 \x01(\t\"M\n\tAskUnseal\x12\x0f\n\x07\x64raw_id\x18\x01 \x01(\x0c\x12\x0f\n\x07opening\x18\x02 \x01(\x0c\x12\x0e\n\x06\x63ommit\x18\x03 \x01(\x0c\x12\x0e\n\x06reason\x18\x04 \x01(\t\":\n\x06Unseal\x12\x0f\n\x07\x64raw_id\x18\x01 \x01(\x0c\x12\r\n\x05value\x18\x02 \x01(\x0c\x12\x10\n\x08officers\x18\x03 \x03(\x0c\")\n\x05\x44rawn\x12\x0f\n\x07\x64raw_id\x18\x01 \x01(\x0c\x12\x0f\n\x07\x65ntries\x18\x02 \x03(\x0c\"\x7f\n\rSubmitBidders\x12\x12\n\nbooking_id\x18\x01 \x01(\x0c\x12,\n\x05\x64raws\x18\x02 \x03(\x0b\x32\x1d.lianping.federation.v1.Drawn\x12\x1c\n\x14\x65xclusion_commitment\x18\x03 \x01(\x0c\x12\x0e\n\x06sealed\x18\x04 \x01(\x0c\"2\n\x0fSubmitEmployers\x12\x0f\n\x07\x64raw_id\x18\x01 \x01(\x0c\x12\x0e\n\x06sealed\x18\x02 \x01(\x0c\"*\n\x06Recuse\x12\x0f\n\x07\x64raw_id\x18\x01 \x01(\x0c\x12\x0f\n\x07recused\x18\x02 \x03(\x0c\"g\n\x08StateAct\x12(\n\x03\x61\x63t\x18\x01 \x01(\x0e\x32\x1b.lianping.federation.v1.Act\x12\x0f\n\x07subject\x18\x02 \x01(\x0c\x12\x0e\n\x06reason\x18\x03 \x01(\t\x12\x10\n\x08officers\x18\x04 \x03(\x0c\"X\n\rSubmitReports\x12\x0f\n\x07\x64raw_id\x18\x01 \x01(\x0c\x12\x0f\n\x07opening\x18\x02 \x01(\x0c\x12\x14\n\x0c\x61nnouncement\x18\x03 \x01(\x0c\x12\x0f\n\x07reports\x18\x04 \x03(\x0c\"N\n\nAskRecords\x12\x0f\n\x07\x64raw_id\x18\x01 \x01(\x0c\x12\r\n\x05value\x18\x02 \x01(\x0c\x12\x0f\n\x07percent\x18\x03 \x01(\r\x12\x0f\n\x07\x65ntries\x18\x04 \x03(\x0c\"1\n\x0eProduceRecords\x12\x0f\n\x07\x64raw_id\x18\x01 \x01(\x0c\x12\x0e\n\x06sealed\x18\x02 \x01(\x0c\"[\n\x0b\x46\x61ultRecord\x12\x0f\n\x07\x64raw_id\x18\x01 \x01(\x0c\x12\r\n\x05\x65ntry\x18\x02 \x01(\x0c\x12,\n\x05wrong\x18\x03 \x01(\x0e\x32\x1d.lianping.federation.v1.Wrong\"s\n\rStateCallBack\x12\x0f\n\x07\x64raw_id\x18\x01 \x01(\x0c\x12\r\n\x05\x65ntry\x18\x02 \x01(\x0c\x12\x30\n\x07\x66inding\x18\x03 \x01(\x0e\x32\x1f.lianping.federation.v1.Finding\x12\x10\n\x08officers\x18\x04 \x03(\x0c*-\n\x03\x41\x63t\x12\x13\n\x0f\x41\x43T_UNSPECIFIED\x10\x00\x12\x11\n\rACT_OPEN_POOL\x10\x01*b\n\x07\x46inding\x12\x17\n\x13\x46INDING_UNSPECIFIED\x10\x00\x12\x11\n\rFINDING_MATCH\x10\x01\x12\x14\n\x10\x46INDING_MISMATCH\x10\x02\x12\x15\n\x11\x46INDING_UNREACHED\x10\x03*\xaa\x01\n\x05Wrong\x12\x15\n\x11WRONG_UNSPECIFIED\x10\x00\x12\x16\n\x12WRONG_NOT_PRODUCED\x10\x01\x12\x16\n\x12WRONG_OTHER_RECORD\x10\x02\x12\x14\n\x10WRONG_NOT_SIGNED\x10\x03\x12\x14\n\x10WRONG_OTHER_CALL\x10\x04\x12\x16\n\x12WRONG_OTHER_ANSWER\x10\x05\x12\x16\n\x12WRONG_OTHER_PERSON\x10\x06\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'lianping.federation.v1.oversight_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_ACT']._serialized_start=1148
-  _globals['_ACT']._serialized_end=1193
-  _globals['_FINDING']._serialized_start=1195
-  _globals['_FINDING']._serialized_end=1293
-  _globals['_WRONG']._serialized_start=1296
-  _globals['_WRONG']._serialized_end=1466
+  _globals['_ACT']._serialized_start=1167
+  _globals['_ACT']._serialized_end=1212
+  _globals['_FINDING']._serialized_start=1214
+  _globals['_FINDING']._serialized_end=1312
+  _globals['_WRONG']._serialized_start=1315
+  _globals['_WRONG']._serialized_end=1485
   _globals['_ASKPERMIT']._serialized_start=66
   _globals['_ASKPERMIT']._serialized_end=127
   _globals['_PERMIT']._serialized_start=129
-  _globals['_PERMIT']._serialized_end=172
-  _globals['_DENYREQUEST']._serialized_start=174
-  _globals['_DENYREQUEST']._serialized_end=203
-  _globals['_ASKUNSEAL']._serialized_start=205
-  _globals['_ASKUNSEAL']._serialized_end=282
-  _globals['_UNSEAL']._serialized_start=284
-  _globals['_UNSEAL']._serialized_end=342
-  _globals['_DRAWN']._serialized_start=344
-  _globals['_DRAWN']._serialized_end=385
-  _globals['_SUBMITBIDDERS']._serialized_start=387
-  _globals['_SUBMITBIDDERS']._serialized_end=514
-  _globals['_SUBMITEMPLOYERS']._serialized_start=516
-  _globals['_SUBMITEMPLOYERS']._serialized_end=566
-  _globals['_RECUSE']._serialized_start=568
-  _globals['_RECUSE']._serialized_end=610
-  _globals['_STATEACT']._serialized_start=612
-  _globals['_STATEACT']._serialized_end=715
-  _globals['_SUBMITREPORTS']._serialized_start=717
-  _globals['_SUBMITREPORTS']._serialized_end=805
-  _globals['_ASKRECORDS']._serialized_start=807
-  _globals['_ASKRECORDS']._serialized_end=885
-  _globals['_PRODUCERECORDS']._serialized_start=887
-  _globals['_PRODUCERECORDS']._serialized_end=936
-  _globals['_FAULTRECORD']._serialized_start=938
-  _globals['_FAULTRECORD']._serialized_end=1029
-  _globals['_STATECALLBACK']._serialized_start=1031
-  _globals['_STATECALLBACK']._serialized_end=1146
+  _globals['_PERMIT']._serialized_end=191
+  _globals['_DENYREQUEST']._serialized_start=193
+  _globals['_DENYREQUEST']._serialized_end=222
+  _globals['_ASKUNSEAL']._serialized_start=224
+  _globals['_ASKUNSEAL']._serialized_end=301
+  _globals['_UNSEAL']._serialized_start=303
+  _globals['_UNSEAL']._serialized_end=361
+  _globals['_DRAWN']._serialized_start=363
+  _globals['_DRAWN']._serialized_end=404
+  _globals['_SUBMITBIDDERS']._serialized_start=406
+  _globals['_SUBMITBIDDERS']._serialized_end=533
+  _globals['_SUBMITEMPLOYERS']._serialized_start=535
+  _globals['_SUBMITEMPLOYERS']._serialized_end=585
+  _globals['_RECUSE']._serialized_start=587
+  _globals['_RECUSE']._serialized_end=629
+  _globals['_STATEACT']._serialized_start=631
+  _globals['_STATEACT']._serialized_end=734
+  _globals['_SUBMITREPORTS']._serialized_start=736
+  _globals['_SUBMITREPORTS']._serialized_end=824
+  _globals['_ASKRECORDS']._serialized_start=826
+  _globals['_ASKRECORDS']._serialized_end=904
+  _globals['_PRODUCERECORDS']._serialized_start=906
+  _globals['_PRODUCERECORDS']._serialized_end=955
+  _globals['_FAULTRECORD']._serialized_start=957
+  _globals['_FAULTRECORD']._serialized_end=1048
+  _globals['_STATECALLBACK']._serialized_start=1050
+  _globals['_STATECALLBACK']._serialized_end=1165
 # @@protoc_insertion_point(module_scope)

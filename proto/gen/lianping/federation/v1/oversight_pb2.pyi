@@ -145,8 +145,11 @@ class Permit(_message.Message):
 
     DRAW_ID_FIELD_NUMBER: _builtins.int
     OFFICERS_FIELD_NUMBER: _builtins.int
+    OPEN_HASH_FIELD_NUMBER: _builtins.int
     draw_id: _builtins.bytes
     """Required. The draw that may be superseded, 16 bytes."""
+    open_hash: _builtins.bytes
+    """Required. O of the Open that was shown, 32 bytes: the leave is for that opening and no other."""
     @_builtins.property
     def officers(self) -> _containers.RepeatedScalarFieldContainer[_builtins.bytes]:
         """Required. Pseudonyms of the officers, 32 bytes each, at least two."""
@@ -156,10 +159,11 @@ class Permit(_message.Message):
         *,
         draw_id: _builtins.bytes = ...,
         officers: _abc.Iterable[_builtins.bytes] | None = ...,
+        open_hash: _builtins.bytes = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["draw_id", b"draw_id", "officers", b"officers"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["draw_id", b"draw_id", "officers", b"officers", "open_hash", b"open_hash"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
