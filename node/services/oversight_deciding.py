@@ -17,6 +17,7 @@ from federation.lottery.escrow import FalseEscrow, open_escrow
 from federation.protocol import oversight as words
 from federation.protocol.conversation import REFUSED, Conversation, Word
 from federation.protocol.oversight import AskPermit, AskUnseal, DenyRequest, Permit, Unseal
+from federation.wire.envelopes import decode_envelope
 from federation.wire.words import PAYLOAD_TYPES, decode_word, encode_word
 from node.services.errors import Conflicting, NotFound
 from node.services.house import Desk
@@ -164,7 +165,9 @@ class Deciding:
         asked = asks(row)
         assert asked is not None, "nothing else is decided here"
         if isinstance(asked, AskPermit):
-            return Permit(asked.draw_id, officers), None
+            shown = decode_envelope(asked.opening).payload  # as it was verified when it was asked
+            bound = ranking.open_hash(desk.suite_of(ConversationId(row.id)), shown)
+            return Permit(asked.draw_id, officers, bound), None
         try:
             value = _opened(desk, row, asked)
         except FalseEscrow as error:
