@@ -94,7 +94,10 @@ class Evaluation:
     void_of: dict[CenterId, bytes] = field(default_factory=dict)
     last_of: dict[CenterId, bytes] = field(default_factory=dict)
     supplements: Sequence[tuple[Slot, ...]] = ()
-    """What is drawn from the sub's pool besides, where its list is short; see ``scarce``."""
+    """What is drawn from the sub's pool besides, where its list is short."""
+    answers: Callable[[bytes], Response] = field(default_factory=lambda: whimsical(3))
+    leaves: int = 1
+    """How many leave the sub's list."""
     said: dict[ConversationId, list[Word]] = field(default_factory=dict)
     closings: list[tuple[Center, ConversationId, bytes]] = field(default_factory=list)
 
@@ -335,7 +338,7 @@ class Evaluation:
     ) -> Walk:
         """Down the order, through ``leaves`` supplements, to the last sealed list."""
         bound, excluded, leaves = more
-        sealer, answer = self.pair.other(owner), whimsical(3)
+        sealer, answer = self.pair.other(owner), self.answers
 
         async def step(by: Center, word: Word) -> Walk:
             spoken = await self.say(by, talk, word)
@@ -459,7 +462,7 @@ class Evaluation:
         await self.book()
         if self.void_first:
             await self.void(self.sub, sub_announced)
-        await self.draw(self.sub, sub_pool, sub_announced, self.slots, (), 1)
+        await self.draw(self.sub, sub_pool, sub_announced, self.slots, (), self.leaves)
         excluded = tuple(party.uscc for party in found.parties)
         await self.draw(self.host, host_pool, host_announced, HOST_SLOTS, excluded, 0)
         for slots in self.supplements:

@@ -1,15 +1,24 @@
 """A short list is added to from other specialties, and only then: found by the file alone."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+
+import pytest
+from typing_extensions import override
 
 from federation.evidence.verdict import Verdict
 from federation.evidence.verify import verify
 from federation.lottery.pool import PoolMember
-from federation.protocol.draw import Slot
+from federation.lottery.supplement import NOBODY, Taken
+from federation.protocol.conversation import Word
+from federation.protocol.draw import Open, Slot
+from federation.protocol.peering import AnnouncePool
 from federation.wire.evidence import DECODE
+from node.services.errors import Conflicting
 from tests.evidence.evaluated import Evaluation, furnish
-from tests.support.pair import two_centers
+from tests.lottery.honest_draw import accepts
+from tests.support.pair import HOUR_MS, Center, two_centers
 
 ADDED = (Slot("C07", 1),)
 
@@ -18,30 +27,129 @@ def person(number: int, *specialties: str, status: str = "active") -> PoolMember
     return PoolMember(f"S{number:07d}", f"专家{number}", f"91{number:016d}", specialties, status)
 
 
-def scarce(*more: PoolMember) -> list[PoolMember]:
-    """The sub's pool: nobody of B05 can come, so that one seat stays empty."""
-    many = [person(number, "A01") for number in range(1, 30)]
-    return [*many, person(90, "B05", status="leave"), *more]
+MANY = [person(number, "A01") for number in range(1, 30)]
+PLENTY = [person(number, "C07") for number in range(40, 50)]
+OTHERS = [person(number, "D02") for number in range(50, 60)]
+SCARCE = [*MANY, person(90, "B05", status="leave"), *PLENTY, *OTHERS]
+"""Nobody of B05 can come: of the sub's three seats one stays empty."""
+FULL = [*SCARCE, *(person(number, "B05") for number in range(91, 99))]
 
 
-PLENTY = [person(number, "C07", "D02") for number in range(40, 50)]
-
-
-async def file_of(played: Evaluation, folder: Path) -> bytes:
-    await played.play()
-    return (await played.dossiers(played.host, folder).make(played.session)).read_bytes()
-
-
-async def verdict_on(
-    folder: Path, members: Sequence[PoolMember], *slots: Sequence[Slot]
-) -> Verdict:
+async def played(
+    folder: Path, *slots: Sequence[Slot], kind: type[Evaluation] = Evaluation,
+    members: Sequence[PoolMember] = tuple(SCARCE),
+    change: Callable[[Word], Word] = lambda word: word,
+) -> Verdict:  # fmt: skip
     async with two_centers(furnish) as pair:
         more = [tuple(each) for each in slots]
-        played = Evaluation(pair, members=members, supplements=more)
-        return verify(await file_of(played, folder), DECODE)
+        one = kind(pair, change, members=members, supplements=more, answers=accepts, leaves=0)
+        await one.play()
+        path = await one.dossiers(one.host, folder).make(one.session)
+        return verify(path.read_bytes(), DECODE)
 
 
 async def test_a_dossier_shows_both_draws_of_a_list_that_was_short(tmp_path: Path) -> None:
-    verdict = await verdict_on(tmp_path, scarce(*PLENTY), ADDED)
+    verdict = await played(tmp_path, ADDED)
     assert sorted(draw.members for draw in verdict.draws) == [1, 1, 2]
     assert verdict.members == 5
+
+
+async def test_a_supplement_that_is_short_itself_is_followed_by_another(tmp_path: Path) -> None:
+    members = [*MANY, *(person(number, which, status="leave") for number, which in
+                        ((90, "B05"), (91, "C07"))), *OTHERS]  # fmt: skip
+    verdict = await played(tmp_path, ADDED, (Slot("D02", 1),), members=members)
+    assert sorted(draw.members for draw in verdict.draws) == [0, 1, 1, 2]
+
+
+async def test_a_supplement_is_drawn_from_the_pool_of_its_list_though_the_epoch_is_over(
+    tmp_path: Path,
+) -> None:
+    def short_lived(word: Word) -> Word:
+        if isinstance(word, AnnouncePool):
+            return replace(word, valid_until_ms=word.valid_from_ms + HOUR_MS)
+        return word
+
+    verdict = await played(tmp_path, ADDED, kind=Later, change=short_lived)
+    assert verdict.members == 5
+
+
+@dataclass
+class Later(Evaluation):
+    """Between the draws that were booked and the supplement lie two hours."""
+
+    @override
+    async def draw(self, *args: object, **more: object) -> None:
+        if len(self.draws) == 2:
+            self.pair.watch.pass_ms(2 * HOUR_MS)
+        await super().draw(*args, **more)  # type: ignore[arg-type]
+
+
+# What both centers would have to do together
+
+
+@dataclass
+class Forgetful(Evaluation):
+    """Both centers forget whom the short draw has asked."""
+
+    @override
+    def taken(self, owner: Center) -> Taken:
+        return NOBODY
+
+
+@dataclass
+class Unnamed(Evaluation):
+    """Supplements name the first draw, or none, in place of the one before."""
+
+    names_first: bool = True
+    firsts: dict[str, bytes] = field(default_factory=dict)
+
+    @override
+    def opening(self, owner: Center, announced: AnnouncePool, slots: tuple[Slot, ...]) -> Open:
+        word = super().opening(owner, announced, slots)
+        if word.supersedes:
+            first = self.firsts.setdefault(owner.id, word.supersedes)
+            return replace(word, supersedes=first if self.names_first else b"")
+        return word
+
+
+@dataclass
+class Silent(Unnamed):
+    """The supplement does not say what it adds to."""
+
+    names_first: bool = False
+
+
+TWINS = [*(person(number, "A01", "C07") for number in (1, 2)), person(90, "B05", status="leave")]
+"""Whoever is of C07 is of A01, too, and was asked."""
+COLLEAGUES = [
+    *(replace(person(number, "A01"), uscc="91X") for number in (1,)), person(2, "A01"),
+    person(90, "B05", status="leave"), *(replace(one, uscc="91X") for one in PLENTY),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("kind", "members", "slots", "problem"),
+    [
+        (Evaluation, FULL, [ADDED], "step 9 .*not short"),
+        (Evaluation, SCARCE, [(Slot("C07", 2),)], "step 9 .*short of 1, not of 2"),
+        (Evaluation, SCARCE, [(Slot("B05", 1),)], "step 9 .*of B05 everybody was asked"),
+        (Evaluation, SCARCE, [ADDED, (Slot("D02", 1),)], "step 9 .*not short"),
+        (Unnamed, SCARCE, [ADDED, (Slot("D02", 1),)], "step 9 .*the draw before is"),
+        (Silent, SCARCE, [ADDED], "step 9 .*supersedes none, the draw before is"),
+        (Forgetful, TWINS, [ADDED], "step 9 .*V11"),
+        (Forgetful, COLLEAGUES, [ADDED], "step 9 .*V11"),
+    ],
+    ids=[
+        "not short", "more than missing", "exhausted stratum", "two supplements of one shortfall",
+        "the same draw twice", "named nothing", "the same person", "the same employer",
+    ],
+)  # fmt: skip
+async def test_what_no_shortfall_proves_gets_no_dossier(
+    tmp_path: Path,
+    kind: type[Evaluation],
+    members: Sequence[PoolMember],
+    slots: Sequence[Sequence[Slot]],
+    problem: str,
+) -> None:
+    with pytest.raises(Conflicting, match=problem):
+        await played(tmp_path, *slots, kind=kind, members=members)
