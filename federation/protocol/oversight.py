@@ -211,6 +211,7 @@ class SubmitReports(Word):
     opening: bytes
     announcement: bytes
     reports: tuple[bytes, ...]
+    ending: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,6 +225,7 @@ class AskRecords(Word):
     value: bytes
     percent: int
     entries: tuple[bytes, ...]
+    ending: bytes
 
 
 @dataclass(frozen=True, slots=True)

@@ -356,9 +356,8 @@ _RULES: Final[Mapping[str, Rule]] = MappingProxyType(
         "act": Rule(_flag),
         "subject": Rule(_DIGEST),
         "announcement": Rule(_at_most(MAX_ANNOUNCEMENT_BYTES)),
-        "reports": Rule(
-            _at_most(MAX_REPORT_BYTES), at_most=oversight.MAX_REPORTS, at_least=1
-        ),
+        "reports": Rule(_at_most(MAX_REPORT_BYTES), at_most=oversight.MAX_REPORTS, at_least=1),
+        "ending": Rule(_at_most(MAX_SHOWN_BYTES)),
         "percent": Rule(_number(1, 100)),
         "AskRecords.entries": Rule(_DIGEST, at_most=oversight.MAX_RECORDS, at_least=1),
         "AskRecords.value": Rule(_DIGEST),

@@ -132,6 +132,10 @@ RULES: Final[Mapping[str, Rule]] = {
     "oversight_decide": Rule("对申请提出意见", "propose an answer", 4 * HOUR, Cap.CONVERSATION),
     "oversight_confirm": Rule("确认监管意见", "confirm an answer", 4 * HOUR, Cap.CONVERSATION),
     "oversight_act_refused": Rule("处理被拒绝的告知", "a center refused a word", 1 * DAY),
+    "call_back": Rule("回访抽中的专家", "call an expert back", 3 * DAY),
+    "call_back_confirm": Rule("确认回访结果", "confirm what was found", 1 * DAY),
+    "call_record_fault": Rule("调查未通过抽查的回执", "investigate a record of a call", 1 * DAY),
+    "call_back_fault": Rule("调查不符的专家答复", "investigate an answer", 1 * DAY),
     "false_escrow": Rule("调查虚假托管", "investigate a false escrow", 1 * DAY),
     # Lotteries of sub-venues
     "selection_ended": Rule("重新安排副场抽取", "plan a lottery of sub-venues anew", 4 * HOUR),

@@ -25,6 +25,7 @@ from federation.protocol.draw import (
     SEALER,
     Close,
     Commit,
+    Conclude,
     Fault,
     Next,
     Open,
@@ -110,6 +111,7 @@ class Draws(Reaction):
         self.departures = Departures(self._files, self._moves, cipher)
         self.recusal = Recusal(self._files, self.departures, cipher)
         self._changed: tuple[Changed, ...] = ()
+        self._over: tuple[Changed, ...] = ()
         inviting = Inviting(cipher, place, invitations)
         self.starting = DrawStart(self._files, self._rules, self._moves, inviting)
         self.supplementing = Supplementing(self._files, self._rules, self.starting)
@@ -125,6 +127,10 @@ class Draws(Reaction):
     def tell(self, *changed: Changed) -> None:
         """Whom to tell, by the booking, that somebody left a list or that it is sealed again."""
         self._changed = changed
+
+    def tell_over(self, *over: Changed) -> None:
+        """Whom to tell, by the draw, that it has ended or come to nothing."""
+        self._over = over
 
     def start(self, desk: Desk, project: bytes, by: str) -> list[bytes]:
         """Start all draws of a project. Raises as ``DrawStart.start``."""
@@ -267,6 +273,8 @@ class Draws(Reaction):
             self._moves.begin(desk, spoken, word.booking_id, word.pool, word.epoch)
         elif isinstance(word, Fault):
             self._void(desk, draw, word)
+        elif isinstance(word, Close | Conclude):
+            self._tell_over(desk, draw)
         elif _changes(word):
             self._tell(desk, draw, word)
 
@@ -312,6 +320,11 @@ class Draws(Reaction):
         if row is not None:  # else it was heard of a draw that never began
             draw_news.tell_void(desk, self._files, row, word)
             self._depart_on(desk, row)
+            self._tell_over(desk, draw)
+
+    def _tell_over(self, desk: Desk, draw: bytes) -> None:
+        for over in self._over:
+            over(desk, draw)
 
     def _tell(self, desk: Desk, draw: bytes, word: Word) -> None:
         row = self._files.row(desk, draw)

@@ -11,7 +11,6 @@ from typing import Final
 from federation.trust.suite import Digests
 from node.services.errors import Invalid, NotAllowed
 from node.store.cipher import ColumnCipher
-from node.store.oversight import RequestRow
 
 _PLACE: Final = "oversight_request.officer"  # what the key of the pseudonyms is derived for
 
@@ -37,19 +36,19 @@ class Officers:
         """TM(our own key, "officer", account); 32 bytes."""
         return digests.mac(self._key, "officer", account.encode())
 
-    def two(self, digests: Digests, row: RequestRow, second: str) -> tuple[bytes, bytes]:
+    def two(self, digests: Digests, first: str | None, second: str) -> tuple[bytes, bytes]:
         """Who proposed and who confirms, as a word names them.
 
         Raises:
             SamePerson: They are one.
         """
-        assert row.proposed_by is not None, "only what was proposed is confirmed"
-        if row.proposed_by == second:
+        assert first is not None, "only what was proposed is confirmed"
+        if first == second:
             raise SamePerson(
                 "须由另一名监管人员确认,提出人不能确认本人的意见",
                 "another officer has to confirm: nobody confirms what he proposed himself",
             )
-        return self.pseudonym(digests, row.proposed_by), self.pseudonym(digests, second)
+        return self.pseudonym(digests, first), self.pseudonym(digests, second)
 
 
 def check_grounds(text: str) -> None:

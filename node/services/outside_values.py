@@ -113,7 +113,11 @@ def envelope_of(
     found = [line for line in lines if line.ours is ours] or (lines if by is None else [])
     if not found:
         raise LookupError(f"no {kind.__name__} in conversation {conversation.hex()}")
-    line = found[-1]
+    return as_signed(desk, conversation, found[-1])
+
+
+def as_signed(desk: Desk, conversation: bytes, line: Line) -> bytes:
+    """A word of a conversation, as it can be shown to others."""
     return line.envelope if line.envelope is not None else _signed(desk, conversation, line)
 
 

@@ -3,7 +3,9 @@
 A node is one or the other; both sides are put together here, as a conversation has two. What a
 center asks is ``oversight_asking``; what two officers decide is ``oversight_deciding``; what the
 regulator's node compares by itself is ``oversight_comparing``; audits of pools, which officers
-do of their own accord, are ``pool_auditing``. The rules are ``proto/README.md``, Oversight.
+do of their own accord, are ``pool_auditing``; checks of what was reported of invitations are
+``call_backs`` at a regulator and ``call_records`` at a center. The rules are
+``proto/README.md``, Oversight.
 """
 
 from typing_extensions import override
@@ -15,15 +17,22 @@ from federation.protocol.conversation import Conversation, Word
 from federation.protocol.oversight import (
     REGULATOR,
     AskPermit,
+    AskRecords,
     AskUnseal,
     DenyRequest,
+    FaultRecord,
     Permit,
+    ProduceRecords,
+    StateCallBack,
     SubmitBidders,
     SubmitEmployers,
+    SubmitReports,
     Unseal,
 )
 from federation.wire.envelopes import Receipt, Statement
 from node.services import oversight_comparing as comparing
+from node.services.call_backs import PERCENT, CallBacks
+from node.services.call_records import CallRecords
 from node.services.house import Desk, Reaction
 from node.services.officers import Officers
 from node.services.oversight_asking import Asking
@@ -33,20 +42,33 @@ from node.store import oversight
 from node.store.cipher import ColumnCipher
 from node.store.oversight import RequestRow
 
+_CHECKS = (AskRecords, FaultRecord, StateCallBack)
+"""What a regulator says about calls to experts."""
+
 
 class Oversight(Reaction):
     """Our part in conversations of kind ``oversight``.
 
     Args:
         regulates: Whether this node is a regulator's.
-        cipher: For the officers' pseudonyms.
+        cipher: For the officers' pseudonyms, and records of calls.
         asking: A center's side.
+        call_back_percent: How many of a hundred invitations a regulator calls back.
     """
 
-    def __init__(self, *, regulates: bool, cipher: ColumnCipher, asking: Asking) -> None:
+    def __init__(
+        self,
+        *,
+        regulates: bool,
+        cipher: ColumnCipher,
+        asking: Asking,
+        call_back_percent: int = PERCENT,
+    ) -> None:
         officers = Officers(cipher)
         self._regulates = regulates
         self.asking = asking
+        self.records = CallRecords(cipher)
+        self.calling = CallBacks(officers, cipher, call_back_percent)
         self.deciding = Deciding(officers)
         self.auditing = PoolAuditing(officers)
 
@@ -61,7 +83,10 @@ class Oversight(Reaction):
         if conversation.role != REGULATOR:
             if self._regulates:
                 raise Refused("this is a regulator's node: nobody oversees it", clause="role")
-            self.asking.admit(desk, conversation, word)
+            if isinstance(word, _CHECKS):
+                self.records.admit(desk, conversation, word)
+            else:
+                self.asking.admit(desk, conversation, word)
             return
         if not self._regulates:
             raise Refused("this node is no regulator", clause="role")
@@ -70,20 +95,28 @@ class Oversight(Reaction):
                 self.deciding.admit(desk, conversation, word)
             case SubmitBidders() | SubmitEmployers():
                 comparing.admit(desk, conversation, word)
+            case SubmitReports() | ProduceRecords():
+                self.calling.admit(desk, conversation, word)
             case _:
                 raise AssertionError(f"a center says no {word.case}")
 
     @override
     def said(self, desk: Desk, spoken: Said) -> None:
         if spoken.conversation.role != REGULATOR:
-            self.asking.said(desk, spoken)
+            if not isinstance(spoken.word, ProduceRecords):
+                self.asking.said(desk, spoken)
         elif isinstance(spoken.word, Permit | Unseal | DenyRequest):
             self.deciding.said(desk, spoken)
 
     @override
     def heard(self, desk: Desk, spoken: Said) -> None:
         if spoken.conversation.role != REGULATOR:
-            self.asking.heard(desk, spoken)
+            if isinstance(spoken.word, _CHECKS):
+                self.records.heard(desk, spoken)
+            else:
+                self.asking.heard(desk, spoken)
+        elif isinstance(spoken.word, SubmitReports | ProduceRecords):
+            self.calling.heard(desk, spoken)
         elif isinstance(spoken.word, AskPermit | AskUnseal):
             self.deciding.heard(desk, spoken)
         else:
@@ -93,14 +126,15 @@ class Oversight(Reaction):
     def refused(self, desk: Desk, conversation: Conversation, receipt: Receipt) -> None:
         if conversation.role != REGULATOR:
             self.asking.refused(desk, conversation, receipt)
-        else:
+        elif not self.calling.refused(desk, conversation):
             self.auditing.refused(desk, conversation, receipt)
 
     @override
     def lapsed(self, desk: Desk, before: Conversation, after: Conversation) -> None:
         if before.role != REGULATOR:
             self.asking.lapsed(desk, after)
-        # The regulator has no clock of its own here: a late answer still counts.
+        else:
+            self.calling.lapsed(desk, after)  # the only questions on a regulator's clock
 
     @override
     def cosigned(self, desk: Desk, peer: CenterId, suite_id: str, size: int) -> None:

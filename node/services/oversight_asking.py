@@ -26,6 +26,7 @@ from federation.protocol.oversight import (
     StateAct,
     SubmitBidders,
     SubmitEmployers,
+    SubmitReports,
     Unseal,
 )
 from federation.trust.errors import UnknownSuite
@@ -49,7 +50,7 @@ UNANSWERED: Final = "oversight_unanswered"
 ACT: Final = "oversight_act"
 """Tells the operator that officers have opened something of ours."""
 
-ASKS: Final = (AskPermit, AskUnseal, SubmitBidders, SubmitEmployers)
+ASKS: Final = (AskPermit, AskUnseal, SubmitBidders, SubmitEmployers, SubmitReports)
 Told = Callable[[Desk, bytes, Word], None]
 """Told of an answer: the floor, the draw, the word."""
 
@@ -222,6 +223,7 @@ _ANSWER_TO: Final[dict[str, type[Word]]] = {
     AskUnseal.__name__: Unseal,
     SubmitBidders.__name__: DenyRequest,
     SubmitEmployers.__name__: Recuse,
+    SubmitReports.__name__: DenyRequest,
 }
 
 _ANSWERS: Final[dict[type[Word], tuple[str, str]]] = {

@@ -144,7 +144,7 @@ class Deciding:
             raise Conflicting(*_NOT_YET[row.state])
         _check_waited_for(desk, row)
         digests = desk.suite_of(ConversationId(row.id))
-        officers = self._officers.two(digests, row, by)
+        officers = self._officers.two(digests, row.proposed_by, by)
         answer, wrong = self._answer(desk, row, officers)
         desk.say(ConversationId(row.id), answer)
         oversight.decide(

@@ -5,15 +5,105 @@ center that we know, between the two centers that it names; whoever asks is one 
 only these checks. What officers make of it is ``oversight_deciding``.
 """
 
+from dataclasses import dataclass
+from typing import TypeVar
+
 from federation.engine.shown import Shown, shown, unverified
 from federation.errors import Malformed, Refused
-from federation.protocol.conversation import Conversation
-from federation.protocol.draw import Commit, Open
-from federation.protocol.oversight import AskPermit, AskUnseal
+from federation.evidence.call_back import ANSWERS
+from federation.ids import CenterId
+from federation.protocol.conversation import Conversation, Word
+from federation.protocol.draw import Close, Commit, Conclude, Fault, Open, Report
+from federation.protocol.oversight import AskPermit, AskUnseal, SubmitReports
+from federation.protocol.peering import AnnouncePool
 from node.services.house import Desk
 
+W = TypeVar("W", bound=Word)
 
-def opening_of(desk: Desk, conversation: Conversation, word: AskPermit | AskUnseal) -> Shown[Open]:
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What was reported in a draw, as its owner has signed it.
+
+    Args:
+        opening: How it was opened.
+        announced: The pool that it was opened on, as the sealer was told of it.
+        reports: The answers.
+    """
+
+    opening: Shown[Open]
+    announced: AnnouncePool
+    reports: tuple[Report, ...]
+
+    @property
+    def owner(self) -> CenterId:
+        """Whose experts were called."""
+        return CenterId(self.opening.statement.recipient)
+
+    @property
+    def sealer(self) -> CenterId:
+        """Whom the answers were reported to."""
+        return CenterId(self.opening.statement.sender)
+
+
+def told_of(desk: Desk, conversation: Conversation, word: SubmitReports) -> Told:
+    """What was reported of invitations, with the key that records are signed with.
+
+    Raises:
+        Malformed: Something that is shown is not of this draw, not signed by who must have said
+            it, or no answer.
+    """
+    opening = opening_of(desk, conversation, word)
+    owner, sealer = opening.statement.recipient, opening.statement.sender
+    announced = _shown(desk, word.announcement, AnnouncePool, owner, sealer, opening.suite_id)
+    draws = opening.word
+    if (announced.word.pool, announced.word.epoch, announced.word.root) != (
+        draws.pool, draws.epoch, draws.root,
+    ):  # fmt: skip
+        raise Malformed("the announcement is of another pool", clause="announcement")
+    if announced.statement.sent_at_ms > opening.statement.sent_at_ms:
+        raise Malformed("the pool was announced after the draw was opened", clause="announcement")
+    found = []
+    ended(desk, word.ending, word.draw_id, (owner, sealer), opening.suite_id)
+    for raw in word.reports:
+        report = _shown(desk, raw, Report, owner, sealer, opening.suite_id)
+        if report.statement.conversation_id != word.draw_id:
+            raise Malformed("a report that is shown is of another draw", clause="reports")
+        if report.word.response not in ANSWERS:
+            raise Malformed(f"{report.word.response.name} is no answer", clause="reports")
+        found.append(report.word)
+    return Told(opening, announced.word, tuple(found))
+
+
+def ended(desk: Desk, raw: bytes, draw: bytes, centers: tuple[str, str], suite_id: str) -> None:
+    """A draw has ended, as one of its two centers has told the other.
+
+    Raises:
+        Malformed: What is shown does not end this draw.
+    """
+    by = unverified(raw)[0].sender
+    if by not in centers:
+        raise Malformed(f"{by[:40]} is no center of the draw", clause="ending")
+    told = centers[1 - centers.index(by)]
+    found = _shown(desk, raw, Word, by, told, suite_id)
+    if not isinstance(found.word, Close | Conclude | Fault):
+        raise Malformed(f"{found.word.case} ends no draw", clause="ending")
+    if found.statement.conversation_id != draw:
+        raise Malformed("the end that is shown is of another draw", clause="ending")
+
+
+def _shown(desk: Desk, raw: bytes, kind: type[W], by: str, told: str, suite_id: str) -> Shown[W]:
+    found = shown(desk.identity, desk.keyring, raw, kind, by, desk.now_ms)
+    if found.statement.recipient != told:
+        raise Malformed(f"the {kind.__name__} that is shown was not said to {told[:40]}")
+    if found.suite_id != suite_id:
+        raise Malformed(f"the {kind.__name__} is under {found.suite_id}", clause="suite")
+    return found
+
+
+def opening_of(
+    desk: Desk, conversation: Conversation, word: AskPermit | AskUnseal | SubmitReports
+) -> Shown[Open]:
     """The draw that is asked about, as it was opened.
 
     Raises:

@@ -58,6 +58,8 @@ class PoolAnnouncements:
             names a regulator that we have joined; our own sealing key where there is none.
         small_stratum: Candidates of a specialty below which the staff is warned.
         announced: Told after each epoch: whoever looks at the figures once a day.
+        gateway_keys: Raw keys that our telephone gateway signs records with, by suite: each epoch
+            is announced with them, so that no other can be made up after a draw.
         own_cap: How often our own rules let one expert be drawn; the agreements' count beside it.
     """
 
@@ -67,6 +69,7 @@ class PoolAnnouncements:
         cipher: ColumnCipher,
         agreements: Agreements,
         regulator_keys: Mapping[str, bytes] = MappingProxyType({}),
+        gateway_keys: Mapping[str, bytes] = MappingProxyType({}),
         own_cap: Cap | None = None,
         small_stratum: int = LEAST,
         announced: Callable[[Desk], None] = lambda _desk: None,
@@ -77,6 +80,7 @@ class PoolAnnouncements:
         self._cipher = cipher
         self._agreements = agreements
         self._regulator_keys = regulator_keys
+        self._gateway_keys = gateway_keys
         agreements.when_active(self.introduce)
 
     def announce(self, desk: Desk, pool: str, epoch: str, valid_hours: int) -> Mapping[str, bytes]:
@@ -225,6 +229,7 @@ class PoolAnnouncements:
             audit_digest=audit_digest(chosen, sealed),
             valid_from_ms=desk.now_ms,
             valid_until_ms=until_ms,
+            gateway_key=self._gateway_keys.get(chosen.suite_id, b""),
         )
         try:
             decode_word(PAYLOAD_TYPES[AnnouncePool], encode_word(word))

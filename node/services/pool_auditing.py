@@ -108,7 +108,7 @@ class PoolAuditing:
         file, center, announced = read(desk, raw)
         if announced.audit_digest != row.subject:
             raise Invalid("这不是所申请启封的文件", "this is not the file that was proposed")
-        officers = self._officers.two(suite(row.suite), row, by)
+        officers = self._officers.two(suite(row.suite), row.proposed_by, by)
         opening = _opened(desk.identity, file, announced)
         act = StateAct(Act.OPEN_POOL, row.subject, row.grounds or "", officers)
         desk.open(center, None, act, suite_id=row.suite)

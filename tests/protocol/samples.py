@@ -179,8 +179,8 @@ OVERSIGHT: Final[tuple[Word, ...]] = (
     oversight.SubmitEmployers(ID, b"sealed"),
     oversight.Recuse(ID, (DIGEST,)),
     oversight.StateAct(oversight.Act.OPEN_POOL, DIGEST, "a complaint", (DIGEST, bytes([1]) * 32)),
-    oversight.SubmitReports(ID, b"an envelope", b"another", (b"a third",)),
-    oversight.AskRecords(ID, DIGEST, 10, (DIGEST,)),
+    oversight.SubmitReports(ID, b"an envelope", b"another", (b"a third",), b"a fourth"),
+    oversight.AskRecords(ID, DIGEST, 10, (DIGEST,), b"an envelope"),
     oversight.ProduceRecords(ID, b"sealed"),
     oversight.FaultRecord(ID, DIGEST, oversight.Wrong.NOT_SIGNED),
     oversight.StateCallBack(

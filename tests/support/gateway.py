@@ -1,5 +1,6 @@
 """A telephone gateway's keys and records, for telephones that a test plays."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Final
 
@@ -25,6 +26,11 @@ class Gateway:
 
     def receipt_key(self, suite: str) -> bytes:
         return SUITES[suite].public_signing(self._private)
+
+    @property
+    def receipt_keys(self) -> Mapping[str, bytes]:
+        """The keys of all suites."""
+        return {suite: self.receipt_key(suite) for suite in SUITES}
 
     def signed(self, suite: str, record: CallRecord) -> bytes:
         if not suite:

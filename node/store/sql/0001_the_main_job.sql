@@ -1120,6 +1120,50 @@ CREATE TABLE oversight_submission (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX oversight_submission_draw ON oversight_submission (draw);
 
+-- As a regulator: invitations that our choice fell on, and what became of checking them. Whom to
+-- call and what was recorded is sealed; a row without it was never produced.
+CREATE TABLE call_back (
+    id BLOB PRIMARY KEY,
+    conversation BLOB NOT NULL, -- in which its record was asked for
+    draw BLOB NOT NULL,
+    entry BLOB NOT NULL,
+    owner TEXT NOT NULL,
+    sealer TEXT NOT NULL,
+    suite TEXT NOT NULL,
+    pool TEXT NOT NULL,
+    epoch TEXT NOT NULL,
+    response TEXT NOT NULL,
+    evidence BLOB NOT NULL,
+    gateway_key BLOB NOT NULL,
+    asked_at_ms INTEGER NOT NULL,
+    state TEXT NOT NULL,
+    wrong TEXT,
+    sealed_call BLOB,
+    finding TEXT,
+    grounds TEXT,
+    proposed_by TEXT,
+    confirmed_by TEXT,
+    decided_at_ms INTEGER,
+    UNIQUE (draw, entry)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX call_back_conversation ON call_back (conversation);
+
+-- As a center: what a regulator chooses by in a draw of our pool, and what it found in any draw
+-- of ours.
+CREATE TABLE call_choice (
+    draw BLOB PRIMARY KEY,
+    value BLOB NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE TABLE call_checked (
+    conversation BLOB PRIMARY KEY,
+    draw BLOB NOT NULL,
+    entry BLOB NOT NULL,
+    word TEXT NOT NULL,
+    outcome TEXT NOT NULL,
+    at_ms INTEGER NOT NULL,
+    UNIQUE (draw, entry, word)
+) STRICT, WITHOUT ROWID;
+
 -- What must still be done outside: calls, messages, deliveries. Done at least once, each
 -- under a key that the outside system uses to do it only once.
 CREATE TABLE errand (

@@ -10,6 +10,7 @@ from federation.protocol.conversation import Kind, Word
 from federation.wire.envelopes import decode_receipt, decode_statement
 from federation.wire.words import PAYLOAD_TYPES, decode_word
 from node.services.declining import of_role
+from node.services.draws import Draws
 from node.services.house import Desk
 from node.services.oversight import Oversight
 from node.services.oversight_asking import Asking, Told
@@ -101,13 +102,18 @@ class Scene:
 
 @asynccontextmanager
 async def overseen(
-    *, regulator: bool = True, contributes: bool = False, **changes: Any
+    *,
+    regulator: bool = True,
+    contributes: bool = False,
+    call_back_percent: int = 0,
+    **changes: Any,
 ) -> AsyncIterator[Scene]:
     """The scene.
 
     Args:
         regulator: Whether the agreement names it.
         contributes: Whether it gives values to the draws, too.
+        call_back_percent: How many of a hundred invitations it checks.
         changes: Other terms.
     """
     services: dict[str, Oversight] = {}
@@ -125,9 +131,15 @@ async def overseen(
                     follower(_desk, draw, word)
 
             service = Oversight(
-                regulates=regulates, cipher=center.cipher, asking=Asking(note, note)
+                regulates=regulates,
+                cipher=center.cipher,
+                asking=Asking(note, note),
+                call_back_percent=call_back_percent,
             )
             services[center.name] = service
+            drawing = furniture.reactions.get(Kind.DRAW)
+            if isinstance(drawing, Draws):
+                drawing.tell_over(service.records.tell)
             reactions = {kind: furniture.reactions.get(kind) or Mute() for kind in Kind}
             return replace(
                 furniture, reactions=of_role(regulates, {**reactions, Kind.OVERSIGHT: service})

@@ -214,7 +214,9 @@ async def laid(
         furniture = offices(center)
         phones = telephones[center.name]
         agreements = Agreements(keyring=center.keyring)
-        pools = PoolAnnouncements(cipher=center.cipher, agreements=agreements)
+        pools = PoolAnnouncements(
+            cipher=center.cipher, agreements=agreements, gateway_keys=GATEWAY.receipt_keys
+        )
         draws = Draws(
             cipher=center.cipher,
             trading=exchange,

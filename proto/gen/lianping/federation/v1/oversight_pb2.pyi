@@ -423,12 +423,15 @@ class SubmitReports(_message.Message):
     OPENING_FIELD_NUMBER: _builtins.int
     ANNOUNCEMENT_FIELD_NUMBER: _builtins.int
     REPORTS_FIELD_NUMBER: _builtins.int
+    ENDING_FIELD_NUMBER: _builtins.int
     draw_id: _builtins.bytes
     """Required. The draw, 16 bytes."""
     opening: _builtins.bytes
     """Required. The SignedEnvelope of its Open."""
     announcement: _builtins.bytes
     """Required. The SignedEnvelope of the owner's AnnouncePool of the epoch, as told to the sealer."""
+    ending: _builtins.bytes
+    """Required. The SignedEnvelope of the word that ended it: Close, Conclude or Fault."""
     @_builtins.property
     def reports(self) -> _containers.RepeatedScalarFieldContainer[_builtins.bytes]:
         """Required. SignedEnvelopes of the owner's Reports of answers."""
@@ -440,10 +443,11 @@ class SubmitReports(_message.Message):
         opening: _builtins.bytes = ...,
         announcement: _builtins.bytes = ...,
         reports: _abc.Iterable[_builtins.bytes] | None = ...,
+        ending: _builtins.bytes = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["announcement", b"announcement", "draw_id", b"draw_id", "opening", b"opening", "reports", b"reports"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["announcement", b"announcement", "draw_id", b"draw_id", "ending", b"ending", "opening", b"opening", "reports", b"reports"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -459,12 +463,15 @@ class AskRecords(_message.Message):
     VALUE_FIELD_NUMBER: _builtins.int
     PERCENT_FIELD_NUMBER: _builtins.int
     ENTRIES_FIELD_NUMBER: _builtins.int
+    ENDING_FIELD_NUMBER: _builtins.int
     draw_id: _builtins.bytes
     """Required. The draw, 16 bytes."""
     value: _builtins.bytes
     """Required. What chooses within this draw, 32 bytes; the same for ever."""
     percent: _builtins.int
     """Required. How many of a hundred invitations are chosen."""
+    ending: _builtins.bytes
+    """Required. The SignedEnvelope of the word that ended it, as it was shown to the regulator."""
     @_builtins.property
     def entries(self) -> _containers.RepeatedScalarFieldContainer[_builtins.bytes]:
         """Required. The chosen entries, 32 bytes each."""
@@ -476,10 +483,11 @@ class AskRecords(_message.Message):
         value: _builtins.bytes = ...,
         percent: _builtins.int = ...,
         entries: _abc.Iterable[_builtins.bytes] | None = ...,
+        ending: _builtins.bytes = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["draw_id", b"draw_id", "entries", b"entries", "percent", b"percent", "value", b"value"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["draw_id", b"draw_id", "ending", b"ending", "entries", b"entries", "percent", b"percent", "value", b"value"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
