@@ -34,7 +34,7 @@ from adapters.messaging.port import Answer
 from federation.trust.suite import GM_1, INTL_1
 from node import config_guesses as guesses
 from node.config_guesses import ENV_DELIMITER, ENV_PREFIX, OPERATOR_PASSWORD, ROOT_PASSPHRASE
-from node.config_sections import Invitations, Pool, Section, by_suite
+from node.config_sections import Invitations, Pool, Regulator, Section, by_suite
 from node.config_values import (
     Address,
     DialledAddress,
@@ -311,6 +311,7 @@ class Config(BaseSettings):
     pool: Pool = Pool()
     invitations: Invitations = Invitations()
     policy: Policy = Policy()
+    regulator: Regulator = Regulator()
 
     @property
     def regulates(self) -> bool:

@@ -1,4 +1,4 @@
-"""Sections of the configuration about experts: their pool, and what they are told when invited.
+"""Sections of the configuration about experts: their pool, what they are told, who checks it.
 
 They are apart from ``node.config``, which puts all sections together and reads the file.
 """
@@ -10,7 +10,7 @@ from typing import Annotated, Final, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from federation.trust.suite import GM_1, INTL_1
-from node.config_values import RawKey, Sm2Key
+from node.config_values import RawKey, RawSigningKey, Sm2Key
 from node.domain.absence import Cap
 from node.domain.calling import CallingHours
 from node.domain.epochs import EpochRule
@@ -136,6 +136,27 @@ class Invitations(Section):
         return CallingHours(
             minute_of(self.no_calls_from), minute_of(self.no_calls_until), self.last_call_minutes
         )
+
+
+class Regulator(Section):
+    """What a regulator's node checks by itself.
+
+    ``call_back_percent`` of a hundred invitations of its centers are called back, 0 for none.
+    ``gateway_keys`` are the signing keys of the telephone gateways in its own register: where any
+    is given, records signed with others do not count, whatever a center has announced.
+    """
+
+    call_back_percent: Percent = 10
+    gateway_keys: tuple[RawSigningKey, ...] = ()
+    gateway_keys_gm: tuple[Sm2Key, ...] = ()
+
+    @property
+    def registered(self) -> Mapping[str, frozenset[bytes]]:
+        """The raw keys by suite; none of a suite: there is no register for it."""
+        given = {INTL_1.suite_id: self.gateway_keys, GM_1.suite_id: self.gateway_keys_gm}
+        return {
+            suite: frozenset(map(base64.b64decode, keys)) for suite, keys in given.items() if keys
+        }
 
 
 def minute_of(time: str) -> int:

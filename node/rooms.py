@@ -3,11 +3,16 @@
 A center's rooms, so to speak: whatever happens between two centers happens in one of them.
 """
 
+from collections.abc import Mapping
+
+from adapters.errors import Rejected
 from federation.engine.negotiator import Negotiator
 from federation.trust.keyring import Keyring
+from federation.trust.suite import SUITES
 from node.config import Config
 from node.outside import Outsides
 from node.services.agreements import Agreements
+from node.services.call_backs import CallBackPolicy
 from node.services.calling_off import CallingOff
 from node.services.draw_rules import OwnWindow
 from node.services.draws import Draws
@@ -41,6 +46,7 @@ class Rooms:
             cipher=cipher,
             agreements=self.agreements,
             regulator_keys=config.pool.regulator_keys,
+            gateway_keys=_gateway_keys(outsides),
             own_cap=config.pool.own_cap,
             small_stratum=config.pool.small_stratum,
             announced=self.statistics.look,
@@ -59,7 +65,14 @@ class Rooms:
             ),
         )
         asking = Asking(self.draws.recusal.heard, self.draws.rescuing.heard)
-        self.oversight = Oversight(regulates=config.regulates, cipher=cipher, asking=asking)
+        self.oversight = Oversight(
+            regulates=config.regulates,
+            cipher=cipher,
+            asking=asking,
+            call_backs=CallBackPolicy(
+                config.regulator.call_back_percent, config.regulator.registered
+            ),
+        )
         self.calling_off = CallingOff(
             messaging=outsides.messaging,
             cipher=cipher,
@@ -71,5 +84,17 @@ class Rooms:
     def bind(self, negotiator: Negotiator[SqlLedger], sessions: Sessions) -> None:
         """Give the errands their way to the database, and draws those who follow their lists."""
         self.draws.tell(sessions.changed, self.draws.recusal.changed)
+        self.draws.tell_over(self.oversight.records.tell)
         self.draws.errands.bind(negotiator)
         self.calling_off.bind(negotiator)
+
+
+def _gateway_keys(outsides: Outsides) -> Mapping[str, bytes]:
+    """The keys that our telephone gateway signs records with, of the suites that it has."""
+    found = {}
+    for suite_id in SUITES:
+        try:
+            found[suite_id] = outsides.messaging.receipt_key(suite_id)
+        except Rejected:
+            continue  # no answer under this suite counts with us either
+    return found

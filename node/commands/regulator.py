@@ -12,6 +12,7 @@ from typing import Any, Final
 
 import click
 
+from node.commands.call_backs import call_backs
 from node.commands.link import CannotDo, Link, as_person, configured, open_link
 from node.commands.options import (
     COMMAND_SETTINGS,
@@ -49,6 +50,9 @@ _file = click.argument("file", type=click.Path(path_type=Path, exists=True, dir_
 )
 def regulator() -> None:
     """监管:中心申请,监管部门两人办理。· Oversight: a center asks, two officers decide."""
+
+
+regulator.add_command(call_backs)
 
 
 @regulator.command(

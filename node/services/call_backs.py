@@ -9,6 +9,7 @@ telephones are sealed in the database and shown to officers alone. The center's 
 """
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -16,7 +17,7 @@ from federation.engine.inside import Said
 from federation.errors import Malformed
 from federation.evidence import call_back
 from federation.evidence.call_back import Claim, Produced, Proven, RecordRefuted
-from federation.ids import CenterId
+from federation.ids import OPAQUE_ID_BYTES, CenterId
 from federation.protocol import oversight as words
 from federation.protocol.conversation import Conversation
 from federation.protocol.draw import Response
@@ -75,6 +76,28 @@ class Call:
     text: str = field(repr=False)
 
 
+@dataclass(frozen=True, slots=True)
+class CallBackPolicy:
+    """A regulator's own rules.
+
+    Args:
+        percent: How many of a hundred invitations are called back; 0 for none.
+        registered: By suite, the keys of gateways in the regulator's register; of a suite that is
+            missing, what was announced with the pool counts.
+    """
+
+    percent: int = PERCENT
+    registered: Mapping[str, frozenset[bytes]] = field(default_factory=dict)
+
+    def counted(self, suite_id: str, announced: bytes) -> bytes:
+        """The announced key, if records signed with it count; else none."""
+        register = self.registered.get(suite_id)
+        return announced if register is None or announced in register else b""
+
+
+USUAL: Final = CallBackPolicy()
+
+
 class CallBacks:
     """The regulator's side.
 
@@ -82,14 +105,16 @@ class CallBacks:
         officers: Their pseudonyms.
         cipher: For records; has the key from which that of the choice comes: a restored node
             chooses as before.
-        percent: How many of a hundred invitations are called back; 0 for none.
+        policy: Which invitations are called back, and which gateways count.
     """
 
-    def __init__(self, officers: Officers, cipher: ColumnCipher, percent: int = PERCENT) -> None:
+    def __init__(
+        self, officers: Officers, cipher: ColumnCipher, policy: CallBackPolicy = USUAL
+    ) -> None:
         self._officers = officers
         self._cipher = cipher
         self._key = cipher.blind(_PLACE, "")
-        self._percent = percent
+        self._policy = policy
 
     def admit(
         self, desk: Desk, conversation: Conversation, word: SubmitReports | ProduceRecords
@@ -113,7 +138,7 @@ class CallBacks:
 
     def _choose(self, desk: Desk, word: SubmitReports, told: Told) -> None:
         """Ask for the records that our choice falls on and that were not asked for before."""
-        if not self._percent:
+        if not self._policy.percent:
             return
         digests = suite(told.opening.suite_id)
         value = call_back.choosing_value(digests, self._key, word.draw_id)
@@ -124,16 +149,18 @@ class CallBacks:
         chosen = [
             report
             for entry, report in sorted(first.items())
-            if entry not in known and call_back.is_chosen(digests, value, self._percent, entry)
+            if entry not in known
+            and call_back.is_chosen(digests, value, self._policy.percent, entry)
         ]
         for at in range(0, len(chosen), words.MAX_RECORDS):
             part = chosen[at : at + words.MAX_RECORDS]
             entries = tuple(report.entry for report in part)
-            asking = AskRecords(word.draw_id, value, self._percent, entries, word.ending)
+            asking = AskRecords(word.draw_id, value, self._policy.percent, entries, word.ending)
             spoken = desk.open(told.owner, None, asking, suite_id=digests.suite_id)
             for report in part:
                 row = CallBackRow(
-                    id=desk.new_id(),
+                    # Not by the time: officers type its first digits.
+                    id=digests.tagged("call-back-id", word.draw_id, report.entry)[:OPAQUE_ID_BYTES],
                     conversation=spoken.conversation.id,
                     draw=word.draw_id,
                     entry=report.entry,
@@ -144,7 +171,7 @@ class CallBacks:
                     epoch=told.announced.epoch,
                     response=report.response.name,
                     evidence=report.evidence,
-                    gateway_key=told.announced.gateway_key,
+                    gateway_key=self._policy.counted(digests.suite_id, told.announced.gateway_key),
                     asked_at_ms=desk.now_ms,
                 )
                 call_backs.add(desk.ledger.connection, row)

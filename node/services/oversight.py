@@ -31,7 +31,7 @@ from federation.protocol.oversight import (
 )
 from federation.wire.envelopes import Receipt, Statement
 from node.services import oversight_comparing as comparing
-from node.services.call_backs import PERCENT, CallBacks
+from node.services.call_backs import USUAL, CallBackPolicy, CallBacks
 from node.services.call_records import CallRecords
 from node.services.house import Desk, Reaction
 from node.services.officers import Officers
@@ -53,7 +53,7 @@ class Oversight(Reaction):
         regulates: Whether this node is a regulator's.
         cipher: For the officers' pseudonyms, and records of calls.
         asking: A center's side.
-        call_back_percent: How many of a hundred invitations a regulator calls back.
+        call_backs: Which invitations a regulator calls back.
     """
 
     def __init__(
@@ -62,13 +62,13 @@ class Oversight(Reaction):
         regulates: bool,
         cipher: ColumnCipher,
         asking: Asking,
-        call_back_percent: int = PERCENT,
+        call_backs: CallBackPolicy = USUAL,
     ) -> None:
         officers = Officers(cipher)
         self._regulates = regulates
         self.asking = asking
         self.records = CallRecords(cipher)
-        self.calling = CallBacks(officers, cipher, call_back_percent)
+        self.calling = CallBacks(officers, cipher, call_backs)
         self.deciding = Deciding(officers)
         self.auditing = PoolAuditing(officers)
 

@@ -181,8 +181,8 @@ STEPS: Final[Mapping[tuple[Kind, Phase], Step]] = MappingProxyType({
         Who.NODE, "等待主场提交投标人名单,由监管节点比对", "the regulator's node compares once the "
         "host has submitted the bidders", _RETRY),
     (Kind.OVERSIGHT, oversight.PRODUCING): Step(
-        Who.NODE, "专家库所属方提交被抽查的通话回执", "the owner of the pool produces the records of "
-        "calls that were chosen", _RETRY),
+        Who.NODE, "专家库所属方提交被抽查的通话回执", "the owner of the pool produces the "
+        "records of calls that were chosen", _RETRY),
     (Kind.SELECTION, selection.INVITED): Step(
         Who.NODE, "候选副场按日历答复是否参加", "the candidate answers from its calendar", _RETRY),
     (Kind.SELECTION, selection.ENTERED): Step(

@@ -9,6 +9,7 @@ from federation.ids import ConversationId
 from federation.protocol.conversation import Kind, Word
 from federation.wire.envelopes import decode_receipt, decode_statement
 from federation.wire.words import PAYLOAD_TYPES, decode_word
+from node.services.call_backs import CallBackPolicy
 from node.services.declining import of_role
 from node.services.draws import Draws
 from node.services.house import Desk
@@ -25,6 +26,7 @@ T = TypeVar("T")
 FIRST, SECOND = "zhao", "qian"
 """Accounts of two officers."""
 REGULATOR = "regulator"
+NO_CHECKS = CallBackPolicy(percent=0)
 
 
 @dataclass
@@ -105,7 +107,7 @@ async def overseen(
     *,
     regulator: bool = True,
     contributes: bool = False,
-    call_back_percent: int = 0,
+    call_backs: CallBackPolicy = NO_CHECKS,
     **changes: Any,
 ) -> AsyncIterator[Scene]:
     """The scene.
@@ -113,7 +115,7 @@ async def overseen(
     Args:
         regulator: Whether the agreement names it.
         contributes: Whether it gives values to the draws, too.
-        call_back_percent: How many of a hundred invitations it checks.
+        call_backs: Which invitations it checks.
         changes: Other terms.
     """
     services: dict[str, Oversight] = {}
@@ -134,7 +136,7 @@ async def overseen(
                 regulates=regulates,
                 cipher=center.cipher,
                 asking=Asking(note, note),
-                call_back_percent=call_back_percent,
+                call_backs=call_backs,
             )
             services[center.name] = service
             drawing = furniture.reactions.get(Kind.DRAW)

@@ -10,6 +10,7 @@ from federation.protocol.oversight import (
     StateCallBack,
     SubmitReports,
 )
+from node.services.call_backs import CallBackPolicy
 from node.store import call_backs as store
 from node.store.call_backs import State
 from tests.node.services.overseen import FIRST, SECOND, Scene, overseen
@@ -27,7 +28,7 @@ async def over(at: Scene) -> ConversationId:
 
 
 async def test_what_was_reported_is_checked_and_two_officers_state_what_they_found() -> None:
-    async with overseen(call_back_percent=100) as at:
+    async with overseen(call_backs=CallBackPolicy(percent=100)) as at:
         draw = await over(at)
         (told,) = await at.said(at.host, SubmitReports)
         reports = [each for each in await at.said(at.sub, Report)]
