@@ -9,6 +9,11 @@ _DRAW = (
     " draw.sealed_value, draw.reveal_after, draw.exclusion_salt, conversation.phase,"
     " conversation.agreement"
 )
+_BY_LOG = (
+    "coalesce((SELECT min(log_index) FROM said WHERE said.conversation = draw.conversation),"
+    " (SELECT min(log_index) FROM heard WHERE heard.conversation = draw.conversation))"
+)
+"""The place of our first word in our log: none is older than the draw in which it was said."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,8 +89,8 @@ def get(connection: sqlite3.Connection, draw: bytes) -> DrawRow | None:
 
 
 def of_booking(connection: sqlite3.Connection, booking: bytes) -> list[DrawRow]:
-    """The draws under a booking, oldest first."""
-    return _select(connection, "draw.booking = ?", booking)
+    """The draws under a booking, oldest first: by our log, as a clock may be set back."""
+    return _select(connection, "draw.booking = ?", booking, order=_BY_LOG)
 
 
 def of_project(connection: sqlite3.Connection, project: bytes) -> list[DrawRow]:
@@ -213,10 +218,12 @@ def by_phase(connection: sqlite3.Connection) -> dict[str, int]:
     return dict(rows)
 
 
-def _select(connection: sqlite3.Connection, where: str, *values: object) -> list[DrawRow]:
+def _select(
+    connection: sqlite3.Connection, where: str, *values: object, order: str = "draw.created_at_ms"
+) -> list[DrawRow]:
     rows = connection.execute(
         f"SELECT {_DRAW} FROM draw JOIN conversation ON conversation.id = draw.conversation"  # noqa: S608
-        f" WHERE {where} ORDER BY draw.created_at_ms, draw.conversation",
+        f" WHERE {where} ORDER BY {order}, draw.conversation",
         values,
     ).fetchall()
     return [DrawRow(*row) for row in rows]
