@@ -1,7 +1,21 @@
-"""A regulator checks by chance what was reported of invitations, and the centers hear of it."""
+"""A regulator checks by chance what was reported of invitations; owners lie to it as they can."""
 
+from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
+from itertools import count
+from typing import Any, Final
+
+import pytest
+
+from adapters.messaging.port import Answer, CallResult
+from federation.errors import Refused
+from federation.evidence import call_back
+from federation.evidence.call_back import Produced
+from federation.evidence.call_record import CallRecord
 from federation.ids import ConversationId
-from federation.protocol.draw import CLOSED, Report
+from federation.protocol import oversight as words
+from federation.protocol.conversation import Word
+from federation.protocol.draw import CLOSED, VOID, Fault, Open, Report, Response
 from federation.protocol.oversight import (
     AskRecords,
     FaultRecord,
@@ -9,30 +23,564 @@ from federation.protocol.oversight import (
     ProduceRecords,
     StateCallBack,
     SubmitReports,
+    Wrong,
 )
-from node.services.call_backs import CallBackPolicy
+from federation.protocol.peering import AnnouncePool
+from federation.wire.envelopes import Outcome, encode_envelope
+from federation.wire.words import PAYLOAD_TYPES, encode_word
+from node.services.accounts import Role
+from node.services.call_backs import (
+    CALL,
+    CONFIRM,
+    RECORD_FAULT,
+    Call,
+    CallBackPolicy,
+)
+from node.services.call_records import FOUND
+from node.services.errors import Conflicting, Invalid, NotFound
+from node.services.inviting import Inviting, Order
+from node.services.officers import SamePerson
+from node.services.outside_values import envelope_of
 from node.store import call_backs as store
-from node.store.call_backs import State
+from node.store.call_backs import CallBackRow, State
 from tests.node.services.overseen import FIRST, SECOND, Scene, overseen
+from tests.support.gateway import GATEWAY, USUAL, Gateway
+from tests.support.liar import Liar
+from tests.support.pair import SPOKEN, Center
+
+ALL: Final = CallBackPolicy(percent=100)
+NEW: Final = bytes([200]) * 16
+_FRESH: Final = count(201)
+
+
+def fresh() -> bytes:
+    """The id of a conversation that nobody has begun."""
+    return next(_FRESH).to_bytes(16, "big")
+
+
+async def close(at: Scene) -> None:
+    """Everybody has signed: both draws are closed."""
+    for board in (at.table.host, at.table.sub):
+        await board.center.do(lambda desk, b=board: b.draws.close_all(desk, at.table.booking))  # type: ignore[misc]
+    await at.pair.turn()
 
 
 async def over(at: Scene) -> ConversationId:
     """Both draws are drawn and closed; answers the one from the sub's pool."""
     await at.start()
-    for board in (at.table.host, at.table.sub):
-        await board.center.do(lambda desk, b=board: b.draws.close_all(desk, at.table.booking))
-    await at.pair.turn()
+    await close(at)
     draw = await at.draw()
     assert await at.host.phase(draw) == CLOSED
     return draw
 
 
-async def test_what_was_reported_is_checked_and_two_officers_state_what_they_found() -> None:
-    async with overseen(call_backs=CallBackPolicy(percent=100)) as at:
-        draw = await over(at)
-        (told,) = await at.said(at.host, SubmitReports)
-        reports = [each for each in await at.said(at.sub, Report)]
-        assert len(told.reports) == len(reports) == 3
-        rows = await at.regulator.do(at.of(at.regulator).calling.everything)
-        assert {(row.state, row.wrong) for row in rows} == {(State.PRODUCED, None)}
-        assert {row.owner for row in rows} == {at.host.id, at.sub.id}
+async def rows(at: Scene, owner: Center | None = None) -> list[CallBackRow]:
+    """What the choice fell on, of one center or of both."""
+    found = await at.regulator.do(at.of(at.regulator).calling.everything)
+    return [row for row in found if owner is None or row.owner == owner.id]
+
+
+async def stated(at: Scene, row: CallBackRow, finding: Finding) -> None:
+    """Two officers state what they found."""
+    await at.decide(lambda service, desk: service.calling.propose(
+        desk, row.id, finding, "已致电专家本人", FIRST))  # fmt: skip
+    await at.decide(lambda service, desk: service.calling.confirm(desk, row.id, SECOND))
+
+
+async def checked(center: Center, draw: bytes) -> list[str]:
+    """What a center was told of a draw."""
+    found = await center.do(lambda desk: store.checked(desk.ledger.connection, draw))
+    return sorted(each.outcome for each in found)
+
+
+@pytest.fixture
+async def at() -> AsyncIterator[Scene]:
+    async with overseen(call_backs=ALL) as scene:
+        scene.table.host.phones.script = [Answer.DECLINE]
+        scene.table.sub.phones.script = [Answer.NO_ANSWER]
+        yield scene
+
+
+async def test_what_was_reported_is_told_by_the_sealer_and_produced_by_the_owner(
+    at: Scene,
+) -> None:
+    draw = await over(at)
+    (told,) = await at.said(at.host, SubmitReports)
+    assert (told.draw_id, len(told.reports)) == (draw, 4)
+    assert len(await at.said(at.sub, Report)) == 4
+    every = await rows(at)
+    assert {row.owner for row in every} == {at.host.id, at.sub.id}
+    assert {(row.state, row.wrong) for row in every} == {(State.PRODUCED, None)}
+    assert sorted(row.response for row in every) == [
+        *["ACCEPT"] * 5, "DECLINE", "NO_ANSWER",
+    ]  # fmt: skip
+    assert await at.todos(at.regulator) == {CALL}
+    assert await at.said(at.regulator, FaultRecord) == []
+
+
+async def test_an_officer_sees_whom_to_call_and_no_word_and_no_table_has_it_in_clear(
+    at: Scene,
+) -> None:
+    await over(at)
+    row = next(each for each in await rows(at, at.sub) if each.response == "NO_ANSWER")
+    found, call = await at.regulator.do(lambda desk: at.of(at.regulator).calling.call(desk, row.id))
+    assert found == row
+    assert isinstance(call, Call)
+    assert (call.phone, call.answer) == (at.table.sub.phones.calls[0][0], "no_answer")
+    assert call.phone not in repr(call)
+    assert call.name not in repr(call)
+    secrets = [call.phone.encode(), call.name.encode(), call.uid.encode()]
+    for center in (at.regulator, at.host):
+        for table in ("said", "heard", "log_entry", "call_back", "call_checked", "todo"):
+            for cells in await center.sql(f"SELECT * FROM {table}"):
+                texts = [each.encode() if isinstance(each, str) else each for each in cells]
+                blobs = [each for each in texts if isinstance(each, bytes)]
+                assert not any(secret in blob for secret in secrets for blob in blobs), table
+
+
+async def test_two_officers_state_a_mismatch_and_both_centers_are_told(at: Scene) -> None:
+    draw = await over(at)
+    row = next(each for each in await rows(at, at.sub) if each.response == "NO_ANSWER")
+    await at.decide(lambda service, desk: service.calling.propose(
+        desk, row.id, Finding.MISMATCH, "专家称未接到电话", FIRST))  # fmt: skip
+    assert CONFIRM in await at.todos(at.regulator)
+    assert await at.said(at.regulator, StateCallBack) == []
+    with pytest.raises(SamePerson):
+        await at.decide(lambda service, desk: service.calling.confirm(desk, row.id, FIRST))
+    await at.decide(lambda service, desk: service.calling.confirm(desk, row.id, SECOND))
+
+    to_owner, to_sealer = await at.said(at.regulator, StateCallBack)
+    assert to_owner == to_sealer
+    assert (to_owner.entry, to_owner.finding) == (row.entry, Finding.MISMATCH)
+    assert len(set(to_owner.officers)) == 2
+    for center in (at.host, at.sub):
+        assert await checked(center, draw) == ["MISMATCH"]
+        ((role, text),) = await center.sql(
+            "SELECT role, text_zh || text_en FROM todo WHERE kind = ?", FOUND
+        )
+        assert role == Role.SUPERVISOR
+        assert at.sub.id in text
+        assert "otherwise than was reported" in text
+    assert await at.regulator.do(lambda desk: store.outcomes(desk.ledger.connection)) == {
+        "MISMATCH": 1
+    }
+
+
+async def test_a_match_is_told_and_troubles_nobody(at: Scene) -> None:
+    draw = await over(at)
+    one, other, *_ = await rows(at, at.sub)
+    await stated(at, one, Finding.MATCH)
+    await stated(at, other, Finding.UNREACHED)
+    assert await checked(at.host, draw) == await checked(at.sub, draw) == ["MATCH", "UNREACHED"]
+    for center in (at.host, at.sub):
+        assert FOUND not in await at.todos(center)
+
+
+async def test_officers_may_think_again_and_state_nothing_twice(at: Scene) -> None:
+    await over(at)
+    row = (await rows(at, at.sub))[0]
+    calling = at.of(at.regulator).calling
+    with pytest.raises(Conflicting, match="nothing is proposed"):
+        await at.regulator.do(lambda desk: calling.confirm(desk, row.id, SECOND))
+    with pytest.raises(Conflicting, match="nothing is proposed"):
+        await at.regulator.do(lambda desk: calling.withdraw(desk, row.id))
+    with pytest.raises(Invalid):
+        await at.regulator.do(lambda desk: calling.propose(desk, row.id, Finding.MATCH, " ", FIRST))
+    with pytest.raises(NotFound):
+        await at.regulator.do(lambda desk: calling.call(desk, bytes(16)))
+    await at.regulator.do(
+        lambda desk: calling.propose(desk, row.id, Finding.MISMATCH, "误记", FIRST)
+    )
+    with pytest.raises(Conflicting, match="has said what was found"):
+        await at.regulator.do(
+            lambda desk: calling.propose(desk, row.id, Finding.MATCH, "属实", SECOND)
+        )
+    await at.regulator.do(lambda desk: calling.withdraw(desk, row.id))
+    await stated(at, row, Finding.MATCH)
+    for use_case in (
+        lambda desk: calling.propose(desk, row.id, Finding.MISMATCH, "又变", FIRST),
+        lambda desk: calling.confirm(desk, row.id, SECOND),
+    ):
+        with pytest.raises(Conflicting, match="stated already"):
+            await at.regulator.do(use_case)
+    assert len(await at.said(at.regulator, StateCallBack)) == 2
+
+
+async def test_the_share_of_none_asks_for_nothing_and_the_answer_comes_all_the_same() -> None:
+    async with overseen() as at:
+        await over(at)
+        assert len(await at.said(at.host, SubmitReports)) == 1
+        assert await at.said(at.regulator, AskRecords) == []
+
+
+async def test_no_regulator_no_report() -> None:
+    async with overseen(regulator=False, call_backs=ALL) as at:
+        await over(at)
+        assert await at.said(at.host, SubmitReports) == []
+
+
+async def test_what_came_to_nothing_is_checked_too() -> None:
+    """An owner that does not like who accepts could let the draw fail."""
+    async with overseen(call_backs=ALL) as at:
+        await at.start()
+        draw = await at.draw()
+        await at.host.do(lambda desk: desk.say(draw, Fault("SEALED", "nobody comes")))
+        await at.pair.turn()
+        assert await at.host.phase(draw) == VOID
+        assert {row.state for row in await rows(at, at.sub)} == {State.PRODUCED}
+
+
+async def test_whoever_tells_again_changes_nothing(at: Scene) -> None:
+    await over(at)
+    before = await rows(at)
+    (told,) = await at.said(at.host, SubmitReports)
+    receipt = await Liar(at.host, at.regulator).tell(fresh(), told)
+    assert receipt.outcome is Outcome.ACCEPTED
+    await at.pair.turn()
+    assert await rows(at) == before
+    asked = await at.said(at.regulator, AskRecords)
+    assert len({each.value for each in asked if each.draw_id == told.draw_id}) == 1
+
+
+# What a lying owner produces
+
+
+Lie = Callable[[Produced], Produced | None]
+
+
+async def produced(at: Scene, monkeypatch: pytest.MonkeyPatch, lie: Lie) -> set[str | None]:
+    """What is found wrong with the records of a sub that lies when it is asked for them."""
+    await at.start()
+    honest = call_back.encode
+
+    def lying(found: list[Produced]) -> bytes:
+        lies = [lie(one) for one in found]
+        return honest([one for one in lies if one is not None])
+
+    with monkeypatch.context() as patched:
+        patched.setattr(call_back, "encode", lying)
+        await close(at)
+    found = await rows(at, at.sub)
+    assert len(found) == 4
+    assert {row.state for row in found} == {State.FAULTY}
+    return {row.wrong for row in found}
+
+
+def _of_another_call(suite_id: str) -> Lie:
+    def lie(one: Produced) -> Produced:
+        said = GATEWAY.called(suite_id, "call_expert:00:00", "13800138000", "x", Answer.DECLINE)
+        return replace(one, record=said.receipt)
+
+    return lie
+
+
+async def test_a_record_of_another_call_in_place_of_the_reported_one_is_a_fault(
+    at: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lie = _of_another_call(at.sub.suite.suite_id)
+    assert await produced(at, monkeypatch, lie) == {Wrong.OTHER_RECORD.name}
+    draw = await at.draw()
+    assert RECORD_FAULT in await at.todos(at.regulator)
+    for center in (at.host, at.sub):
+        assert await checked(center, draw) == ["OTHER_RECORD"] * 4
+        assert FOUND in await at.todos(center)
+    row = (await rows(at, at.sub))[0]
+    with pytest.raises(Conflicting, match="no good record"):
+        await at.decide(lambda service, desk: service.calling.propose(
+            desk, row.id, Finding.MATCH, "属实", FIRST))  # fmt: skip
+
+
+async def test_what_is_left_out_is_a_fault(at: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert await produced(at, monkeypatch, lambda _: None) == {Wrong.NOT_PRODUCED.name}
+
+
+async def test_a_record_shown_with_somebody_else_is_a_fault(
+    at: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = await produced(at, monkeypatch, lambda one: replace(one, person=bytes(8)))
+    assert found == {Wrong.OTHER_PERSON.name}
+
+
+def _lied(how: str, suite_id: str, key: str, phone: str, text: str) -> CallResult:
+    """What a bent vendor or a bent owner keeps, and reports the digest of."""
+    if how == "unsigned":
+        return replace(
+            GATEWAY.called(suite_id, key, phone, text, Answer.NO_ANSWER),
+            receipt=b"nobody has signed this",
+        )
+    if how == "own key":
+        own = Gateway(bytes([9]) * 32)
+        return own.called(suite_id, key, phone, text, Answer.NO_ANSWER)
+    if how == "another draw":
+        other = ":".join([key.split(":", maxsplit=1)[0], "00" * 16, key.split(":")[2]])
+        return GATEWAY.called(suite_id, other, phone, text, Answer.NO_ANSWER)
+    attended = GATEWAY.called(suite_id, key, phone, text, Answer.ATTEND)
+    return replace(attended, answer=Answer.NO_ANSWER)
+
+
+@pytest.mark.parametrize(
+    ("how", "wrong"),
+    [
+        ("unsigned", Wrong.NOT_SIGNED),
+        ("own key", Wrong.NOT_SIGNED),
+        ("another draw", Wrong.OTHER_CALL),
+        ("another answer", Wrong.OTHER_ANSWER),
+    ],
+)
+async def test_a_record_that_was_false_when_its_digest_was_reported_is_a_fault(
+    at: Scene, monkeypatch: pytest.MonkeyPatch, how: str, wrong: Wrong
+) -> None:
+    """The owner's own program would not report of such a record: this one was told to."""
+    honest = at.table.sub.phones.invite
+    lies: list[str] = []
+
+    async def invite(key: str, phone: str, text: str, suite: str = "") -> CallResult:
+        if lies:
+            return await honest(key, phone, text, suite)
+        lies.append(key)
+        return _lied(how, suite, key, phone, text)
+
+    def trusting(_self: Inviting, _messaging: Any, order: Order, result: CallResult) -> CallRecord:
+        return replace(USUAL, key=order.key, phone=order.phone, text=order.text,
+                       answer=result.answer.value, keys="")  # fmt: skip
+
+    monkeypatch.setattr(at.table.sub.phones, "invite", invite)
+    monkeypatch.setattr(Inviting, "check_call", trusting)
+    await over(at)
+    found = {row.wrong for row in await rows(at, at.sub)}
+    assert found == {None, wrong.name}
+    entry = lies[0].split(":")[2]
+    (row,) = [row for row in await rows(at, at.sub) if row.wrong is not None]
+    assert row.entry.hex() == entry
+
+
+async def test_a_gateway_that_is_not_in_the_register_of_the_regulator_does_not_count() -> None:
+    register = {SPOKEN[0]: frozenset({Gateway(bytes([9]) * 32).receipt_key(SPOKEN[0])})}
+    async with overseen(call_backs=CallBackPolicy(100, register)) as at:
+        await over(at)
+        assert {row.wrong for row in await rows(at)} == {Wrong.NOT_SIGNED.name}
+    register = {SPOKEN[0]: frozenset({GATEWAY.receipt_key(SPOKEN[0])})}
+    async with overseen(call_backs=CallBackPolicy(100, register)) as at:
+        await over(at)
+        assert {row.wrong for row in await rows(at)} == {None}
+
+
+async def test_who_never_produces_is_told_of_and_what_comes_late_is_looked_at(at: Scene) -> None:
+    await at.start()
+    at.pair.silent.add("sub")
+    await close(at)
+    draw = await at.draw()
+    assert {row.state for row in await rows(at, at.sub)} == {State.ASKED}
+    await at.pair.later(words.RECORDS_MS + 1)
+    assert {row.wrong for row in await rows(at, at.sub)} == {"NOT_PRODUCED"}
+    assert await checked(at.host, draw) == ["NOT_PRODUCED"] * 4
+
+    at.pair.silent.discard("sub")
+    await at.pair.later(3_600_000)
+    late = await rows(at, at.sub)
+    assert {(row.state, row.wrong) for row in late} == {(State.PRODUCED, "NOT_PRODUCED")}
+    assert await checked(at.sub, draw) == ["NOT_PRODUCED"] * 4
+    await stated(at, late[0], Finding.MATCH)
+    assert await checked(at.sub, draw) == ["MATCH", *["NOT_PRODUCED"] * 4]
+
+
+async def test_who_refuses_to_produce_has_not_produced(
+    at: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refusing(*_: object) -> None:
+        raise Refused("we show nothing to anybody", clause="")
+
+    monkeypatch.setattr(at.of(at.sub).records, "admit", refusing)
+    await over(at)
+    assert {row.wrong for row in await rows(at, at.sub)} == {"NOT_PRODUCED"}
+    assert {row.wrong for row in await rows(at, at.host)} == {None}
+
+
+async def test_what_does_not_open_is_not_produced_and_nobody_answers_twice(at: Scene) -> None:
+    await at.start()
+    at.pair.silent.add("sub")
+    await close(at)
+    asked = (await rows(at, at.sub))[0]
+    liar = Liar(at.sub, at.regulator)
+    another = await liar.tell(asked.conversation, ProduceRecords(bytes(16), b"sealed"))
+    assert (another.reason, another.clause) == ("MALFORMED", "draw_id")
+    receipt = await liar.tell(asked.conversation, ProduceRecords(asked.draw, b"sealed"))
+    assert receipt.outcome is Outcome.ACCEPTED
+    assert {row.wrong for row in await rows(at, at.sub)} == {"NOT_PRODUCED"}
+    again = await liar.tell(asked.conversation, ProduceRecords(asked.draw, b"sealed"))
+    assert again.reason == "OUT_OF_TURN"
+
+
+# What a lying teller tells
+
+
+async def told(at: Scene, **lies: Any) -> SubmitReports:
+    """What the sealer of the sub's pool has told, changed."""
+    (word,) = await at.said(at.host, SubmitReports)
+    assert isinstance(word, SubmitReports)
+    return replace(word, **lies)
+
+
+async def signed(
+    by: Center, to: Center, conversation: bytes, word: Word, *, at_ms: int | None = None
+) -> bytes:
+    """A word as a center could sign it, whenever it likes."""
+    return await by.do(
+        lambda desk: encode_envelope(
+            desk.identity.stated(
+                by.suite.suite_id, to.id, conversation, PAYLOAD_TYPES[type(word)],
+                encode_word(word), desk.now_ms if at_ms is None else at_ms,
+            )
+        )
+    )  # fmt: skip
+
+
+async def test_a_key_that_was_made_up_after_the_draw_is_refused(at: Scene) -> None:
+    """Owner and sealer together: the announcement that they show is younger than the draw."""
+    await over(at)
+    word = await told(at)
+    (pool,) = await at.said(at.sub, AnnouncePool)
+    made_up = replace(pool, gateway_key=Gateway(bytes([9]) * 32).receipt_key(at.sub.suite.suite_id))
+    at.pair.watch.pass_ms(1)
+    shown = await signed(at.sub, at.host, NEW, made_up)
+    receipt = await Liar(at.host, at.regulator).tell(fresh(), replace(word, announcement=shown))
+    assert (receipt.reason, receipt.clause) == ("MALFORMED", "announcement")
+    assert "after the draw was opened" in receipt.detail
+    older = await signed(at.sub, at.host, NEW, replace(made_up, epoch="2026-04"), at_ms=1)
+    receipt = await Liar(at.host, at.regulator).tell(fresh(), replace(word, announcement=older))
+    assert receipt.reason == "MALFORMED"
+
+
+async def test_a_report_that_is_none_is_refused(at: Scene) -> None:
+    draw = await over(at)
+    liar = Liar(at.host, at.regulator)
+    honest = await told(at)
+    report = next(each for each in await at.said(at.sub, Report))
+    left = replace(report, response=Response.LEAVE)
+    for lie, clause in (
+        (await signed(at.sub, at.host, NEW, report), "reports"),  # of another draw
+        (await signed(at.sub, at.host, draw, left), "reports"),
+        (await signed(at.host, at.sub, draw, report), ""),  # by the sealer itself
+        (await signed(at.sub, at.regulator, draw, report), ""),  # told to somebody else
+        (honest.opening, ""),
+    ):
+        receipt = await liar.tell(fresh(), replace(honest, reports=(lie,)))
+        assert (receipt.reason, receipt.clause) == ("MALFORMED", clause)
+
+
+async def test_an_end_that_is_none_is_refused(at: Scene) -> None:
+    draw = await over(at)
+    liar = Liar(at.host, at.regulator)
+    honest = await told(at)
+    fault = Fault("SEALED", "nobody comes")
+    for lie in (
+        honest.opening,
+        await signed(at.host, at.sub, NEW, fault),
+        await signed(at.host, at.regulator, draw, fault),
+        await signed(at.neighbour, at.sub, draw, fault),
+    ):
+        receipt = await liar.tell(fresh(), replace(honest, ending=lie))
+        assert receipt.reason == "MALFORMED"
+
+
+async def test_who_has_no_part_in_a_draw_tells_nothing_of_it(at: Scene) -> None:
+    await over(at)
+    receipt = await Liar(at.neighbour, at.regulator).tell(fresh(), await told(at))
+    assert (receipt.reason, receipt.clause) == ("MALFORMED", "opening")
+
+
+# What a lying regulator asks and states
+
+
+async def asking(at: Scene, **lies: Any) -> AskRecords:
+    """What the regulator has asked the sub, changed."""
+    word = (await at.said(at.regulator, AskRecords))[0]
+    draw = await at.draw()
+    every = [each for each in await at.said(at.regulator, AskRecords) if each.draw_id == draw]
+    word = every[0]
+    assert isinstance(word, AskRecords)
+    return replace(word, **lies)
+
+
+async def test_a_regulator_asks_for_nothing_that_chance_did_not_choose(at: Scene) -> None:
+    await over(at)
+    liar = Liar(at.regulator, at.sub)
+    honest = await asking(at)
+    entry = honest.entries[0]
+    values = (bytes([each]) * 32 for each in range(200))
+    passing = next(v for v in values if not call_back.is_chosen(at.sub.suite, v, 1, entry))
+    for lie, reason, clause in (
+        (replace(honest, value=passing, percent=1, entries=(entry,)), "MALFORMED", "value"),
+        (replace(honest, value=passing), "CONFLICT", "value"),
+        (replace(honest, entries=(bytes(32),)), "MALFORMED", "entries"),
+        (replace(honest, entries=(entry, entry)), "MALFORMED", "entries"),
+        (replace(honest, draw_id=bytes(16)), "CONFLICT", "draw_id"),
+        (replace(honest, draw_id=await at.draw("OWNER")), "CONFLICT", "draw_id"),
+    ):
+        receipt = await liar.tell(fresh(), lie)
+        assert (receipt.reason, receipt.clause) == (reason, clause)
+    neighbour = await Liar(at.neighbour, at.sub).tell(fresh(), honest)
+    assert (neighbour.reason, neighbour.clause) == ("NOT_ALLOWED", "regulator")
+    again = await liar.tell(fresh(), honest)
+    assert again.outcome is Outcome.ACCEPTED, "the same records once more tell nothing new"
+
+
+async def test_nobody_is_called_back_before_the_draw_is_over(at: Scene) -> None:
+    await at.start()
+    draw = await at.draw()
+    report = (await at.said(at.sub, Report))[0]
+    opening = await at.host.do(lambda desk: envelope_of(desk, draw, Open))
+    word = AskRecords(draw, bytes(32), 100, (report.entry,), opening)
+    receipt = await Liar(at.regulator, at.sub).tell(fresh(), word)
+    assert (receipt.reason, receipt.clause) == ("TOO_EARLY", "ending")
+    own = await signed(at.regulator, at.sub, draw, Fault("SEALED", "over, we say"))
+    receipt = await Liar(at.regulator, at.sub).tell(fresh(), replace(word, ending=own))
+    assert receipt.reason == "TOO_EARLY"
+
+
+async def test_a_regulator_states_nothing_of_what_was_not_reported_and_nothing_twice(
+    at: Scene,
+) -> None:
+    draw = await over(at)
+    entry = (await rows(at, at.sub))[0].entry
+    two = (bytes([1]) * 32, bytes([2]) * 32)
+    honest = StateCallBack(draw, entry, Finding.MATCH, two)
+    for center in (at.host, at.sub):
+        liar = Liar(at.regulator, center)
+        for lie, reason, clause in (
+            (replace(honest, officers=(two[0], two[0])), "MALFORMED", "officers"),
+            (replace(honest, entry=bytes(32)), "MALFORMED", "entry"),
+            (replace(honest, draw_id=bytes(16)), "CONFLICT", "draw_id"),
+            (FaultRecord(draw, bytes(32), Wrong.NOT_SIGNED), "MALFORMED", "entry"),
+        ):
+            receipt = await liar.tell(fresh(), lie)
+            assert (receipt.reason, receipt.clause) == (reason, clause)
+        stranger = await Liar(at.neighbour, center).tell(fresh(), honest)
+        assert (stranger.reason, stranger.clause) == ("NOT_ALLOWED", "regulator")
+        assert (await liar.tell(fresh(), honest)).outcome is Outcome.ACCEPTED
+        twice = await liar.tell(fresh(), replace(honest, finding=Finding.MISMATCH))
+        assert (twice.reason, twice.clause) == ("CONFLICT", "entry")
+        assert await checked(center, draw) == ["MATCH"]
+
+
+async def test_a_lost_record_is_left_out_and_the_owner_says_no_more(at: Scene) -> None:
+    await at.start()
+    lose = "UPDATE invitation SET sealed_receipt = NULL WHERE response = 'NO_ANSWER'"
+    await at.sub.do(lambda desk: desk.ledger.connection.execute(lose).rowcount)
+    await close(at)
+    found = {row.response: row.wrong for row in await rows(at, at.sub)}
+    assert found == {"ACCEPT": None, "NO_ANSWER": "NOT_PRODUCED"}
+
+
+async def test_long_draws_are_told_and_asked_for_in_pieces(
+    at: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(words, "MAX_REPORTS", 3)
+    monkeypatch.setattr(words, "MAX_RECORDS", 2)
+    await over(at)
+    told = await at.said(at.host, SubmitReports)
+    assert [len(each.reports) for each in told] == [3, 1]
+    asked = [each for each in await at.said(at.regulator, AskRecords)
+             if each.draw_id == told[0].draw_id]  # fmt: skip
+    assert sorted(len(each.entries) for each in asked) == [1, 1, 2]
+    assert {row.state for row in await rows(at)} == {State.PRODUCED}
