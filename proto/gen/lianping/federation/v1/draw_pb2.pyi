@@ -221,9 +221,9 @@ class Open(_message.Message):
     the owner has made the list itself.
     """
     supersedes: _builtins.bytes
-    """The draw that came to nothing and that this one supersedes, 16 bytes, or empty."""
+    """The draw that was opened before from the same pool, 16 bytes, or empty: one that came to nothing, or whose list is short."""
     permit: _builtins.bytes
-    """The SignedEnvelope of the regulator's Permit; required with supersedes where the agreement names a regulator."""
+    """The SignedEnvelope of the regulator's Permit; required in place of a void draw where the agreement names a regulator."""
     @_builtins.property
     def slots(self) -> _containers.RepeatedCompositeFieldContainer[Global___Slot]:
         """Required. What to draw."""
