@@ -159,8 +159,13 @@ async def test_what_is_no_such_request_is_answered_400(tmp_path: Path) -> None:
 
 async def test_a_flood_is_refused_unread(tmp_path: Path) -> None:
     async with assembled(tmp_path) as node, client(node) as http:
-        found = [(await post(http, b"old x\n\n"))[0] for _ in range(int(ALL_CALLERS.burst) + 30)]
-        assert found[0] == 400
-        assert found[-1] == 429
+        found = [(await post(http, b"old x\n\n"))[0] for _ in range(int(ALL_CALLERS.burst))]
+        assert set(found) == {400}
+        # On a slow machine some come back meanwhile.
+        for _ in range(20 * int(ALL_CALLERS.burst)):
+            if (await post(http, b"old x\n\n"))[0] == 429:
+                break
+        else:
+            pytest.fail("none of a flood was refused")
         answer = await http.get(f"/api/witness/{'0' * 64}/checkpoint")
         assert answer.status_code == 429
