@@ -19,6 +19,7 @@ from federation.errors import FederationError
 from federation.evidence.case import Case, Refuted, Step, Told, W, refute
 from federation.evidence.fairness import Fairness
 from federation.evidence.selection import Drawn, examine_selection
+from federation.evidence.voided import VoidDraw
 from federation.evidence.window import window_after
 from federation.ids import CenterId
 from federation.lottery.audit import DrawAudit
@@ -60,7 +61,7 @@ class Findings:
         sub: Center id of the sub-venue.
         alone: Whether this sub-venue was the only one.
         draws: The fair draws, by conversation.
-        void: How many draws were declared void before.
+        void: Draws that were declared void before, oldest first.
         start: The unified start; the last one, where members were replaced.
         representatives: How many members represent the tenderee.
         chair: Who chaired.
@@ -74,7 +75,7 @@ class Findings:
     sub: str
     alone: bool
     draws: Mapping[bytes, DrawAudit]
-    void: int
+    void: tuple[VoidDraw, ...]
     start: Start
     representatives: int
     chair: bytes

@@ -11,6 +11,7 @@ from federation.errors import FederationError
 from federation.evidence.case import Case, Refuted, Step, Told, refute
 from federation.evidence.outside import check_enough, check_named, check_superseding
 from federation.evidence.supplementing import adds, check_convened, taken
+from federation.evidence.voided import VoidDraw, check_void
 from federation.lottery import audit
 from federation.lottery.audit import DrawAudit, DrawRefuted, Spoken
 from federation.lottery.supplement import NOBODY, Taken
@@ -55,8 +56,8 @@ class Fairness:
         self._finished = finished
         self._start_ms = start_ms
 
-    def run(self) -> tuple[dict[bytes, DrawAudit], int]:
-        """The fair draws by conversation, and how many were void. Raises Refuted."""
+    def run(self) -> tuple[dict[bytes, DrawAudit], tuple[VoidDraw, ...]]:
+        """The fair draws by conversation, and those that were void. Raises Refuted."""
         return self._draws(self._pools())
 
     # 8: pools
@@ -114,8 +115,9 @@ class Fairness:
 
     def _draws(
         self, opened: Mapping[bytes, tuple[Told, Open, AnnouncePool]]
-    ) -> tuple[dict[bytes, DrawAudit], int]:
+    ) -> tuple[dict[bytes, DrawAudit], tuple[VoidDraw, ...]]:
         case = self._case
+        void = []
         fair: dict[bytes, DrawAudit] = {}
         for draw in case.of_kind(Kind.DRAW):
             where = f"draw {draw.hex()}"
@@ -130,6 +132,7 @@ class Fairness:
                     refute(Step.DRAWS, told.where, "评标时间不符", "names another start")
                 self._check_sealer(told, word)
             if case.phases[draw] == VOID:
+                void.append(check_void(case, draw, opened[draw][2] if draw in opened else None))
                 continue
             if case.phases[draw] != CLOSED:
                 refute(Step.DRAWS, where, "抽取未结束", f"the draw is {case.phases[draw]}")
@@ -150,7 +153,7 @@ class Fairness:
                 f"draws are numbered {sequence}: one may have been left out",
             )
         check_superseding(case, {draw: (told, word) for draw, (told, word, _) in opened.items()})
-        return fair, len(case.of_kind(Kind.DRAW)) - len(fair)
+        return fair, tuple(sorted(void, key=lambda each: (each.at_ms, each.draw)))
 
     def _check_sealer(self, told: Told, word: Open | RequestDraw) -> None:
         sealer = told.sender if isinstance(word, Open) else told.hearer

@@ -50,6 +50,11 @@ class JointVerdict:
         return sum(part.redrawn for part in self.parts)
 
     @property
+    def order_known(self) -> int:
+        """Draws given up when their sealer knew what they would come to, of all parts."""
+        return sum(part.order_known for part in self.parts)
+
+    @property
     def outsiders(self) -> tuple[Outsider, ...]:
         """The outside contributors and regulators of all agreements, each as it is in one."""
         return tuple(dict.fromkeys(each for part in self.parts for each in part.outsiders))
@@ -78,6 +83,8 @@ class JointVerdict:
             "draws": [draw for part in parts for draw in part["draws"]],
             "void_draws": sum(part["void_draws"] for part in parts),
             "redrawn": self.redrawn,
+            "order_known": self.order_known,
+            "voided": [draw for part in parts for draw in part["voided"]],
             "members": first["members"],
             "representatives": first["representatives"],
             "words": self.words,
@@ -121,6 +128,7 @@ class JointVerdict:
                 f"评标委员会: {first.members}人 = 招标人代表{first.representatives}人 + 各库抽取"
                 f"{sum(draw.members for draw in self.draws)}人 ({len(self.draws)}次抽取)"
             ),
+            *self._warning("zh"),
             f"核对消息{self.words}条; 主场向各副场出示的是同一份日志",
         ]
 
@@ -141,5 +149,15 @@ class JointVerdict:
                 f"Committee: {first.members} members = {first.representatives} representatives + "
                 f"{sum(draw.members for draw in self.draws)} drawn ({len(self.draws)} draws)"
             ),
+            *self._warning("en"),
             f"{self.words} words verified; the host has shown one log to all subs",
         ]
+
+    def _warning(self, lang: str) -> list[str]:
+        known = self.order_known
+        if not known:
+            return []
+        if lang == "zh":
+            return [f"警告: {known}次抽取在封定方已知结果之后作废, 可被用来挑选结果"]
+        told = f"WARNING: {known} draws were given up after their sealer knew what they would come"
+        return [f"{told} to: this can be used to choose among results"]

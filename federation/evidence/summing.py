@@ -63,7 +63,7 @@ def sum_up(case: Case, found: Findings, logs: Mapping[str, LogHead], words: int)
         finished_ms=found.finished_ms,
         received_ms=found.received_ms,
         draws=draws,
-        void_draws=found.void,
+        void_draws=len(found.void),
         members=len(found.start.members),
         representatives=found.representatives,
         words=words,
@@ -73,6 +73,7 @@ def sum_up(case: Case, found: Findings, logs: Mapping[str, LogHead], words: int)
         checks=checks(case, found.draws),
         outsiders=_outsiders(case),
         redrawn=_redrawn(case),
+        voided=found.void,
     )
 
 

@@ -1,12 +1,13 @@
 """What a verified dossier says, for people and programs."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Final
 
 from federation.evidence.checks import Check
 from federation.evidence.selection import Drawn
 from federation.evidence.timeline import local
+from federation.evidence.voided import VoidDraw
 from federation.trust.keys import fingerprint
 
 TWO_CENTERS_ZH: Final = "问责可查, 未含外部见证方"
@@ -137,6 +138,7 @@ class Verdict:
         outsiders: The outside contributors and the regulator of the agreement.
         redrawn: How many draws were declared void after values had been revealed, and drawn again
             without a regulator's leave: whoever sealed them knew what they would have come to.
+        voided: What could be checked of each void draw, and what not.
     """
 
     maker: str
@@ -161,11 +163,17 @@ class Verdict:
     names: tuple[Named, ...] = ()
     outsiders: tuple[Outsider, ...] = ()
     redrawn: int = 0
+    voided: tuple[VoidDraw, ...] = ()
 
     @property
     def parts(self) -> tuple["Verdict", ...]:
         """Itself: a joint verdict has several."""
         return (self,)
+
+    @property
+    def order_known(self) -> int:
+        """How many void draws were given up when their sealer knew what they would come to."""
+        return sum(each.order_known for each in self.voided)
 
     @property
     def label(self) -> tuple[str, str]:
@@ -211,6 +219,8 @@ class Verdict:
             "sub_venue_drawn": None if self.drawn is None else asdict(self.drawn),
             "void_draws": self.void_draws,
             "redrawn": self.redrawn,
+            "order_known": self.order_known,
+            "voided": [each.document() for each in self.voided],
             "members": self.members,
             "representatives": self.representatives,
             "words": self.words,
@@ -266,12 +276,7 @@ class Verdict:
                 f"邀请{draw.invited}人, 接受{draw.accepted}人, 补抽{draw.supplements}人, "
                 f"入选{draw.members}人, {EXCLUSIONS_ZH[draw.exclusions]}"
             )
-        if self.void_draws:
-            lines.append(f"此前作废的抽取: {self.void_draws}次")
-        if self.redrawn:
-            lines.append(
-                f"其中{self.redrawn}次在随机数公开后作废, 未经监管部门准许即重抽: 可被用来挑选结果"
-            )
+        lines += self._given_up(names, "zh")
         if self.other_venues:
             lines.append("另有其他副场参加, 各有卷宗, 其成员未在本卷宗核对")
         lines.append(f"核对消息{self.words}条, 外部见证方{self.outside_contributors}个")
@@ -317,13 +322,7 @@ class Verdict:
                 f"{draw.invited} invited, {draw.accepted} accepted, {draw.supplements} replaced, "
                 f"{draw.members} on the list; {EXCLUSIONS_EN[draw.exclusions]}"
             )
-        if self.void_draws:
-            lines.append(f"Draws declared void before: {self.void_draws}")
-        if self.redrawn:
-            lines.append(
-                f"{self.redrawn} of them after values were revealed, and drawn again without a "
-                "regulator's leave: this can be used to choose among results"
-            )
+        lines += self._given_up(names, "en")
         if self.other_venues:
             lines.append("Further sub-venues took part; their members are in their own dossiers.")
         lines.append(
@@ -335,6 +334,32 @@ class Verdict:
         lines.append("Compare the fingerprints with the ones that their owners publish.")
         lines += rule_lines(self.checks, "en")
         return lines
+
+    def _given_up(self, names: Mapping[str, str], lang: str) -> list[str]:
+        """Draws that came to nothing: how many, whether that was a choice, and each of them."""
+        zh, known, again = lang == "zh", self.order_known, self.redrawn
+        lines = []
+        if self.void_draws:
+            lines.append(
+                f"此前作废的抽取: {self.void_draws}次"
+                if zh
+                else f"Draws declared void before: {self.void_draws}"
+            )
+        if known:
+            lines.append(
+                f"警告: 其中{known}次在封定方已知抽取结果之后作废, 可被用来挑选结果"
+                if zh
+                else f"WARNING: {known} of them were given up after their sealer knew what they "
+                "would come to: this can be used to choose among results"
+            )
+        if again:
+            lines.append(
+                f"其中{again}次在随机数公开后作废, 未经监管部门准许即重抽: 可被用来挑选结果"
+                if zh
+                else f"{again} of them after values were revealed, and drawn again without a "
+                "regulator's leave: this can be used to choose among results"
+            )
+        return [*lines, *(line for void in self.voided for line in void.lines(names, lang))]
 
 
 def label(outside: int, redrawn: int = 0) -> tuple[str, str]:

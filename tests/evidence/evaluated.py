@@ -25,6 +25,7 @@ from federation.protocol.booking import Check
 from federation.protocol.contribution import AskValue, Bind, Contribute, Pledge
 from federation.protocol.conversation import Word
 from federation.protocol.draw import (
+    MACHINE_MS,
     MAX_STEPS,
     OWNER,
     SEALER,
@@ -228,9 +229,10 @@ class Evaluation:
         )  # fmt: skip
 
     async def void(self, owner: Center, announced: AnnouncePool) -> None:
-        """A draw that the sealer declares void."""
+        """A draw that the sealer declares void, as nobody accepts it in time."""
         sealer = self.pair.other(owner)
         opened = await self.open(sealer, self.opening(owner, announced, self.slots))
+        self.pair.watch.pass_ms(MACHINE_MS)
         await self.say(sealer, opened.conversation.id, Fault("OPENED", "nothing came"))
         await self.keep(opened.conversation.id, owner, announced, b"")
         self.voided += 1
