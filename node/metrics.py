@@ -142,6 +142,17 @@ class Metrics:
             ["response"],
             registry=registry,
         )
+        self.call_backs = Gauge(
+            "lianping_call_backs",
+            "Invitations that a regulator has checked, by what was found.",
+            ["outcome"],
+            registry=registry,
+        )
+        self.call_back_faults = Gauge(
+            "lianping_call_back_faults",
+            "Checked invitations that wait for people: false records, experts who say otherwise.",
+            registry=registry,
+        )
         self.false_escrows = Gauge(
             "lianping_false_escrows",
             "As a regulator: opened escrows that held something else than was committed to.",
@@ -353,6 +364,8 @@ class Metrics:
         _replace(self.bookings, figures.bookings)
         _replace(self.draws, figures.draws)
         _replace(self.invitations, figures.invitations)
+        _replace(self.call_backs, figures.call_backs)
+        self.call_back_faults.set(figures.call_back_faults)
         self.disputes.set(figures.disputes)
         self.false_escrows.set(figures.false_escrows)
         self.exceptions.set(figures.exceptions)

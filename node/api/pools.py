@@ -11,7 +11,7 @@ from node.api.faults import RESPONSES
 from node.api.parts import Parts
 from node.api.shapes import CenterText, HexText, Ms, Shape
 from node.domain.small_pools import Small
-from node.domain.statistics import RATES, Alert, Answers, Pair
+from node.domain.statistics import RATES, Alert, Answers, CalledBack, Pair
 from node.services import pool_warnings
 from node.services.accounts import Role
 from node.services.house import Desk
@@ -79,6 +79,16 @@ class PairFigure(Shape):
     at_ms: list[Ms]
 
 
+class CalledBackFigures(Shape):
+    """What regulators found of a center's invitations that they checked by chance."""
+
+    center: CenterText
+    checked: int
+    matched: int
+    mismatched: int = Field(description="专家说法不符 · the expert said otherwise")
+    faulty: int = Field(description="通话回执不符 · the record proved nothing")
+
+
 class PoolFigures(Shape):
     """Statistics of draws."""
 
@@ -86,6 +96,7 @@ class PoolFigures(Shape):
     answers: list[AnswerFigures]
     alerts: list[AlertFigure]
     repeated_pairs: int
+    called_back: list[CalledBackFigures]
     pairs: list[PairFigure] | None = Field(description="仅监督人员 · for supervisors only")
 
 
@@ -122,6 +133,7 @@ async def statistics(
         answers=[_answers(each) for each in found.answers],
         alerts=[_alert(each) for each in found.alerts],
         repeated_pairs=found.repeated,
+        called_back=[_called_back(each) for each in found.called_back],
         pairs=None if found.pairs is None else [_pair(each) for each in found.pairs],
     )
 
@@ -171,6 +183,16 @@ def _alert(each: Alert) -> AlertFigure:
         what=each.what,
         percent=each.percent,
         invited=each.invited,
+    )
+
+
+def _called_back(each: CalledBack) -> CalledBackFigures:
+    return CalledBackFigures(
+        center=each.center,
+        checked=each.checked,
+        matched=each.matched,
+        mismatched=each.mismatched,
+        faulty=each.faulty,
     )
 
 

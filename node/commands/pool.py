@@ -223,6 +223,11 @@ def statistics(
             f"提醒 · alert: {each['center']} {each['specialty']} {each['what']} "
             f"{each['percent']}% / {each['invited']}"
         )
+    for each in found["called_back"]:
+        click.echo(
+            f"{each['center']} 回访抽查 · checked by the regulator: {each['checked']}, "
+            f"不符 · mismatched {each['mismatched']}, 回执有误 · faulty records {each['faulty']}"
+        )
     click.echo(f"重复同组 · repeated pairs: {found['repeated_pairs']}")
     for each in found["pairs"] or ():
         click.echo(f"  {' + '.join(each['uids'])}: {', '.join(map(local_time, each['at_ms']))}")

@@ -13,6 +13,8 @@ from typing import Final
 ACCEPT: Final = "ACCEPT"
 GONE: Final = ("LEAVE", "RECUSED", "ABSENT")
 """Of those who had accepted; see ``federation.protocol.draw.GONE``."""
+FINDINGS: Final = ("MATCH", "MISMATCH", "UNREACHED")
+"""What experts say who are called back; ``federation.protocol.oversight.Finding``."""
 RATES: Final = ("DECLINE", "NO_ANSWER", *GONE)
 
 
@@ -48,6 +50,25 @@ class Pair:
 
     uids: tuple[str, str] = field(repr=False)
     times: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class CalledBack:
+    """What a regulator found of invitations of one center that it checked by chance.
+
+    Args:
+        center: Whose experts.
+        checked: How many invitations.
+        matched: How many experts said what was reported.
+        mismatched: How many said otherwise.
+        faulty: How many records were not produced, or proved nothing.
+    """
+
+    center: str
+    checked: int
+    matched: int
+    mismatched: int
+    faulty: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +119,29 @@ def tally(rows: Iterable[tuple[str, str, str | None]]) -> tuple[Answers, ...]:
             found[response] += 1
     return tuple(
         Answers(*place, invited[place], dict(responses[place])) for place in sorted(invited)
+    )
+
+
+def called_back(rows: Iterable[tuple[str, bytes, str]]) -> tuple[CalledBack, ...]:
+    """What was found of each center's invitations, by center.
+
+    Args:
+        rows: (center, invitation, outcome) of each statement; there may be two of an invitation.
+    """
+    entries: dict[str, set[bytes]] = {}
+    outcomes: dict[str, Counter[str]] = {}
+    for center, invitation, outcome in rows:
+        entries.setdefault(center, set()).add(invitation)
+        outcomes.setdefault(center, Counter())[outcome] += 1
+    return tuple(
+        CalledBack(
+            center,
+            checked=len(entries[center]),
+            matched=found["MATCH"],
+            mismatched=found["MISMATCH"],
+            faulty=found.total() - sum(found[name] for name in FINDINGS),
+        )
+        for center, found in sorted(outcomes.items())
     )
 
 

@@ -20,7 +20,7 @@ from federation.evidence.call_back import Claim, Produced, Proven, RecordRefuted
 from federation.ids import OPAQUE_ID_BYTES, CenterId
 from federation.protocol import oversight as words
 from federation.protocol.conversation import Conversation
-from federation.protocol.draw import Response
+from federation.protocol.draw import Report, Response
 from federation.protocol.oversight import (
     AskRecords,
     FaultRecord,
@@ -143,7 +143,7 @@ class CallBacks:
         digests = suite(told.opening.suite_id)
         value = call_back.choosing_value(digests, self._key, word.draw_id)
         known = {row.entry for row in call_backs.of_draw(desk.ledger.connection, word.draw_id)}
-        first = {}
+        first: dict[bytes, Report] = {}
         for report in told.reports:
             first.setdefault(report.entry, report)
         chosen = [

@@ -18,9 +18,11 @@ from node.domain.statistics import (
     ACCEPT,
     Alert,
     Answers,
+    CalledBack,
     Pair,
     Thresholds,
     alerts,
+    called_back,
     repeated_pairs,
     tally,
 )
@@ -29,7 +31,7 @@ from node.services.accounts import Role
 from node.services.errors import Invalid
 from node.services.house import Desk
 from node.services.todos import BY_SYSTEM
-from node.store import draws, invited, todos, transcripts
+from node.store import call_backs, draws, invited, todos, transcripts
 from node.store.draws import DrawRow
 
 POOL_ALERT: Final = "pool_alert"
@@ -51,6 +53,8 @@ class Statistics:
     pairs: tuple[Pair, ...] | None
     repeated: int
     """How many pairs there are."""
+    called_back: tuple[CalledBack, ...] = ()
+    """What the regulators found, by the center whose experts they called."""
 
 
 class PoolStatistics:
@@ -91,6 +95,7 @@ class PoolStatistics:
             alerts(found, self._limits),
             often if pairs else None,
             len(often),
+            called_back([each for row in rows for each in _checked(desk, row)]),
         )
 
     def look(self, desk: Desk) -> None:
@@ -148,6 +153,13 @@ def _invitations(desk: Desk, row: DrawRow) -> list[tuple[str, str, str | None]]:
         for entry, response in last.items()
         if entry in asked and asked[entry] < len(slots)
     ]
+
+
+def _checked(desk: Desk, row: DrawRow) -> list[tuple[str, bytes, str]]:
+    """(center, invitation, outcome) of what a regulator has stated of a draw."""
+    owner = desk.identity.center if row.role == _OWNER else row.peer
+    found = call_backs.checked(desk.ledger.connection, row.id)
+    return [(str(owner), row.id + each.entry, each.outcome) for each in found]
 
 
 def _lists(desk: Desk, since_ms: int) -> list[tuple[int, frozenset[str]]]:

@@ -238,4 +238,4 @@ def _rows(connection: sqlite3.Connection, where: str, value: bytes) -> list[Call
 
 
 def _row(row: Sequence[Any]) -> CallBackRow:
-    return CallBackRow(*row[:13], State(row[13]), *row[14:])
+    return CallBackRow(*(*row[:13], State(row[13]), *row[14:]))

@@ -4,7 +4,17 @@ import sqlite3
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from node.store import bundles, forks, invited, log_sizes, oversight, todos, usage, workdays
+from node.store import (
+    bundles,
+    call_backs,
+    forks,
+    invited,
+    log_sizes,
+    oversight,
+    todos,
+    usage,
+    workdays,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +35,8 @@ class Figures:
         forks: Contradictions of partners' logs that nobody settled, by peer.
         unproven: Heads that were passed on and that the log has not proven, by peer.
         invitations: How many invitations of our own experts ended how.
+        call_backs: How many checks of invitations ended how: told to us, or by us as a regulator.
+        call_back_faults: How many of them wait for people to investigate.
         entry_bytes: What the newest words take in our logs, by suite and part, mean bytes.
     """
 
@@ -42,6 +54,8 @@ class Figures:
     unproven: Mapping[str, int] = field(default_factory=dict)
     entry_bytes: Mapping[tuple[str, str], float] = field(default_factory=dict)
     invitations: Mapping[str, int] = field(default_factory=dict)
+    call_backs: Mapping[str, int] = field(default_factory=dict)
+    call_back_faults: int = 0
 
 
 def count(conn: sqlite3.Connection, now_ms: int) -> Figures:
@@ -77,6 +91,8 @@ def count(conn: sqlite3.Connection, now_ms: int) -> Figures:
         unproven=forks.unproven_by_peer(conn),
         entry_bytes=log_sizes.newest(conn),
         invitations=invited.by_response(conn),
+        call_backs=call_backs.outcomes(conn),
+        call_back_faults=todos.open_of(conn, "call_back_fault", "call_record_fault"),
     )
 
 

@@ -105,6 +105,16 @@ def get(connection: sqlite3.Connection, todo: int) -> Todo | None:
     return found[0] if found else None
 
 
+def open_of(connection: sqlite3.Connection, *kinds: str) -> int:
+    """How many to-dos of these kinds are open."""
+    marks = ", ".join("?" * len(kinds))
+    (count,) = connection.execute(
+        f"SELECT count(*) FROM todo WHERE kind IN ({marks}) AND done_at_ms IS NULL",  # noqa: S608
+        kinds,
+    ).fetchone()
+    return int(count)
+
+
 def open_for(connection: sqlite3.Connection, role: str) -> list[Todo]:
     """What a role has to do, what is due first first."""
     return _rows(connection, " AND role = ? ORDER BY due_ms, id", role)

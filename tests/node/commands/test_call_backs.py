@@ -36,7 +36,7 @@ class Told(Link):
     def __init__(self, rows: list[dict[str, Any]], call: dict[str, Any] | None) -> None:
         super().__init__(httpx.Client(), Path("node.sock"))
         self.said: list[tuple[str, Any]] = []
-        self._rows, self._call = rows, call
+        self._rows, self._shown = rows, call
         self._account = ""
 
     @override
@@ -49,7 +49,7 @@ class Told(Link):
     def get(self, path: str, **query: object) -> Any:
         assert self._account == "zhao", "the operator's socket alone is told nothing"
         if path.endswith(ID):
-            return {"call_back": self._rows[0], "call": self._call}
+            return {"call_back": self._rows[0], "call": self._shown}
         return self._rows
 
     @override

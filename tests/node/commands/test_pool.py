@@ -38,6 +38,7 @@ FIGURES = {
         {"center": CENTER, "specialty": "A08", "what": "DECLINE", "percent": 58, "invited": 12}
     ],
     "repeated_pairs": 1,
+    "called_back": [{"center": CENTER, "checked": 5, "matched": 3, "mismatched": 1, "faulty": 1}],
     "pairs": [{"uids": ["FJ-1", "FJ-2"], "at_ms": [1_778_040_000_000]}],
 }
 ANSWERS: Mapping[str, Any] = {
@@ -137,7 +138,8 @@ def test_a_receipt_is_written_for_one_person_and_over_nothing(told: Told, tmp_pa
 def test_statistics_are_a_page_or_json(told: Told) -> None:
     done = run("statistics", "--days", "90", "--account", "supervisor")
     assert done.exit_code == 0
-    for words in ("DECLINE 58.3%", "alert", "FJ-1 + FJ-2", "repeated pairs: 1"):
+    for words in ("DECLINE 58.3%", "alert", "FJ-1 + FJ-2", "repeated pairs: 1",
+                  "checked by the regulator: 5", "mismatched 1", "faulty records 1"):  # fmt: skip
         assert words in done.output
     assert "NO_ANSWER 0" not in done.output
     assert json.loads(run("statistics", "--json").output) == FIGURES

@@ -3,7 +3,18 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from node.domain.statistics import Alert, Pair, Thresholds, alerts, repeated_pairs, tally
+from federation.protocol.oversight import Finding
+from node.domain.statistics import (
+    FINDINGS,
+    Alert,
+    CalledBack,
+    Pair,
+    Thresholds,
+    alerts,
+    called_back,
+    repeated_pairs,
+    tally,
+)
 
 DAY = 86_400_000
 LIMITS = Thresholds()
@@ -67,3 +78,22 @@ def test_pairs_are_found_in_whatever_order_lists_come(
     assert one == other
     for pair in one:
         assert sum(set(pair.uids) <= uids for _, uids in lists) == len(pair.times)
+
+
+def test_what_a_regulator_found_is_counted_by_center_and_each_invitation_once() -> None:
+    found = called_back(
+        [
+            ("b", b"1", "MATCH"),
+            ("b", b"2", "MISMATCH"),
+            ("b", b"3", "NOT_PRODUCED"),
+            ("b", b"3", "MATCH"),  # it came late
+            ("a", b"4", "UNREACHED"),
+            ("a", b"5", "OTHER_CALL"),
+        ]
+    )
+    assert found == (CalledBack("a", 2, 0, 0, 1), CalledBack("b", 3, 2, 1, 1))
+    assert called_back([]) == ()
+
+
+def test_findings_are_those_of_the_protocol() -> None:
+    assert set(FINDINGS) == {each.name for each in Finding}

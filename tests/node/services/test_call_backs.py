@@ -26,8 +26,11 @@ from federation.protocol.oversight import (
     Wrong,
 )
 from federation.protocol.peering import AnnouncePool
+from federation.trust.keyring import Keyring
 from federation.wire.envelopes import Outcome, encode_envelope
 from federation.wire.words import PAYLOAD_TYPES, encode_word
+from node.domain.statistics import CalledBack, Thresholds
+from node.metrics import Metrics
 from node.services.accounts import Role
 from node.services.call_backs import (
     CALL,
@@ -41,7 +44,9 @@ from node.services.errors import Conflicting, Invalid, NotFound
 from node.services.inviting import Inviting, Order
 from node.services.officers import SamePerson
 from node.services.outside_values import envelope_of
+from node.services.pool_statistics import PoolStatistics
 from node.store import call_backs as store
+from node.store import figures
 from node.store.call_backs import CallBackRow, State
 from tests.node.services.overseen import FIRST, SECOND, Scene, overseen
 from tests.support.gateway import GATEWAY, USUAL, Gateway
@@ -584,3 +589,19 @@ async def test_long_draws_are_told_and_asked_for_in_pieces(
              if each.draw_id == told[0].draw_id]  # fmt: skip
     assert sorted(len(each.entries) for each in asked) == [1, 1, 2]
     assert {row.state for row in await rows(at)} == {State.PRODUCED}
+
+
+async def test_statistics_and_metrics_count_what_was_found_and_name_nobody(at: Scene) -> None:
+    await over(at)
+    one, other, *_ = await rows(at, at.sub)
+    await stated(at, one, Finding.MATCH)
+    await stated(at, other, Finding.MISMATCH)
+    for center in (at.host, at.sub):
+        shown = await center.do(PoolStatistics(Thresholds()).figures)
+        assert shown.called_back == (CalledBack(at.sub.id, 2, 1, 1, 0),)
+        counted = await center.do(lambda desk: figures.count(desk.ledger.connection, desk.now_ms))
+        assert counted.call_backs == {"MATCH": 1, "MISMATCH": 1}
+        assert counted.call_back_faults == 1
+        text = Metrics(Keyring(), "test").page(counted, 0).decode()
+        assert 'lianping_call_backs{outcome="MISMATCH"} 1.0' in text
+        assert "lianping_call_back_faults 1.0" in text
