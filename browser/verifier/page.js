@@ -218,6 +218,25 @@
         ]),
       ));
     }
+    if ((told.voided ?? []).length > 0) {
+      out.push(title("作废的抽取", "Draws that came to nothing"));
+      if (told.order_known > 0) {
+        out.push(sentence(
+          "bad",
+          `警告: ${told.order_known}次抽取在封定方已知抽取结果之后作废, 可被用来挑选结果`,
+          `Warning: ${told.order_known} draws were given up after their sealer knew what they would come to: this can be used to choose among results`,
+        ));
+      }
+      out.push(table(
+        [["序号", "number"], ["专家库", "pool of"], ["封定", "sealed by"], ["作废方", "declared void by"], ["时间", "time"], ["阶段", "phase"], ["原因", "why"], ["结果已知", "known"], ["准许重抽", "leave"], ["未能核对及原因", "not checked, and why"]],
+        told.voided.map((draw) => [
+          short(draw.sequence === 0 ? "—" : draw.sequence), plain(names[draw.owner] ?? draw.owner), plain(names[draw.sealer] ?? draw.sealer),
+          plain(names[draw.by] ?? draw.by), short(time(draw.at_ms)), mono(draw.phase), plain(draw.detail),
+          draw.order_known ? both("是", "yes") : both("否", "no"), draw.leave ? both("是", "yes") : both("否", "no"),
+          element("div", "", ...draw.unchecked.map((each) => both(each.zh, each.en, element("p")))),
+        ]),
+      ));
+    }
     if ((told.checks ?? []).length > 0) {
       out.push(title("逐条规则: 核对了什么, 什么不能核对及原因", "Rule by rule: what was checked, what could not be and why"));
       out.push(table(

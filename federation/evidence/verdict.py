@@ -1,6 +1,6 @@
 """What a verified dossier says, for people and programs."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Final
 
@@ -85,6 +85,7 @@ class DrawSummary:
         members: How many are on the list.
         exclusions: ``NONE``: no employer had to recuse. ``CHECKED``: the list was opened and
             every recusal checked. ``SEALED``: the list is committed to, but not opened here.
+        adds: Whether it adds to a list that stayed short, from other specialties.
     """
 
     owner: str
@@ -94,6 +95,7 @@ class DrawSummary:
     supplements: int
     members: int
     exclusions: str
+    adds: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,6 +177,11 @@ class Verdict:
         """How many void draws were given up when their sealer knew what they would come to."""
         return sum(each.order_known for each in self.voided)
 
+    def void_lines(self, lang: str) -> list[list[str]]:
+        """Each void draw for people: first what it was, then the warning and what is open."""
+        names = {party.center: party.name for party in self.parties}
+        return [void.lines(names, lang) for void in self.voided]
+
     @property
     def label(self) -> tuple[str, str]:
         """What its draws are worth, in Chinese and English."""
@@ -213,6 +220,7 @@ class Verdict:
                     "supplements": draw.supplements,
                     "members": draw.members,
                     "exclusions": draw.exclusions,
+                    "adds": draw.adds,
                 }
                 for draw in self.draws
             ],
@@ -272,11 +280,11 @@ class Verdict:
             )
         for draw in self.draws:
             lines.append(
-                f"抽取: {names[draw.owner]}专家库, 由{names[draw.sealer]}封定: "
+                f"{'另选专业补抽' if draw.adds else '抽取'}: {names[draw.owner]}专家库, 由{names[draw.sealer]}封定: "
                 f"邀请{draw.invited}人, 接受{draw.accepted}人, 补抽{draw.supplements}人, "
                 f"入选{draw.members}人, {EXCLUSIONS_ZH[draw.exclusions]}"
             )
-        lines += self._given_up(names, "zh")
+        lines += self._given_up("zh")
         if self.other_venues:
             lines.append("另有其他副场参加, 各有卷宗, 其成员未在本卷宗核对")
         lines.append(f"核对消息{self.words}条, 外部见证方{self.outside_contributors}个")
@@ -318,11 +326,11 @@ class Verdict:
             )
         for draw in self.draws:
             lines.append(
-                f"Draw from {names[draw.owner]}, sealed by {names[draw.sealer]}: "
+                f"{'Supplement' if draw.adds else 'Draw'} from {names[draw.owner]}, sealed by {names[draw.sealer]}: "
                 f"{draw.invited} invited, {draw.accepted} accepted, {draw.supplements} replaced, "
                 f"{draw.members} on the list; {EXCLUSIONS_EN[draw.exclusions]}"
             )
-        lines += self._given_up(names, "en")
+        lines += self._given_up("en")
         if self.other_venues:
             lines.append("Further sub-venues took part; their members are in their own dossiers.")
         lines.append(
@@ -335,7 +343,7 @@ class Verdict:
         lines += rule_lines(self.checks, "en")
         return lines
 
-    def _given_up(self, names: Mapping[str, str], lang: str) -> list[str]:
+    def _given_up(self, lang: str) -> list[str]:
         """Draws that came to nothing: how many, whether that was a choice, and each of them."""
         zh, known, again = lang == "zh", self.order_known, self.redrawn
         lines = []
@@ -359,7 +367,7 @@ class Verdict:
                 else f"{again} of them after values were revealed, and drawn again without a "
                 "regulator's leave: this can be used to choose among results"
             )
-        return [*lines, *(line for void in self.voided for line in void.lines(names, lang))]
+        return [*lines, *(line for void in self.void_lines(lang) for line in void)]
 
 
 def label(outside: int, redrawn: int = 0) -> tuple[str, str]:

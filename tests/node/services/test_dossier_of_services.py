@@ -1,12 +1,26 @@
 """A dossier of an evaluation that the real services carried out, from booking to archive."""
 
+from collections.abc import Collection
 from dataclasses import replace
 from pathlib import Path
+
+import pytest
 
 from adapters.video.stand_in import FolderVideo
 from federation.evidence.dossier import read
 from federation.evidence.verify import verify
 from federation.protocol.conversation import Kind
+from federation.protocol.draw import (
+    ASKED,
+    CALL_MS,
+    COMMITTED,
+    HALF,
+    INVITED,
+    OPENED,
+    SEALER,
+    VOID,
+    WALKING,
+)
 from federation.protocol.session import ArchiveItem
 from federation.wire.evidence import DECODE
 from node.services.agreements import Agreements
@@ -29,6 +43,7 @@ from tests.node.services.test_draws import (
     Telephones,
     _request,
 )
+from tests.node.services.test_draws_with_a_liar import the_draw
 from tests.support import planning
 from tests.support.pair import Center, Furniture, TwoCenters, two_centers
 
@@ -82,8 +97,14 @@ class Hall:
             },
         )
 
-    async def drawn(self, pair: TwoCenters) -> Stage:
-        """Booked, drawn and sealed."""
+    async def drawn(self, pair: TwoCenters, void_at: Collection[str] = ()) -> Stage:
+        """Booked, drawn and sealed.
+
+        Args:
+            pair: The two centers.
+            void_at: The draw that the host seals comes this far, then nobody hears of the other
+                until both are void, and are drawn again; at once without any.
+        """
         offices = self.offices
         await pair.agree(max_open_bookings=9)
         await planning.seated(offices)
@@ -113,13 +134,39 @@ class Hall:
         await pair.settle()
         booking = leg.conversation
         boards = self.boards
-        await Table(
-            pair, offices, boards["host"], boards["sub"], self.exchange, project, booking
-        ).start()
+        table = Table(pair, offices, boards["host"], boards["sub"], self.exchange, project, booking)
+        if void_at:
+            await given_up(table, void_at)
+        await table.start()
         stage = Stage(pair, self.sides[0], self.sides[1], project, booking)
         await stage.convene()
         pair.watch.now_ms = leg.start_ms
         return stage
+
+
+async def given_up(table: Table, void_at: Collection[str]) -> None:
+    """The draws begin, come so far, and then the line is cut."""
+    pair = table.pair
+    await pair.host.do(
+        lambda desk: planning.begin(table.host.draws, desk, table.project, planning.AGENCY)
+    )
+    draw = await the_draw(pair.host, SEALER)
+    for _ in range(60):
+        if await pair.host.phase(draw) in void_at:
+            break
+        for one in pair.centers:
+            await one.outbox.deliver(pair.other(one).id)
+            await one.errands.run_due()
+            await one.outbox.greet(pair.other(one).id)
+    assert await pair.host.phase(draw) in void_at
+    pair.cut()
+    await pair.later(2 * CALL_MS)
+    pair.restore()
+    await pair.later(0)
+    for center in pair.centers:
+        assert await center.sql("SELECT DISTINCT phase FROM conversation WHERE kind = 'draw'") == [
+            (VOID,)
+        ]
 
 
 async def evaluate(stage: Stage) -> None:
@@ -166,3 +213,29 @@ async def test_what_the_services_did_is_proven_by_either_center_s_dossier(tmp_pa
             for name, number in (planning.person(1), planning.person(2)):
                 assert name.encode() not in said
                 assert number.encode() not in said
+
+
+@pytest.mark.parametrize(
+    ("void_at", "known"),
+    [((OPENED,), False), ((HALF, COMMITTED), False), ((WALKING, ASKED, INVITED), True)],
+)
+async def test_draws_that_the_services_gave_up_are_told_of_and_refute_nothing(
+    tmp_path: Path, void_at: Collection[str], known: bool
+) -> None:
+    """Honest centers whose line was cut: their clocks and books are what a file is held to."""
+    hall = Hall(tmp_path)
+    async with two_centers(hall) as pair:
+        stage = await hall.drawn(pair, void_at)
+        await evaluate(stage)
+        for center in pair.centers:
+            service = Dossiers(
+                negotiator=center.negotiator,
+                keyring=center.keyring,
+                outbox=center.outbox,
+                folder=tmp_path / f"dossiers-{center.name}",
+            )
+            verdict = verify((await service.make(stage.session)).read_bytes(), DECODE)
+            assert [draw.members for draw in verdict.draws] == [3, 2]
+            assert verdict.void_draws == len(verdict.voided) == 2
+            (sealed,) = [void for void in verdict.voided if void.sealer == pair.host.id]
+            assert sealed.order_known == known

@@ -8,8 +8,10 @@ from dataclasses import replace
 
 import pytest
 
+from federation.evidence.checks import Unchecked
 from federation.evidence.report import report
 from federation.evidence.rules import RULES
+from federation.evidence.voided import VoidDraw
 from federation.evidence.whole import Whole, look
 from federation.trust.keys import fingerprint
 from federation.wire.evidence import DECODE
@@ -95,6 +97,25 @@ def hostile_page(hostile: str) -> str:
     names = {center: replace(each, name=hostile) for center, each in part.case.parties.items()}
     case = replace(part.case, dossier=dossier, parties=names)
     return render(Whole(verdict, (replace(part, case=case),)), hostile, b"")
+
+
+def test_a_draw_that_was_given_up_when_its_order_was_known_is_told_aloud() -> None:
+    found = whole()
+    (part,) = found.parts
+    verdict = found.verdict.parts[0]
+    host, sub = (party.center for party in verdict.parties)
+    gap = Unchecked(1, "无从核对之处", "what is left open")
+    void = VoidDraw(
+        "ab", sub, host, 1, host, "WALKING", "没有<b>回音", 1_760_000_000_000,
+        order_known=True, leave=False, invited=2, words=9, unchecked=(gap,),
+    )  # fmt: skip
+    quiet = render(found, "a.dossier", b"")
+    assert "作废的抽取" not in text(quiet)
+    loud = text(render(Whole(replace(verdict, voided=(void,)), (part,)), "a.dossier", b""))
+    assert "警告: 1次抽取在封定方已知抽取结果之后作废" in loud
+    assert "1 draws were given up after their sealer knew" in loud
+    for each in (*void.lines({host: "甲", sub: "乙"}, "zh")[1:], "没有<b>回音", gap.zh, gap.en):
+        assert each.strip() in loud
 
 
 @pytest.mark.parametrize("hostile", HOSTILE)
