@@ -7,6 +7,7 @@ from federation.evidence.case import Case
 from federation.evidence.checkpoint import Checkpoint
 from federation.evidence.checks import checks
 from federation.evidence.evaluation import Findings
+from federation.evidence.supplementing import adds
 from federation.evidence.verdict import DrawSummary, Outsider, Party, Verdict
 from federation.protocol.conversation import Kind
 from federation.protocol.draw import VOID, Open, Reveal
@@ -48,6 +49,7 @@ def sum_up(case: Case, found: Findings, logs: Mapping[str, LogHead], words: int)
             draw.supplements,
             len(draw.members),
             _exclusions(case, talk),
+            any(adds(case, told) for told, _ in case.find(talk, Open)),
         )
         for talk, draw in found.draws.items()
     )

@@ -236,9 +236,10 @@ def _drawing(word: Word) -> tuple[str, str] | None:  # noqa: C901, PLR0911, PLR0
             )
         case draw.Open():
             wanted = ", ".join(f"{slot.specialty}×{slot.count}" for slot in word.slots)
+            before = code(word.supersedes)
             return (
-                f"开启第{word.sequence}次抽取({wanted})",
-                f"opens draw {word.sequence} ({wanted})",
+                f"开启第{word.sequence}次抽取({wanted})" + (f", 承接抽取{before}" * bool(before)),
+                f"opens draw {word.sequence} ({wanted})" + (f", after {before}" * bool(before)),
             )
         case draw.AcceptDraw():
             return "接受抽取并出示承诺的编码", "accepts the draw and lists the committed entries"

@@ -280,7 +280,8 @@ class Verdict:
             )
         for draw in self.draws:
             lines.append(
-                f"{'另选专业补抽' if draw.adds else '抽取'}: {names[draw.owner]}专家库, 由{names[draw.sealer]}封定: "
+                f"{'另选专业补抽' if draw.adds else '抽取'}: {names[draw.owner]}专家库, "
+                f"由{names[draw.sealer]}封定: "
                 f"邀请{draw.invited}人, 接受{draw.accepted}人, 补抽{draw.supplements}人, "
                 f"入选{draw.members}人, {EXCLUSIONS_ZH[draw.exclusions]}"
             )
@@ -326,7 +327,8 @@ class Verdict:
             )
         for draw in self.draws:
             lines.append(
-                f"{'Supplement' if draw.adds else 'Draw'} from {names[draw.owner]}, sealed by {names[draw.sealer]}: "
+                f"{'Supplement' if draw.adds else 'Draw'} from {names[draw.owner]}, "
+                f"sealed by {names[draw.sealer]}: "
                 f"{draw.invited} invited, {draw.accepted} accepted, {draw.supplements} replaced, "
                 f"{draw.members} on the list; {EXCLUSIONS_EN[draw.exclusions]}"
             )

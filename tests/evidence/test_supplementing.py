@@ -52,6 +52,11 @@ async def test_a_dossier_shows_both_draws_of_a_list_that_was_short(tmp_path: Pat
     verdict = await played(tmp_path, ADDED)
     assert sorted(draw.members for draw in verdict.draws) == [1, 1, 2]
     assert verdict.members == 5
+    assert sorted(draw.adds for draw in verdict.draws) == [False, False, True]
+    assert [each["adds"] for each in verdict.document()["draws"]].count(True) == 1
+    assert verdict.summary("zh").count("另选专业补抽: ") == 1
+    assert verdict.summary("en").count("Supplement from ") == 1
+    assert all(check.result for check in verdict.checks)
 
 
 async def test_a_supplement_that_is_short_itself_is_followed_by_another(tmp_path: Path) -> None:
