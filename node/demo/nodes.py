@@ -38,6 +38,10 @@ suites = ["{suite}"]
 production = false
 lose_messages_percent = {lost}
 """
+_OVERSEES: Final = """
+[regulator]
+call_back_percent = 100 # of few invitations chance may choose none
+"""
 _ADAPTERS: Final = """
 [adapters.trading]
 kind = "stand_in"
@@ -202,7 +206,7 @@ class Nodes:
         (folder / "data").mkdir(parents=True, exist_ok=True)
         peers, api, metrics = self._ports[center.key]
         config = folder / "node.toml"
-        text = _CONFIG if center.role == "regulator" else _CONFIG + _ADAPTERS
+        text = _CONFIG + (_OVERSEES if center.role == "regulator" else _ADAPTERS)
         config.write_text(
             text.format(
                 role=center.role,

@@ -1,10 +1,14 @@
-"""What the regulator does in the demonstration, beside giving values: two officers audit a pool.
+"""What the regulator does in the demonstration, beside giving values.
 
-Everything else of its part happens in the other steps by itself: it joins the centers, gives a
-random value to every draw, keeps the sealers' escrows, and cosigns the logs.
+Two officers audit every pool, and call one expert of each center back. Everything else of its
+part happens in the other steps by itself: it joins the centers, gives a random value to every
+draw, keeps the sealers' escrows, examines the records of calls, and cosigns the logs.
 """
 
+from typing import Any
+
 from node.demo import world
+from node.demo.caller import Caller
 from node.demo.setting import Setting, Side
 
 
@@ -43,6 +47,36 @@ class Overseeing(Setting):
                 f"groups that may be one person: {len(audit['duplicates'])}",
             )
         self.told.oversight["audits"] = found
+        self._call_back(first, second)
+
+    def _call_back(self, first: Caller, second: Caller) -> None:
+        """All answers were reported of by now: each record holds, and one expert of each is asked.
+
+        A center's experts are of the stand-in's making; they say what was recorded.
+        """
+        path = "/api/oversight/call-backs"
+        expected = sum(draw["invited"] for draw in self.told.draws)
+
+        def examined(caller: Caller) -> list[dict[str, Any]] | None:
+            rows: list[dict[str, Any]] = caller.get(path)
+            done = [each for each in rows if each["state"] != "ASKED"]
+            return done if len(done) == expected else None
+
+        rows = first.until(examined, "the regulator to examine the records of all calls")
+        faults = [each["wrong"] for each in rows if each["wrong"]]
+        self._demand(not faults, f"records of calls did not pass: {faults}")
+        for owner in sorted({each["owner"] for each in rows}):
+            one = next(each["id"] for each in rows if each["owner"] == owner)
+            call = first.get(f"{path}/{one}")["call"]
+            self._demand(bool(call["phone"]), "nobody could be called")
+            first.post(f"{path}/{one}/propose", {"finding": "MATCH", "grounds": "演示: 专家确认"})
+            second.post(f"{path}/{one}/confirm")
+        self._tell(
+            f"抽查 {len(rows)} 次邀请: 通话回执全部通过核验, 回访的专家均确认属实",
+            f"{len(rows)} invitations checked: every record of a call holds, and the experts who "
+            "were called back say the same",
+        )
+        self.told.oversight["call_backs"] = {"checked": len(rows), "faults": len(faults)}
 
     def _exported(self, side: Side) -> str:
         return side["operator"].download("/api/pools/audit").decode()

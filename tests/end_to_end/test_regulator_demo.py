@@ -62,13 +62,26 @@ def test_two_officers_built_every_pool_again(told: dict[str, Any]) -> None:
     assert [each["ghosts"] for each in audits] == [0, 0]
 
 
+def test_every_record_of_a_call_was_examined_and_an_expert_of_each_center_called(
+    told: dict[str, Any], kept: Path
+) -> None:
+    checked = sum(draw["invited"] for draw in told["draws"])
+    assert told["oversight"]["call_backs"] == {"checked": checked, "faults": 0}
+    states = rows(kept, "SELECT state, finding, count(*) FROM call_back GROUP BY 1, 2")
+    assert sorted(states, key=str) == [
+        ("DECIDED", "MATCH", 2), ("PRODUCED", None, checked - 2),
+    ]  # fmt: skip
+
+
 @pytest.mark.usefixtures("told")
 def test_the_regulator_gave_a_value_to_each_draw_and_told_each_center_of_its_acts(
     kept: Path,
 ) -> None:
     phases = rows(kept, "SELECT kind, phase, count(*) FROM conversation GROUP BY 1, 2")
     assert ("contribution", "ACCOUNTED", 2) in phases
-    assert ("oversight", "STATED", 2) in phases
+    assert ("oversight", "SUBMITTED", 2) in phases  # what the sealers told of the answers
+    # Two audits, and two experts who were called back, each stated to both centers.
+    assert ("oversight", "STATED", 6) in phases
     assert {kind for kind, _, _ in phases} == {"contribution", "oversight"}
     cosigned = rows(kept, "SELECT count(DISTINCT peer) FROM witnessed WHERE note <> ''")
     assert cosigned == [(2,)]  # the heads of both centers' logs
