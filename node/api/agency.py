@@ -188,6 +188,7 @@ class Draw(Shape):
     accepted: int
     supplements: int
     list_delivered: bool
+    missing: int = Field(description="缺几人,见 /supplement · seats that a supplement may fill")
 
 
 class Evaluation(Shape):
@@ -398,6 +399,7 @@ def draw_shape(each: DrawStatus) -> Draw:
         accepted=each.accepted,
         supplements=each.supplements,
         list_delivered=each.list_delivered,
+        missing=each.missing,
     )
 
 

@@ -17,7 +17,7 @@ from adapters.messaging.port import Messaging
 from adapters.trading.port import TradingSystem
 from federation.engine.inside import Said
 from federation.ids import CenterId, ConversationId
-from federation.lottery import walk
+from federation.lottery import supplement, walk
 from federation.protocol import draw as words
 from federation.protocol.conversation import REFUSED, Conversation, Word
 from federation.protocol.draw import (
@@ -88,6 +88,8 @@ class DrawStatus:
     accepted: int
     supplements: int
     list_delivered: bool
+    missing: int = 0
+    """How many the lists from its pool lack; with the last of them, once all are sealed."""
 
 
 class Draws(Reaction):
@@ -403,7 +405,14 @@ class Draws(Reaction):
             accepted=progress.accepted if progress else 0,
             supplements=progress.supplements if progress else 0,
             list_delivered=self._delivered(desk, row) if own else row.phase in _LISTED,
+            missing=self._missing(desk, row),
         )
+
+    def _missing(self, desk: Desk, row: DrawRow) -> int:
+        rows = self._files.beside(desk, row)
+        if not rows or rows[-1].id != row.id or any(one.phase != words.SEALED for one in rows):
+            return 0
+        return supplement.missing(self._files.standing(desk, rows))
 
 
 _LISTED: Final = frozenset({words.SEALED, words.CLOSED})

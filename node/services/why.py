@@ -26,9 +26,17 @@ from federation.wire.envelopes import Outcome, decode_envelope, decode_receipt, 
 from federation.wire.questions import ConversationAnswer, ConversationQuestion
 from federation.wire.words import PAYLOAD_TYPES
 from node.services import reasons
+from node.services.draw_news import SHORT
 from node.services.errors import Conflicting, Invalid, NotFound
 from node.services.house import Desk
-from node.services.why_actions import BUNDLE_STEPS, PROJECT_STEPS, STEPS, Step, Who
+from node.services.why_actions import (
+    BUNDLE_STEPS,
+    PROJECT_STEPS,
+    SHORT_LIST,
+    STEPS,
+    Step,
+    Who,
+)
 from node.store import bookings, bundles, projects, why
 from node.store.ledger import SqlLedger
 from node.store.why import Found, LastWord, OpenTodo, Waiting, What
@@ -350,6 +358,8 @@ def _advised(sight: Sight, step: Step | None, names: dict[str, str]) -> Sight:
         )  # fmt: skip
     elif sight.over:
         advice = Advice("nothing", Who.NOBODY, "已经结束,无需操作", "it is over", "")
+    elif any(todo.kind == SHORT for todo in sight.todos):
+        advice = _advice(SHORT_LIST, "us", names)
     elif step is not None:
         by = "us" if sight.ours else "nothing" if sight.turn is None else "peer"
         advice = _advice(step, by, names)

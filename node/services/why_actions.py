@@ -67,6 +67,12 @@ class Step:
 _RETRY: Final = "lianping peer retry {peer}"
 _TEST: Final = "lianping peer test {peer}"
 
+SHORT_LIST: Final = Step(
+    Who.STAFF, "名单缺人,原专业已无人可抽:主场另选专业补抽",
+    "the list is short, of its specialty everybody was asked: the host draws from another one",
+    "POST /api/projects/{project}/supplement")  # fmt: skip
+"""Of a sealed list that is short: nobody is waited for, and somebody should act."""
+
 STEPS: Final[Mapping[tuple[Kind, Phase], Step]] = MappingProxyType({
     (Kind.AGREEMENT, agreement.PROPOSED): Step(
         Who.STAFF, "签署、还价或不签署对方的协议文本",

@@ -16,6 +16,7 @@ from node.services.draw_news import SHORT, VOID
 from node.services.draws import DRAW_REFUSED, DrawnMember
 from node.services.errors import Conflicting, Invalid, NotFound
 from node.services.supplementing import Lacking
+from node.services.why import Whys
 from tests.node.services.test_draw_news import told
 from tests.node.services.test_draws import Board, Table, laid
 from tests.node.services.test_draws_with_a_liar import (
@@ -118,9 +119,21 @@ async def test_the_staff_is_told_what_to_choose_and_the_to_do_is_done_with_it() 
         assert "缺1人" in text
         assert f"/api/projects/{table.project.hex()}/supplement" in text
         assert await told(table.sub.center, SHORT) == []
+        whys = Whys(
+            negotiator=table.pair.host.negotiator, outbox=table.pair.host.outbox,
+            paused=lambda _peer: False,
+        )  # fmt: skip
+        (sight,) = (await whys.explain(one.draw.hex())).sights
+        assert sight.advice.how == f"POST /api/projects/{table.project.hex()}/supplement"
+        assert "另选专业" in sight.advice.zh
+        missing = {each.id: each.missing for each in await table.status(table.host)}
+        assert {draw: count for draw, count in missing.items() if count} == {one.draw: 1}
         await choose(table, one.draw, Slot(OTHER, 1))
         open_ = "SELECT count(*) FROM todo WHERE kind = ? AND done_at_ms IS NULL"
         assert await table.host.center.sql(open_, SHORT) == [(0,)]
+        (sight,) = (await whys.explain(one.draw.hex())).sights
+        assert "supplement" not in sight.advice.how
+        assert not any(each.missing for each in await table.status(table.host))
 
 
 @pytest.mark.parametrize(
