@@ -117,6 +117,7 @@ class Dossier:
         timeline: The story for people; made from the words.
         others: Descriptors of outside contributors and the regulator, whose words are shown in
             the draws, by center id: each a chain of signed ones, oldest first.
+        call_backs: What the regulator had stated of calls to experts, as envelopes.
     """
 
     maker: str
@@ -130,6 +131,7 @@ class Dossier:
     archive: tuple[ArchiveItem, ...]
     timeline: tuple[Moment, ...]
     others: Mapping[str, tuple[bytes, ...]] = field(default_factory=dict)
+    call_backs: tuple[bytes, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,6 +195,7 @@ def _document(dossier: Dossier) -> dict[str, Any]:
         "others": {
             center: [b64(signed) for signed in chain] for center, chain in dossier.others.items()
         },
+        "call_backs": [b64(signed) for signed in dossier.call_backs],
         "agreement": {
             "document": b64(dossier.document),
             "signatures": {center: b64(raw) for center, raw in dossier.signatures.items()},
@@ -258,7 +261,7 @@ def _dossier(reader: Reader, raw: object) -> Dossier:
     top = reader.fields(
         raw,
         "maker session descriptors others agreement checkpoints conversations openings archive"
-        " timeline",
+        " timeline call_backs",
     )
     agreement = reader.at("agreement").fields(top["agreement"], "document signatures")
     conversations = reader.at("conversations")
@@ -273,6 +276,7 @@ def _dossier(reader: Reader, raw: object) -> Dossier:
         session=reader.at("session").hexed(top["session"]),
         descriptors=reader.at("descriptors").mapped(top["descriptors"], _chain),
         others=reader.at("others").mapped(top["others"], _other),
+        call_backs=_other(reader.at("call_backs"), top["call_backs"]),
         document=reader.at("agreement").data(agreement["document"]),
         signatures=reader.at("signatures").mapped(agreement["signatures"], Reader.data),
         checkpoints=reader.at("checkpoints").mapped(top["checkpoints"], Reader.text),

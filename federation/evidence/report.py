@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from federation.evidence.called_back import NONE, CalledBack, called_back
 from federation.evidence.case import Case
 from federation.evidence.dossier import Moment
 from federation.evidence.timeline import code, local, responses, ruling
@@ -75,6 +76,7 @@ class DrawPage:
         lists: How many lists were sealed; each but the first follows a replacement.
         short: Seats that stayed empty because a specialty was exhausted.
         void: Whether it was declared void.
+        called_back: What the regulator had found of its invitations when the file was made.
     """
 
     id: str
@@ -88,6 +90,7 @@ class DrawPage:
     lists: int
     short: int
     void: bool
+    called_back: CalledBack
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +137,7 @@ def _draw(part: Examined, talk: bytes, names: Mapping[tuple[str, str], Named]) -
         lists=len(case.find(talk, Result)),
         short=sum(word.missing for _, word in case.find(talk, Shortfall)),
         void=fair is None or (not members and bool(case.find(talk, Fault))),
+        called_back=called_back(case).get(talk, NONE),
     )
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from federation.evidence.called_back import NONE, CalledBack
 from federation.evidence.case import Case
 from federation.evidence.checkpoint import Checkpoint
 from federation.evidence.checks import checks
@@ -21,12 +22,19 @@ class LogHead:
     cosigned_at_ms: int
 
 
-def sum_up(case: Case, found: Findings, logs: Mapping[str, LogHead], words: int) -> Verdict:
+def sum_up(
+    case: Case,
+    found: Findings,
+    checked: Mapping[bytes, CalledBack],
+    logs: Mapping[str, LogHead],
+    words: int,
+) -> Verdict:
     """The verdict on a dossier that holds.
 
     Args:
         case: Its words.
         found: What they came to.
+        checked: What the regulator found of invitations, by draw.
         logs: Both logs, by center.
         words: How many words were verified.
     """
@@ -50,6 +58,7 @@ def sum_up(case: Case, found: Findings, logs: Mapping[str, LogHead], words: int)
             len(draw.members),
             _exclusions(case, talk),
             any(adds(case, told) for told, _ in case.find(talk, Open)),
+            checked.get(talk, NONE),
         )
         for talk, draw in found.draws.items()
     )

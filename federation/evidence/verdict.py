@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Final
 
+from federation.evidence.called_back import NONE, CalledBack
 from federation.evidence.checks import Check
 from federation.evidence.selection import Drawn
 from federation.evidence.timeline import local
@@ -86,6 +87,7 @@ class DrawSummary:
         exclusions: ``NONE``: no employer had to recuse. ``CHECKED``: the list was opened and
             every recusal checked. ``SEALED``: the list is committed to, but not opened here.
         adds: Whether it adds to a list that stayed short, from other specialties.
+        called_back: What the regulator had found of its invitations when the file was made.
     """
 
     owner: str
@@ -96,6 +98,7 @@ class DrawSummary:
     members: int
     exclusions: str
     adds: bool = False
+    called_back: CalledBack = NONE
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,6 +224,7 @@ class Verdict:
                     "members": draw.members,
                     "exclusions": draw.exclusions,
                     "adds": draw.adds,
+                    "called_back": asdict(draw.called_back),
                 }
                 for draw in self.draws
             ],
@@ -284,6 +288,7 @@ class Verdict:
                 f"由{names[draw.sealer]}封定: "
                 f"邀请{draw.invited}人, 接受{draw.accepted}人, 补抽{draw.supplements}人, "
                 f"入选{draw.members}人, {EXCLUSIONS_ZH[draw.exclusions]}"
+                f"{_checked_zh(draw.called_back)}"
             )
         lines += self._given_up("zh")
         if self.other_venues:
@@ -331,6 +336,7 @@ class Verdict:
                 f"sealed by {names[draw.sealer]}: "
                 f"{draw.invited} invited, {draw.accepted} accepted, {draw.supplements} replaced, "
                 f"{draw.members} on the list; {EXCLUSIONS_EN[draw.exclusions]}"
+                f"{_checked_en(draw.called_back)}"
             )
         lines += self._given_up("en")
         if self.other_venues:
@@ -393,3 +399,21 @@ def rule_lines(checks: Sequence[Check], lang: str) -> list[str]:
 def readable(text: str) -> str:
     """A text that others chose, without what could make a line look like another one."""
     return "".join(each if each.isprintable() else "\N{REPLACEMENT CHARACTER}" for each in text)
+
+
+def _checked_zh(found: CalledBack) -> str:
+    if not found.checked:
+        return ""
+    return (
+        f", 监管部门抽查邀请{found.checked}次, 专家说法不符{found.mismatched}次, "
+        f"通话回执有误{found.faulty}次"
+    )
+
+
+def _checked_en(found: CalledBack) -> str:
+    if not found.checked:
+        return ""
+    return (
+        f"; call-backs: {found.checked} checked, {found.mismatched} mismatched, "
+        f"{found.faulty} without a good record"
+    )

@@ -15,6 +15,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from federation.evidence.called_back import called_back
 from federation.evidence.case import Case, Decode, Refuted, Step, Told, examining, refute
 from federation.evidence.checkpoint import (
     LOG,
@@ -114,6 +115,7 @@ def examined(file: bytes, decode: Decode) -> Examined:
     elsewhere = others(dossier.others, parties, chosen, decode)
     case = Case(dossier, parties, terms, chosen, agreement, talks, kinds, phases, elsewhere)
     findings = examine(case)
+    checked = called_back(case)
     told = _timeline(case)
     _seal(chosen, keys[dossier.maker], sealed)
     signers = {
@@ -124,7 +126,7 @@ def examined(file: bytes, decode: Decode) -> Examined:
         case,
         findings,
         {center: log.head for center, log in logs.items()},
-        sum_up(case, findings, logs, len(told)),
+        sum_up(case, findings, checked, logs, len(told)),
         signers[dossier.maker],
         signers,
     )

@@ -14,14 +14,17 @@ from federation.engine.acquaintance import Link, read_link
 from federation.evidence.dossier import Announced, Logged, Opened
 from federation.ids import CenterId, ConversationId
 from federation.protocol import draw as words
-from federation.protocol.conversation import REFUSED, Kind
+from federation.protocol.conversation import REFUSED, Kind, Word
+from federation.protocol.oversight import FaultRecord, StateCallBack
 from federation.protocol.session import ARCHIVED
 from node.services import draw_exclusions
 from node.services.erasing import day_of
 from node.services.errors import Conflicting, NotFound
 from node.services.house import Desk
+from node.services.outside_values import envelope_of
 from node.store import (
     bookings,
+    call_backs,
     descriptors,
     dossiers,
     draws,
@@ -72,6 +75,7 @@ class Parts:
         their_chain: The peer's that we have taken, those that revoke a key with their place in
             our log.
         others: Descriptors of outside contributors and the regulator, by center id.
+        call_backs: What the regulator has stated of calls to experts so far, as envelopes.
     """
 
     session: SessionRow
@@ -86,6 +90,7 @@ class Parts:
     our_chain: tuple[Link, ...]
     their_chain: tuple[Announced, ...]
     others: Mapping[str, tuple[bytes, ...]]
+    call_backs: tuple[bytes, ...]
 
     @property
     def hashes(self) -> list[bytes]:
@@ -176,6 +181,16 @@ def collect(desk: Desk, session_id: bytes) -> Parts:
             for center in {*terms.outside_contributors, *filter(None, [terms.regulator])}
             if (chain := _chain(desk, CenterId(center)))
         },
+        call_backs=_call_backs(desk, row),
+    )
+
+
+def _call_backs(desk: Desk, row: SessionRow) -> tuple[bytes, ...]:
+    kinds: dict[str, type[Word]] = {each.__name__: each for each in (FaultRecord, StateCallBack)}
+    return tuple(
+        envelope_of(desk, each.conversation, kinds[each.word])
+        for draw in _draws(desk, row)
+        for each in call_backs.checked(desk.ledger.connection, draw.id)
     )
 
 

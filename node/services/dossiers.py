@@ -258,6 +258,7 @@ class Dossiers:
             ),
             openings=parts.openings,
             others=parts.others,
+            call_backs=parts.call_backs,
             archive=next(
                 (event.word.items for event in events if isinstance(event.word, HandOver)), ()
             ),
