@@ -3,6 +3,8 @@
     NEW ─AskValue→ ASKED ─Pledge→ PLEDGED ─Bind→ BOUND ─Contribute→ GIVEN ─Account→ ACCOUNTED
                      └PassValue→ PASSED      Release, where the draw is void: → RELEASED
     BOUND ─Account→ ACCOUNTED: the value did not come in time and counts as none.
+    PLEDGED ─a day→ UNBOUND: nobody needs it any more. GIVEN ─a day→ UNACCOUNTED: nobody has said
+    what became of it. Words that come late still count.
 
 The owner asks because it is blind: it does not know the sealer's value, so that it gains
 nothing by leaving a contributor out (``draw-and-evidence.md`` §1.5). What it tells the
@@ -29,6 +31,8 @@ GIVEN: Final = Phase("GIVEN")
 ACCOUNTED: Final = Phase("ACCOUNTED")
 PASSED: Final = Phase("PASSED")
 RELEASED: Final = Phase("RELEASED")
+UNBOUND: Final = Phase("UNBOUND")
+UNACCOUNTED: Final = Phase("UNACCOUNTED")
 
 ANSWER_MS: Final = 600_000
 """For a node to answer by itself: as long as the longest back-off to a peer that was away."""
@@ -123,17 +127,24 @@ CONTRIBUTION: Final = Table(
         (RELEASED, "Pledge"): RELEASED,
         (RELEASED, "PassValue"): PASSED,
         (RELEASED, "Contribute"): RELEASED,
+        # What comes after the contributor has stopped waiting.
+        (UNBOUND, "Bind"): BOUND,
+        (UNBOUND, "Release"): RELEASED,
+        (UNACCOUNTED, "Account"): ACCOUNTED,
+        (UNACCOUNTED, "Release"): RELEASED,
         (ACCOUNTED, "Contribute"): ACCOUNTED,
     } | {(phase, "Release"): RELEASED for phase in (ASKED, PLEDGED, BOUND, GIVEN)}),
     waits=MappingProxyType({
         ASKED: Wait(CONTRIBUTOR, authority=ASKER, limit_ms=ANSWER_MS),
-        PLEDGED: Wait(ASKER, authority=CONTRIBUTOR, limit_ms=DAY_MS),
+        PLEDGED: Wait(ASKER, authority=CONTRIBUTOR, limit_ms=DAY_MS, lapses_to=UNBOUND),
         BOUND: Wait(CONTRIBUTOR, authority=ASKER, limit_ms=ANSWER_MS),
-        GIVEN: Wait(ASKER, authority=CONTRIBUTOR, limit_ms=DAY_MS),
+        GIVEN: Wait(ASKER, authority=CONTRIBUTOR, limit_ms=DAY_MS, lapses_to=UNACCOUNTED),
     }),
-    over=frozenset({ACCOUNTED, PASSED, RELEASED}),
+    over=frozenset({ACCOUNTED, PASSED, RELEASED, UNBOUND, UNACCOUNTED}),
     crossings=frozenset({
         (PASSED, "Release"), (RELEASED, "Pledge"), (RELEASED, "PassValue"),
         (RELEASED, "Contribute"), (ACCOUNTED, "Contribute"),
+        (UNBOUND, "Bind"), (UNBOUND, "Release"),
+        (UNACCOUNTED, "Account"), (UNACCOUNTED, "Release"),
     }),
 )  # fmt: skip

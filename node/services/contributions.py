@@ -26,6 +26,7 @@ from federation.protocol.contribution import (
     Contribute,
     PassValue,
     Pledge,
+    Release,
 )
 from federation.protocol.conversation import Conversation, Word
 from federation.protocol.draw import Commit, Open, Reveal
@@ -33,12 +34,14 @@ from federation.wire.envelopes import Receipt, Statement, decode_envelope
 from node.services.draw_files import word_in
 from node.services.house import Desk, Reaction
 from node.services.outside_values import envelope_of
+from node.services.todos import BY_SYSTEM
 from node.store import contributions, todos
 from node.store.cipher import ColumnCipher
 from node.store.contributions import ContributionRow
 
 LEFT_OUT: Final = "contribution_left_out"
-"""Tells people that a value of ours was not used, although we had given it."""
+"""Tells people that a value of ours was not used, although we had given it, or that nobody has
+shown whether it was."""
 COLUMN: Final = "contribution.sealed_value"
 
 
@@ -115,7 +118,10 @@ class Contributions(Reaction):
                 row = _row(desk, conversation.id)
                 desk.say(conversation.id, Contribute(self._value(row)))
             case Account():
+                _settle(desk, conversation.id)
                 _look_for_ours(desk, conversation, word)
+            case Release():
+                _settle(desk, conversation.id)
             case Pledge() if conversation.phase == words.PLEDGED:
                 self._collected.pledged(desk, _row(desk, conversation.id).draw)
             case Contribute() if conversation.phase == words.GIVEN:
@@ -138,7 +144,9 @@ class Contributions(Reaction):
             self._collected.without(desk, row.draw, row.peer)
         elif before.phase == words.BOUND:
             self._collected.contributed(desk, row.draw)
-        # As contributor we wait for nothing that harms us: a draw that never goes on is void.
+        elif after.phase == words.UNACCOUNTED:
+            _tell_of_silence(desk, after)
+        # A pledge that nobody binds harms nobody: a draw that never goes on is void.
 
     @override
     def cosigned(self, desk: Desk, peer: CenterId, suite_id: str, size: int) -> None:
@@ -250,6 +258,32 @@ def _look_for_ours(desk: Desk, conversation: Conversation, word: Account) -> Non
         zh=f"{row.peer}的抽取没有采用本中心已提供的随机数;双方签名均已留存,请向{row.peer}和监管部门核实",
         en=f"the draw of {row.peer} left out the value that we gave; both signatures are kept, "
         "ask that center and the supervisor",
+        now_ms=desk.now_ms,
+    )
+
+
+def _tell_of_silence(desk: Desk, conversation: Conversation) -> None:
+    """We gave a value, and in a day nobody has shown what became of it."""
+    peer = conversation.peer
+    todos.add(
+        desk.ledger.connection,
+        role="staff",
+        kind=LEFT_OUT,
+        subject=conversation.id,
+        zh=f"{peer}一日内未出示其抽取采用了哪些随机数;迟到的出示仍然有效,请向{peer}核实",
+        en=f"{peer} has not shown in a day which values its draw has used; ask it. It still "
+        "counts when it comes late",
+        now_ms=desk.now_ms,
+    )
+
+
+def _settle(desk: Desk, conversation: bytes) -> None:
+    """It came late: nobody has to ask any more."""
+    todos.done(
+        desk.ledger.connection,
+        kind=LEFT_OUT,
+        subject=conversation,
+        by=BY_SYSTEM,
         now_ms=desk.now_ms,
     )
 

@@ -7,7 +7,7 @@ from tests.protocol import samples
 from tests.protocol.grids import grid
 
 GRID: Final = grid(
-    "NEW ASKED PLEDGED BOUND GIVEN ACCOUNTED PASSED RELEASED REFUSED",
+    "NEW ASKED PLEDGED BOUND GIVEN ACCOUNTED PASSED RELEASED UNBOUND UNACCOUNTED REFUSED",
     (ASKER, CONTRIBUTOR),
     samples.CONTRIBUTION,
     """
@@ -26,6 +26,10 @@ GRID: Final = grid(
     RELEASED   Pledge      RELEASED   -            ASKER
     RELEASED   PassValue   PASSED     -            ASKER
     RELEASED   Contribute  RELEASED   -            ASKER
+    UNBOUND    Bind        BOUND      -            CONTRIBUTOR
+    UNBOUND    Release     RELEASED   -            CONTRIBUTOR
+    UNACCOUNTED Account    ACCOUNTED  -            CONTRIBUTOR
+    UNACCOUNTED Release    RELEASED   -            CONTRIBUTOR
     ACCOUNTED  Contribute  ACCOUNTED  -            ASKER
     """,
 )

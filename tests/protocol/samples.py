@@ -183,7 +183,5 @@ OVERSIGHT: Final[tuple[Word, ...]] = (
     oversight.AskRecords(ID, DIGEST, 10, (DIGEST,), b"an envelope"),
     oversight.ProduceRecords(ID, b"sealed"),
     oversight.FaultRecord(ID, DIGEST, oversight.Wrong.NOT_SIGNED),
-    oversight.StateCallBack(
-        ID, DIGEST, oversight.Finding.MISMATCH, (DIGEST, bytes([1]) * 32)
-    ),
+    oversight.StateCallBack(ID, DIGEST, oversight.Finding.MISMATCH, (DIGEST, bytes([1]) * 32)),
 )

@@ -32,4 +32,5 @@ def test_a_signed_refusal_ends_what_is_not_over() -> None:
 
 
 def test_both_ends_agree_however_the_words_cross() -> None:
-    assert explore(CONTRIBUTION, samples.CONTRIBUTION) is None
+    explained = waits.CONTRIBUTION_EXPLAINED
+    assert explore(CONTRIBUTION, samples.CONTRIBUTION, explained) is None

@@ -200,6 +200,7 @@ EXPLAINED = {
         (Phase("PROMISED"), Phase("IN_DOUBT")),
     }),
     PEERING.kind: waits.PEERING_EXPLAINED,
+    CONTRIBUTION.kind: waits.CONTRIBUTION_EXPLAINED,
 }  # fmt: skip
 
 

@@ -60,9 +60,9 @@ SELECTION: Final = silences("""
 """)
 CONTRIBUTION: Final = silences("""
     ASKED    CONTRIBUTOR  ASKER        600000    -
-    PLEDGED  ASKER        CONTRIBUTOR  86400000  -
+    PLEDGED  ASKER        CONTRIBUTOR  86400000  UNBOUND
     BOUND    CONTRIBUTOR  ASKER        600000    -
-    GIVEN    ASKER        CONTRIBUTOR  86400000  -
+    GIVEN    ASKER        CONTRIBUTOR  86400000  UNACCOUNTED
 """)
 OVERSIGHT: Final = silences("""
     ASKED      REGULATOR  CENTER  432000000  UNANSWERED
@@ -82,14 +82,28 @@ BOOKING_OVER: Final = frozenset({"COMPLETED", "DECLINED", "RELEASED", "EXPIRED",
 DRAW_OVER: Final = frozenset({"CLOSED", "VOID"})
 SESSION_OVER: Final = frozenset({"ARCHIVED"})
 SELECTION_OVER: Final = frozenset({"RANKED", "PASSED", "VOID"})
-CONTRIBUTION_OVER: Final = frozenset({"ACCOUNTED", "PASSED", "RELEASED"})
+CONTRIBUTION_OVER: Final = frozenset({"ACCOUNTED", "PASSED", "RELEASED", "UNBOUND", "UNACCOUNTED"})
 OVERSIGHT_OVER: Final = frozenset(
     {
-        "PERMITTED", "UNSEALED", "COMPARED", "SUBMITTED", "STATED", "DENIED", "UNANSWERED",
-        "PRODUCED", "MISSING",
+        "PERMITTED",
+        "UNSEALED",
+        "COMPARED",
+        "SUBMITTED",
+        "STATED",
+        "DENIED",
+        "UNANSWERED",
+        "PRODUCED",
+        "MISSING",
     }
 )
 
+CONTRIBUTION_EXPLAINED: Final = frozenset(
+    {
+        (Phase("PLEDGED"), Phase("UNBOUND")),
+        (Phase("GIVEN"), Phase("UNACCOUNTED")),
+    }
+)
+"""The contributor has stopped waiting, and the asker owes it a word."""
 PEERING_EXPLAINED: Final = frozenset({
     *((Phase("LAPSED"), Phase(other)) for other in (
         "TESTING", "REPORTED", "HELD", "PROMISED", "DECIDED", "HALF", "COMMITTED", "REVEALED",

@@ -34,6 +34,7 @@ from node.services.house import Desk
 from node.services.outside_values import envelope_of
 from node.store import contributions
 from tests.node.services.test_draws import Table, laid
+from tests.node.services.test_why import whys
 from tests.support import planning
 from tests.support.liar import Liar
 from tests.support.pair import Center
@@ -440,3 +441,63 @@ async def test_a_draw_that_stands_is_not_superseded() -> None:
         await at.pair.settle()
 
         assert await at.refusals(at.table.sub.center) == [("NOT_ALLOWED", "V2")]
+
+
+async def test_a_pledge_that_nobody_binds_is_over_after_a_day_and_why_says_until_when() -> None:
+    async with scene() as at:
+        at.pair.silent.add("neighbour")
+        await at.start()
+        at.pair.silent |= {"host", "sub"}
+        center = at.regulator
+        assert (await at.phases("contribution"))["regulator"] == {words.PLEDGED}
+        ids = await center.sql("SELECT conversation FROM contribution")
+        assert ids
+        for (conversation,) in ids:
+            (sight,) = (await whys(center).explain(conversation.hex())).sights
+            assert (sight.over, sight.turn, sight.ours) == (False, words.ASKER, False)
+            assert sight.clock_is_ours
+            deadline_ms = sight.conversation.deadline_ms
+            assert deadline_ms is not None
+            assert 0 < deadline_ms - center.clock.now_ms() <= words.DAY_MS
+
+        await at.pair.later(words.DAY_MS + 1)
+
+        assert (await at.phases("contribution"))["regulator"] == {words.UNBOUND}
+        for (conversation,) in ids:
+            (sight,) = (await whys(center).explain(conversation.hex())).sights
+            assert (sight.over, sight.todos) == (True, ())
+        # The owners come back, and say what nobody waits for any more.
+        at.pair.silent.clear()
+        await at.pair.turn()
+        assert (await at.phases("contribution"))["regulator"] == {words.RELEASED}
+        assert await at.refusals(center) == []
+        assert (LEFT_OUT,) not in await center.sql("SELECT kind FROM todo")
+
+
+async def test_a_value_that_nobody_accounts_for_is_asked_after_until_the_owner_does() -> None:
+    async with scene() as at:
+        center = at.neighbour
+        inside: Any = center.negotiator.inside
+        reaction = inside._reactions[Kind.CONTRIBUTION]
+        honest = reaction.heard
+
+        def heard(desk: Desk, spoken: Said) -> None:
+            honest(desk, spoken)
+            if isinstance(spoken.word, Bind):
+                at.pair.silent |= {"host", "sub"}
+
+        reaction.heard = heard
+        await at.start()
+        assert words.GIVEN in (await at.phases("contribution"))["neighbour"]
+
+        await at.pair.later(words.DAY_MS + 1)
+
+        assert words.UNACCOUNTED in (await at.phases("contribution"))["neighbour"]
+        open_ = f"SELECT count(*) FROM todo WHERE kind = '{LEFT_OUT}' AND done_at_ms IS NULL"
+        assert (await center.sql(open_))[0][0] >= 1
+        reaction.heard = honest
+        at.pair.silent.clear()
+        await at.pair.turn()
+        ended = (await at.phases("contribution"))["neighbour"]
+        assert ended <= {words.RELEASED, words.ACCOUNTED}
+        assert await center.sql(open_) == [(0,)]
