@@ -217,6 +217,17 @@
           both(...(EXCLUSIONS[draw.exclusions] ?? [draw.exclusions])),
         ]),
       ));
+      for (const draw of told.draws) {
+        const found = draw.called_back ?? { checked: 0 };
+        if (found.checked > 0) {
+          const name = names[draw.owner] ?? draw.owner;
+          out.push(sentence(
+            found.mismatched + found.faulty > 0 ? "bad" : "good",
+            `监管部门抽查${name}的邀请${found.checked}次, 专家说法不符${found.mismatched}次, 通话回执有误${found.faulty}次`,
+            `Call-backs of ${name}: ${found.checked} checked, ${found.mismatched} mismatched, ${found.faulty} without a good record`,
+          ));
+        }
+      }
     }
     if ((told.voided ?? []).length > 0) {
       out.push(title("作废的抽取", "Draws that came to nothing"));

@@ -35,10 +35,10 @@ def test_a_draw_made_again_without_leave_after_it_was_known_is_not_called_unbias
     case = replace(found.case, phases={**found.case.phases, first: VOID})
     assert found.verdict.redrawn == 0
     assert replace(found.verdict, outside_contributors=1).label[1] == OUTSIDE_EN
-    redrawn = replace(sum_up(case, found.findings, logs, 1), outside_contributors=1)
+    redrawn = replace(sum_up(case, found.findings, {}, logs, 1), outside_contributors=1)
     assert (redrawn.redrawn, redrawn.label) == (1, (TWO_CENTERS_ZH, TWO_CENTERS_EN))
     assert redrawn.document()["label"] == TWO_CENTERS_EN
     assert "choose among results" in redrawn.summary("en")
     assert "可被用来挑选结果" in redrawn.summary("zh")
     with_leave = replace(case, terms=replace(case.terms, regulator="lp1"))
-    assert sum_up(with_leave, found.findings, logs, 1).redrawn == 0
+    assert sum_up(with_leave, found.findings, {}, logs, 1).redrawn == 0
