@@ -111,7 +111,8 @@ class Recusal:
         if not all(self._files.is_sealed(desk, row) for row in found):
             return 0  # told once the last of them is
         chosen = self._suite(desk, leg.agreement)
-        drawn = tuple(Drawn(row.id, self._listed(desk, row)) for row in found)
+        lists = [(row, self._listed(desk, row)) for row in found]
+        drawn = tuple(Drawn(row.id, listed) for row, listed in lists if listed)
         mark = chosen.tagged(
             "bidders-told", kept.sealed, *(enc(each.draw_id, *each.entries) for each in drawn)
         )
@@ -154,8 +155,8 @@ class Recusal:
         assert seen.walk is not None, "a sealed list was walked to"
         assert seen.opening is not None, "and opened"
         mark = u32(seen.walk.revision)
-        if bidders.told(connection, row.id) == mark:
-            return
+        if bidders.told(connection, row.id) == mark or not seen.walk.chosen:
+            return  # a list that stayed empty is nobody's to compare
         pool = self._files.own_pool(desk, row)
         members = []
         for slot, entry in seen.walk.chosen:

@@ -25,13 +25,14 @@ NOBODY = "91350100M000100Y43"
 
 
 @asynccontextmanager
-async def compared(**changes: Any) -> AsyncIterator[Scene]:
+async def compared(*, starts: bool = True, **changes: Any) -> AsyncIterator[Scene]:
     """Both lists are sealed, and both centers follow what the regulator tells them."""
     async with overseen(**changes) as at:
         for board in boards(at):
             at.followers[board.center.name] = [board.draws.recusal.heard]
             board.draws.tell(board.draws.recusal.changed)
-        await at.start()
+        if starts:
+            await at.start()
         yield at
 
 

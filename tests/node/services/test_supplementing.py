@@ -35,7 +35,12 @@ OTHER = "A0802"
 
 async def short(table: Table) -> Lacking:
     """The sub's list lacks one expert of ``SPENT``."""
-    table.sub.phones.script = [Answer.ATTEND] * 2 + [Answer.DECLINE] * 500
+    return await short_of(table, 2)
+
+
+async def short_of(table: Table, attending: int) -> Lacking:
+    """Of the sub's experts who are called, the first so many come, and nobody else."""
+    table.sub.phones.script = [Answer.ATTEND] * attending + [Answer.DECLINE] * 500
     await table.start()
     for _ in range(60):
         found = await lacking(table)
