@@ -134,7 +134,8 @@ def _check_expected(
     verdict: Verdict | JointVerdict, expect: tuple[str, ...], *, as_json: bool, chinese: bool
 ) -> None:
     parts = verdict.parts if isinstance(verdict, JointVerdict) else (verdict,)
-    found = {each.center for each in (*verdict.parties, *verdict.outsiders)}
+    found = {party.center for party in verdict.parties}
+    found |= {outsider.center for outsider in verdict.outsiders}
     found |= {part.agreement_id for part in parts}
     missing = [each for each in expect if each not in found]
     if not missing:
