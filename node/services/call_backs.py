@@ -245,7 +245,7 @@ class CallBacks:
         return call_backs.everything(desk.ledger.connection)
 
     def call(self, desk: Desk, identifier: bytes) -> tuple[CallBackRow, Call | None]:
-        """One of them, and whom to call; None where no good record was produced.
+        """One of them, and whom to call; None where no good record is kept.
 
         Raises:
             NotFound: There is no such call-back.
@@ -305,9 +305,16 @@ class CallBacks:
             raise Conflicting(*_NOTHING[row.state])
         officers = self._officers.two(suite(row.suite), row.proposed_by, by)
         assert row.finding is not None, "an officer proposed it"
-        word = StateCallBack(row.draw, row.entry, Finding[row.finding], officers)
-        self._state(desk, row, word)
-        call_backs.decide(desk.ledger.connection, row.id, by=by, now_ms=desk.now_ms)
+        finding = Finding[row.finding]
+        self._state(desk, row, StateCallBack(row.draw, row.entry, finding, officers))
+        # Whom it was about is needed for an investigation, and for nothing else.
+        call_backs.decide(
+            desk.ledger.connection,
+            row.id,
+            by=by,
+            now_ms=desk.now_ms,
+            forget=finding is not Finding.MISMATCH,
+        )
         _done(desk, row.id, by)
 
     def _call_first(self, desk: Desk, row: CallBackRow) -> None:

@@ -49,7 +49,7 @@ class CallBackRow:
         asked_at_ms: When the record was asked for.
         state: How far it is.
         wrong: What is wrong with the record; None: nothing so far.
-        sealed_call: Record and expert, sealed; None: not produced.
+        sealed_call: Record and expert, sealed; None: not produced, or needed no more.
         finding: What the officers found.
         grounds: What they say about it, for themselves.
         proposed_by: The first officer's account.
@@ -172,11 +172,14 @@ def withdraw(connection: sqlite3.Connection, identifier: bytes) -> None:
     )
 
 
-def decide(connection: sqlite3.Connection, identifier: bytes, *, by: str, now_ms: int) -> None:
-    """The second officer agrees, and it is said."""
+def decide(
+    connection: sqlite3.Connection, identifier: bytes, *, by: str, now_ms: int, forget: bool
+) -> None:
+    """The second officer agrees, and it is said; ``forget``: nobody has to be called any more."""
     connection.execute(
-        "UPDATE call_back SET state = ?, confirmed_by = ?, decided_at_ms = ? WHERE id = ?",
-        (State.DECIDED.value, by, now_ms, identifier),
+        "UPDATE call_back SET state = ?, confirmed_by = ?, decided_at_ms = ?,"
+        " sealed_call = CASE WHEN ? THEN NULL ELSE sealed_call END WHERE id = ?",
+        (State.DECIDED.value, by, now_ms, forget, identifier),
     )
 
 

@@ -1,9 +1,11 @@
 """A node is a center or a regulator; each has the outside systems that fit it."""
 
+import base64
 from pathlib import Path
 
 import pytest
 
+from federation.trust.suite import INTL_1
 from node.config import BadConfig, load
 from node.outside import check_production, connect
 
@@ -82,3 +84,19 @@ def test_there_is_no_third_role(tmp_path: Path) -> None:
     path.write_text(text, encoding="utf-8")
     with pytest.raises(BadConfig, match=r"center\.role"):
         load(path)
+
+
+def test_a_regulator_says_how_many_answers_it_checks_and_whose_records_count(
+    tmp_path: Path,
+) -> None:
+    usual = load(written(tmp_path)).regulator
+    assert (usual.call_back_percent, usual.registered) == (10, {})
+    key = INTL_1.public_signing(bytes(range(32)))
+    encoded = base64.b64encode(key).decode()
+    more = f'[regulator]\ncall_back_percent = 25\ngateway_keys = ["{encoded}"]'
+    chosen = load(written(tmp_path, more)).regulator
+    assert chosen.call_back_percent == 25
+    assert chosen.registered == {"intl-1": frozenset({key})}
+    for wrong in ("call_back_percent = 101", 'gateway_keys = ["no key"]'):
+        with pytest.raises(BadConfig, match=f"regulator.{wrong.split()[0]}"):
+            load(written(tmp_path, f"[regulator]\n{wrong}"))

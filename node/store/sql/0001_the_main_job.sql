@@ -1121,7 +1121,7 @@ CREATE TABLE oversight_submission (
 CREATE INDEX oversight_submission_draw ON oversight_submission (draw);
 
 -- As a regulator: invitations that our choice fell on, and what became of checking them. Whom to
--- call and what was recorded is sealed; a row without it was never produced.
+-- call and what was recorded is sealed, and forgotten once it is stated that all was well.
 CREATE TABLE call_back (
     id BLOB PRIMARY KEY,
     conversation BLOB NOT NULL, -- in which its record was asked for

@@ -15,7 +15,7 @@ from federation.evidence.call_record import CallRecord
 from federation.ids import ConversationId
 from federation.protocol import oversight as words
 from federation.protocol.conversation import Word
-from federation.protocol.draw import CLOSED, VOID, Fault, Open, Report, Response
+from federation.protocol.draw import CLOSED, RESCUED, VOID, Fault, Open, Report, Response
 from federation.protocol.oversight import (
     AskRecords,
     FaultRecord,
@@ -44,11 +44,13 @@ from node.services.errors import Conflicting, Invalid, NotFound
 from node.services.inviting import Inviting, Order
 from node.services.officers import SamePerson
 from node.services.outside_values import envelope_of
+from node.services.oversight_deciding import Decision
 from node.services.pool_statistics import PoolStatistics
 from node.store import call_backs as store
 from node.store import figures
 from node.store.call_backs import CallBackRow, State
 from tests.node.services.overseen import FIRST, SECOND, Scene, overseen
+from tests.node.services.test_rescue import asked, overdue, silent
 from tests.support.gateway import GATEWAY, USUAL, Gateway
 from tests.support.liar import Liar
 from tests.support.pair import SPOKEN, Center
@@ -181,6 +183,22 @@ async def test_a_match_is_told_and_troubles_nobody(at: Scene) -> None:
         assert FOUND not in await at.todos(center)
 
 
+async def test_whom_it_was_about_is_forgotten_unless_it_has_to_be_investigated(at: Scene) -> None:
+    await over(at)
+    one, other, third, *_ = await rows(at, at.sub)
+    for row, finding in (
+        (one, Finding.MATCH), (other, Finding.UNREACHED), (third, Finding.MISMATCH),
+    ):  # fmt: skip
+        await stated(at, row, finding)
+    kept = []
+    for row in (one, other, third):
+        _, call = await at.regulator.do(
+            lambda desk, row=row: at.of(at.regulator).calling.call(desk, row.id)  # type: ignore[misc]
+        )
+        kept.append(call is not None)
+    assert kept == [False, False, True]
+
+
 async def test_officers_may_think_again_and_state_nothing_twice(at: Scene) -> None:
     await over(at)
     row = (await rows(at, at.sub))[0]
@@ -243,8 +261,21 @@ async def test_whoever_tells_again_changes_nothing(at: Scene) -> None:
     assert receipt.outcome is Outcome.ACCEPTED
     await at.pair.turn()
     assert await rows(at) == before
-    asked = await at.said(at.regulator, AskRecords)
-    assert len({each.value for each in asked if each.draw_id == told.draw_id}) == 1
+    questions = await at.said(at.regulator, AskRecords)
+    assert len({each.value for each in questions if each.draw_id == told.draw_id}) == 1
+
+
+async def test_an_owner_that_went_on_alone_tells_of_itself() -> None:
+    async with silent(call_backs=ALL) as (at, draw):
+        await overdue(at)
+        await asked(at, draw, Decision.GRANT)
+        assert await at.host.phase(draw) == RESCUED
+        await at.host.do(lambda desk: at.table.host.draws.close_all(desk, at.table.booking))
+        await at.pair.turn()
+        assert len(await at.said(at.host, SubmitReports)) == 1
+        found = await rows(at, at.host)
+        assert len(found) >= 2
+        assert {(row.sealer, row.wrong) for row in found} == {(at.sub.id, None)}
 
 
 # What a lying owner produces
@@ -405,14 +436,14 @@ async def test_what_does_not_open_is_not_produced_and_nobody_answers_twice(at: S
     await at.start()
     at.pair.silent.add("sub")
     await close(at)
-    asked = (await rows(at, at.sub))[0]
+    first = (await rows(at, at.sub))[0]
     liar = Liar(at.sub, at.regulator)
-    another = await liar.tell(asked.conversation, ProduceRecords(bytes(16), b"sealed"))
+    another = await liar.tell(first.conversation, ProduceRecords(bytes(16), b"sealed"))
     assert (another.reason, another.clause) == ("MALFORMED", "draw_id")
-    receipt = await liar.tell(asked.conversation, ProduceRecords(asked.draw, b"sealed"))
+    receipt = await liar.tell(first.conversation, ProduceRecords(first.draw, b"sealed"))
     assert receipt.outcome is Outcome.ACCEPTED
     assert {row.wrong for row in await rows(at, at.sub)} == {"NOT_PRODUCED"}
-    again = await liar.tell(asked.conversation, ProduceRecords(asked.draw, b"sealed"))
+    again = await liar.tell(first.conversation, ProduceRecords(first.draw, b"sealed"))
     assert again.reason == "OUT_OF_TURN"
 
 
@@ -585,9 +616,9 @@ async def test_long_draws_are_told_and_asked_for_in_pieces(
     await over(at)
     told = await at.said(at.host, SubmitReports)
     assert [len(each.reports) for each in told] == [3, 1]
-    asked = [each for each in await at.said(at.regulator, AskRecords)
+    questions = [each for each in await at.said(at.regulator, AskRecords)
              if each.draw_id == told[0].draw_id]  # fmt: skip
-    assert sorted(len(each.entries) for each in asked) == [1, 1, 2]
+    assert sorted(len(each.entries) for each in questions) == [1, 1, 2]
     assert {row.state for row in await rows(at)} == {State.PRODUCED}
 
 
