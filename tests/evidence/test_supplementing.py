@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from typing_extensions import override
@@ -14,11 +15,14 @@ from federation.lottery.supplement import NOBODY, Taken
 from federation.protocol.conversation import Word
 from federation.protocol.draw import Open, Slot
 from federation.protocol.peering import AnnouncePool
+from federation.protocol.session import Convene
 from federation.wire.evidence import DECODE
 from node.services.errors import Conflicting
 from tests.evidence.evaluated import Evaluation, furnish
+from tests.evidence.test_outside import Permitted
 from tests.lottery.honest_draw import accepts
 from tests.support.pair import HOUR_MS, Center, two_centers
+from tests.support.witnessed import witnessed
 
 ADDED = (Slot("C07", 1),)
 
@@ -83,13 +87,100 @@ class Later(Evaluation):
     """Between the draws that were booked and the supplement lie two hours."""
 
     @override
-    async def draw(self, *args: object, **more: object) -> None:
+    async def draw(self, *args: Any) -> None:
         if len(self.draws) == 2:
             self.pair.watch.pass_ms(2 * HOUR_MS)
-        await super().draw(*args, **more)  # type: ignore[arg-type]
+        await super().draw(*args)
+
+
+@dataclass
+class AfterConvene(Evaluation):
+    """The list falls short, is convened all the same, and is added to before the start."""
+
+    withheld: list[tuple[Any, ...]] = field(default_factory=list)
+
+    @override
+    async def draw(self, *args: Any) -> None:
+        if len(self.draws) == 2 and not self.session:
+            self.withheld.append(args)
+        else:
+            await super().draw(*args)
+
+    @override
+    async def convene(self) -> None:
+        await super().convene()
+        for args in self.withheld:
+            await self.draw(*args)
+
+
+async def test_a_supplement_after_the_call_is_not_among_the_draws_convened(tmp_path: Path) -> None:
+    verdict = await played(tmp_path, ADDED, kind=AfterConvene)
+    assert verdict.members == 5
+
+
+@dataclass
+class Voided(Evaluation):
+    """The first supplement comes to nothing."""
+
+    @override
+    async def draw(self, *args: Any) -> None:
+        if len(self.draws) == 2 and not self.voided:
+            owner, _, announced, slots, *_ = args
+            booked, self.slots = self.slots, slots
+            await self.void(owner, announced)
+            self.slots = booked
+        await super().draw(*args)
+
+
+@dataclass
+class VoidedWithLeave(Voided, Permitted):
+    """The regulator permits another one in its place."""
+
+    @override
+    def opening(self, owner: Center, announced: AnnouncePool, slots: tuple[Slot, ...]) -> Open:
+        word = Evaluation.opening(self, owner, announced, slots)
+        return replace(word, permit=self.permit) if self.voided and word.supersedes else word
+
+
+async def test_a_void_supplement_is_drawn_again_for_the_same_list(tmp_path: Path) -> None:
+    verdict = await played(tmp_path, ADDED, kind=Voided)
+    assert (verdict.members, verdict.void_draws) == (5, 1)
+
+
+@pytest.mark.parametrize("kind", [VoidedWithLeave, Voided])
+async def test_with_a_regulator_only_in_place_of_a_void_supplement_leave_is_shown(
+    tmp_path: Path, kind: type[Evaluation]
+) -> None:
+    async with witnessed(furnish, "regulator") as pair:
+        terms = {"regulator": pair.others[0].id, "min_outside_contributors": 1,
+                 "outside_contributors": (pair.others[0].id,)}  # fmt: skip
+        one = kind(
+            pair, members=SCARCE, supplements=[ADDED], answers=accepts, leaves=0,
+            outside=pair.others, terms=terms,
+        )  # fmt: skip
+        await one.play()
+        made = one.dossiers(one.host, tmp_path).make(one.session)
+        if kind is Voided:
+            with pytest.raises(Conflicting, match="what is shown is no envelope"):
+                await made
+            return
+        verdict = verify((await made).read_bytes(), DECODE)
+        assert (verdict.members, verdict.void_draws) == (5, 1)
 
 
 # What both centers would have to do together
+
+
+def left_out(word: Word) -> Word:
+    return replace(word, draw_ids=word.draw_ids[:1]) if isinstance(word, Convene) else word
+
+
+@pytest.mark.parametrize("kind", [Evaluation, AfterConvene])
+async def test_a_draw_that_the_call_leaves_out_is_found(
+    tmp_path: Path, kind: type[Evaluation]
+) -> None:
+    with pytest.raises(Conflicting, match="draw_ids are not the draws given"):
+        await played(tmp_path, ADDED, kind=kind, change=left_out)
 
 
 @dataclass
