@@ -10,15 +10,17 @@ from typing_extensions import override
 
 from federation.evidence.verdict import Verdict
 from federation.evidence.verify import verify
+from federation.lottery import supplement
 from federation.lottery.pool import PoolMember
 from federation.lottery.supplement import NOBODY, Taken
+from federation.lottery.walk import Walk
 from federation.protocol.conversation import Word
-from federation.protocol.draw import Open, Slot
+from federation.protocol.draw import Open, Report, Response, Slot
 from federation.protocol.peering import AnnouncePool
 from federation.protocol.session import Convene
 from federation.wire.evidence import DECODE
 from node.services.errors import Conflicting
-from tests.evidence.evaluated import Evaluation, furnish
+from tests.evidence.evaluated import SALT, SUB_SLOTS, Evaluation, furnish
 from tests.evidence.test_outside import Permitted
 from tests.lottery.honest_draw import accepts
 from tests.support.pair import HOUR_MS, Center, two_centers
@@ -166,6 +168,68 @@ async def test_with_a_regulator_only_in_place_of_a_void_supplement_leave_is_show
             return
         verdict = verify((await made).read_bytes(), DECODE)
         assert (verdict.members, verdict.void_draws) == (5, 1)
+
+
+OWN = [person(number, "A01", f"P{number:02d}") for number in range(1, 30)]
+"""Everybody of A01 has a specialty of its own."""
+
+
+@dataclass
+class LeaveAfter(Evaluation):
+    """Whom the supplement draws is next in the ranking from which a leave is replaced."""
+
+    beside: bool = True
+    walked: list[tuple[Any, ...]] = field(default_factory=list)
+
+    @override
+    async def walk(self, *args: Any) -> Walk:
+        state = await super().walk(*args)
+        self.walked.append((*args[:3], state, *args[4:]))
+        return state
+
+    @override
+    async def draw(self, *args: Any) -> None:
+        if len(self.draws) == 2:
+            _, _, pool, _, orders, _ = self.walked[0]
+            following = pool.member(orders[0][SUB_SLOTS[0].count])
+            args = (*args[:3], (Slot(f"P{following[-2:]}", 1),), *args[4:])
+        await super().draw(*args)
+
+    @override
+    async def convene(self) -> None:
+        owner, talk, pool, state, orders, (bound, excluded, _) = self.walked[0]
+        leaving = state.chosen[0][1]
+        spoken = await self.say(owner, talk, Report(leaving, Response.LEAVE, SALT, state.head))
+        assert spoken is not None
+        state = state.heard(spoken.word, spoken.payload)
+        added = supplement.tell(self.said[self.draws[-1]])
+        assert added is not None
+        state = state.beside(added.taken if self.beside else NOBODY)
+        end = await super().walk(owner, talk, pool, state, orders, (bound, excluded, 0))
+        here = self.drawn[owner.id]
+        here.remove(leaving)
+        here += [entry for _, entry in end.chosen if entry not in here]
+        self.closings = [
+            (by, each, end.head if each == talk else head) for by, each, head in self.closings
+        ]
+        await super().convene()
+
+
+@dataclass
+class Returning(LeaveAfter):
+    """The one who was drawn by the supplement takes the leaver's seat, too."""
+
+    beside: bool = False
+
+
+async def test_who_leaves_later_is_replaced_by_nobody_whom_the_supplement_asked(
+    tmp_path: Path,
+) -> None:
+    members = [*OWN, person(90, "B05", status="leave")]
+    verdict = await played(tmp_path, ADDED, kind=LeaveAfter, members=members)
+    assert sorted(draw.members for draw in verdict.draws) == [1, 1, 2]
+    with pytest.raises(Conflicting, match=r"step 9 .*V11"):
+        await played(tmp_path / "another", ADDED, kind=Returning, members=members)
 
 
 # What both centers would have to do together
