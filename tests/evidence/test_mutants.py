@@ -80,7 +80,7 @@ def test_a_mutant_that_its_maker_sealed_is_refused_or_opens_less_and_says_so(by:
     honest_file, other = made(by).file, document(made("sub" if by == "host" else "host").file)
     whole = look(honest_file, DECODE)
     before = json.dumps(document(honest_file), sort_keys=True)
-    refused, sections = list[Refuted](), set[str]()
+    refused, sections, changed = list[Refuted](), set[str](), 0
     for seed in SEEDS:
         mutant = json.loads(before)
         place = mutate(mutant, other, Random(seed))
@@ -88,6 +88,7 @@ def test_a_mutant_that_its_maker_sealed_is_refused_or_opens_less_and_says_so(by:
         if json.dumps(mutant, sort_keys=True) == before:
             continue
         sections.add(place[0])
+        changed += 1
         try:
             found = look(seal(f"{HEADER}\n{text}\n".encode(), made(by).sign), DECODE)
         except Refuted as error:
@@ -98,7 +99,8 @@ def test_a_mutant_that_its_maker_sealed_is_refused_or_opens_less_and_says_so(by:
         honest_counts = [check.count for check in whole.verdict.checks]
         assert counts != honest_counts, f"seed {seed}: {place} opens less, and nothing says so"
         assert all(now <= was for now, was in zip(counts, honest_counts, strict=True))
-    assert len(refused) > len(SEEDS) // 2
+    assert changed > len(SEEDS) // 3  # the rest put things where they had been
+    assert len(refused) > changed * 3 // 4
     assert all(error.zh and error.en for error in refused)
     assert sections >= {"agreement", "archive", "checkpoints", "conversations", "descriptors"}
 
