@@ -16,10 +16,10 @@ from federation.lottery.supplement import NOBODY, Standing, Taken
 from federation.protocol import draw as words
 from federation.protocol.agreement import AgreementTerms
 from federation.protocol.conversation import REFUSED, Word
-from federation.protocol.draw import OWNER, Verdict
+from federation.protocol.draw import OWNER, AcceptDraw, Verdict
 from federation.protocol.peering import AnnouncePool
 from federation.wire.envelopes import Statement, decode_statement
-from federation.wire.words import decode_word
+from federation.wire.words import PAYLOAD_TYPES, decode_word
 from node.services.draw_view import DrawView, further
 from node.services.errors import NotFound
 from node.services.house import Desk
@@ -106,6 +106,7 @@ class DrawFiles:
         return [
             (line.log_index, decode_word(line.payload_type, decode_statement(line.payload).body))
             for line in transcripts.of_conversation(desk.ledger.connection, row.id)
+            if line.payload_type != PAYLOAD_TYPES[AcceptDraw]  # long, and says nothing of anybody
         ]
 
     def _others(self, desk: Desk, row: DrawRow) -> list[list[tuple[int, Word]]]:

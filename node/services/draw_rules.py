@@ -111,7 +111,7 @@ class DrawRules:
         if announced is None:
             raise OutOfScope("the pool and epoch were not announced to us")
         self._check_pool(desk, conversation, announced, word)
-        self._admit_window(desk, conversation, word.bid_deadline_ms, word.evaluation_start_ms)
+        self._admit_window(desk, conversation, word)
 
     def admit_open(self, desk: Desk, conversation: Conversation, word: Open) -> None:
         """May the sealer open this draw of our pool? Raises FederationError."""
@@ -140,7 +140,7 @@ class DrawRules:
         if announced is None or announced.root != word.root:
             raise OutOfScope("this pool, epoch and root were not announced by us", clause="V4")
         self._check_pool(desk, conversation, announced, word)
-        self._admit_window(desk, conversation, word.bid_deadline_ms, word.evaluation_start_ms)
+        self._admit_window(desk, conversation, word)
 
     def admit_step(
         self, desk: Desk, conversation: Conversation, word: Word, statement: Statement
@@ -322,12 +322,16 @@ class DrawRules:
         )
 
     def _admit_window(
-        self, desk: Desk, conversation: Conversation, bid_deadline_ms: int, start_ms: int
+        self, desk: Desk, conversation: Conversation, word: RequestDraw | Open
     ) -> None:
         terms = self._files.terms(desk, conversation.agreement)
+        bid_deadline_ms, start_ms = word.bid_deadline_ms, word.evaluation_start_ms
         own = self._own_rule(desk, bid_deadline_ms, start_ms)
+        now_ms = desk.now_ms
+        if self._adds(desk, conversation, word):
+            now_ms = min(now_ms, start_ms - 1)  # on any day, as whoever leaves is replaced
         try:
-            execution.check_draw_time(terms, bid_deadline_ms, start_ms, desk.now_ms, own)
+            execution.check_draw_time(terms, bid_deadline_ms, start_ms, now_ms, own)
         except TooEarly as error:  # the same, with the time as people of the partner read it
             opens_ms, _ = execution.draw_opens(terms, bid_deadline_ms, start_ms, own)
             raise TooEarly(

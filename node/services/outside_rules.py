@@ -22,7 +22,8 @@ from node.services.draw_files import DrawFiles, verified_in
 from node.services.draw_view import DrawView
 from node.services.errors import Conflicting
 from node.services.house import Desk
-from node.store import draws
+from node.services.session_replacing import SIGNED
+from node.store import draws, sessions
 from node.store.draws import DrawRow
 
 _NOTHING: Final = frozenset({words.VOID, REFUSED})
@@ -96,8 +97,10 @@ def check_first(
         problem = supplement.wrong(files.standing(desk, standing), word)
         if problem is not None:
             raise Refused(f"{problem.en} (pool of {owner})", clause=problem.clause)
-        if any(row.phase != words.SEALED for row in standing):
-            raise Refused("only to a sealed list may a draw add", clause="V2")
+        held = sessions.live_of_booking(desk.ledger.connection, word.booking_id)
+        signed = held is not None and held.phase in SIGNED
+        if signed or any(row.phase != words.SEALED for row in standing):
+            raise Refused("only to a sealed list, before the report is signed", clause="V2")
     last = rows[-1] if rows else None
     named = b"" if last is None else last.id
     if word.supersedes != named:

@@ -27,7 +27,8 @@ from node.services.draw_start import DrawStart, Lot
 from node.services.errors import Conflicting, Invalid, NotFound
 from node.services.house import Desk
 from node.services.reasons import clause_zh
-from node.store import bookings, draws, projects, todos
+from node.services.session_replacing import SIGNED
+from node.store import bookings, draws, projects, sessions, todos
 from node.store.draws import DrawRow
 
 
@@ -101,7 +102,7 @@ class Supplementing:
         Raises:
             NotFound: No such project or draw here.
             Conflicting: The list is not short or not sealed, another supplement is drawing, the
-                evaluation has begun, or a void one is not permitted to be drawn again.
+                report is signed, or a void one is not permitted to be drawn again.
             Invalid: A specialty of which everybody was asked, which the pool or the agreement
                 has not, or more experts than are missing.
         """
@@ -127,11 +128,10 @@ class Supplementing:
         self._check(desk, rows, lot)
         terms = self._files.terms(desk, leg.agreement)
         self._rules.check_window(desk, terms, found.project.bid_deadline_ms, leg.start_ms)
-        if desk.now_ms >= leg.start_ms:
+        held = sessions.live_of_booking(connection, row.booking)
+        if held is not None and held.phase in SIGNED:
             raise Conflicting(
-                "评标时间已到,不能再从其他专业补抽:请取消预约后重新安排",
-                "the evaluation's time has come: no other specialty is drawn from any more; cancel "
-                "the booking and plan anew",
+                "评标报告已签署,不能再补抽", "the report is signed: nobody is drawn any more"
             )
         if last.phase in {words.VOID, REFUSED}:
             lot = Lot(lot.slots, lot.announced, self._starting.permitted(desk, leg, last.id))

@@ -27,6 +27,7 @@ from tests.node.services.test_draws_with_a_liar import (
     words_of,
 )
 from tests.support.liar import Liar
+from tests.support.signed import report_signed
 
 SPENT = "A0801"
 """Everybody of the sub's who is asked under it declines."""
@@ -190,13 +191,24 @@ async def test_it_is_added_to_once_and_not_while_a_supplement_is_drawing() -> No
             await choose(table, one.draw, Slot(OTHER, 1))
 
 
-async def test_once_the_evaluation_has_begun_no_other_specialty_is_drawn_from() -> None:
+async def test_it_is_added_to_on_any_day_until_the_report_is_signed() -> None:
     async with laid() as table:
         one = await short(table)
         ((start_ms,),) = await table.host.center.sql("SELECT start_ms FROM booking")
-        table.pair.watch.now_ms = int(start_ms)
-        with pytest.raises(Conflicting, match="plan anew"):
+        table.pair.watch.now_ms = int(start_ms) - 1
+        await table.host.center.do(lambda desk: report_signed(desk, table.booking))
+        with pytest.raises(Conflicting, match="report is signed"):
             await choose(table, one.draw, Slot(OTHER, 1))
+
+
+async def test_on_the_day_itself_a_supplement_is_opened_and_heard() -> None:
+    async with laid() as table:
+        one = await short(table)
+        ((start_ms,),) = await table.host.center.sql("SELECT start_ms FROM booking")
+        table.pair.watch.now_ms = int(start_ms) + 60_000
+        made = await begin(table, one.draw, Slot(OTHER, 1))
+        await table.host.center.outbox.deliver(table.pair.sub.id)
+        assert await table.sub.center.phase(made) == words.HALF
 
 
 async def test_a_supplement_that_is_short_itself_is_followed_by_another() -> None:
@@ -346,6 +358,17 @@ async def test_the_owner_refuses_what_the_shortfall_does_not_prove(
         receipt = await liar.tell(NEW_ID, replace(honest, **change), agreement)
         assert (receipt.reason, receipt.clause) == (reason, clause)
         assert (await liar.tell(NEW_ID[::-1], honest, agreement)).reason == ""
+
+
+async def test_the_owner_refuses_a_supplement_after_the_report_is_signed() -> None:
+    async with laid() as table:
+        one = await short(table)
+        made = await begin(table, one.draw, Slot(OTHER, 1))
+        await table.sub.center.do(lambda desk: report_signed(desk, table.booking))
+        await table.turn()
+        assert await table.host.center.phase(made) == REFUSED
+        (text,) = await told(table.host.center, DRAW_REFUSED)
+        assert "before the report is signed" in text
 
 
 async def test_the_sealer_refuses_a_request_where_nothing_is_missing() -> None:
