@@ -20,7 +20,9 @@ from federation.protocol.draw import (
     COMMITTED,
     DRAW,
     OWNER,
+    SEALED,
     SEALER,
+    WALKING,
     Commit,
     Fault,
     Open,
@@ -45,6 +47,10 @@ _NO_VALUES: Final = (
 _NO_EXCLUSIONS: Final = (
     "回避名单未公开: 被跳过的人是否应回避无从核对",
     "the exclusion list is not opened: whether those passed over had to recuse",
+)
+_NO_DENIAL: Final = (
+    "监管部门是否已拒绝启封: 托管值可启封时不应作废, 其答复不在卷宗中",
+    "whether the regulator had refused to open the escrow, by which the draw could have gone on",
 )
 _OUTSIDERS: Final = (
     "外部见证方是否确实未提供随机数: 卷宗没有它们的日志",
@@ -266,6 +272,8 @@ class _Void:
             found.append(_NO_ORDER)
         elif self._case.find(self._draw, Commit):
             found.append(_NO_VALUES)
+        if self._case.terms.regulator and fault.phase in {WALKING, SEALED}:
+            found.append(_NO_DENIAL)
         given = self._case.dossier.openings.get(self._draw)
         hidden = given is None or given.excluded is None
         if self._opened is not None and self._opened[1].exclusion_commitment and hidden:

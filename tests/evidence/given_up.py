@@ -7,7 +7,7 @@ Both centers keep silent about anything wrong: they collude, and only the file c
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from typing_extensions import override
@@ -35,14 +35,20 @@ from federation.protocol.draw import (
     Fault,
     Next,
     Ruling,
+    Slot,
 )
 from federation.protocol.draw import Open as Opened
 from federation.protocol.draw import Reveal as Revealed
+from federation.protocol.oversight import AskPermit, Permit
 from federation.protocol.peering import AnnouncePool
+from federation.wire.envelopes import decode_envelope
 from federation.wire.evidence import DECODE
+from node.services.house import Desk
+from node.services.outside_values import envelope_of
 from tests.evidence.evaluated import Evaluation
 from tests.lottery.honest_draw import verdict_on
 from tests.support.pair import Center
+from tests.support.witnessed import Witnessed
 
 ORDER = (OPENED, ACCEPTED, HALF, COMMITTED, WALKING, ASKED, INVITED)
 
@@ -80,7 +86,7 @@ class GivenUp(Evaluation):
 
     @override
     async def void(self, owner: Center, announced: AnnouncePool) -> None:
-        self.change = self.bend
+        usual, self.change = self.change, self.bend
         talk = await self.go(owner, announced)
         wait = DRAW.waits[self.up_to]
         self.pair.watch.pass_ms(wait.limit_ms - self.early_ms)
@@ -88,7 +94,7 @@ class GivenUp(Evaluation):
         usual = owner if wait.authority == OWNER else sealer
         by = {"owner": owner, "sealer": sealer, "": usual}[self.by]
         await self.say(by, talk, Fault(self.phase or self.up_to, "没有回音", self.silent))
-        self.change = same
+        self.change = usual
         await self.keep(talk, owner, announced, b"")
         self.voided += 1
         self.void_of[owner.id] = self.last_of[owner.id] = talk
@@ -113,7 +119,7 @@ class GivenUp(Evaluation):
         steps: list[tuple[Center, Word]] = [
             (owner, AcceptDraw(listings)),
             (owner, Commit(promised[0])),
-            (sealer, Commit(promised[1])),
+            (sealer, Commit(promised[1], escrow=b"sealed" if self.terms.get("regulator") else b"")),
             (owner, Revealed(values[owner.id])),
         ]
         for by, step in steps[:reached]:
@@ -151,6 +157,39 @@ class GivenUp(Evaluation):
             if ruled.ruling is Ruling.INVITE:
                 return
             state = state.heard(said.word, said.payload)
+
+
+@dataclass
+class Permitted(GivenUp):
+    """The void draw is drawn again with the regulator's leave."""
+
+    lie: Callable[[Permit], Permit] = lambda permit: permit
+    permit: bytes = b""
+
+    @override
+    async def void(self, owner: Center, announced: AnnouncePool) -> None:
+        await super().void(owner, announced)
+        assert isinstance(self.pair, Witnessed)
+        asker, regulator = self.pair.other(owner), self.pair.others[0]
+        draw = ConversationId(self.void_of[owner.id])
+
+        def ask(desk: Desk) -> ConversationId:
+            word = AskPermit(draw, envelope_of(desk, draw, Opened), "nothing came")
+            return desk.open(regulator.id, None, word).conversation.id
+
+        opening = await asker.do(lambda desk: envelope_of(desk, draw, Opened))
+        bound = ranking.open_hash(asker.suite, decode_envelope(opening).payload)
+        talk = await asker.do(ask)
+        await self.pair.settle()
+        permit = self.lie(Permit(draw, (b"\1" * 32, b"\2" * 32), bound))
+        await regulator.do(lambda desk: desk.say(talk, permit))
+        await self.pair.settle()
+        self.permit = await asker.do(lambda desk: envelope_of(desk, talk, Permit))
+
+    @override
+    def opening(self, owner: Center, announced: AnnouncePool, slots: tuple[Slot, ...]) -> Opened:
+        word = super().opening(owner, announced, slots)
+        return replace(word, permit=self.permit) if word.supersedes else word
 
 
 async def given_up(played: GivenUp, folder: Path) -> tuple[Verdict, VoidDraw]:

@@ -2,31 +2,24 @@
 
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
-from typing_extensions import override
 
 from federation.evidence.case import Refuted, Step
 from federation.evidence.dossier import read, write
 from federation.evidence.verdict import OUTSIDE_EN
 from federation.evidence.verify import verify
-from federation.ids import ConversationId
-from federation.lottery.ranking import open_hash
 from federation.protocol.conversation import Word
-from federation.protocol.draw import Commit, Open, Reveal, Slot
-from federation.protocol.oversight import AskPermit, Permit
-from federation.protocol.peering import AnnouncePool
+from federation.protocol.draw import Commit, Open, Reveal
+from federation.protocol.oversight import Permit
 from federation.trust.keys import fingerprint
-from federation.wire.envelopes import decode_envelope
 from federation.wire.evidence import DECODE
 from node.services.errors import Conflicting
-from node.services.house import Desk
-from node.services.outside_values import envelope_of
 from tests.evidence.evaluated import Evaluation, furnish
-from tests.support.pair import Center
+from tests.evidence.given_up import Permitted
 from tests.support.witnessed import Witnessed, witnessed
 
 
@@ -161,60 +154,27 @@ async def test_a_void_draw_is_superseded_only_with_the_regulators_permit(tmp_pat
             await played.dossiers(pair.host, tmp_path).make(played.session)
 
 
-@dataclass
-class Permitted(Evaluation):
-    """The void draw is drawn again with the regulator's leave."""
-
-    bend: Callable[[Permit], Permit] = lambda permit: permit
-    permit: bytes = b""
-
-    @override
-    async def void(self, owner: Center, announced: AnnouncePool) -> None:
-        await super().void(owner, announced)
-        asker, regulator = self.pair.other(owner), self.outside[0]
-        draw = ConversationId(self.void_of[owner.id])
-
-        def ask(desk: Desk) -> ConversationId:
-            word = AskPermit(draw, envelope_of(desk, draw, Open), "nothing came")
-            return desk.open(regulator.id, None, word).conversation.id
-
-        opening = await asker.do(lambda desk: envelope_of(desk, draw, Open))
-        bound = open_hash(asker.suite, decode_envelope(opening).payload)
-        talk = await asker.do(ask)
-        await self.pair.settle()
-        permit = self.bend(Permit(draw, (b"\1" * 32, b"\2" * 32), bound))
-        await regulator.do(lambda desk: desk.say(talk, permit))
-        await self.pair.settle()
-        self.permit = await asker.do(lambda desk: envelope_of(desk, talk, Permit))
-
-    @override
-    def opening(self, owner: Center, announced: AnnouncePool, slots: tuple[Slot, ...]) -> Open:
-        word = super().opening(owner, announced, slots)
-        return replace(word, permit=self.permit) if word.supersedes else word
-
-
 async def test_a_permit_for_the_draw_as_it_was_opened_holds(tmp_path: Path) -> None:
     async with both() as pair:
         played = Permitted(pair, void_first=True, outside=pair.others, terms=agreed(pair))
         await played.play()
         path = await played.dossiers(pair.host, tmp_path).make(played.session)
-        assert verify(path.read_bytes(), DECODE).void_draws == 1
+        verdict = verify(path.read_bytes(), DECODE)
+        assert [void.leave for void in verdict.voided] == [True]
 
 
 @pytest.mark.parametrize(
-    ("bend", "problem"),
+    ("lie", "problem"),
     [
         (lambda permit: replace(permit, open_hash=bytes(32)), "another opening of the draw"),
         (lambda permit: replace(permit, draw_id=bytes(16)), "for another draw"),
     ],
 )
 async def test_a_permit_for_anything_else_gets_no_dossier(
-    tmp_path: Path, bend: Callable[[Permit], Permit], problem: str
+    tmp_path: Path, lie: Callable[[Permit], Permit], problem: str
 ) -> None:
     async with both() as pair:
-        played = Permitted(
-            pair, void_first=True, outside=pair.others, terms=agreed(pair), bend=bend
-        )
+        played = Permitted(pair, void_first=True, outside=pair.others, terms=agreed(pair), lie=lie)
         await played.play()
         with pytest.raises(Conflicting, match=problem):
             await played.dossiers(pair.host, tmp_path).make(played.session)

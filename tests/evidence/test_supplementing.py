@@ -21,7 +21,7 @@ from federation.protocol.session import Convene
 from federation.wire.evidence import DECODE
 from node.services.errors import Conflicting
 from tests.evidence.evaluated import SALT, SUB_SLOTS, Evaluation, furnish
-from tests.evidence.test_outside import Permitted
+from tests.evidence.given_up import Permitted
 from tests.lottery.honest_draw import accepts
 from tests.support.pair import HOUR_MS, Center, two_centers
 from tests.support.witnessed import witnessed

@@ -25,7 +25,7 @@ from federation.protocol.draw import (
 from federation.wire.evidence import DECODE
 from node.services.errors import Conflicting
 from tests.evidence.evaluated import furnish
-from tests.evidence.given_up import GivenUp, given_up
+from tests.evidence.given_up import GivenUp, Permitted, given_up
 from tests.support.pair import two_centers
 from tests.support.witnessed import witnessed
 
@@ -116,6 +116,19 @@ async def test_a_contributor_that_was_silent_is_blamed_by_the_owner_alone(tmp_pa
         verdict, void = await given_up(played, tmp_path)
         assert (void.by, void.order_known) == (pair.sub.id, False)
         assert "外部见证方是否确实未提供随机数" in verdict.summary("zh")
+
+
+async def test_with_the_regulators_leave_the_warning_stays_and_says_so(tmp_path: Path) -> None:
+    async with witnessed(furnish, "regulator") as pair:
+        terms = {"regulator": pair.others[0].id}
+        played = Permitted(pair, void_first=True, terms=terms, up_to=WALKING)
+        verdict, void = await given_up(played, tmp_path)
+        assert (void.order_known, void.leave) == (True, True)
+        assert (verdict.order_known, verdict.redrawn) == (1, 0)
+        assert "监管部门已准许重抽" in verdict.summary("zh")
+        assert "drawn again with the regulator's leave" in verdict.summary("en")
+        # The sealer's escrow could have been opened; what the regulator said is in its log.
+        assert "whether the regulator had refused to open the escrow" in verdict.summary("en")
 
 
 async def test_a_void_draw_whose_fault_is_cut_out_is_refuted(tmp_path: Path) -> None:
