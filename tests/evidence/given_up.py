@@ -86,7 +86,7 @@ class GivenUp(Evaluation):
 
     @override
     async def void(self, owner: Center, announced: AnnouncePool) -> None:
-        usual, self.change = self.change, self.bend
+        before, self.change = self.change, self.bend
         talk = await self.go(owner, announced)
         wait = DRAW.waits[self.up_to]
         self.pair.watch.pass_ms(wait.limit_ms - self.early_ms)
@@ -94,7 +94,7 @@ class GivenUp(Evaluation):
         usual = owner if wait.authority == OWNER else sealer
         by = {"owner": owner, "sealer": sealer, "": usual}[self.by]
         await self.say(by, talk, Fault(self.phase or self.up_to, "没有回音", self.silent))
-        self.change = usual
+        self.change = before
         await self.keep(talk, owner, announced, b"")
         self.voided += 1
         self.void_of[owner.id] = self.last_of[owner.id] = talk
