@@ -105,7 +105,7 @@ async def call_back(parts: NodeParts, _: Officer, call_back: IdPath) -> CallBack
 @router.post(
     "/oversight/call-backs/{call_back}/propose", summary="登记回访结果 · Say what was found"
 )
-async def propose(parts: NodeParts, who: Officer, call_back: IdPath, body: Found) -> Done:
+async def propose_call_back(parts: NodeParts, who: Officer, call_back: IdPath, body: Found) -> Done:
     """须另一名监管人员确认后才告知双方中心。· Nothing is said before another officer confirms."""
     await parts.commands.run(
         who,
@@ -117,7 +117,7 @@ async def propose(parts: NodeParts, who: Officer, call_back: IdPath, body: Found
 
 
 @router.post("/oversight/call-backs/{call_back}/confirm", summary="确认回访结果 · Confirm it")
-async def confirm(parts: NodeParts, who: Officer, call_back: IdPath) -> Done:
+async def confirm_call_back(parts: NodeParts, who: Officer, call_back: IdPath) -> Done:
     """不能确认本人登记的结果。· Nobody confirms what he found himself."""
     await parts.commands.run(
         who, lambda desk: parts.oversight.calling.confirm(desk, raw(call_back), who.subject)
@@ -126,7 +126,7 @@ async def confirm(parts: NodeParts, who: Officer, call_back: IdPath) -> Done:
 
 
 @router.post("/oversight/call-backs/{call_back}/withdraw", summary="撤回回访结果 · Withdraw it")
-async def withdraw(parts: NodeParts, who: Officer, call_back: IdPath) -> Done:
+async def withdraw_call_back(parts: NodeParts, who: Officer, call_back: IdPath) -> Done:
     """改变主意或不同意时,重新回访。· Who thinks again, or does not agree: it begins anew."""
     await parts.commands.run(
         who, lambda desk: parts.oversight.calling.withdraw(desk, raw(call_back))
