@@ -13,6 +13,7 @@ from typing import Final
 from federation.evidence.called_back import NONE, CalledBack, called_back
 from federation.evidence.case import Case
 from federation.evidence.dossier import Moment
+from federation.evidence.supplementing import adds
 from federation.evidence.timeline import code, local, responses, ruling
 from federation.evidence.verdict import Named, Verdict
 from federation.evidence.verify import Examined
@@ -76,6 +77,7 @@ class DrawPage:
         lists: How many lists were sealed; each but the first follows a replacement.
         short: Seats that stayed empty because a specialty was exhausted.
         void: Whether it was declared void.
+        adds: Whether it adds to a list that stayed short, from other specialties.
         called_back: What the regulator had found of its invitations when the file was made.
     """
 
@@ -90,6 +92,7 @@ class DrawPage:
     lists: int
     short: int
     void: bool
+    adds: bool
     called_back: CalledBack
 
 
@@ -137,6 +140,7 @@ def _draw(part: Examined, talk: bytes, names: Mapping[tuple[str, str], Named]) -
         lists=len(case.find(talk, Result)),
         short=sum(word.missing for _, word in case.find(talk, Shortfall)),
         void=fair is None or (not members and bool(case.find(talk, Fault))),
+        adds=adds(case, told),
         called_back=called_back(case).get(talk, NONE),
     )
 
