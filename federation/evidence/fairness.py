@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from federation.errors import FederationError
 from federation.evidence.case import Case, Refuted, Step, Told, refute
 from federation.evidence.outside import check_enough, check_named, check_superseding
-from federation.evidence.supplementing import adds, check_convened, taken
+from federation.evidence.supplementing import adds, beside, check_convened, taken
 from federation.evidence.voided import VoidDraw, check_void
 from federation.lottery import audit
 from federation.lottery.audit import DrawAudit, DrawRefuted, Spoken
@@ -187,8 +187,9 @@ class Fairness:
             )
         # Words that crossed the Close came too late: by the sealer's log they follow it.
         ordered = sorted(case.talks[draw], key=lambda said: said.index(by))
+        others = beside(case, draw, owner)
         spoken = [
-            Spoken(said.sender, said.payload, said.word, self._taken(draw, said, owner))
+            Spoken(said.sender, said.payload, said.word, self._taken(others, said, owner))
             for said in ordered
             if said.index(by) <= closed.index(by)
         ]
@@ -229,9 +230,9 @@ class Fairness:
                 )
         return fair
 
-    def _taken(self, draw: bytes, said: Told, owner: str) -> Taken:
-        ruled = isinstance(said.word, Verdict)
-        return taken(self._case, draw, said, owner) if ruled else NOBODY
+    def _taken(self, others: Sequence[bytes], said: Told, owner: str) -> Taken:
+        ruled = others and isinstance(said.word, Verdict)
+        return taken(self._case, others, said, owner) if ruled else NOBODY
 
     def _check_recusals(self, draw: bytes, owner: str) -> None:
         """Who was found to work for a bidder, was found so by the agreement's regulator."""

@@ -7,7 +7,7 @@ that in order, also across draws. What makes a supplement right is
 which is told here whom other draws have taken.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from federation.evidence.case import Case, Step, Told, refute
 from federation.lottery import supplement
@@ -40,20 +40,25 @@ def adds(case: Case, told: Told) -> bool:
     return any(not stood.void for _, stood in earlier(case, told))
 
 
-def taken(case: Case, draw: bytes, told: Told, owner: str) -> Taken:
-    """Whom the other draws from the pool had asked when a word of one of them was said.
-
-    Args:
-        case: The dossier.
-        draw: The one that it is a word of.
-        told: The word.
-        owner: Whose pool.
-    """
-    stood = [
-        _stood(case, other, owner, told.index(owner))
+def beside(case: Case, draw: bytes, owner: str) -> list[bytes]:
+    """The other draws from the same pool that were ever opened."""
+    return [
+        other
         for other in case.of_kind(Kind.DRAW)
         if other != draw and any(first.hearer == owner for first, _ in case.find(other, Open))
     ]
+
+
+def taken(case: Case, others: Iterable[bytes], told: Told, owner: str) -> Taken:
+    """Whom other draws from a pool had asked when a word was said.
+
+    Args:
+        case: The dossier.
+        others: The draws beside the one that it is a word of, see ``beside``.
+        told: The word.
+        owner: Whose pool.
+    """
+    stood = [_stood(case, other, owner, told.index(owner)) for other in others]
     return supplement.taken(each for each in stood if each is not None)
 
 
