@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from federation.errors import FederationError
 from federation.evidence.case import Case, Refuted, Step, Told, refute
 from federation.evidence.outside import check_enough, check_named, check_superseding
-from federation.evidence.supplementing import adds, beside, check_convened, taken
+from federation.evidence.supplementing import adds, beside, check_convened, taken_by
 from federation.evidence.voided import VoidDraw, check_void
 from federation.lottery import audit
 from federation.lottery.audit import DrawAudit, DrawRefuted, Spoken
@@ -232,7 +232,7 @@ class Fairness:
 
     def _taken(self, others: Sequence[bytes], said: Told, owner: str) -> Taken:
         ruled = others and isinstance(said.word, Verdict)
-        return taken(self._case, others, said, owner) if ruled else NOBODY
+        return taken_by(self._case, others, said, owner) if ruled else NOBODY
 
     def _check_recusals(self, draw: bytes, owner: str) -> None:
         """Who was found to work for a bidder, was found so by the agreement's regulator."""

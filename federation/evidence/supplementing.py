@@ -49,7 +49,12 @@ def beside(case: Case, draw: bytes, owner: str) -> list[bytes]:
     ]
 
 
-def taken(case: Case, others: Iterable[bytes], told: Told, owner: str) -> Taken:
+def taken(case: Case, draw: bytes, told: Told, owner: str) -> Taken:
+    """Whom the other draws from its pool had asked when a word of a draw was said."""
+    return taken_by(case, beside(case, draw, owner), told, owner)
+
+
+def taken_by(case: Case, others: Iterable[bytes], told: Told, owner: str) -> Taken:
     """Whom other draws from a pool had asked when a word was said.
 
     Args:

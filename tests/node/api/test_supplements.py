@@ -5,7 +5,8 @@ from pathlib import Path
 from tests.node.api.test_app import assembled, client, error, person
 
 PATH = f"/api/projects/{'ab' * 16}/supplement"
-BODY = {"draw": "cd" * 16, "experts": [{"specialty": "A0802", "count": 1}]}
+SLOT = {"specialty": "A0802", "count": 1}
+BODY = {"draw": "cd" * 16, "experts": [SLOT]}
 
 
 async def test_of_a_project_that_is_not_there_nothing_is_short(tmp_path: Path) -> None:
@@ -25,5 +26,5 @@ async def test_specialties_are_the_staffs_to_choose(tmp_path: Path) -> None:
 
 async def test_more_slots_than_a_draw_has_are_malformed(tmp_path: Path) -> None:
     async with assembled(tmp_path) as node, client(node, await person(node, "staff")) as http:
-        many = {**BODY, "experts": BODY["experts"] * 17}
+        many = {**BODY, "experts": [SLOT] * 17}
         assert (await http.post(PATH, json=many)).status_code == 422
