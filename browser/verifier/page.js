@@ -238,12 +238,18 @@
           `Warning: ${told.order_known} draws were given up after their sealer knew what they would come to: this can be used to choose among results`,
         ));
       }
+      const of = (id) => names[id] ?? id;
       out.push(table(
-        [["序号", "number"], ["专家库", "pool of"], ["封定", "sealed by"], ["作废方", "declared void by"], ["时间", "time"], ["阶段", "phase"], ["原因", "why"], ["结果已知", "known"], ["准许重抽", "leave"], ["未能核对及原因", "not checked, and why"]],
+        [["专家库, 封定", "pool, sealer"], ["作废", "declared void"], ["结果已知", "known"], ["未能核对及原因", "not checked, and why"]],
         told.voided.map((draw) => [
-          short(draw.sequence === 0 ? "—" : draw.sequence), plain(names[draw.owner] ?? draw.owner), plain(names[draw.sealer] ?? draw.sealer),
-          plain(names[draw.by] ?? draw.by), short(time(draw.at_ms)), mono(draw.phase), plain(draw.detail),
-          draw.order_known ? both("是", "yes") : both("否", "no"), draw.leave ? both("是", "yes") : both("否", "no"),
+          element("div", "", element("p", "", plain(`${draw.sequence || "—"}: ${of(draw.owner)}`)), element("p", "", plain(of(draw.sealer)))),
+          element(
+            "div", "", element("p", "", plain(`${time(draw.at_ms)} ${of(draw.by)}`)),
+            element("p", "", mono(draw.phase)), element("p", "", plain(draw.detail)),
+          ),
+          !draw.order_known ? both("否", "no") : draw.leave
+            ? both("是, 监管部门已准许重抽", "yes, drawn again with the regulator's leave")
+            : both("是, 重抽未经监管部门准许", "yes, drawn again without the regulator's leave"),
           element("div", "", ...draw.unchecked.map((each) => both(each.zh, each.en, element("p")))),
         ]),
       ));

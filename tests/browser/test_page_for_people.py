@@ -1,5 +1,6 @@
 """People use the page: by mouse, by keyboard, with a screen reader, on paper, in two languages."""
 
+import asyncio
 from pathlib import Path
 from typing import Final
 
@@ -8,8 +9,11 @@ from playwright.sync_api import Page
 
 from browser import build
 from browser.packages import Package
+from federation.protocol.draw import WALKING
 from tests.browser.opened import Opened, opened
-from tests.evidence.evaluated import made
+from tests.evidence.evaluated import furnish, made
+from tests.evidence.given_up import GivenUp
+from tests.support.pair import two_centers
 
 AXE: Final = Package(
     "axe-core",
@@ -125,3 +129,35 @@ def test_on_paper_the_verdict_fits_and_the_form_is_gone(verifier: Opened) -> Non
     assert (form, table) == (False, True)
     assert width <= A4_PX
     assert paper.startswith(b"%PDF-")
+
+
+async def _given_up(folder: Path) -> bytes:
+    async with two_centers(furnish, suites=("intl-1",)) as pair:
+        played = GivenUp(pair, void_first=True, up_to=WALKING)
+        await played.play()
+        path = await played.dossiers(played.host, folder).make(played.session)
+        return path.read_bytes()
+
+
+def test_a_draw_given_up_when_its_order_was_known_is_told_aloud_and_fits_on_paper(
+    verifier: Opened, tmp_path: Path
+) -> None:
+    file = asyncio.run(_given_up(tmp_path))
+    assert verifier.ask(file).status == "0"
+    shown = verifier.do(lambda page: page.inner_text("#result"))
+    assert "警告: 1次抽取在封定方已知抽取结果之后作废" in shown
+    assert "1 draws were given up after their sealer knew" in shown
+    assert "没有回音" in shown
+    assert "双方若串通可假作沉默" in shown
+
+    def width(page: Page) -> int:
+        page.set_viewport_size({"width": A4_PX, "height": 900})
+        page.emulate_media(media="print")
+        try:
+            found: int = page.evaluate("document.documentElement.scrollWidth")
+            return found
+        finally:
+            page.emulate_media(media="screen")
+            page.set_viewport_size({"width": 1280, "height": 720})
+
+    assert verifier.do(width) <= A4_PX
