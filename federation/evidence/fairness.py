@@ -10,7 +10,13 @@ from collections.abc import Mapping, Sequence
 from federation.errors import FederationError
 from federation.evidence.case import Case, Refuted, Step, Told, refute
 from federation.evidence.outside import check_enough, check_named, check_superseding
-from federation.evidence.supplementing import adds, beside, check_convened, taken_by
+from federation.evidence.supplementing import (
+    adds,
+    beside,
+    check_convened,
+    check_slots,
+    taken_by,
+)
 from federation.evidence.voided import VoidDraw, check_void
 from federation.lottery import audit
 from federation.lottery.audit import DrawAudit, DrawRefuted, Spoken
@@ -140,6 +146,8 @@ class Fairness:
             check_named(case, told, opening)
             fair[draw] = self._audited(draw, *opened[draw])
             check_enough(case, told, fair[draw])
+        for told, opening, pool in opened.values():
+            check_slots(case, told, opening, pool, self._hold)
         firsts = {draw: told for draw, (told, _, _) in opened.items()}
         check_convened(case, self._convene, fair, firsts)
         if set(case.dossier.openings) - set(case.of_kind(Kind.DRAW)):

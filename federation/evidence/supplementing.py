@@ -9,11 +9,15 @@ which is told here whom other draws have taken.
 
 from collections.abc import Iterable, Mapping
 
-from federation.evidence.case import Case, Step, Told, refute
+from federation.evidence.case import Case, Step, Told, examining, refute
 from federation.lottery import supplement
 from federation.lottery.supplement import Standing, Taken
+from federation.protocol.booking import Hold
 from federation.protocol.conversation import Kind
-from federation.protocol.draw import Open
+from federation.protocol.draw import Open, Slot
+from federation.protocol.enforcement import check_specialties
+from federation.protocol.execution import check_pool_size
+from federation.protocol.peering import AnnouncePool
 from federation.protocol.session import Convene
 
 
@@ -88,6 +92,38 @@ def check_added(case: Case, told: Told, word: Open) -> None:
             f"有效的抽取被取代: {problem.zh}",
             f"a draw that stands was superseded: {problem.en}",
         )
+
+
+def check_slots(case: Case, told: Told, word: Open, pool: AnnouncePool, hold: Hold) -> None:
+    """Are the specialties and numbers those that were booked, from strata that are large enough?
+
+    Else two that collude would draw from a stratum so small that its shortfall is certain, and
+    the missing seats from one that hardly anybody but a friend is in.
+
+    Args:
+        case: The dossier.
+        told: The draw's ``Open``.
+        word: What it says.
+        pool: What it is drawn from, as it was announced.
+        hold: What was booked.
+
+    Raises:
+        Refuted: A sub's pool is drawn from for another need than the booking's, and no list is
+            short; or the agreement forbids to draw so many from a stratum.
+    """
+    booked = tuple(Slot(need.specialty, need.count) for need in hold.experts)
+    if told.hearer != _host(case) and word.slots != booked and not adds(case, told):
+        refute(
+            Step.DRAWS,
+            told.where,
+            "抽取的专业和人数与预约不符",
+            "the slots are not those of the booking",
+        )
+    if len({slot.specialty for slot in word.slots}) < len(word.slots):
+        refute(Step.DRAWS, told.where, "同一专业重复列出", "one specialty has two slots")
+    with examining(Step.DRAWS, told.where, "抽取的专业或人数不合协议约定"):
+        check_specialties(case.terms, word.slots)
+        check_pool_size(case.terms, {one.specialty: one.size for one in pool.strata}, word.slots)
 
 
 def check_convened(

@@ -279,6 +279,30 @@ class Silent(Unnamed):
     names_first: bool = False
 
 
+async def test_a_stratum_smaller_than_the_agreement_demands_refutes(tmp_path: Path) -> None:
+    async with two_centers(furnish) as pair:
+        one = Evaluation(
+            pair, members=SCARCE, supplements=[ADDED], answers=accepts, leaves=0,
+            terms={"pool_min_ratio": 11},
+        )  # fmt: skip
+        await one.play()
+        with pytest.raises(Conflicting, match=r"step 9 .*candidates of .* are too few"):
+            await one.dossiers(one.host, tmp_path).make(one.session)
+
+
+@dataclass
+class Unbooked(Evaluation):
+    """The sub's list is drawn for another need than was booked: its shortfall is certain."""
+
+    @override
+    async def draw(self, *args: Any) -> None:
+        if not self.draws:
+            args = (*args[:3], (Slot("A01", 2), Slot("E03", 1)), *args[4:])
+        await super().draw(*args)
+
+
+TINY = [*SCARCE, person(70, "E03", status="leave")]
+"""One is of E03, and cannot come."""
 TWINS = [*(person(number, "A01", "C07") for number in (1, 2)), person(90, "B05", status="leave")]
 """Whoever is of C07 is of A01, too, and was asked."""
 COLLEAGUES = [
@@ -296,12 +320,14 @@ COLLEAGUES = [
         (Evaluation, SCARCE, [ADDED, (Slot("D02", 1),)], "step 9 .*not short"),
         (Unnamed, SCARCE, [ADDED, (Slot("D02", 1),)], "step 9 .*the draw before is"),
         (Silent, SCARCE, [ADDED], "step 9 .*supersedes none, the draw before is"),
+        (Unbooked, TINY, [ADDED], "step 9 .*not those of the booking"),
         (Forgetful, TWINS, [ADDED], "step 9 .*V11"),
         (Forgetful, COLLEAGUES, [ADDED], "step 9 .*V11"),
     ],
     ids=[
         "not short", "more than missing", "exhausted stratum", "two supplements of one shortfall",
-        "the same draw twice", "named nothing", "the same person", "the same employer",
+        "the same draw twice", "named nothing", "a need that was not booked",
+        "the same person", "the same employer",
     ],
 )  # fmt: skip
 async def test_what_no_shortfall_proves_gets_no_dossier(
