@@ -12,7 +12,7 @@ hex), what a seal is bound to, and the checks. Sealing itself is for whoever has
 
     {"codes": [...], "salt": hex, "v": 1}                                    units, bidders
     {"epoch": ..., "members": [{"digests": [5 x hex], "entry": hex, "salt": hex,
-      "specialty": ..., "value": credit code}], "pool": ..., "v": 1}           employers
+      "person": hex, "specialty": ..., "value": credit code}], "pool": ..., "v": 1}   employers
 """
 
 import json
@@ -62,6 +62,8 @@ class Employer:
         digests: Of the entry's attributes, in the order of ``pool.ATTRIBUTES``.
         salt: Of the attribute ``uscc``.
         value: The employer's credit code; "" for an expert without employer.
+        person: ``person_token``: who stands in two centers' pools sits once. Not committed to in
+            the entry: its owner says it, as it says who has its number.
     """
 
     entry: bytes
@@ -69,6 +71,7 @@ class Employer:
     digests: tuple[bytes, ...]
     salt: bytes = field(repr=False)
     value: str = field(repr=False)
+    person: bytes = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +99,19 @@ def bidders_info(digests: Digests, booking: bytes) -> bytes:
 def employers_info(digests: Digests, draw: bytes) -> bytes:
     """What the seal in ``SubmitEmployers`` is bound to."""
     return digests.tagged("employers", draw)
+
+
+def person_token(digests: Digests, regulator: str, number: str) -> bytes:
+    """Equal for one person in whatever pool; 32 bytes, for the regulator's eyes alone.
+
+    Citizen numbers can be tried out, so it stays inside the seal and in memory.
+
+    Args:
+        digests: The suite of the draw's agreement.
+        regulator: Whose node compares.
+        number: The citizen identity number (GB 11643-1999), upper case.
+    """
+    return digests.tagged("person", regulator.encode(), number.encode())
 
 
 def encode_codes(told: Codes) -> bytes:
@@ -129,6 +145,7 @@ def encode_employers(told: Employers) -> bytes:
             "digests": [digest.hex() for digest in one.digests],
             "salt": one.salt.hex(),
             "value": one.value,
+            "person": one.person.hex(),
         }
         for one in told.members
     ]
@@ -152,15 +169,20 @@ def check_codes(digests: Digests, told: Codes, commitment: bytes) -> None:
 
 
 def recused(
-    digests: Digests, bidders: Collection[str], employers: Employers, listed: Collection[bytes]
+    digests: Digests,
+    bidders: Collection[str],
+    employers: Employers,
+    listed: Collection[bytes],
+    seated: Collection[bytes] = (),
 ) -> tuple[bytes, ...]:
     """Whose employer is a bidder: the comparison that only the regulator's node makes.
 
     Args:
         digests: The suite of the draw's agreement.
-        bidders: All bidders' credit codes.
+        bidders: All bidders' credit codes, and those of employers that have somebody seated.
         employers: What the owner of the pool opened.
         listed: Who is on the list, as the other side of the draw says or as its words show.
+        seated: Persons on other owners' lists of the same evaluation.
 
     Returns:
         The entries that must recuse, ascending.
@@ -179,12 +201,14 @@ def recused(
             digests, employers.pool, employers.epoch, one.specialty, one.entry, one.digests,
             [Opening(USCC, one.salt, one.value.encode())],
         )  # fmt: skip
-    wanted = set(bidders)
-    return tuple(sorted(one.entry for one in employers.members if one.value in wanted))
+    wanted, there = set(bidders), set(seated)
+    return tuple(
+        sorted(one.entry for one in employers.members if one.value in wanted)
+    )
 
 
 def _member(raw: object) -> Employer:
-    fields = _object(raw, {"entry", "specialty", "digests", "salt", "value"})
+    fields = _object(raw, {"entry", "specialty", "digests", "salt", "value", "person"})
     digests = tuple(_digest(item) for item in _list(fields["digests"], len(ATTRIBUTES)))
     if len(digests) != len(ATTRIBUTES):
         raise Malformed(f"an entry has {len(ATTRIBUTES)} attribute digests, not {len(digests)}")
@@ -197,6 +221,7 @@ def _member(raw: object) -> Employer:
         digests,
         _digest(fields["salt"]),
         value,
+        _digest(fields["person"]),
     )
 
 

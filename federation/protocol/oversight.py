@@ -163,6 +163,7 @@ class SubmitBidders(Word):
     draws: tuple[Drawn, ...]
     exclusion_commitment: bytes
     sealed: bytes
+    evaluation_id: bytes
 
 
 @dataclass(frozen=True, slots=True)

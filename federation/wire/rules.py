@@ -348,6 +348,7 @@ _RULES: Final[Mapping[str, Rule]] = MappingProxyType(
         "commits": Rule(_at_most(MAX_SHOWN_BYTES), at_most=2, at_least=2),
         "reveal": Rule(_at_most(MAX_SHOWN_BYTES)),
         "open_hash": Rule(_DIGEST),
+        "evaluation_id": Rule(_DIGEST),
         "officers": Rule(_DIGEST, at_most=oversight.MAX_OFFICERS, at_least=oversight.MIN_OFFICERS),
         "draws": Rule(_flag, at_most=draw.MAX_SLOTS, at_least=1),
         "Drawn.entries": Rule(_DIGEST, at_most=session.MAX_MEMBERS),

@@ -79,6 +79,7 @@ def heard(desk: Desk, spoken: Said) -> None:
             draw=draw,
             body=encode_word(word),
             at_ms=desk.now_ms,
+            evaluation=word.evaluation_id if isinstance(word, SubmitBidders) else b"",
         )
         oversight.submit(desk.ledger.connection, row)
         _compare(desk, draw)
@@ -129,37 +130,42 @@ def _answer(
         another = {one.entry for one in told.members} != set(listed)
         if another and _heard_at(desk, bidders) < _heard_at(desk, employers):
             return None
-        taken = _taken(desk, digests, [each.draw_id for each in host.draws], employers)
-        found = recusal.recused(digests, {*codes.codes, *taken}, told, listed)
+        taken, seated = _taken(desk, bidders, employers)
+        found = recusal.recused(digests, {*codes.codes, *taken}, told, listed, seated)
     except (Malformed, CannotOpen) as error:
         return DenyRequest(f"the employers that {employers.peer} submitted: {_why(error)}")
     return Recuse(draw, found)
 
 
 def _taken(
-    desk: Desk, digests: Digests, of_booking: list[bytes], ours: Submission
-) -> frozenset[str]:
-    """Employers of those on the other owners' lists for the same booking.
+    desk: Desk, bidders: Submission, ours: Submission
+) -> tuple[frozenset[str], frozenset[bytes]]:
+    """Employers and persons on the other owners' lists for the same evaluation.
 
-    No employer sits twice on a committee; within a pool the lottery sees to it, but tokens of two
-    pools cannot be compared. Whose list was compared first stays.
+    No employer and no person sits twice on a committee; within a pool the lottery sees to it, but
+    tokens of two pools cannot be compared. Whose list was compared first stays. Persons can be
+    compared under one suite only, employers always.
     """
-    taken: set[str] = set()
-    for draw in of_booking:
+    taken, seated = set[str](), set[bytes]()
+    connection = desk.ledger.connection
+    for draw in oversight.draws_of_evaluation(connection, bidders.peer, bidders.evaluation):
         rows = [
             row
-            for row in oversight.submissions(desk.ledger.connection, draw)
+            for row in oversight.submissions(connection, draw)
             if row.word == _EMPLOYERS and row.peer != ours.peer and _answered(desk, row) is not None
         ]
         if rows:
             last = max(rows, key=lambda row: _heard_at(desk, row))
             word = decode_word(PAYLOAD_TYPES[SubmitEmployers], last.body)
             assert isinstance(word, SubmitEmployers), "stored as what it is"
+            digests = desk.suite_of(ConversationId(last.conversation))
             info = recusal.employers_info(digests, draw)
             told = recusal.decode_employers(_opened(desk, digests, info, word.sealed))
             gone = _answered(desk, last) or ()
-            taken |= {one.value for one in told.members if one.value and one.entry not in gone}
-    return frozenset(taken)
+            sit = [one for one in told.members if one.entry not in gone]
+            taken |= {one.value for one in sit if one.value}
+            seated |= {one.person for one in sit}
+    return frozenset(taken), frozenset(seated)
 
 
 def _answered(desk: Desk, row: Submission) -> tuple[bytes, ...] | None:

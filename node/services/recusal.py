@@ -32,7 +32,7 @@ from node.services.errors import Conflicting, Invalid, NotFound
 from node.services.evaluated import evaluated_legs
 from node.services.house import Desk
 from node.services.oversight_asking import regulator_of
-from node.store import bidders, bookings, draws, oversight, projects, sessions, todos
+from node.store import bidders, bookings, draws, experts, oversight, projects, sessions, todos
 from node.store.bidders import BiddersRow
 from node.store.bookings import BookingRow
 from node.store.cipher import ColumnCipher
@@ -45,6 +45,7 @@ LATE: Final = "recusal_late"
 MAX_BIDDERS: Final = recusal.MAX_CODES
 REGULATOR: Final = "regulator"
 _COLUMN: Final = "bidders.sealed"
+_COMPARED: Final = "监管部门比对:应当回避(单位为投标人,或另一名单上已有同单位或同一人)"
 _SIGNED: Final = frozenset({
     session_words.FINISHED, session_words.HANDED_OVER, session_words.ARCHIVED,
 })  # fmt: skip
@@ -130,7 +131,9 @@ class Recusal:
         desk.open(
             regulator,
             None,
-            SubmitBidders(leg.conversation, drawn, commitment, box),
+            SubmitBidders(
+                leg.conversation, drawn, commitment, box, chosen.tagged("evaluation", kept.project)
+            ),
             suite_id=chosen.suite_id,
         )
         bidders.set_told(connection, leg.conversation, mark)
@@ -158,13 +161,22 @@ class Recusal:
         if bidders.told(connection, row.id) == mark or not seen.walk.chosen:
             return  # a list that stayed empty is nobody's to compare
         pool = self._files.own_pool(desk, row)
+        chosen = desk.suite_of(ConversationId(row.id))
+        regulator = self._files.terms(desk, row.agreement).regulator
         members = []
         for slot, entry in seen.walk.chosen:
             digests, (opened,) = pool.open(entry, (USCC,))
-            specialty = seen.opening.slots[slot].specialty
-            members.append(Employer(entry, specialty, digests, opened.salt, opened.value.decode()))
+            members.append(
+                Employer(
+                    entry,
+                    seen.opening.slots[slot].specialty,
+                    digests,
+                    opened.salt,
+                    opened.value.decode(),
+                    self._person(desk, chosen, regulator, pool.member(entry)),
+                )
+            )
         plain = recusal.encode_employers(Employers(pool.name, pool.epoch, tuple(members)))
-        chosen = desk.suite_of(ConversationId(row.id))
         info = recusal.employers_info(chosen, row.id)
         sealed = self._sealed(desk, row, chosen, info, plain)
         if sealed is None:
@@ -172,6 +184,12 @@ class Recusal:
         regulator, box = sealed
         desk.open(regulator, None, SubmitEmployers(row.id, box), suite_id=chosen.suite_id)
         bidders.set_told(connection, row.id, mark)
+
+    def _person(self, desk: Desk, chosen: Suite, regulator: str, uid: str) -> bytes:
+        found = experts.get(desk.ledger.connection, self._cipher, uid)
+        # Nobody is like who was struck from the register since.
+        number = uid if found is None else str(found.id_number)
+        return recusal.person_token(chosen, regulator, number)
 
     def heard(self, desk: Desk, draw: bytes, word: Word) -> None:
         """The regulator has compared: who works for a bidder leaves our list, on its word."""
@@ -198,8 +216,7 @@ class Recusal:
             return  # nobody sits: the draw came to nothing while it was compared
         for entry in concerned:
             self._departures.depart(
-                desk, draw, entry, Response.RECUSED, reason="监管部门比对:所在单位为投标人",
-                by=REGULATOR, proof=proof,
+                desk, draw, entry, Response.RECUSED, reason=_COMPARED, by=REGULATOR, proof=proof,
             )  # fmt: skip
 
     def _listed(self, desk: Desk, row: DrawRow) -> tuple[bytes, ...]:

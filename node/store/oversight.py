@@ -84,6 +84,8 @@ class Submission:
     draw: bytes
     body: bytes
     at_ms: int
+    evaluation: bytes = b""
+    """As the host names it; empty for employers."""
 
 
 def add_asked(
@@ -230,20 +232,36 @@ def false_escrows(connection: sqlite3.Connection) -> int:
 def submit(connection: sqlite3.Connection, row: Submission) -> None:
     """Keep bidders or employers, sealed as they came."""
     connection.execute(
-        "INSERT INTO oversight_submission (conversation, word, peer, suite, draw, body, at_ms)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?)",
-        (row.conversation, row.word, row.peer, row.suite, row.draw, row.body, row.at_ms),
-    )
+        "INSERT INTO oversight_submission"
+        " (conversation, word, peer, suite, draw, body, at_ms, evaluation)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        (
+            row.conversation, row.word, row.peer, row.suite, row.draw, row.body, row.at_ms,
+            row.evaluation,
+        ),
+    )  # fmt: skip
 
 
 def submissions(connection: sqlite3.Connection, draw: bytes) -> list[Submission]:
     """What was submitted about a draw, the newest first."""
     rows = connection.execute(
-        "SELECT conversation, word, peer, suite, draw, body, at_ms FROM oversight_submission"
-        " WHERE draw = ? ORDER BY at_ms DESC, conversation DESC",
+        "SELECT conversation, word, peer, suite, draw, body, at_ms, evaluation"
+        " FROM oversight_submission WHERE draw = ? ORDER BY at_ms DESC, conversation DESC",
         (draw,),
     ).fetchall()
     return [Submission(*row) for row in rows]
+
+
+def draws_of_evaluation(
+    connection: sqlite3.Connection, host: str, evaluation: bytes
+) -> list[bytes]:
+    """All draws that a host has named for one evaluation, at whichever sub-venue."""
+    rows = connection.execute(
+        "SELECT DISTINCT draw FROM oversight_submission WHERE peer = ? AND evaluation = ?"
+        " ORDER BY draw",
+        (host, evaluation),
+    ).fetchall()
+    return [draw for (draw,) in rows]
 
 
 def _envelope(connection: sqlite3.Connection, draw: bytes, word: str) -> bytes | None:

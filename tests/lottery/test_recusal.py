@@ -26,7 +26,10 @@ def opened(digests: Digests, count: int = 6, specialty: str = "A01") -> Employer
     members = []
     for entry in pool.entries(specialty)[:count]:
         hidden, (opening,) = pool.open(entry, ("uscc",))
-        members.append(Employer(entry, specialty, hidden, opening.salt, opening.value.decode()))
+        person = recusal.person_token(digests, "lp1regulator", pool.member(entry))
+        members.append(
+            Employer(entry, specialty, hidden, opening.salt, opening.value.decode(), person)
+        )
     return Employers(pool.name, pool.epoch, tuple(members))
 
 
@@ -74,7 +77,7 @@ def test_an_owner_that_leaves_one_out_is_found(digests: Digests) -> None:
 def test_another_employer_than_the_committed_one_is_found(digests: Digests) -> None:
     told = opened(digests)
     first, *rest = told.members
-    lie = Employer(first.entry, first.specialty, first.digests, first.salt, CODES[0])
+    lie = Employer(first.entry, first.specialty, first.digests, first.salt, CODES[0], first.person)
     with pytest.raises(BadOpening, match="does not open its digest"):
         recusal.recused(
             digests, CODES, Employers(told.pool, told.epoch, (lie, *rest)), listed(told)

@@ -175,7 +175,7 @@ OVERSIGHT: Final[tuple[Word, ...]] = (
     oversight.DenyRequest("no grounds"),
     oversight.AskUnseal(ID, b"an envelope", b"another", reason="silent for a day"),
     oversight.Unseal(ID, DIGEST, (DIGEST, bytes([1]) * 32)),
-    oversight.SubmitBidders(ID, (oversight.Drawn(ID, (DIGEST,)),), DIGEST, b"sealed"),
+    oversight.SubmitBidders(ID, (oversight.Drawn(ID, (DIGEST,)),), DIGEST, b"sealed", DIGEST),
     oversight.SubmitEmployers(ID, b"sealed"),
     oversight.Recuse(ID, (DIGEST,)),
     oversight.StateAct(oversight.Act.OPEN_POOL, DIGEST, "a complaint", (DIGEST, bytes([1]) * 32)),

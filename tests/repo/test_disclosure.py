@@ -17,6 +17,7 @@ NODE = sorted((ROOT / "node").rglob("*.py"))
 MACHINES = {
     "node/services/calling_off.py": "tells an expert by telephone that nothing comes of it",
     "node/services/draw_errands.py": "seals the list of those who were drawn",
+    "node/services/recusal.py": "seals to the regulator who stands in two centers' pools",
     "node/services/expert_receipts.py": "answers an expert who asks of himself",
     "node/services/experts.py": "takes the register in",
     "node/services/inviting.py": "calls those who were drawn",

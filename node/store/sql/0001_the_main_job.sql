@@ -1116,9 +1116,11 @@ CREATE TABLE oversight_submission (
     draw BLOB NOT NULL,
     body BLOB NOT NULL,
     at_ms INTEGER NOT NULL,
+    evaluation BLOB NOT NULL, -- as the host names it; empty for employers
     PRIMARY KEY (conversation, draw)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX oversight_submission_draw ON oversight_submission (draw);
+CREATE INDEX oversight_submission_evaluation ON oversight_submission (evaluation, peer);
 
 -- As a regulator: invitations that our choice fell on, and what became of checking them. Whom to
 -- call and what was recorded is sealed, and forgotten once it is stated that all was well.

@@ -1,6 +1,8 @@
 """Bidders and employers meet in the regulator's memory alone, and only handles leave it."""
 
+from collections.abc import Mapping
 from dataclasses import replace
+from types import MappingProxyType
 
 import pytest
 
@@ -28,6 +30,7 @@ from tests.support import planning
 from tests.support.pair import Center
 
 SALT = bytes(range(32))
+EVALUATION = b"\5" * 32
 
 
 def sealed(at: Scene, center: Center, info: bytes, told: bytes) -> bytes:
@@ -47,7 +50,7 @@ async def listed(at: Scene, owner: Center | None = None) -> list[DrawnMember]:
 
 
 async def employers(
-    at: Scene, owner: Center | None = None
+    at: Scene, owner: Center | None = None, persons: Mapping[bytes, str] = MappingProxyType({})
 ) -> tuple[SubmitEmployers, tuple[str, ...]]:
     """What the owner submits, and in clear for the test."""
     members = await listed(at, owner)
@@ -61,8 +64,13 @@ async def employers(
         for member in members:
             digests, (opening,) = pool.open(member.entry, (USCC,))
             specialty = pool._find(member.entry)[0]
+            person = recusal.person_token(
+                owner.suite, at.regulator.id, persons.get(member.entry, pool.member(member.entry))
+            )
             told.append(
-                Employer(member.entry, specialty, digests, opening.salt, opening.value.decode())
+                Employer(
+                    member.entry, specialty, digests, opening.salt, opening.value.decode(), person
+                )
             )
         return Employers(pool.name, pool.epoch, tuple(told))
 
@@ -84,6 +92,7 @@ async def bidders(at: Scene, *codes: str) -> SubmitBidders:
         ),
         exclusion_commitment(at.host.suite, SALT, told.codes),
         sealed(at, at.host, info, recusal.encode_codes(told)),
+        EVALUATION,
     )
 
 
@@ -164,6 +173,43 @@ async def test_nobody_of_an_employer_on_the_other_centers_list_stays(
         }
         assert shared, "five seats, four employers"
         assert set(second.recused) == shared
+
+
+async def test_nobody_sits_for_two_centers() -> None:
+    """Registered in both provinces, under two employers: whose list was compared first stays."""
+    async with overseen() as at:
+        await at.start()
+        one, other = (await listed(at))[0], (await listed(at, at.sub))[-1]
+        same = {one.entry: "11010519491231002X", other.entry: "11010519491231002X"}
+        ours, _ = await employers(at, persons=same)
+        theirs, _ = await employers(at, at.sub, persons=same)
+        await tell(at, at.host, await bidders(at, "91350100M000100Y43"))
+        await tell(at, at.host, ours)
+        before = set((await at.said(at.regulator, Recuse))[-1].recused)
+        await tell(at, at.sub, theirs)
+
+        assert before == set()
+        assert other.entry in (await at.said(at.regulator, Recuse))[-1].recused
+
+
+async def test_the_lists_of_all_bookings_of_an_evaluation_are_compared() -> None:
+    async with overseen() as at:
+        await at.start()
+        one, other = (await listed(at))[0], (await listed(at, at.sub))[-1]
+        same = {one.entry: "11010519491231002X", other.entry: "11010519491231002X"}
+        ours, _ = await employers(at, persons=same)
+        theirs, _ = await employers(at, at.sub, persons=same)
+        whole = await bidders(at, "91350100M000100Y43")
+        for draw, booking in zip(whole.draws, (whole.booking_id, b"\7" * 16), strict=True):
+            info = recusal.bidders_info(at.host.suite, booking)
+            codes = recusal.encode_codes(Codes(("91350100M000100Y43",), SALT))
+            part = replace(
+                whole, booking_id=booking, draws=(draw,), sealed=sealed(at, at.host, info, codes)
+            )
+            await tell(at, at.host, part)
+        await tell(at, at.host, ours)
+        await tell(at, at.sub, theirs)
+        assert other.entry in (await at.said(at.regulator, Recuse))[-1].recused
 
 
 async def test_nothing_in_clear_is_stored_at_the_regulator() -> None:

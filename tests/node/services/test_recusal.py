@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -10,6 +11,8 @@ from federation.protocol import draw as words
 from federation.protocol import oversight
 from federation.protocol.draw import Report, Response, Result
 from federation.protocol.oversight import DenyRequest, Recuse, SubmitBidders, SubmitEmployers
+from node.domain.codes import Specialty
+from node.domain.expert import Expert, ExpertStatus
 from node.services.errors import Conflicting, Invalid, NotFound
 from node.services.house import Desk
 from node.services.recusal import LATE, NOT_COMPARED
@@ -102,6 +105,46 @@ async def test_who_works_for_a_bidder_is_replaced_in_both_pools() -> None:
         assert await answers(at) == {oversight.COMPARED, oversight.SUBMITTED}
         assert await at.said(at.regulator, DenyRequest) == []
         assert [one.recused for one in await at.said(at.regulator, Recuse)][-1] == ()
+
+
+async def persons(at: Scene, board: Board) -> list[str]:
+    office = at.table.offices[board.center.name]
+    numbers = {one.uid: str(one.id_number) for one in await board.center.do(office.experts.all)}
+    members = await board.center.do(lambda desk: board.draws.members(desk, at.table.booking))
+    return [numbers[one.uid] for one in members if one.uid is not None]
+
+
+async def test_nobody_who_stands_in_both_pools_sits_twice(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Five people for five seats, in both registers, each under another employer in each."""
+    usual = planning.register
+    employers_of = sorted({one.employer_uscc for one in usual(600)})
+    everybody = usual(5)
+
+    def the_same(_count: int, *, seed: int = 1, prefix: str = "FJ") -> list[Expert]:
+        return [
+            replace(
+                one,
+                uid=f"{prefix}{at:06d}",
+                employer_uscc=employers_of[5 * seed + at],
+                specialties=(Specialty("A0803"), Specialty("A0801")),
+                status=ExpertStatus.ACTIVE,
+            )
+            for at, one in enumerate(everybody)
+        ]
+
+    monkeypatch.setattr(planning, "register", the_same)
+    async with compared() as at:
+        await opened(at)
+        assert await submit(at, NOBODY) == 2
+        for _ in range(8):
+            at.pair.watch.pass_ms(1)
+            await at.pair.turn()
+
+        ours, theirs = [await persons(at, board) for board in boards(at)]
+        assert len(ours) == 2
+        assert len(theirs) == 3
+        assert not set(ours) & set(theirs)
+        assert await at.said(at.regulator, DenyRequest) == []
 
 
 async def test_every_new_list_is_compared_again_and_nothing_twice() -> None:

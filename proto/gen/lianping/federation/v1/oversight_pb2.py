@@ -24,19 +24,19 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n&lianping/federation/v1/oversight.proto\x12\x16lianping.federation.v1\"=\n\tAskPermit\x12\x0f\n\x07\x64raw_id\x18\x01 \x01(\x0c\x12\x0f\n\x07opening\x18\x02 \x01(\x0c\x12\x0e\n\x06reason\x18\x03 \x01(\t\">\n\x06Permit\x12\x0f\n\x07\x64raw_id\x18\x01 \x01(\x0c\x12\x10\n\x08officers\x18\x02 \x03(\x0c\x12\x11\n\topen_hash\x18\x03 \x01(\x0c\"\x1d\n\x0b\x44\x65nyRequest\x12\x0e\n\x06reason\x18\x01 \x01(\t\"M\n\tAskUnseal\x12\x0f\n\x07\x64raw_id\x18\x01 \x01(\x0c\x12\x0f\n\x07opening\x18\x02 \x01(\x0c\x12\x0e\n\x06\x63ommit\x18\x03 \x01(\x0c\x12\x0e\n\x06reason\x18\x04 \x01(\t\":\n\x06Unseal\x12\x0f\n\x07\x64raw_id\x18\x01 \x01(\x0c\x12\r\n\x05value\x18\x02 \x01(\x0c\x12\x10\n\x08officers\x18\x03 \x03(\x0c\")\n\x05\x44rawn\x12\x0f\n\x07\x64raw_id\x18\x01 \x01(\x0c\x12\x0f\n\x07\x65ntries\x18\x02 \x03(\x0c\"\x7f\n\rSubmitBidders\x12\x12\n\nbooking_id\x18\x01 \x01(\x0c\x12,\n\x05\x64raws\x18\x02 \x03(\x0b\x32\x1d.lianping.federation.v1.Drawn\x12\x1c\n\x14\x65xclusion_commitment\x18\x03 \x01(\x0c\x12\x0e\n\x06sealed\x18\x04 \x01(\x0c\"2\n\x0fSubmitEmployers\x12\x0f\n\x07\x64raw_id\x18\x01 \x01(\x0c\x12\x0e\n\x06sealed\x18\x02 \x01(\x0c\"*\n\x06Recuse\x12\x0f\n\x07\x64raw_id\x18\x01 \x01(\x0c\x12\x0f\n\x07recused\x18\x02 \x03(\x0c\"g\n\x08StateAct\x12(\n\x03\x61\x63t\x18\x01 \x01(\x0e\x32\x1b.lianping.federation.v1.Act\x12\x0f\n\x07subject\x18\x02 \x01(\x0c\x12\x0e\n\x06reason\x18\x03 \x01(\t\x12\x10\n\x08officers\x18\x04 \x03(\x0c\"h\n\rSubmitReports\x12\x0f\n\x07\x64raw_id\x18\x01 \x01(\x0c\x12\x0f\n\x07opening\x18\x02 \x01(\x0c\x12\x14\n\x0c\x61nnouncement\x18\x03 \x01(\x0c\x12\x0f\n\x07reports\x18\x04 \x03(\x0c\x12\x0e\n\x06\x65nding\x18\x05 \x01(\x0c\"^\n\nAskRecords\x12\x0f\n\x07\x64raw_id\x18\x01 \x01(\x0c\x12\r\n\x05value\x18\x02 \x01(\x0c\x12\x0f\n\x07percent\x18\x03 \x01(\r\x12\x0f\n\x07\x65ntries\x18\x04 \x03(\x0c\x12\x0e\n\x06\x65nding\x18\x05 \x01(\x0c\"1\n\x0eProduceRecords\x12\x0f\n\x07\x64raw_id\x18\x01 \x01(\x0c\x12\x0e\n\x06sealed\x18\x02 \x01(\x0c\"[\n\x0b\x46\x61ultRecord\x12\x0f\n\x07\x64raw_id\x18\x01 \x01(\x0c\x12\r\n\x05\x65ntry\x18\x02 \x01(\x0c\x12,\n\x05wrong\x18\x03 \x01(\x0e\x32\x1d.lianping.federation.v1.Wrong\"s\n\rStateCallBack\x12\x0f\n\x07\x64raw_id\x18\x01 \x01(\x0c\x12\r\n\x05\x65ntry\x18\x02 \x01(\x0c\x12\x30\n\x07\x66inding\x18\x03 \x01(\x0e\x32\x1f.lianping.federation.v1.Finding\x12\x10\n\x08officers\x18\x04 \x03(\x0c*-\n\x03\x41\x63t\x12\x13\n\x0f\x41\x43T_UNSPECIFIED\x10\x00\x12\x11\n\rACT_OPEN_POOL\x10\x01*b\n\x07\x46inding\x12\x17\n\x13\x46INDING_UNSPECIFIED\x10\x00\x12\x11\n\rFINDING_MATCH\x10\x01\x12\x14\n\x10\x46INDING_MISMATCH\x10\x02\x12\x15\n\x11\x46INDING_UNREACHED\x10\x03*\xaa\x01\n\x05Wrong\x12\x15\n\x11WRONG_UNSPECIFIED\x10\x00\x12\x16\n\x12WRONG_NOT_PRODUCED\x10\x01\x12\x16\n\x12WRONG_OTHER_RECORD\x10\x02\x12\x14\n\x10WRONG_NOT_SIGNED\x10\x03\x12\x14\n\x10WRONG_OTHER_CALL\x10\x04\x12\x16\n\x12WRONG_OTHER_ANSWER\x10\x05\x12\x16\n\x12WRONG_OTHER_PERSON\x10\x06\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n&lianping/federation/v1/oversight.proto\x12\x16lianping.federation.v1\"=\n\tAskPermit\x12\x0f\n\x07\x64raw_id\x18\x01 \x01(\x0c\x12\x0f\n\x07opening\x18\x02 \x01(\x0c\x12\x0e\n\x06reason\x18\x03 \x01(\t\">\n\x06Permit\x12\x0f\n\x07\x64raw_id\x18\x01 \x01(\x0c\x12\x10\n\x08officers\x18\x02 \x03(\x0c\x12\x11\n\topen_hash\x18\x03 \x01(\x0c\"\x1d\n\x0b\x44\x65nyRequest\x12\x0e\n\x06reason\x18\x01 \x01(\t\"M\n\tAskUnseal\x12\x0f\n\x07\x64raw_id\x18\x01 \x01(\x0c\x12\x0f\n\x07opening\x18\x02 \x01(\x0c\x12\x0e\n\x06\x63ommit\x18\x03 \x01(\x0c\x12\x0e\n\x06reason\x18\x04 \x01(\t\":\n\x06Unseal\x12\x0f\n\x07\x64raw_id\x18\x01 \x01(\x0c\x12\r\n\x05value\x18\x02 \x01(\x0c\x12\x10\n\x08officers\x18\x03 \x03(\x0c\")\n\x05\x44rawn\x12\x0f\n\x07\x64raw_id\x18\x01 \x01(\x0c\x12\x0f\n\x07\x65ntries\x18\x02 \x03(\x0c\"\x96\x01\n\rSubmitBidders\x12\x12\n\nbooking_id\x18\x01 \x01(\x0c\x12,\n\x05\x64raws\x18\x02 \x03(\x0b\x32\x1d.lianping.federation.v1.Drawn\x12\x1c\n\x14\x65xclusion_commitment\x18\x03 \x01(\x0c\x12\x0e\n\x06sealed\x18\x04 \x01(\x0c\x12\x15\n\revaluation_id\x18\x05 \x01(\x0c\"2\n\x0fSubmitEmployers\x12\x0f\n\x07\x64raw_id\x18\x01 \x01(\x0c\x12\x0e\n\x06sealed\x18\x02 \x01(\x0c\"*\n\x06Recuse\x12\x0f\n\x07\x64raw_id\x18\x01 \x01(\x0c\x12\x0f\n\x07recused\x18\x02 \x03(\x0c\"g\n\x08StateAct\x12(\n\x03\x61\x63t\x18\x01 \x01(\x0e\x32\x1b.lianping.federation.v1.Act\x12\x0f\n\x07subject\x18\x02 \x01(\x0c\x12\x0e\n\x06reason\x18\x03 \x01(\t\x12\x10\n\x08officers\x18\x04 \x03(\x0c\"h\n\rSubmitReports\x12\x0f\n\x07\x64raw_id\x18\x01 \x01(\x0c\x12\x0f\n\x07opening\x18\x02 \x01(\x0c\x12\x14\n\x0c\x61nnouncement\x18\x03 \x01(\x0c\x12\x0f\n\x07reports\x18\x04 \x03(\x0c\x12\x0e\n\x06\x65nding\x18\x05 \x01(\x0c\"^\n\nAskRecords\x12\x0f\n\x07\x64raw_id\x18\x01 \x01(\x0c\x12\r\n\x05value\x18\x02 \x01(\x0c\x12\x0f\n\x07percent\x18\x03 \x01(\r\x12\x0f\n\x07\x65ntries\x18\x04 \x03(\x0c\x12\x0e\n\x06\x65nding\x18\x05 \x01(\x0c\"1\n\x0eProduceRecords\x12\x0f\n\x07\x64raw_id\x18\x01 \x01(\x0c\x12\x0e\n\x06sealed\x18\x02 \x01(\x0c\"[\n\x0b\x46\x61ultRecord\x12\x0f\n\x07\x64raw_id\x18\x01 \x01(\x0c\x12\r\n\x05\x65ntry\x18\x02 \x01(\x0c\x12,\n\x05wrong\x18\x03 \x01(\x0e\x32\x1d.lianping.federation.v1.Wrong\"s\n\rStateCallBack\x12\x0f\n\x07\x64raw_id\x18\x01 \x01(\x0c\x12\r\n\x05\x65ntry\x18\x02 \x01(\x0c\x12\x30\n\x07\x66inding\x18\x03 \x01(\x0e\x32\x1f.lianping.federation.v1.Finding\x12\x10\n\x08officers\x18\x04 \x03(\x0c*-\n\x03\x41\x63t\x12\x13\n\x0f\x41\x43T_UNSPECIFIED\x10\x00\x12\x11\n\rACT_OPEN_POOL\x10\x01*b\n\x07\x46inding\x12\x17\n\x13\x46INDING_UNSPECIFIED\x10\x00\x12\x11\n\rFINDING_MATCH\x10\x01\x12\x14\n\x10\x46INDING_MISMATCH\x10\x02\x12\x15\n\x11\x46INDING_UNREACHED\x10\x03*\xaa\x01\n\x05Wrong\x12\x15\n\x11WRONG_UNSPECIFIED\x10\x00\x12\x16\n\x12WRONG_NOT_PRODUCED\x10\x01\x12\x16\n\x12WRONG_OTHER_RECORD\x10\x02\x12\x14\n\x10WRONG_NOT_SIGNED\x10\x03\x12\x14\n\x10WRONG_OTHER_CALL\x10\x04\x12\x16\n\x12WRONG_OTHER_ANSWER\x10\x05\x12\x16\n\x12WRONG_OTHER_PERSON\x10\x06\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'lianping.federation.v1.oversight_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_ACT']._serialized_start=1199
-  _globals['_ACT']._serialized_end=1244
-  _globals['_FINDING']._serialized_start=1246
-  _globals['_FINDING']._serialized_end=1344
-  _globals['_WRONG']._serialized_start=1347
-  _globals['_WRONG']._serialized_end=1517
+  _globals['_ACT']._serialized_start=1223
+  _globals['_ACT']._serialized_end=1268
+  _globals['_FINDING']._serialized_start=1270
+  _globals['_FINDING']._serialized_end=1368
+  _globals['_WRONG']._serialized_start=1371
+  _globals['_WRONG']._serialized_end=1541
   _globals['_ASKPERMIT']._serialized_start=66
   _globals['_ASKPERMIT']._serialized_end=127
   _globals['_PERMIT']._serialized_start=129
@@ -49,22 +49,22 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_UNSEAL']._serialized_end=361
   _globals['_DRAWN']._serialized_start=363
   _globals['_DRAWN']._serialized_end=404
-  _globals['_SUBMITBIDDERS']._serialized_start=406
-  _globals['_SUBMITBIDDERS']._serialized_end=533
-  _globals['_SUBMITEMPLOYERS']._serialized_start=535
-  _globals['_SUBMITEMPLOYERS']._serialized_end=585
-  _globals['_RECUSE']._serialized_start=587
-  _globals['_RECUSE']._serialized_end=629
-  _globals['_STATEACT']._serialized_start=631
-  _globals['_STATEACT']._serialized_end=734
-  _globals['_SUBMITREPORTS']._serialized_start=736
-  _globals['_SUBMITREPORTS']._serialized_end=840
-  _globals['_ASKRECORDS']._serialized_start=842
-  _globals['_ASKRECORDS']._serialized_end=936
-  _globals['_PRODUCERECORDS']._serialized_start=938
-  _globals['_PRODUCERECORDS']._serialized_end=987
-  _globals['_FAULTRECORD']._serialized_start=989
-  _globals['_FAULTRECORD']._serialized_end=1080
-  _globals['_STATECALLBACK']._serialized_start=1082
-  _globals['_STATECALLBACK']._serialized_end=1197
+  _globals['_SUBMITBIDDERS']._serialized_start=407
+  _globals['_SUBMITBIDDERS']._serialized_end=557
+  _globals['_SUBMITEMPLOYERS']._serialized_start=559
+  _globals['_SUBMITEMPLOYERS']._serialized_end=609
+  _globals['_RECUSE']._serialized_start=611
+  _globals['_RECUSE']._serialized_end=653
+  _globals['_STATEACT']._serialized_start=655
+  _globals['_STATEACT']._serialized_end=758
+  _globals['_SUBMITREPORTS']._serialized_start=760
+  _globals['_SUBMITREPORTS']._serialized_end=864
+  _globals['_ASKRECORDS']._serialized_start=866
+  _globals['_ASKRECORDS']._serialized_end=960
+  _globals['_PRODUCERECORDS']._serialized_start=962
+  _globals['_PRODUCERECORDS']._serialized_end=1011
+  _globals['_FAULTRECORD']._serialized_start=1013
+  _globals['_FAULTRECORD']._serialized_end=1104
+  _globals['_STATECALLBACK']._serialized_start=1106
+  _globals['_STATECALLBACK']._serialized_end=1221
 # @@protoc_insertion_point(module_scope)

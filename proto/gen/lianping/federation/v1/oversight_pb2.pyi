@@ -295,12 +295,17 @@ class SubmitBidders(_message.Message):
     DRAWS_FIELD_NUMBER: _builtins.int
     EXCLUSION_COMMITMENT_FIELD_NUMBER: _builtins.int
     SEALED_FIELD_NUMBER: _builtins.int
+    EVALUATION_ID_FIELD_NUMBER: _builtins.int
     booking_id: _builtins.bytes
     """Required. The booking, 16 bytes."""
     exclusion_commitment: _builtins.bytes
     """Required. TH("excl", salt, credit codes ascending), 32 bytes."""
     sealed: _builtins.bytes
     """Required. Credit codes and salt, sealed to the regulator."""
+    evaluation_id: _builtins.bytes
+    """Required. The same for all bookings of one evaluation, 32 bytes that the host chooses: the lists of all its
+    sub-venues are compared with each other.
+    """
     @_builtins.property
     def draws(self) -> _containers.RepeatedCompositeFieldContainer[Global___Drawn]:
         """Required. The draws whose members are to be compared with the bidders."""
@@ -312,10 +317,11 @@ class SubmitBidders(_message.Message):
         draws: _abc.Iterable[Global___Drawn] | None = ...,
         exclusion_commitment: _builtins.bytes = ...,
         sealed: _builtins.bytes = ...,
+        evaluation_id: _builtins.bytes = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["booking_id", b"booking_id", "draws", b"draws", "exclusion_commitment", b"exclusion_commitment", "sealed", b"sealed"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["booking_id", b"booking_id", "draws", b"draws", "evaluation_id", b"evaluation_id", "exclusion_commitment", b"exclusion_commitment", "sealed", b"sealed"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
