@@ -175,6 +175,18 @@ class CallBacks:
                     asked_at_ms=desk.now_ms,
                 )
                 call_backs.add(desk.ledger.connection, row)
+        self._compare(desk, word.draw_id, told)
+
+    def _compare(self, desk: Desk, draw: bytes, told: Told) -> None:
+        """Nobody is invited twice in a draw: who has signed two answers of one call has lied."""
+        key = self._policy.counted(told.opening.suite_id, told.announced.gateway_key)
+        for row in call_backs.of_draw(desk.ledger.connection, draw):
+            reports = [report for report in told.reports if report.entry == row.entry]
+            said = {(report.response.name, report.evidence) for report in reports}
+            if said - {(row.response, row.evidence)}:
+                self._fault(desk, row, Wrong.OTHER_RECORD)
+            elif reports and key and row.gateway_key and key != row.gateway_key:
+                self._fault(desk, row, Wrong.NOT_SIGNED)
 
     def _examine(self, desk: Desk, conversation: Conversation, word: ProduceRecords) -> None:
         produced = self._opened(desk, conversation, word)

@@ -11,12 +11,13 @@ from typing import TypeVar
 from federation.engine.shown import Shown, shown, unverified
 from federation.errors import Malformed, Refused
 from federation.evidence.call_back import ANSWERS
-from federation.ids import CenterId
+from federation.ids import CenterId, ConversationId
 from federation.protocol.conversation import Conversation, Word
 from federation.protocol.draw import Close, Commit, Conclude, Fault, Open, Report
-from federation.protocol.oversight import AskPermit, AskUnseal, SubmitReports
+from federation.protocol.oversight import UNSEALED, AskPermit, AskUnseal, SubmitReports
 from federation.protocol.peering import AnnouncePool
 from node.services.house import Desk
+from node.store import oversight
 
 W = TypeVar("W", bound=Word)
 
@@ -52,9 +53,12 @@ def told_of(desk: Desk, conversation: Conversation, word: SubmitReports) -> Told
     Raises:
         Malformed: Something that is shown is not of this draw, not signed by who must have said
             it, or no answer.
+        Refused: The owner tells of itself, and has not been let go on alone.
     """
     opening = opening_of(desk, conversation, word)
     owner, sealer = opening.statement.recipient, opening.statement.sender
+    if conversation.peer == owner and not _is_alone(desk, word.draw_id, owner):
+        raise Refused("its sealer tells of a draw whose escrow is closed", clause="opening")
     announced = _shown(desk, word.announcement, AnnouncePool, owner, sealer, opening.suite_id)
     draws = opening.word
     if (announced.word.pool, announced.word.epoch, announced.word.root) != (
@@ -73,6 +77,20 @@ def told_of(desk: Desk, conversation: Conversation, word: SubmitReports) -> Told
             raise Malformed(f"{report.word.response.name} is no answer", clause="reports")
         found.append(report.word)
     return Told(opening, announced.word, tuple(found))
+
+
+def _is_alone(desk: Desk, draw: bytes, owner: str) -> bool:
+    """Whether we have opened the escrow for the owner.
+
+    It could sign an end whenever it liked, tell of one honest call, and learn by our question
+    which of the calls to come are checked.
+    """
+    return any(
+        (row.word, row.peer) == (AskUnseal.__name__, owner)
+        and (known := desk.ledger.conversation(ConversationId(row.id))) is not None
+        and known.phase == UNSEALED
+        for row in oversight.requests_about(desk.ledger.connection, draw)
+    )
 
 
 def ended(desk: Desk, raw: bytes, draw: bytes, centers: tuple[str, str], suite_id: str) -> None:

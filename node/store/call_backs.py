@@ -131,10 +131,11 @@ def asked_in(connection: sqlite3.Connection, conversation: bytes) -> list[CallBa
 
 
 def set_wrong(connection: sqlite3.Connection, identifier: bytes, wrong: str) -> None:
-    """A record proves nothing, or is not there."""
+    """A record proves nothing, or is not there; a good one that came before is kept."""
     connection.execute(
-        "UPDATE call_back SET wrong = ?, state = ? WHERE id = ?",
-        (wrong, State.FAULTY.value, identifier),
+        "UPDATE call_back SET wrong = ?, state = CASE state WHEN ? THEN ? ELSE state END"
+        " WHERE id = ?",
+        (wrong, State.ASKED.value, State.FAULTY.value, identifier),
     )
 
 

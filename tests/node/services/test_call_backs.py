@@ -27,7 +27,7 @@ from federation.protocol.oversight import (
 )
 from federation.protocol.peering import AnnouncePool
 from federation.trust.keyring import Keyring
-from federation.wire.envelopes import Outcome, encode_envelope
+from federation.wire.envelopes import Outcome, Statement, encode_envelope, encode_statement
 from federation.wire.words import PAYLOAD_TYPES, encode_word
 from node.domain.statistics import CalledBack, Thresholds
 from node.metrics import Metrics
@@ -41,6 +41,7 @@ from node.services.call_backs import (
 )
 from node.services.call_records import FOUND
 from node.services.errors import Conflicting, Invalid, NotFound
+from node.services.house import Desk
 from node.services.inviting import Inviting, Order
 from node.services.officers import SamePerson
 from node.services.outside_values import envelope_of
@@ -460,15 +461,31 @@ async def told(at: Scene, **lies: Any) -> SubmitReports:
 async def signed(
     by: Center, to: Center, conversation: bytes, word: Word, *, at_ms: int | None = None
 ) -> bytes:
-    """A word as a center could sign it, whenever it likes."""
-    return await by.do(
-        lambda desk: encode_envelope(
-            desk.identity.stated(
-                by.suite.suite_id, to.id, conversation, PAYLOAD_TYPES[type(word)],
-                encode_word(word), desk.now_ms if at_ms is None else at_ms,
-            )
+    """A word as a center could sign it in a conversation, whenever it likes."""
+
+    def envelope(desk: Desk) -> bytes:
+        sent_at_ms = desk.now_ms if at_ms is None else at_ms
+        said = Statement(
+            sender=by.id,
+            recipient=to.id,
+            message_id=fresh(),
+            conversation_id=conversation,
+            revision=1,
+            previous_hash=b"",
+            answers_hash=b"",
+            sent_at_ms=sent_at_ms,
+            expires_at_ms=sent_at_ms + words.RECORDS_MS,
+            agreement_id=b"",
+            log_size=0,
+            log_root=b"",
+            body=encode_word(word),
         )
-    )  # fmt: skip
+        kind, payload = PAYLOAD_TYPES[type(word)], encode_statement(said)
+        suite_id = by.suite.suite_id
+        (found,) = desk.identity.sign(to.id, suite_id, [(kind, payload)], desk.now_ms)
+        return encode_envelope(found)
+
+    return await by.do(envelope)
 
 
 async def test_a_key_that_was_made_up_after_the_draw_is_refused(at: Scene) -> None:
@@ -485,6 +502,49 @@ async def test_a_key_that_was_made_up_after_the_draw_is_refused(at: Scene) -> No
     older = await signed(at.sub, at.host, NEW, replace(made_up, epoch="2026-04"), at_ms=1)
     receipt = await Liar(at.host, at.regulator).tell(fresh(), replace(word, announcement=older))
     assert receipt.reason == "MALFORMED"
+
+
+async def test_an_owner_learns_nothing_of_the_choice_while_its_draw_goes_on(at: Scene) -> None:
+    """It signs an end of its own and tells of one honest call, to be shown the value."""
+    await at.start()
+    draw = await at.draw()
+    report = (await at.said(at.sub, Report))[0]
+    (pool,) = await at.said(at.sub, AnnouncePool)
+    word = SubmitReports(
+        draw,
+        await at.host.do(lambda desk: envelope_of(desk, draw, Open)),
+        await signed(at.sub, at.host, NEW, pool, at_ms=1),
+        (await signed(at.sub, at.host, draw, report),),
+        await signed(at.sub, at.host, draw, Fault("SEALED", "nobody comes")),
+    )
+    receipt = await Liar(at.sub, at.regulator).tell(fresh(), word)
+    assert (receipt.reason, receipt.clause) == ("NOT_ALLOWED", "opening")
+    await at.pair.turn()
+    assert await at.said(at.regulator, AskRecords) == []
+
+
+async def test_who_has_signed_two_answers_of_one_call_is_told_of(at: Scene) -> None:
+    draw = await over(at)
+    report = (await at.said(at.sub, Report))[0]
+    shown = await signed(at.sub, at.host, draw, replace(report, evidence=bytes(32)))
+    receipt = await Liar(at.host, at.regulator).tell(fresh(), await told(at, reports=(shown,)))
+    assert receipt.outcome is Outcome.ACCEPTED
+    await at.pair.turn()
+    (row,) = [each for each in await rows(at, at.sub) if each.wrong]
+    assert (row.entry, row.wrong, row.state) == (report.entry, "OTHER_RECORD", State.PRODUCED)
+    assert await checked(at.host, draw) == await checked(at.sub, draw) == ["OTHER_RECORD"]
+    await stated(at, row, Finding.MATCH)
+
+
+async def test_who_shows_another_key_of_its_gateway_is_told_of(at: Scene) -> None:
+    await over(at)
+    honest = await told(at)
+    (pool,) = await at.said(at.sub, AnnouncePool)
+    other = replace(pool, gateway_key=Gateway(bytes([9]) * 32).receipt_key(at.sub.suite.suite_id))
+    shown = await signed(at.sub, at.host, NEW, other, at_ms=1)
+    await Liar(at.host, at.regulator).tell(fresh(), replace(honest, announcement=shown))
+    assert {row.wrong for row in await rows(at, at.sub)} == {"NOT_SIGNED"}
+    assert {row.wrong for row in await rows(at, at.host)} == {None}
 
 
 async def test_a_report_that_is_none_is_refused(at: Scene) -> None:
