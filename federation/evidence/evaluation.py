@@ -165,6 +165,7 @@ class _Examination:
                 f"成员{len(members)}人、代表{representatives}人, 不符合招标投标法第三十七条",
                 f"{len(members)} members, {representatives} representatives: art. 37 forbids it",
             )
+        self._check_booked(draws)
         drawn = [entry for draw in draws.values() for _, entry in draw.members]
         if len(set(drawn)) != len(drawn) or set(drawn) - set(members):
             refute(
@@ -179,6 +180,21 @@ class _Examination:
                 where,
                 f"成员{len(members)}人, 而抽取{len(drawn)}人加代表{representatives}人",
                 f"{len(members)} members, not {len(drawn)} drawn and {representatives} others",
+            )
+
+    def _check_booked(self, draws: Mapping[bytes, DrawAudit]) -> None:
+        """As many of the sub's as were booked: a list that stays short is added to, or all ends.
+
+        Nor does a supplement stand for the booking's draw, should that come to nothing after it.
+        """
+        drawn = sum(len(draw.members) for draw in draws.values() if draw.owner == self._sub)
+        booked = sum(need.count for need in self._hold.experts)
+        if drawn != booked:
+            refute(
+                Step.COMMITTEE,
+                self._started.where,
+                f"副场专家库抽取{drawn}人, 预约{booked}人",
+                f"{drawn} experts drawn from the sub's pool, {booked} booked",
             )
 
     # 11: the evaluation

@@ -279,6 +279,19 @@ class Silent(Unnamed):
     names_first: bool = False
 
 
+async def test_a_list_that_stays_short_is_no_committee(tmp_path: Path) -> None:
+    members = [*MANY, *(person(number, "B05", status="leave") for number in (90, 91, 92)), *PLENTY]
+    with pytest.raises(Conflicting, match="3 experts drawn from the sub's pool, 5 booked"):
+        await played(tmp_path, kind=Unfilled, members=members)
+
+
+@dataclass
+class Unfilled(Evaluation):
+    """Of five seats at the sub two stay empty: five members are left, as the law demands."""
+
+    slots: tuple[Slot, ...] = (Slot("A01", 3), Slot("B05", 2))
+
+
 async def test_a_stratum_smaller_than_the_agreement_demands_refutes(tmp_path: Path) -> None:
     async with two_centers(furnish) as pair:
         one = Evaluation(
