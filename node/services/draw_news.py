@@ -31,11 +31,15 @@ def tell_void(desk: Desk, files: DrawFiles, row: DrawRow, word: Fault) -> None:
     leave_en = f" once {CenterId(regulator)} has permitted it" if regulator else ""
     silent = "、".join(word.silent)
     why_zh = f"外部随机数提供方{silent}未应" if silent else "一方逾期未完成步骤"
-    if files.beside(desk, row):  # it was to add to a list that stands
+    chain = files.standing(desk, files.beside(desk, row))
+    if supplement.missing(chain):  # it was to add to a list that stands
         again_zh = f"请重新选择专业补抽(POST /api/projects/{row.project.hex()}/supplement)"
         again_en = (
             f"choose other specialties anew (POST /api/projects/{row.project.hex()}/supplement)"
         )
+    elif chain:  # the first list is void, and only what was added to it still stands
+        again_zh, again_en = "请取消预约后重新安排", "cancel the booking and plan anew"
+        leave_zh = leave_en = ""
     else:
         again_zh, again_en = "请由代理机构重新开始抽取", "let the agency start it anew"
     todos.add(

@@ -145,7 +145,7 @@ class Draws(Reaction):
         found = []
         for row in draws.of_booking(connection, booking):
             seen = self._files.view(desk, row)
-            if seen.walk is None or row.phase == words.VOID:
+            if seen.walk is None or row.phase in {words.VOID, REFUSED}:
                 continue
             asked = draws.invitations(connection, row.id)
             found += [

@@ -384,3 +384,37 @@ async def test_the_sealer_refuses_a_request_where_nothing_is_missing() -> None:
         receipt = await liar.tell(NEW_ID, another, await agreement_of(owner))
         assert refused_as(receipt, "NOT_ALLOWED")
         assert "not short" in receipt.detail
+
+
+async def test_who_was_on_a_list_that_the_other_center_refused_takes_no_seat() -> None:
+    """Else a sealer that refuses a word of a sealed list would leave its people there for ever."""
+    async with laid() as table:
+        one = await short(table)
+        made = await choose(table, one.draw, Slot(OTHER, 1))
+        assert len(await of_sub(table, table.sub)) == 3
+        await table.sub.center.do(
+            lambda desk: desk.ledger.connection.execute(
+                "UPDATE conversation SET phase = ? WHERE id = ?", (REFUSED, made)
+            )
+        )
+        assert made not in await standing(table, table.sub)
+        assert {each.draw for each in await of_sub(table, table.sub)} == {one.draw}
+
+
+async def test_after_the_first_list_is_void_nobody_is_told_to_add_to_the_supplement() -> None:
+    """What the booking needs is told by the first list alone: without it no other is short."""
+    async with laid() as table:
+        one = await short(table)
+        await choose(table, one.draw, Slot(OTHER, 1))
+        leaving = next(each for each in await of_sub(table, table.sub) if each.draw == one.draw)
+        await leave(table, leaving)
+        await table.sub.center.outbox.deliver(table.pair.host.id)
+        table.pair.cut()
+        await table.pair.later(words.MACHINE_MS + 1)
+        table.pair.restore()
+        await table.turn()
+        assert await table.host.center.phase(one.draw) == words.VOID
+        assert await lacking(table) == []
+        (text,) = await told(table.host.center, VOID)
+        assert "取消预约后重新安排" in text
+        assert "补抽" not in text
