@@ -16,7 +16,7 @@ from federation.lottery.supplement import NOBODY, Standing, Taken
 from federation.protocol import draw as words
 from federation.protocol.agreement import AgreementTerms
 from federation.protocol.conversation import REFUSED, Word
-from federation.protocol.draw import OWNER, AcceptDraw, Verdict
+from federation.protocol.draw import OWNER, AcceptDraw, Fault, Verdict
 from federation.protocol.peering import AnnouncePool
 from federation.wire.envelopes import Statement, decode_statement
 from federation.wire.words import PAYLOAD_TYPES, decode_word
@@ -110,13 +110,22 @@ class DrawFiles:
         ]
 
     def _others(self, desk: Desk, row: DrawRow) -> list[list[tuple[int, Word]]]:
-        """The words of other draws from the same pool: a void one took people until it was."""
+        """The words of other draws from the same pool: a void one took people until it was.
+
+        So did one that a refusal has ended: what was ruled beside it before stays as it was.
+        """
         owner = self.owner(desk, row)
-        return [
-            self._words(desk, other)
-            for other in draws.of_booking(desk.ledger.connection, row.booking)
-            if other.id != row.id and self.owner(desk, other) == owner and other.phase != REFUSED
-        ]
+        found = []
+        for other in draws.of_booking(desk.ledger.connection, row.booking):
+            if other.id == row.id or self.owner(desk, other) != owner:
+                continue
+            said = self._words(desk, other)
+            if other.phase == REFUSED:
+                end = transcripts.refused_at(desk.ledger.connection, other.id) or 0
+                ended = (end, Fault(words.VOID, "refused"))
+                said = [*(each for each in said if each[0] < end), ended]
+            found.append(said)
+        return found
 
     def is_sealed(self, desk: Desk, row: DrawRow) -> bool:
         """Whether its list stands as it is, and may still be drawn on from."""

@@ -49,3 +49,14 @@ def of_conversation(connection: sqlite3.Connection, conversation: bytes) -> list
         for kind, digest, raw, receipt, index, at_ms in heard
     ]
     return sorted(lines, key=lambda line: line.log_index)
+
+
+def refused_at(connection: sqlite3.Connection, conversation: bytes) -> int | None:
+    """Where in our log the last word is that was refused, ours or theirs; None: none was."""
+    (at,) = connection.execute(
+        "SELECT max(log_index) FROM (SELECT log_index FROM said WHERE conversation = ?1"
+        " AND accepted = 0 UNION ALL SELECT log_index FROM heard WHERE conversation = ?1"
+        " AND accepted = 0)",
+        (conversation,),
+    ).fetchone()
+    return None if at is None else int(at)

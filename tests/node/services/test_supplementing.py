@@ -7,14 +7,18 @@ from typing import Any
 import pytest
 
 from adapters.messaging.port import Answer
+from federation.ids import ConversationId
+from federation.lottery.supplement import Taken
 from federation.protocol import draw as words
 from federation.protocol.conversation import REFUSED
-from federation.protocol.draw import Open, RequestDraw, Response, Slot
+from federation.protocol.draw import Fault, Open, RequestDraw, Response, Slot, Verdict
 from federation.wire.envelopes import decode_statement
 from federation.wire.words import PAYLOAD_TYPES, decode_word
+from node.services.draw_files import DrawFiles
 from node.services.draw_news import SHORT, VOID
 from node.services.draws import DRAW_REFUSED, DrawnMember
 from node.services.errors import Conflicting, Invalid, NotFound
+from node.services.house import Desk
 from node.services.supplementing import Lacking
 from node.services.why import Whys
 from tests.node.services.test_draw_news import told
@@ -418,3 +422,33 @@ async def test_after_the_first_list_is_void_nobody_is_told_to_add_to_the_supplem
         (text,) = await told(table.host.center, VOID)
         assert "取消预约后重新安排" in text
         assert "补抽" not in text
+
+
+async def test_what_was_ruled_beside_a_supplement_still_holds_once_that_was_refused() -> None:
+    """Else a sealer that refuses a later word would make the first list unreadable."""
+    async with laid() as table:
+        one = await short(table)
+        made = await choose(table, one.draw, Slot(OTHER, 1))
+        await leave(table, next(x for x in await of_sub(table, table.sub) if x.draw == one.draw))
+        await table.turn()
+        before = await beside_last_verdict(table, one.draw)
+        assert before.links
+        await table.sub.center.do(lambda desk: refuse(desk, made))
+        assert await beside_last_verdict(table, one.draw) == before
+
+
+def refuse(desk: Desk, draw: bytes) -> None:
+    """The sealer refuses the owner's next word."""
+    said = desk.say(ConversationId(draw), Fault(words.SEALED, "late"))
+    desk.ledger.connection.execute("UPDATE said SET accepted = 0 WHERE hash = ?", (said.hash,))
+    desk.ledger.connection.execute(
+        "UPDATE conversation SET phase = ? WHERE id = ?", (REFUSED, draw)
+    )
+
+
+async def beside_last_verdict(table: Table, draw: bytes) -> Taken:
+    """Whom other draws had asked then, as a node sees it that has just begun."""
+    center = table.sub.center
+    files = DrawFiles(center.cipher)
+    seen = await center.do(lambda desk: files.view(desk, files.row(desk, draw)))
+    return [each for each in seen.spoken if isinstance(each.word, Verdict)][-1].taken
