@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 
 from federation.errors import FederationError
 from federation.evidence.case import Case, Refuted, Step, Told, refute
-from federation.evidence.outside import check_enough, check_named, check_superseding
+from federation.evidence.outside import check_enough, check_named, check_superseding, check_unsealed
 from federation.evidence.supplementing import (
     adds,
     beside,
@@ -36,7 +36,7 @@ from federation.protocol.draw import (
     Verdict,
     sealer_for_host,
 )
-from federation.protocol.oversight import Recuse, Unseal
+from federation.protocol.oversight import Recuse
 from federation.protocol.peering import AnnouncePool
 from federation.protocol.session import Convene
 from federation.protocol.terms import draw_opens_ms
@@ -227,15 +227,7 @@ class Fairness:
                 rule=error.rule,
             ) from error
         for opened, rescue in case.find(draw, Rescue):
-            unsealed = case.others.told(owner)(rescue.unsealed, case.terms.regulator)
-            if not isinstance(unsealed, Unseal) or unsealed.draw_id != draw:
-                raise Refuted(
-                    Step.DRAWS,
-                    opened.where,
-                    "监管部门启封的是另一抽取",
-                    "the regulator opened the escrow of another draw",
-                    rule="V7",
-                )
+            check_unsealed(case, opened, rescue)
         return fair
 
     def _taken(self, others: Sequence[bytes], said: Told, owner: str) -> Taken:

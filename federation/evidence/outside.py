@@ -9,12 +9,12 @@ whether a draw that supersedes another one was allowed to.
 from collections.abc import Mapping
 
 from federation.evidence import supplementing
-from federation.evidence.case import Case, Step, Told, examining, refute
+from federation.evidence.case import Case, Refuted, Step, Told, examining, refute
 from federation.lottery.audit import DrawAudit
 from federation.lottery.ranking import open_hash
 from federation.protocol.conversation import Kind
-from federation.protocol.draw import VOID, Commit, Open
-from federation.protocol.oversight import Permit
+from federation.protocol.draw import VOID, Commit, Open, Rescue
+from federation.protocol.oversight import MIN_OFFICERS, Permit, Unseal
 
 
 def check_named(case: Case, told: Told, opening: Open) -> None:
@@ -65,6 +65,40 @@ def check_enough(case: Case, told: Told, audit: DrawAudit) -> None:
             told.where,
             f"外部随机数仅{audit.outside_values}个, 协议要求{least}个",
             f"{audit.outside_values} outside values, the agreement demands {least}",
+        )
+
+
+def check_unsealed(case: Case, told: Told, word: Rescue) -> None:
+    """Did two officers open the escrow of this draw for its owner?
+
+    Args:
+        case: The dossier.
+        told: The ``Rescue`` that shows it.
+        word: What it says.
+
+    Raises:
+        Refuted: It is another draw's, not by two officers, or not the regulator's word.
+    """
+    with examining(Step.DRAWS, told.where, "启封不是监管部门对专家库所属方所言"):
+        unsealed = case.others.told(told.sender)(word.unsealed, case.terms.regulator)
+    if not isinstance(unsealed, Unseal) or unsealed.draw_id != told.statement.conversation_id:
+        raise Refuted(
+            Step.DRAWS,
+            told.where,
+            "监管部门启封的是另一抽取",
+            "the regulator opened the escrow of another draw",
+            rule="V7",
+        )
+    _check_officers(told, unsealed.officers)
+
+
+def _check_officers(told: Told, officers: tuple[bytes, ...]) -> None:
+    if len(set(officers)) < MIN_OFFICERS:
+        refute(
+            Step.DRAWS,
+            told.where,
+            "监管部门的决定须由两名监管人员作出",
+            "the regulator's word is not by two officers",
         )
 
 
@@ -121,3 +155,4 @@ def _check_permit(case: Case, told: Told, word: Open, before: Told) -> None:
             "监管部门的准许所针对的不是被取代抽取的开启内容",
             "the regulator's permit is for another opening of the draw",
         )
+    _check_officers(told, permit.officers)

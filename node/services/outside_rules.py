@@ -17,7 +17,7 @@ from federation.protocol import draw as words
 from federation.protocol.agreement import AgreementTerms
 from federation.protocol.conversation import REFUSED, Conversation
 from federation.protocol.draw import Commit, Fault, Open, RequestDraw, Reveal
-from federation.protocol.oversight import Permit
+from federation.protocol.oversight import MIN_OFFICERS, Permit
 from node.services.draw_files import DrawFiles, verified_in
 from node.services.draw_view import DrawView
 from node.services.errors import Conflicting
@@ -116,6 +116,8 @@ def check_first(
             raise Refused("the permit is for another draw", clause="permit")
         if permit.word.open_hash != files.view(desk, rows[-1]).open_hash:
             raise Refused("the permit is for another opening of that draw", clause="permit")
+        if len(set(permit.word.officers)) < MIN_OFFICERS:
+            raise Refused("the permit is not by two different officers", clause="permit")
 
 
 def check_commit(

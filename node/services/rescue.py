@@ -18,7 +18,7 @@ from federation.protocol import draw as words
 from federation.protocol import session as session_words
 from federation.protocol.conversation import Conversation, Word
 from federation.protocol.draw import OWNER, Commit, Conclude, Fault, Proceed, Rescue
-from federation.protocol.oversight import DenyRequest, Unseal
+from federation.protocol.oversight import MIN_OFFICERS, DenyRequest, Unseal
 from node.services.draw_files import DrawFiles
 from node.services.draw_moves import DrawMoves
 from node.services.draw_view import DrawView
@@ -112,6 +112,8 @@ class Rescuing:
             raise Malformed("the Unseal that is shown was not said to you", clause="V1")
         if told.word.draw_id != row.id or opened != (seen.commitments or {}).get(center):
             raise Malformed("the value does not open our commitment", clause="V7")
+        if len(set(told.word.officers)) < MIN_OFFICERS:
+            raise Malformed("the Unseal is not by two different officers", clause="officers")
 
     def admit_proceed(self, seen: DrawView, row: DrawRow, word: Proceed) -> None:
         """Is this the next entry of the order, which both know by now? Raises Malformed."""

@@ -168,6 +168,7 @@ async def test_a_permit_for_the_draw_as_it_was_opened_holds(tmp_path: Path) -> N
     [
         (lambda permit: replace(permit, open_hash=bytes(32)), "another opening of the draw"),
         (lambda permit: replace(permit, draw_id=bytes(16)), "for another draw"),
+        (lambda permit: replace(permit, officers=permit.officers[:1] * 2), "not by two officers"),
     ],
 )
 async def test_a_permit_for_anything_else_gets_no_dossier(

@@ -125,13 +125,22 @@ def another_draw(word: Word) -> Word:
     return replace(word, draw_id=b"\7" * 16) if isinstance(word, Unseal) else word
 
 
+def one_officer(word: Word) -> Word:
+    return replace(word, officers=word.officers[:1] * 2) if isinstance(word, Unseal) else word
+
+
 def another_end(word: Word) -> Word:
     return replace(word, head=b"\7" * 32) if isinstance(word, Conclude) else word
 
 
 @pytest.mark.parametrize(
     ("change", "problem"),
-    [(another_value, "V7"), (another_draw, "escrow of another draw"), (another_end, "V10")],
+    [
+        (another_value, "V7"),
+        (another_draw, "escrow of another draw"),
+        (one_officer, "not by two officers"),
+        (another_end, "V10"),
+    ],
     ids=lambda each: getattr(each, "__name__", ""),
 )
 async def test_a_bent_rescue_gets_no_dossier(

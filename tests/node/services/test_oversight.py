@@ -487,10 +487,18 @@ async def test_leave_for_another_opening_of_the_draw_is_not_taken() -> None:
         assert await at.host.phase(request) == words.ASKED
 
 
-async def test_no_draw_is_opened_again_with_leave_for_another_opening(
-    monkeypatch: pytest.MonkeyPatch,
+@pytest.mark.parametrize(
+    ("lie", "problem"),
+    [
+        ({"open_hash": bytes(32)}, "the permit is for another opening of that draw"),
+        ({"officers": (bytes(32), bytes(32))}, "the permit is not by two different officers"),
+    ],
+    ids=["another opening", "one officer"],
+)
+async def test_no_draw_is_opened_again_with_leave_that_is_none(
+    monkeypatch: pytest.MonkeyPatch, lie: dict[str, Any], problem: str
 ) -> None:
-    """What the host shows is signed by the regulator, and names the draw: of other words."""
+    """What the host shows is signed by the regulator, and names the draw."""
     async with overseen() as at:
         draw_id, request = await asked(at)
         await decided(at, request, Decision.GRANT)
@@ -501,7 +509,7 @@ async def test_no_draw_is_opened_again_with_leave_for_another_opening(
         statement = decode_statement(given.payload)
         genuine = decode_word(given.payload_type, statement.body)
         assert isinstance(genuine, Permit)
-        other = replace(statement, body=encode_word(replace(genuine, open_hash=bytes(32))))
+        other = replace(statement, body=encode_word(replace(genuine, **lie)))
         (forged,) = at.regulator.sign([(given.payload_type, encode_statement(other))])
         usual = store.permit_for
         monkeypatch.setattr(
@@ -512,9 +520,7 @@ async def test_no_draw_is_opened_again_with_leave_for_another_opening(
 
         await at.start()
 
-        assert ("NOT_ALLOWED", "the permit is for another opening of that draw") in (
-            await at.refusals(at.sub)
-        )
+        assert ("NOT_ALLOWED", problem) in await at.refusals(at.sub)
         rows = await at.host.sql(
             "SELECT phase FROM conversation JOIN draw ON draw.conversation = conversation.id"
             " WHERE draw.role = 'SEALER'"

@@ -2,16 +2,29 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
+from sqlite3 import Connection
 from typing import Any
+
+import pytest
 
 from federation.ids import ConversationId
 from federation.lottery.audit import DrawAudit, audit
 from federation.protocol import draw as words
 from federation.protocol.draw import Conclude, Proceed, Rescue, Response, Result
+from federation.protocol.oversight import Unseal
+from federation.wire.envelopes import (
+    decode_envelope,
+    decode_statement,
+    encode_envelope,
+    encode_statement,
+)
+from federation.wire.words import decode_word, encode_word
 from node.services.draw_files import verified_in
 from node.services.house import Desk
 from node.services.oversight_deciding import Decision
 from node.services.rescue import SILENT
+from node.store import oversight as store
 from tests.node.services.overseen import FIRST, SECOND, Scene, overseen
 from tests.node.services.test_draws_with_a_liar import refused_as
 from tests.support import planning
@@ -189,6 +202,33 @@ async def test_without_a_regulator_silence_makes_the_draw_void_as_before() -> No
     async with silent(regulator=False) as (at, draw):
         await overdue(at)
         assert await at.host.phase(draw) == words.VOID
+
+
+async def test_an_escrow_that_one_officer_has_opened_alone_rescues_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async with silent() as (at, draw):
+        usual = store.unsealed_for
+
+        def alone(connection: Connection, of: bytes) -> bytes | None:
+            kept = usual(connection, of)
+            if kept is None:
+                return None
+            given = decode_envelope(kept)
+            statement = decode_statement(given.payload)
+            genuine = decode_word(given.payload_type, statement.body)
+            assert isinstance(genuine, Unseal)
+            one = replace(genuine, officers=genuine.officers[:1] * 2)
+            bent = encode_statement(replace(statement, body=encode_word(one)))
+            (forged,) = at.regulator.sign([(given.payload_type, bent)])
+            return encode_envelope(forged)
+
+        monkeypatch.setattr(store, "unsealed_for", alone)
+        await overdue(at)
+        await asked(at, draw, Decision.GRANT)
+        await back(at)
+        refused = [detail for _, detail in await at.refusals(at.sub)]
+        assert "the Unseal is not by two different officers" in refused
 
 
 async def test_an_owner_cannot_rescue_what_nobody_has_opened() -> None:
