@@ -79,9 +79,14 @@ class Rescuing:
         )
         if isinstance(word, Unseal):
             self.go_on(desk, row)
-        elif isinstance(word, DenyRequest) and row.phase == words.WALKING:
+        elif isinstance(word, DenyRequest) and self._is_overdue(desk, row):
             detail = f"{row.peer} is silent, and the regulator does not open its escrow"
             desk.say(ConversationId(draw), Fault(row.phase, detail))
+
+    def _is_overdue(self, desk: Desk, row: DrawRow) -> bool:
+        """Whether the walk still stands still: a sealer that came back refuses the ``Fault``."""
+        known = desk.ledger.conversation(ConversationId(row.id))
+        return row.phase == words.WALKING and known is not None and known.deadline_ms is None
 
     def go_on(self, desk: Desk, row: DrawRow) -> bool:
         """Go on alone, if the escrow is open: now, or when its sealer is silent once more."""

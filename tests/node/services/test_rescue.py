@@ -186,6 +186,17 @@ async def test_what_is_denied_makes_the_draw_void() -> None:
         assert await at.said(at.host, Rescue) == []
 
 
+async def test_a_sealer_that_came_back_before_the_denial_is_given_its_time() -> None:
+    """It names who comes next within seconds, and would refuse what is not overdue."""
+    async with silent() as (at, draw):
+        await overdue(at)
+        await _set(at, draw, words.WALKING, at.pair.watch.now_ms + words.MACHINE_MS)
+        await asked(at, draw, Decision.DENY)
+        assert await at.host.phase(draw) == words.WALKING
+        await at.pair.later(words.MACHINE_MS + 1)
+        assert SILENT in await at.todos(at.host)
+
+
 async def test_where_nobody_is_waited_for_any_more_no_escrow_is_opened() -> None:
     async with silent() as (at, draw):
         await at.host.database.alone(
