@@ -149,7 +149,9 @@ class FirstAct(Setting):
                 failed = [each for each in checks if not each["passed"]]
                 zh = "、".join(sorted({each["zh"] for each in failed}))
                 en = ", ".join(sorted({each["en"] for each in failed}))
-                self._tell(f"未通过({zh}), 重做联调联试", f"it did not pass ({en}): tested once more")
+                self._tell(
+                    f"未通过({zh}), 重做联调联试", f"it did not pass ({en}): tested once more"
+                )
                 time.sleep(REST_SECONDS)
                 done = self._test(sub)
             self._demand(done["passed"], f"the joint test failed: {json.dumps(done)}")
