@@ -250,6 +250,8 @@ def _wrong_slots(slots: Sequence[Slot], lacking: int, spent: frozenset[str]) -> 
             f"名单缺{lacking}人,补抽{wanted}人不符",
             f"the list is short of {lacking}, not of {wanted}",
         )
+    if any(slot.count < 1 for slot in slots):
+        return Wrong(SLOTS, "每个专业至少1人", "of each specialty one or more are drawn")
     return None
 
 

@@ -192,7 +192,18 @@ class DrawStart:
         return self.open(desk, leg, project, Lot(slots, announced, again))
 
     def open(self, desk: Desk, leg: BookingRow, project: ProjectRow, lot: Lot) -> bytes:
-        """Open a draw from a sub's pool. Raises Conflicting: somebody named is not joined."""
+        """Open a draw from a sub's pool.
+
+        Raises:
+            Conflicting: Somebody named is not joined; or the sub has still to open one from our
+                own pool: whoever opens counts on, and both would have one number.
+        """
+        begun = draws.of_booking(desk.ledger.connection, leg.conversation)
+        if any(row.phase == words.REQUESTED for row in begun):
+            raise Conflicting(
+                "本中心专家库的抽取尚待副场开启,请稍后再试",
+                "the draw that was requested from our own pool is not opened yet; try again soon",
+            )
         terms = self._files.terms(desk, leg.agreement)
         outside_rules.check_ours(desk, terms)
         avoided = Codes(excluded_employers(project), desk.new_secret())

@@ -21,6 +21,7 @@ from node.services.errors import Conflicting, Invalid, NotFound
 from node.services.house import Desk
 from node.services.supplementing import Lacking
 from node.services.why import Whys
+from node.store import draws
 from tests.node.services.test_draw_news import told
 from tests.node.services.test_draws import Board, Table, laid
 from tests.node.services.test_draws_with_a_liar import (
@@ -153,6 +154,8 @@ async def test_the_staff_is_told_what_to_choose_and_the_to_do_is_done_with_it() 
         ((Slot(OTHER, 2),), "short of 1, not of 2"),
         ((Slot(OTHER, 1), Slot(OTHER, 1)), "two slots"),
         ((), "short of 1, not of 0"),
+        ((Slot(OTHER, -1), Slot("A0804", 2)), "one or more"),
+        ((Slot(OTHER, 0), Slot("A0804", 1)), "one or more"),
         ((Slot("Z99", 1),), "no experts of Z99"),
     ],
 )
@@ -452,3 +455,30 @@ async def beside_last_verdict(table: Table, draw: bytes) -> Taken:
     files = DrawFiles(center.cipher)
     seen = await center.do(lambda desk: files.view(desk, files.row(desk, draw)))
     return [each for each in seen.spoken if isinstance(each.word, Verdict)][-1].taken
+
+
+async def test_two_supplements_of_one_booking_never_have_one_number() -> None:
+    """The host opens one, the sub the other: two of one number would refute the dossier."""
+    async with laid() as table:
+        table.host.phones.script = [Answer.DECLINE] * 500
+        table.sub.phones.script = [Answer.ATTEND] * 2 + [Answer.DECLINE] * 500
+        await table.start()
+        for _ in range(60):
+            if len(await lacking(table)) > 1:
+                break
+            await table.turn()
+        table.host.phones.script, table.sub.phones.script = [], []
+        short_ones = {one.owner: one for one in await lacking(table)}
+        ours, theirs = short_ones[table.pair.host.id], short_ones[table.pair.sub.id]
+        await begin(table, ours.draw, Slot(OTHER, 1))
+        with pytest.raises(Conflicting, match="not opened yet"):
+            await begin(table, theirs.draw, Slot(OTHER, 1))
+        await table.turn()
+        await choose(table, theirs.draw, Slot(OTHER, 1))
+        rows = await table.host.center.do(
+            lambda desk: draws.of_booking(desk.ledger.connection, table.booking)
+        )
+        files = DrawFiles(table.host.center.cipher)
+        seen = [await table.host.center.do(lambda desk, row=row: files.view(desk, row))
+                for row in rows]  # fmt: skip
+        assert sorted(one.opening.sequence for one in seen if one.opening) == [1, 2, 3, 4]
