@@ -18,6 +18,7 @@ from federation.evidence.supplementing import (
     taken_by,
 )
 from federation.evidence.voided import VoidDraw, check_void
+from federation.evidence.window import window_after
 from federation.lottery import audit
 from federation.lottery.audit import DrawAudit, DrawRefuted, Spoken
 from federation.lottery.supplement import NOBODY, Taken
@@ -134,7 +135,7 @@ class Fairness:
             for told, word in asked:
                 if word.booking_id != self._convene.booking_id:
                     refute(Step.DRAWS, told.where, "抽取属于另一预约", "is of another booking")
-                if word.evaluation_start_ms != self._start_ms:
+                if word.evaluation_start_ms != self._start_of(draw, told):
                     refute(Step.DRAWS, told.where, "评标时间不符", "names another start")
                 self._check_sealer(told, word)
             if case.phases[draw] == VOID:
@@ -229,6 +230,14 @@ class Fairness:
         for opened, rescue in case.find(draw, Rescue):
             check_unsealed(case, opened, rescue)
         return fair
+
+    def _start_of(self, draw: bytes, told: Told) -> int:
+        """When the evaluation was to begin; a booking may be moved once a draw came to nothing."""
+        case, by = self._case, told.sender
+        if case.phases[draw] != VOID:
+            return self._start_ms
+        words = sorted(case.talks[self._convene.booking_id], key=lambda each: each.index(by))
+        return window_after(each.word for each in words if each.index(by) < told.index(by))[0]
 
     def _taken(self, others: Sequence[bytes], said: Told, owner: str) -> Taken:
         ruled = others and isinstance(said.word, Verdict)

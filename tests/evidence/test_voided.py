@@ -1,17 +1,19 @@
 """A void draw is audited as far as it went: who gave it up, when, and what was known by then."""
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from typing_extensions import override
 
 from federation.engine import identity
 from federation.evidence import voided
 from federation.evidence.case import Refuted, Step
 from federation.evidence.dossier import read, write
 from federation.evidence.verify import verify
+from federation.protocol.booking import Answer, Consent, Decision, Move, Settle
 from federation.protocol.draw import (
     ACCEPTED,
     ASKED,
@@ -22,11 +24,12 @@ from federation.protocol.draw import (
     OPENED,
     WALKING,
 )
+from federation.protocol.peering import AnnouncePool
 from federation.wire.evidence import DECODE
 from node.services.errors import Conflicting
 from tests.evidence.evaluated import furnish
 from tests.evidence.given_up import GivenUp, Permitted, given_up
-from tests.support.pair import two_centers
+from tests.support.pair import Center, two_centers
 from tests.support.witnessed import witnessed
 
 MINUTE_MS = 60_000
@@ -150,3 +153,37 @@ async def test_a_void_draw_whose_fault_is_cut_out_is_refuted(tmp_path: Path) -> 
         with pytest.raises(Refuted) as caught:
             verify(write(forged, pair.host.signer), DECODE)
         assert caught.value.step <= Step.DRAWS
+
+
+@dataclass
+class Moved(GivenUp):
+    """The evaluation is put off once its first draw has come to nothing."""
+
+    lie_ms: int = 0
+
+    @override
+    async def void(self, owner: Center, announced: AnnouncePool) -> None:
+        self.start_ms += self.lie_ms
+        await super().void(owner, announced)
+        self.start_ms += 3_600_000 - self.lie_ms
+        change = b"\7" * 16
+        for by, word in (
+            (self.host, Move(change, self.start_ms, self.start_ms + 4 * 3_600_000, "改期")),
+            (self.sub, Consent(change, Answer.YES, promise_ms=3_600_000)),
+            (self.host, Settle(change, Decision.CONFIRM)),
+        ):
+            await self.say(by, self.booking, word)
+
+
+async def test_a_void_draw_was_for_the_start_that_was_booked_then(tmp_path: Path) -> None:
+    async with two_centers(furnish) as pair:
+        _, void = await given_up(Moved(pair, void_first=True), tmp_path)
+        assert void.sequence == 1
+
+
+async def test_a_void_draw_for_another_start_than_was_booked_gets_no_dossier(
+    tmp_path: Path,
+) -> None:
+    async with two_centers(furnish) as pair:
+        with pytest.raises(Conflicting, match="names another start"):
+            await given_up(Moved(pair, void_first=True, lie_ms=3_600_000), tmp_path)
