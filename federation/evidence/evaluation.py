@@ -26,6 +26,7 @@ from federation.lottery.audit import DrawAudit
 from federation.protocol.agreement import DAY_MS
 from federation.protocol.booking import COMPLETED, CONFIRMED, Hold
 from federation.protocol.conversation import Kind
+from federation.protocol.draw import Result
 from federation.protocol.enforcement import Wish, check_booking
 from federation.protocol.peering import TESTED, ConcludeTest
 from federation.protocol.session import (
@@ -166,6 +167,7 @@ class _Examination:
                 f"{len(members)} members, {representatives} representatives: art. 37 forbids it",
             )
         self._check_booked(draws)
+        self._check_sealed(draws)
         drawn = [entry for draw in draws.values() for _, entry in draw.members]
         if len(set(drawn)) != len(drawn) or set(drawn) - set(members):
             refute(
@@ -196,6 +198,20 @@ class _Examination:
                 f"副场专家库抽取{drawn}人, 预约{booked}人",
                 f"{drawn} experts drawn from the sub's pool, {booked} booked",
             )
+
+    def _check_sealed(self, draws: Mapping[bytes, DrawAudit]) -> None:
+        """Nobody evaluates first and is drawn for it afterwards: the start finds lists sealed."""
+        host = self._host
+        for talk, draw in draws.items():
+            for told, word in self._case.find(talk, Result):
+                late = told.index(host) > self._started.index(host)
+                if late and word == draw.results[-1]:
+                    refute(
+                        Step.COMMITTEE,
+                        told.where,
+                        "名单在评标开始之后才封存",
+                        "the list was sealed after the evaluation had started",
+                    )
 
     # 11: the evaluation
 

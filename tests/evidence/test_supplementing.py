@@ -8,16 +8,18 @@ from typing import Any
 import pytest
 from typing_extensions import override
 
+from federation.engine.inside import Said
 from federation.evidence.verdict import Verdict
 from federation.evidence.verify import verify
+from federation.ids import ConversationId
 from federation.lottery import supplement
 from federation.lottery.pool import PoolMember
 from federation.lottery.supplement import NOBODY, Taken
 from federation.lottery.walk import Walk
 from federation.protocol.conversation import Word
-from federation.protocol.draw import Open, Report, Response, Slot
+from federation.protocol.draw import Open, Report, Response, Result, Slot
 from federation.protocol.peering import AnnouncePool
-from federation.protocol.session import Convene
+from federation.protocol.session import Convene, Start
 from federation.wire.evidence import DECODE
 from node.services.errors import Conflicting
 from tests.evidence.evaluated import SALT, SUB_SLOTS, Evaluation, furnish
@@ -301,6 +303,31 @@ async def test_a_stratum_smaller_than_the_agreement_demands_refutes(tmp_path: Pa
         await one.play()
         with pytest.raises(Conflicting, match=r"step 9 .*candidates of .* are too few"):
             await one.dossiers(one.host, tmp_path).make(one.session)
+
+
+@dataclass
+class Afterwards(Evaluation):
+    """The seat is taken first; that somebody was drawn for it is written after the start."""
+
+    late: list[tuple[Center, ConversationId, Word]] = field(default_factory=list)
+
+    @override
+    async def say(self, by: Center, talk: ConversationId, word: Word) -> Said | None:
+        if isinstance(word, Result) and len(self.draws) == 2:
+            self.late.append((by, talk, word))
+            conversation = await by.do(lambda desk: desk.ledger.conversation(talk))
+            assert conversation is not None
+            return Said(conversation, word, b"", b"")
+        said = await super().say(by, talk, word)
+        if isinstance(word, Start):
+            for one in self.late:
+                await super().say(*one)
+        return said
+
+
+async def test_nobody_is_drawn_for_a_seat_that_he_has_taken(tmp_path: Path) -> None:
+    with pytest.raises(Conflicting, match="sealed after the evaluation had started"):
+        await played(tmp_path, ADDED, kind=Afterwards)
 
 
 @dataclass
