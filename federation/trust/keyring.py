@@ -6,10 +6,14 @@ the one before (``federation.trust.keys.check_successor``).
 """
 
 from collections.abc import Iterable, Mapping
+from typing import Final
 
 from federation.errors import Unauthenticated
 from federation.ids import CenterId
 from federation.trust.keys import BadDescriptor, Descriptor, PublicKey, Purpose
+
+UNKNOWN_KEY: Final = "unknown_key"
+"""Why a word cannot be tied to a peer that may have renewed its keys without our hearing of it."""
 
 
 class Keyring:
@@ -79,7 +83,7 @@ class Keyring:
             raise Unauthenticated("unknown_sender")
         key = self._messages.get((sender, key_id))
         if key is None:
-            raise Unauthenticated("unknown_key")
+            raise Unauthenticated(UNKNOWN_KEY)
         if descriptor.revocation(key_id) is not None:
             raise Unauthenticated("revoked_key")
         if not key.valid_at(now_ms):

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from federation.engine.inside import Said
-from federation.errors import Conflict, Malformed, Refused, TooEarly
+from federation.errors import Conflict, Malformed, Overtaken, Refused
 from federation.evidence import call_back
 from federation.evidence.call_back import ANSWERS, Produced
 from federation.ids import ConversationId
@@ -108,7 +108,7 @@ class CallRecords:
         Raises:
             Conflict: There is no such draw, or it was stated before, or chosen otherwise.
             Refused: The draw's agreement does not name the speaker.
-            TooEarly: The draw is not over.
+            Overtaken: The draw is not over, as far as is known here.
             Malformed: An entry that was not chosen, or of which nothing was reported.
         """
         row = draws.get(desk.ledger.connection, word.draw_id)
@@ -137,7 +137,7 @@ class CallRecords:
             try:  # its end may be on the way to us
                 ended(desk, word.ending, row.id, both, digests.suite_id)
             except Malformed as error:
-                raise TooEarly(f"the draw is not over: {error.detail}", clause="ending") from error
+                raise Overtaken(f"the draw is not over: {error.detail}", clause="ending") from error
         if len(set(word.entries)) < len(word.entries):
             raise Malformed("an entry is named twice", clause="entries")
         known = answered(desk, row)

@@ -9,13 +9,14 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from federation.engine.shown import Shown, shown, unverified
-from federation.errors import Malformed, Refused
+from federation.errors import Malformed, Overtaken, Refused, Unauthenticated
 from federation.evidence.call_back import ANSWERS
 from federation.ids import CenterId, ConversationId
 from federation.protocol.conversation import Conversation, Word
 from federation.protocol.draw import Close, Commit, Conclude, Fault, Open, Report
 from federation.protocol.oversight import UNSEALED, AskPermit, AskUnseal, SubmitReports
 from federation.protocol.peering import AnnouncePool
+from federation.trust.keyring import UNKNOWN_KEY
 from node.services.house import Desk
 from node.store import oversight
 
@@ -111,7 +112,15 @@ def ended(desk: Desk, raw: bytes, draw: bytes, centers: tuple[str, str], suite_i
 
 
 def _shown(desk: Desk, raw: bytes, kind: type[W], by: str, told: str, suite_id: str) -> Shown[W]:
-    found = shown(desk.identity, desk.keyring, raw, kind, by, desk.now_ms)
+    # A pool was announced weeks ago: its owner's key of then may have run out by itself.
+    then_ms = min(unverified(raw)[0].sent_at_ms, desk.now_ms)
+    try:
+        found = shown(desk.identity, desk.keyring, raw, kind, by, then_ms)
+    except Malformed as error:
+        why = error.__cause__
+        if isinstance(why, Unauthenticated) and why.cause == UNKNOWN_KEY:
+            raise Overtaken(f"{by[:40]} has a key that is not known here yet") from error
+        raise
     if found.statement.recipient != told:
         raise Malformed(f"the {kind.__name__} that is shown was not said to {told[:40]}")
     if found.suite_id != suite_id:

@@ -8,7 +8,7 @@ from typing import Any, Final
 import pytest
 
 from adapters.messaging.port import Answer, CallResult
-from federation.errors import Refused
+from federation.errors import Refused, Unauthenticated
 from federation.evidence import call_back
 from federation.evidence.call_back import Produced
 from federation.evidence.call_record import CallRecord
@@ -27,6 +27,7 @@ from federation.protocol.oversight import (
 )
 from federation.protocol.peering import AnnouncePool
 from federation.trust.keyring import Keyring
+from federation.trust.keys import PublicKey
 from federation.wire.envelopes import Outcome, Statement, encode_envelope, encode_statement
 from federation.wire.words import PAYLOAD_TYPES, encode_word
 from node.domain.statistics import CalledBack, Thresholds
@@ -579,6 +580,34 @@ async def test_an_end_that_is_none_is_refused(at: Scene) -> None:
         assert receipt.reason == "MALFORMED"
 
 
+@pytest.mark.parametrize(
+    ("cause", "outcome"),
+    [
+        ("key_out_of_time", Outcome.ACCEPTED),
+        ("unknown_key", Outcome.GAP),
+        ("revoked_key", Outcome.REFUSED),
+    ],
+)
+async def test_an_owner_that_renews_its_keys_is_checked_all_the_same(
+    at: Scene, monkeypatch: pytest.MonkeyPatch, cause: str, outcome: Outcome
+) -> None:
+    """Its pool was announced under the key before, or the regulator knows the new one later."""
+    await over(at)
+    word = await told(at)
+    at.pair.watch.pass_ms(1)
+    renewed_ms, usual = at.pair.watch.now_ms, Keyring.message_key
+
+    def renewed(ring: Keyring, center: str, key_id: bytes, now_ms: int) -> PublicKey:
+        late = now_ms >= renewed_ms or cause != "key_out_of_time"
+        if center == at.sub.id and late:
+            raise Unauthenticated(cause)
+        return usual(ring, center, key_id, now_ms)
+
+    monkeypatch.setattr(Keyring, "message_key", renewed)
+    receipt = await Liar(at.host, at.regulator).tell(fresh(), word)
+    assert receipt.outcome is outcome
+
+
 async def test_who_has_no_part_in_a_draw_tells_nothing_of_it(at: Scene) -> None:
     await over(at)
     receipt = await Liar(at.neighbour, at.regulator).tell(fresh(), await told(at))
@@ -629,6 +658,7 @@ async def test_nobody_is_called_back_before_the_draw_is_over(at: Scene) -> None:
     word = AskRecords(draw, bytes(32), 100, (report.entry,), opening)
     receipt = await Liar(at.regulator, at.sub).tell(fresh(), word)
     assert (receipt.reason, receipt.clause) == ("TOO_EARLY", "ending")
+    assert receipt.outcome is Outcome.GAP  # its end may be on the way, under a new key
     own = await signed(at.regulator, at.sub, draw, Fault("SEALED", "over, we say"))
     receipt = await Liar(at.regulator, at.sub).tell(fresh(), replace(word, ending=own))
     assert receipt.reason == "TOO_EARLY"
