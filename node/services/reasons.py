@@ -78,6 +78,10 @@ CLAUSES_ZH: Final[Mapping[str, str]] = MappingProxyType(
         "end_ms": "评标结束时间不可行",
         "evaluation_start_ms": "评标开始时间不符或未到",
         "Finish": "评标报告尚未由全体成员签署",
+        "V2": "同一专家库的抽取未全部封存、名单不缺人,或评标报告已签署",
+        "V3": "专家库不在有效期内,或补抽与原名单不是同一期",
+        "slots": "补抽的专业或人数与名单缺额不符,或所选专业已无人可抽",
+        "permit": "监管节点的准许不能用于本次抽取",
     }
 )
 """One phrase for each clause that a refusal may name; the terms' names are the clauses.

@@ -313,7 +313,8 @@ async def test_a_leave_that_crosses_the_supplement_goes_first() -> None:
         await table.turn()
         await table.turn()
         assert await table.host.center.phase(made) == REFUSED
-        assert await told(table.host.center, DRAW_REFUSED)
+        (text,) = await told(table.host.center, DRAW_REFUSED)
+        assert "同一专家库的抽取未全部封存" in text
         (again,) = await lacking(table)
         assert (again.draw, again.missing) == (one.draw, 1)
         await choose(table, again.draw, Slot(OTHER, 1))
