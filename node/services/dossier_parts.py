@@ -11,12 +11,14 @@ from sqlite3 import Connection
 from typing import Final
 
 from federation.engine.acquaintance import Link, read_link
+from federation.engine.shown import unverified
 from federation.evidence.dossier import Announced, Logged, Opened
 from federation.ids import CenterId, ConversationId
 from federation.protocol import draw as words
 from federation.protocol.conversation import REFUSED, Kind, Word
 from federation.protocol.oversight import FaultRecord, StateCallBack
 from federation.protocol.session import ARCHIVED
+from federation.wire.envelopes import decode_envelope
 from node.services import draw_exclusions
 from node.services.erasing import day_of
 from node.services.errors import Conflicting, NotFound
@@ -187,11 +189,18 @@ def collect(desk: Desk, session_id: bytes) -> Parts:
 
 def _call_backs(desk: Desk, row: SessionRow) -> tuple[bytes, ...]:
     kinds: dict[str, type[Word]] = {each.__name__: each for each in (FaultRecord, StateCallBack)}
-    return tuple(
+    found = (
         envelope_of(desk, each.conversation, kinds[each.word])
         for draw in _draws(desk, row)
         for each in call_backs.checked(desk.ledger.connection, draw.id)
     )
+    return tuple(signed for signed in found if not _is_revoked(desk, signed))
+
+
+def _is_revoked(desk: Desk, signed: bytes) -> bool:
+    """Whether a regulator has revoked the key: nobody could tell its word from a thief's."""
+    by = desk.keyring.peers.get(CenterId(unverified(signed)[0].sender))
+    return by is not None and by.revocation(decode_envelope(signed).key_id) is not None
 
 
 def _chain(desk: Desk, peer: CenterId) -> list[bytes]:

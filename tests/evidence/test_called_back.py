@@ -31,6 +31,7 @@ from node.store.call_backs import Checked
 from tests.evidence.evaluated import Evaluation
 from tests.evidence.test_outside import agreed, both
 from tests.support.pair import Center
+from tests.support.renewed import new_message_key, told
 from tests.support.witnessed import Witnessed
 
 TWO = (bytes([1]) * 32, bytes([2]) * 32)
@@ -127,6 +128,35 @@ async def test_whoever_makes_the_file_puts_in_what_it_was_told(made: Made) -> No
     path = await made.played.dossiers(host, again).make(made.played.session)
     verdict = verify(path.read_bytes(), DECODE)
     assert CalledBack(1, 0, 0) in {draw.called_back for draw in verdict.draws}
+
+
+async def test_what_was_stated_under_a_key_that_is_revoked_spoils_no_file(tmp_path: Path) -> None:
+    async with both() as pair:
+        regulator, neighbour = pair.others
+        terms = agreed(pair, outside_contributors=(neighbour.id,))
+        played = Evaluation(pair, outside=[neighbour], terms=terms)
+        await played.play()
+        first = tmp_path / "first"
+        first.mkdir()
+        path = await played.dossiers(pair.host, first).make(played.session)
+        case = examined(path.read_bytes(), DECODE).case
+        draw = case.of_kind(Kind.DRAW)[0]
+        entry = case.find(draw, Report)[0][1].entry
+        word = StateCallBack(draw, entry, Finding.MATCH, TWO)
+        suite_id = case.suite.suite_id
+        said = await regulator.do(
+            lambda desk: desk.open(pair.host.id, None, word, suite_id=suite_id)
+        )
+        await pair.turn()
+        row = Checked(said.conversation.id, draw, entry, "StateCallBack", "MATCH", 1)
+        await pair.host.do(lambda desk: call_backs.add_checked(desk.ledger.connection, row))
+        await told(regulator, pair.host)
+        new_message_key(regulator, revoke=True)
+        await told(regulator, pair.host)
+
+        path = await played.dossiers(pair.host, tmp_path).make(played.session)
+        verdict = verify(path.read_bytes(), DECODE)
+        assert {each.called_back for each in verdict.draws} == {CalledBack()}
 
 
 @pytest.mark.parametrize(
