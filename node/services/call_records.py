@@ -29,7 +29,7 @@ from federation.protocol.oversight import (
 )
 from federation.protocol.peering import AnnouncePool
 from federation.trust.errors import UnknownSuite
-from federation.trust.keys import Purpose
+from federation.trust.keys import PublicKey, Purpose
 from federation.wire.envelopes import decode_statement
 from federation.wire.words import PAYLOAD_TYPES, decode_word
 from node.services.accounts import Role
@@ -108,7 +108,7 @@ class CallRecords:
         Raises:
             Conflict: There is no such draw, or it was stated before, or chosen otherwise.
             Refused: The draw's agreement does not name the speaker.
-            Overtaken: The draw is not over, as far as is known here.
+            Overtaken: The draw is not over, or no key to seal to is valid, as is known here.
             Malformed: An entry that was not chosen, or of which nothing was reported.
         """
         row = draws.get(desk.ledger.connection, word.draw_id)
@@ -118,7 +118,7 @@ class CallRecords:
         if stored is None or stored.terms.regulator != conversation.peer:
             raise Refused("the draw's agreement does not name you", clause="regulator")
         if isinstance(word, AskRecords):
-            self._admit_asked(desk, row, word)
+            self._admit_asked(desk, conversation, row, word)
             return
         if word.entry not in answered(desk, row):
             raise Malformed("no answer was reported of this entry", clause="entry")
@@ -128,7 +128,9 @@ class CallRecords:
         if (word.entry, type(word).__name__) in said:
             raise Conflict("this was stated before", clause="entry")
 
-    def _admit_asked(self, desk: Desk, row: DrawRow, word: AskRecords) -> None:
+    def _admit_asked(
+        self, desk: Desk, conversation: Conversation, row: DrawRow, word: AskRecords
+    ) -> None:
         if row.role != OWNER:
             raise Conflict("the draw is not from our pool", clause="draw_id")
         digests = desk.suite_of(ConversationId(row.id))
@@ -148,6 +150,8 @@ class CallRecords:
                 raise Malformed("an entry is not chosen by this value", clause="value")
         if call_backs.choice(desk.ledger.connection, row.id) not in {None, word.value}:
             raise Conflict("another value was shown for this draw", clause="value")
+        if _box(desk, conversation) is None:
+            raise Overtaken("no key of yours to seal to is valid, as far as is known here")
 
     def heard(self, desk: Desk, spoken: Said) -> None:
         """Produce what was asked for; keep what was found, and tell people of what is wrong."""
@@ -186,9 +190,8 @@ class CallRecords:
             digests, (opened,) = pool.open(entry, (IDENTITY,))
             specialty = opening.slots[asked[entry].slot].specialty
             found.append(Produced(entry, one.record, specialty, digests, opened.salt, opened.value))
-        regulator = desk.keyring.peers[conversation.peer]
-        key = regulator.key_for(Purpose.SEALING, chosen.suite_id, desk.now_ms)
-        assert key is not None, "a descriptor has a sealing key of each of its suites"
+        key = _box(desk, conversation)
+        assert key is not None, "else the question was left for later"
         info = call_back.records_info(chosen, row.id)
         return ProduceRecords(row.id, chosen.seal(key.key, info, call_back.encode(found)))
 
@@ -239,6 +242,12 @@ TITLES: Final[Mapping[str, tuple[str, str]]] = {
     ),
 }
 """What each outcome is called."""
+
+
+def _box(desk: Desk, conversation: Conversation) -> PublicKey | None:
+    """The key that records are sealed to; None while a new one of the regulator is on its way."""
+    regulator = desk.keyring.peers[conversation.peer]
+    return regulator.key_for(Purpose.SEALING, conversation.suite, desk.now_ms)
 
 
 def answered(desk: Desk, row: DrawRow) -> dict[bytes, tuple[Line, Response]]:

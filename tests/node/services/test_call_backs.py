@@ -27,7 +27,7 @@ from federation.protocol.oversight import (
 )
 from federation.protocol.peering import AnnouncePool
 from federation.trust.keyring import Keyring
-from federation.trust.keys import PublicKey
+from federation.trust.keys import Descriptor, PublicKey, Purpose
 from federation.wire.envelopes import Outcome, Statement, encode_envelope, encode_statement
 from federation.wire.words import PAYLOAD_TYPES, encode_word
 from node.domain.statistics import CalledBack, Thresholds
@@ -662,6 +662,27 @@ async def test_nobody_is_called_back_before_the_draw_is_over(at: Scene) -> None:
     own = await signed(at.regulator, at.sub, draw, Fault("SEALED", "over, we say"))
     receipt = await Liar(at.regulator, at.sub).tell(fresh(), replace(word, ending=own))
     assert receipt.reason == "TOO_EARLY"
+
+
+async def test_a_question_waits_for_a_key_that_its_answer_can_be_sealed_to(
+    at: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The regulator has renewed its keys: the owner has done nothing wrong."""
+    await at.start()
+    at.pair.silent.add("sub")
+    await close(at)
+    usual = Descriptor.key_for
+
+    def out(one: Descriptor, purpose: Purpose, suite_id: str, now_ms: int) -> PublicKey | None:
+        return None if purpose is Purpose.SEALING else usual(one, purpose, suite_id, now_ms)
+
+    with monkeypatch.context() as renewing:
+        renewing.setattr(Descriptor, "key_for", out)
+        at.pair.silent.discard("sub")
+        await at.pair.later(60_000)
+        assert {row.state for row in await rows(at, at.sub)} == {State.ASKED}
+    await at.pair.later(3_600_000)
+    assert {(row.state, row.wrong) for row in await rows(at, at.sub)} == {(State.PRODUCED, None)}
 
 
 async def test_a_regulator_states_nothing_of_what_was_not_reported_and_nothing_twice(
