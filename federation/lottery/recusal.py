@@ -203,7 +203,7 @@ def recused(
         )  # fmt: skip
     wanted, there = set(bidders), set(seated)
     return tuple(
-        sorted(one.entry for one in employers.members if one.value in wanted)
+        sorted(one.entry for one in employers.members if one.value in wanted or one.person in there)
     )
 
 
