@@ -30,11 +30,11 @@ SPOKEN_ALIKE := tests/engine tests/node/services tests/evidence tests/threats \
 	--deselect tests/evidence/test_verify.py::test_any_changed_byte_of_a_whole_dossier_is_refuted \
 	--deselect tests/evidence/test_naming.py::test_any_changed_byte_of_an_opening_is_refused
 
-# Two rows of tests run beside the others, so the gate uses both of its cores: once more under gm-1,
-# and what mostly waits, for nodes in processes of their own, for browsers, for disks. A shell lets
+# Three rows of tests run beside the others, so the gate uses both of its cores: once more under gm-1,
+# and two that often wait, for nodes in processes of their own, for browsers, for disks. A shell lets
 # what it runs beside itself ignore interrupts, and some of them interrupt what they started.
-WAITING := tests/end_to_end tests/faults tests/node/api tests/node/commands tests/browser \
-	tests/simulation tests/bench
+NODES := tests/end_to_end tests/faults
+DOORS := tests/node/api tests/node/commands tests/browser tests/simulation tests/bench
 PYTEST = -m pytest $(PYTEST_FLAGS) -q
 BESIDE := env --default-signal=INT $(BIN)/python
 # It warns that it does not look into the tests themselves, as it does not.
@@ -78,18 +78,20 @@ test: $(VENV)/.dev $(VENV)/.editable $(VENV)/interop/.installed test-tools ## Th
 	@$(MAKE) --no-print-directory lint
 	$(call banner,repository checks: wheel$(comma) generated code$(comma) layout$(comma) deployment)
 	$(BIN)/python -m pytest $(PYTEST_FLAGS) -q tests/repo
-	$(call banner,tests; beside them once more under gm-1$(comma) and $(WAITING))
+	$(call banner,tests; beside them once more under gm-1$(comma) $(NODES) $(DOORS))
 	@mkdir -p build; rm -f build/coverage-*.json
 	@HYPOTHESIS_PROFILE=again $(BESIDE) $(PYTEST) --suite gm-1 $(SPOKEN_ALIKE) > build/gm-1.log 2>&1 & again=$$!; \
-	$(BESIDE) $(call MEASURED,waiting) $(WAITING) > build/waiting.log 2>&1 & waiting=$$!; \
-	trap 'kill $$again $$waiting 2>/dev/null || true' EXIT; \
-	$(BIN)/python $(call MEASURED,main) tests --ignore=tests/repo $(addprefix --ignore=,$(WAITING)); \
+	$(BESIDE) $(PYTEST) $(NODES) > build/nodes.log 2>&1 & nodes=$$!; \
+	$(BESIDE) $(call MEASURED,doors) $(DOORS) > build/doors.log 2>&1 & doors=$$!; \
+	trap 'kill $$again $$nodes $$doors 2>/dev/null || true' EXIT; \
+	$(BIN)/python $(call MEASURED,main) tests --ignore=tests/repo $(addprefix --ignore=,$(NODES) $(DOORS)); \
 	ended() { \
 		printf '\n---- %s ----\n' "$$3"; \
 		if wait "$$1"; then tail -n 1 "$$2"; else code=$$?; cat "$$2"; exit $$code; fi; \
 	}; \
 	ended $$again build/gm-1.log 'once more under gm-1'; \
-	ended $$waiting build/waiting.log '$(WAITING)'
+	ended $$doors build/doors.log '$(DOORS)'; \
+	ended $$nodes build/nodes.log '$(NODES)'
 	$(call banner,2$(comma)000 simulated federations)
 	$(BIN)/python -m tests.simulation --seeds 2000
 	$(call banner,coverage)
