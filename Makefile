@@ -24,11 +24,17 @@ COMPILE := $(BIN)/uv pip compile --universal --python-version 3.11 --generate-ha
 	--no-emit-index-url --no-header --annotation-style line --quiet $(if $(UPGRADE),--upgrade)
 
 # What two nodes say to each other, and what is proven of it, must not depend on the suite. Which
-# byte of a dossier was changed takes long, and its signatures are tried under both anyway.
+# byte of a dossier was changed takes long, and its signatures are tried under both anyway; rooms,
+# seats, times, to-dos and pages seal and prove nothing of their own.
+OF_NO_SUITE := answers availability bookings bookings_under_terms calling_off cancelling cancelling_sessions \
+	changing consenting decisions errands experts feeds holidays own_venue projects readiness reasons \
+	replanning substituting terms_file todo_clock todo_rules todos usage vacancy vacancy_always veil venues \
+	why why_actions agreement_page dossier_page
 SPOKEN_ALIKE := tests/engine tests/node/services tests/evidence tests/threats \
 	tests/lottery/test_audit.py tests/lottery/test_walk.py tests/lottery/test_pool.py tests/lottery/test_outside.py \
 	--deselect tests/evidence/test_verify.py::test_any_changed_byte_of_a_whole_dossier_is_refuted \
-	--deselect tests/evidence/test_naming.py::test_any_changed_byte_of_an_opening_is_refused
+	--deselect tests/evidence/test_naming.py::test_any_changed_byte_of_an_opening_is_refused \
+	$(OF_NO_SUITE:%=--ignore=tests/node/services/test_%.py)
 
 # Three rows of tests run beside the others, so the gate uses both of its cores: once more under gm-1,
 # and two that often wait, for nodes in processes of their own, for browsers, for disks. A shell lets
