@@ -39,7 +39,7 @@ SPOKEN_ALIKE := tests/engine tests/node/services tests/evidence tests/threats \
 # Three rows of tests run beside the others, so the gate uses both of its cores: once more under gm-1,
 # and two that often wait, for nodes in processes of their own, for browsers, for disks. A shell lets
 # what it runs beside itself ignore interrupts, and some of them interrupt what they started.
-NODES := tests/end_to_end tests/faults
+APART := tests/end_to_end tests/faults
 DOORS := tests/node/api tests/node/commands tests/browser tests/simulation tests/bench
 PYTEST = -m pytest $(PYTEST_FLAGS) -q
 BESIDE := env --default-signal=INT $(BIN)/python
@@ -84,20 +84,20 @@ test: $(VENV)/.dev $(VENV)/.editable $(VENV)/interop/.installed test-tools ## Th
 	@$(MAKE) --no-print-directory lint
 	$(call banner,repository checks: wheel$(comma) generated code$(comma) layout$(comma) deployment)
 	$(BIN)/python -m pytest $(PYTEST_FLAGS) -q tests/repo
-	$(call banner,tests; beside them once more under gm-1$(comma) $(NODES) $(DOORS))
+	$(call banner,tests; beside them once more under gm-1$(comma) $(APART) $(DOORS))
 	@mkdir -p build; rm -f build/coverage-*.json
 	@HYPOTHESIS_PROFILE=again $(BESIDE) $(PYTEST) --suite gm-1 $(SPOKEN_ALIKE) > build/gm-1.log 2>&1 & again=$$!; \
-	$(BESIDE) $(PYTEST) $(NODES) > build/nodes.log 2>&1 & nodes=$$!; \
+	$(BESIDE) $(PYTEST) $(APART) > build/apart.log 2>&1 & apart=$$!; \
 	$(BESIDE) $(call MEASURED,doors) $(DOORS) > build/doors.log 2>&1 & doors=$$!; \
-	trap 'kill $$again $$nodes $$doors 2>/dev/null || true' EXIT; \
-	$(BIN)/python $(call MEASURED,main) tests --ignore=tests/repo $(addprefix --ignore=,$(NODES) $(DOORS)); \
+	trap 'kill $$again $$apart $$doors 2>/dev/null || true' EXIT; \
+	$(BIN)/python $(call MEASURED,main) tests --ignore=tests/repo $(addprefix --ignore=,$(APART) $(DOORS)); \
 	ended() { \
 		printf '\n---- %s ----\n' "$$3"; \
 		if wait "$$1"; then tail -n 1 "$$2"; else code=$$?; cat "$$2"; exit $$code; fi; \
 	}; \
 	ended $$again build/gm-1.log 'once more under gm-1'; \
 	ended $$doors build/doors.log '$(DOORS)'; \
-	ended $$nodes build/nodes.log '$(NODES)'
+	ended $$apart build/apart.log '$(APART)'
 	$(call banner,2$(comma)000 simulated federations)
 	$(BIN)/python -m tests.simulation --seeds 2000
 	$(call banner,coverage)

@@ -13,6 +13,8 @@ class SimClock:
         self._skew_ms = skew_ms
         self._jumped_ms = 0
         self.set_at = 0.0
+        self.furthest_ms = 0
+        """The most it ever ran ahead, not counting its skew."""
 
     def now_ms(self) -> int:
         return NOON + int(self._loop.time() * 1000) + self._skew_ms + self._jumped_ms
@@ -20,6 +22,7 @@ class SimClock:
     def jump(self, by_ms: int) -> None:
         """Be set forward or back."""
         self._jumped_ms += by_ms
+        self.furthest_ms = max(self.furthest_ms, self._jumped_ms)
         self.set_at = self._loop.time()
 
     def correct(self) -> None:
