@@ -13,6 +13,7 @@ import hmac
 import struct
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from types import MappingProxyType
 from typing import Final
 
@@ -48,9 +49,22 @@ def u64(number: int) -> bytes:
     return struct.pack(">Q", number)
 
 
+_SHORT: Final = tuple(u32(length) for length in range(256))
+"""Of nearly every part there is; a pool of 20,000 is a million parts."""
+
+
 def enc(*parts: bytes) -> bytes:
     """Concatenate injectively: each part preceded by its length as u32."""
-    return b"".join(u32(len(part)) + part for part in parts)
+    joined: list[bytes] = []
+    for part in parts:
+        length = len(part)
+        joined += (_SHORT[length] if length < len(_SHORT) else u32(length), part)
+    return b"".join(joined)
+
+
+@cache
+def _prefix(suite_id: str, tag: str) -> bytes:
+    return f"feddraw/1/{suite_id}/{tag}".encode() + b"\0"
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +84,7 @@ class Digests:
 
     def prefix(self, tag: str) -> bytes:
         """``feddraw/1/<suite>/<tag>`` and a zero byte."""
-        return f"feddraw/1/{self.suite_id}/{tag}".encode() + b"\0"
+        return _prefix(self.suite_id, tag)
 
     def tagged(self, tag: str, *parts: bytes) -> bytes:
         """TH: the digest of the prefix and the injectively joined parts."""

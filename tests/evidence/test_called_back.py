@@ -118,7 +118,7 @@ async def test_whoever_makes_the_file_puts_in_what_it_was_told(made: Made) -> No
     word = StateCallBack(made.draw, made.entries[0], Finding.MATCH, TWO)
     host, suite_id = made.pair.host, made.case.suite.suite_id
     said = await made.regulator.do(lambda desk: desk.open(host.id, None, word, suite_id=suite_id))
-    await made.pair.turn()
+    await made.pair.greet()
     row = Checked(
         said.conversation.id, made.draw, word.entry, "StateCallBack", word.finding.name, 1
     )
@@ -147,7 +147,7 @@ async def test_what_was_stated_under_a_key_that_is_revoked_spoils_no_file(tmp_pa
         said = await regulator.do(
             lambda desk: desk.open(pair.host.id, None, word, suite_id=suite_id)
         )
-        await pair.turn()
+        await pair.greet()
         row = Checked(said.conversation.id, draw, entry, "StateCallBack", "MATCH", 1)
         await pair.host.do(lambda desk: call_backs.add_checked(desk.ledger.connection, row))
         await told(regulator, pair.host)

@@ -12,8 +12,9 @@ from node.metrics import Metrics
 from node.probes import Probes
 from node.services.expiry import WARN_MS
 from node.services.holidays import seed
-from node.store import migrations, workdays
+from node.store import workdays
 from node.store.database import MEMORY, Database
+from tests.support import tables
 
 NOW_MS = 1_778_040_000_000
 DAY_MS = 86_400_000
@@ -52,9 +53,7 @@ async def readiness(tmp_path: Path, left_ms: int, days: Sequence[Holiday]) -> st
     """The verbose page of a node that is ready."""
     database = await Database.open(MEMORY)
     try:
-        await database.alone(
-            lambda connection: migrations.migrate(connection, migrations.load(), NOW_MS)
-        )
+        await database.alone(tables.lay)
         await database.transact(lambda connection: workdays.put(connection, days, NOW_MS))
         probes = Probes(
             database=database,

@@ -301,7 +301,7 @@ class SimCenter:
 
     def meet(self, peer: "SimCenter") -> None:
         """Know a peer, agreement or not."""
-        self.keyring.pin(peer.identity.descriptor)
+        self.keyring.pin(peer.identity.descriptor, peer.identity.signed_descriptor)
 
     def agree(self, peer: "SimCenter", terms: AgreementTerms) -> None:
         """Put a signed agreement into the database."""

@@ -11,17 +11,15 @@ import random
 import sqlite3
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from typing_extensions import override
 
 from federation.ports import Store
-from node.store import migrations
 from node.store.database import StoreUnavailable
 from node.store.ledger import LogTip, SqlLedger
 from tests.simulation.lines import PowerCut
-from tests.support.pair import NOON
+from tests.support import tables
 
 if TYPE_CHECKING:
     from tests.simulation.center import SimCenter
@@ -43,7 +41,7 @@ class Disk:
         self._source = source
         self._pages_left: int | None = None
         self.slow_seconds = 0.0
-        self.connection = _opened(_template())
+        self.connection = _opened(tables.image())
 
     def commit_seconds(self) -> float:
         """How long the next commit takes."""
@@ -225,13 +223,3 @@ def _opened(image: bytes) -> sqlite3.Connection:
     connection.deserialize(image)
     connection.execute("PRAGMA foreign_keys=ON")
     return connection
-
-
-@cache
-def _template() -> bytes:
-    """An empty database with all tables, made once and copied for every center."""
-    connection = sqlite3.connect(":memory:", isolation_level=None)
-    migrations.migrate(connection, migrations.load(), NOON)
-    image = connection.serialize()
-    connection.close()
-    return image

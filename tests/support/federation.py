@@ -18,8 +18,8 @@ from typing_extensions import override
 
 from federation.ids import AgreementId, CenterId
 from federation.ports import Transport
-from node.store import migrations
 from node.store.database import MEMORY, Database
+from tests.support import tables
 from tests.support.pair import (
     MAX_ROUNDS,
     SPOKEN,
@@ -111,14 +111,18 @@ class Federation:
         raise AssertionError(f"not quiet after {MAX_ROUNDS} rounds")
 
     async def greet(self) -> None:
-        """Settle, with greetings between, so that every head is cosigned."""
-        for _ in range(6):
+        """Settle, with greetings between, until nothing moves and every head is cosigned."""
+        for _ in range(MAX_ROUNDS):
             await self.settle()
-            for pair in self.pairs:
-                for center in pair.centers * 2:
-                    if pair.sub.name not in self._dead:
-                        await center.outbox.greet(pair.other(center).id)
-        await self.settle()
+            moved = [
+                await center.hail(pair.other(center))
+                for pair in self.pairs
+                if pair.sub.name not in self._dead
+                for center in pair.centers
+            ]
+            if not any(moved):
+                return
+        raise AssertionError(f"not quiet after {MAX_ROUNDS} rounds")
 
     async def later(self, milliseconds: int) -> None:
         """Let time pass, then settle."""
@@ -134,12 +138,8 @@ class Federation:
         for center in self.centers:
             if center.name in self._dead:
                 continue
-            for pair in self.pairs:
-                if center in pair.centers:
-                    busy |= await center.outbox.deliver(pair.other(center).id)
-            rung, _ = await center.alarms.ring()
-            busy |= rung > 0
-            busy |= await center.errands.run_due() > 0
+            known = [pair.other(center).id for pair in self.pairs if center in pair.centers]
+            busy |= await center.turn(known)
         return busy
 
 
@@ -168,9 +168,7 @@ async def federation(
         for name, region, own in zip(names, REGIONS, spoken, strict=False):
             database = await Database.open(MEMORY)
             stack.push_async_callback(database.close)
-            await database.alone(
-                lambda connection: migrations.migrate(connection, migrations.load(), watch.now_ms)
-            )
+            await database.alone(tables.lay)
             centers.append(Center(name, watch, database, region, seed, own))
         host, *others = centers
         pairs = [TwoCenters(watch, Wire(), host, sub) for sub in others]
@@ -178,7 +176,7 @@ async def federation(
         for pair in pairs:
             for ours in pair.centers:
                 theirs = pair.other(ours)
-                ours.keyring.pin(theirs.identity.descriptor)
+                ours.keyring.pin(theirs.identity.descriptor, theirs.identity.signed_descriptor)
                 lines[ours.name][theirs.id] = Line(pair.wire, ours, theirs)
         for center in centers:
             center.furnish(furnish(center), Switch(lines[center.name]))

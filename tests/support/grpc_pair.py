@@ -41,9 +41,9 @@ from federation.trust.suite import INTL_1
 from federation.wire.envelopes import Receipt, Statement, encode_statement
 from federation.wire.words import PAYLOAD_TYPES, encode_word
 from node.clock import SystemClock
-from node.store import migrations
 from node.store.database import MEMORY, Database, StoreFull, StoreUnavailable
 from node.store.ledger import LogTip, SqlLedger
+from tests.support import tables
 from tests.support.identities import describe, identify, make_secrets
 
 T = TypeVar("T")
@@ -392,9 +392,7 @@ async def running(name: str) -> AsyncIterator[GrpcNode]:
     """A node that listens on loopback."""
     database = await Database.open(MEMORY)
     try:
-        await database.alone(
-            lambda connection: migrations.migrate(connection, migrations.load(), CLOCK.now_ms())
-        )
+        await database.alone(tables.lay)
         node = GrpcNode(Party.named(name), database)
         node.port = await node.server.start("127.0.0.1:0")
         try:

@@ -29,10 +29,10 @@ from node.keystore.root_file import Cost, RootKeys
 from node.keystore.rotation import Change, Where
 from node.services.house import Desk
 from node.services.peers import Peers
-from node.store import migrations
 from node.store.database import MEMORY, Database
 from node.store.ledger import SqlLedger
 from tests.node.test_config import GOOD, write
+from tests.support import tables
 from tests.support.grpc_pair import CLOCK, GrpcNode, Party, SeededRandom
 
 CHEAP: Final = Cost(8, 1, 1)
@@ -178,9 +178,7 @@ async def keyed(
     )
     database = await Database.open(MEMORY)
     try:
-        await database.alone(
-            lambda connection: migrations.migrate(connection, migrations.load(), CLOCK.now_ms())
-        )
+        await database.alone(tables.lay)
         party = Party(identity, keys.tls, SeededRandom(name))
         node = GrpcNode(party, database, keyring=keyring, shown=certificates)
         if copy_of is None:

@@ -10,8 +10,8 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from itertools import combinations
 
 from federation.ids import CenterId
-from node.store import migrations
 from node.store.database import MEMORY, Database
+from tests.support import tables
 from tests.support.federation import Switch
 from tests.support.pair import (
     MAX_ROUNDS,
@@ -40,9 +40,7 @@ async def meshed(
         for number, name in enumerate(names):
             database = await Database.open(MEMORY)
             stack.push_async_callback(database.close)
-            await database.alone(
-                lambda connection: migrations.migrate(connection, migrations.load(), watch.now_ms)
-            )
+            await database.alone(tables.lay)
             centers.append(
                 Center(name, watch, database, f"{number + 11}0100", seed, suites or SPOKEN)
             )

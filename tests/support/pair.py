@@ -46,10 +46,10 @@ from federation.wire.words import TERMS
 from node.services.errands import Errands, Handler
 from node.services.house import Desk, House, Reaction
 from node.services.todo_clock import TodoClock
-from node.store import migrations
 from node.store.cipher import KEY_BYTES, NONCE_BYTES, ColumnCipher
 from node.store.database import MEMORY, Database
 from node.store.ledger import LogTip, SqlLedger
+from tests.support import tables
 from tests.support.agreed import put_signed
 from tests.support.identities import describe, identify, make_secrets
 
@@ -228,10 +228,17 @@ class Center:
         self.outbox: Outbox[SqlLedger]
         self.alarms: Alarms[SqlLedger]
         self.errands: Errands
+        self._rested: object = None
+        self._hailed: dict[CenterId, object] = {}
 
     @property
     def id(self) -> CenterId:
         return self.identity.center
+
+    @property
+    def changes(self) -> int:
+        """How many rows were ever written to the database."""
+        return self.database._connection.total_changes
 
     @property
     def certificate(self) -> bytes:
@@ -275,6 +282,42 @@ class Center:
         """The phase of a conversation, None if this center never heard of it."""
         known = await self.do(lambda desk: desk.ledger.conversation(ConversationId(conversation)))
         return None if known is None else known.phase
+
+    async def turn(self, peers: Sequence[CenterId]) -> bool:
+        """Deliver to each, ring alarms and run errands; answers whether there was anything to do.
+
+        A center that had nothing to do, and where nothing was written and no time has passed
+        since, is not asked again: most of what a test waits for would be such questions.
+        """
+        if self._rested == self._state(peers):
+            return False
+        busy = False
+        for peer in peers:
+            busy |= await self.outbox.deliver(peer)
+        rung, _ = await self.alarms.ring()
+        busy |= rung > 0
+        busy |= await self.errands.run_due() > 0
+        failing = any(self.outbox.link(peer).failures for peer in peers)
+        self._rested = None if busy or failing else self._state(peers)
+        return busy
+
+    def _state(self, peers: Sequence[CenterId]) -> object:
+        stretches = [self.outbox.link(peer).stretch for peer in peers]
+        return self.changes, self.clock.now_ms(), stretches
+
+    async def hail(self, other: "Center") -> bool:
+        """Greet another center; answers whether anything was written at either.
+
+        As in ``turn``, where nothing came of it and nothing has happened since, nothing would.
+        """
+        before = (self.changes, other.changes, self.clock.now_ms())
+        if self._hailed.get(other.id) == before:
+            return False
+        await self.outbox.greet(other.id)
+        moved = before[:2] != (self.changes, other.changes)
+        if not moved:
+            self._hailed[other.id] = before
+        return moved
 
     async def greet(self, peer: CenterId) -> Peek:
         """The outbox's ``greet``, for services that are made before the outbox."""
@@ -387,6 +430,15 @@ class TwoCenters:
                 return
         raise AssertionError(f"not quiet after {MAX_ROUNDS} rounds")
 
+    async def greet(self) -> None:
+        """Settle, with greetings between, until nothing moves and every head is cosigned."""
+        for _ in range(MAX_ROUNDS):
+            await self.settle()
+            moved = [await center.hail(self.other(center)) for center in self.centers]
+            if not any(moved):
+                return
+        raise AssertionError(f"not quiet after {MAX_ROUNDS} rounds")
+
     async def later(self, milliseconds: int) -> None:
         """Let time pass, then settle."""
         self.watch.pass_ms(milliseconds)
@@ -395,10 +447,7 @@ class TwoCenters:
     async def _round(self) -> bool:
         busy = False
         for center in self.centers:
-            busy |= await center.outbox.deliver(self.other(center).id)
-            rung, _ = await center.alarms.ring()
-            busy |= rung > 0
-            busy |= await center.errands.run_due() > 0
+            busy |= await center.turn([self.other(center).id])
         return busy
 
     def terms(self, **changes: Any) -> AgreementTerms:
@@ -504,12 +553,10 @@ async def two_centers(
         ):
             database = await opened(MEMORY if folder is None else folder / f"{name}.db")
             stack.push_async_callback(database.close)
-            await database.alone(
-                lambda connection: migrations.migrate(connection, migrations.load(), watch.now_ms)
-            )
+            await database.alone(tables.lay)
             centers.append(Center(name, watch, database, region_code, seed, own))
         host, sub = centers
         for ours, theirs in ((host, sub), (sub, host)):
-            ours.keyring.pin(theirs.identity.descriptor)
+            ours.keyring.pin(theirs.identity.descriptor, theirs.identity.signed_descriptor)
             ours.furnish(furnish(ours), Line(wire, ours, theirs))
         yield TwoCenters(watch, wire, host, sub)

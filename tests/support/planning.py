@@ -4,8 +4,9 @@
 the sub, tomorrow from 9 to 12.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cache
 from typing import Any, Final
 
 from adapters.experts.synthetic import resident_id, synthetic_experts, to_csv, uscc
@@ -135,6 +136,11 @@ def seat_rows(count: int, *, room: str = "评标一室", overnight: bool = False
 
 
 def register(count: int, *, seed: int = 1, prefix: str = "FJ") -> list[Expert]:
+    return list(_register(count, seed, prefix))
+
+
+@cache
+def _register(count: int, seed: int, prefix: str) -> Sequence[Expert]:
     raw = to_csv(synthetic_experts(seed, count, "350112", prefix), "utf-8-sig")
     return experts_from(read_table("experts.csv", raw))
 

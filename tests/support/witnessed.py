@@ -11,7 +11,7 @@ from itertools import permutations
 from typing_extensions import override
 
 from tests.support.meshed import meshed
-from tests.support.pair import Center, Furnish, TwoCenters, Watch, Wire
+from tests.support.pair import MAX_ROUNDS, Center, Furnish, TwoCenters, Watch, Wire
 
 
 class Witnessed(TwoCenters):
@@ -28,24 +28,21 @@ class Witnessed(TwoCenters):
         """All of them, host and sub first."""
         return (*self.centers, *self.others)
 
-    async def turn(self) -> None:
-        """Settle, with greetings between, so that every head is cosigned."""
-        for _ in range(6):
+    @override
+    async def greet(self) -> None:
+        for _ in range(MAX_ROUNDS):
             await self.settle()
-            for one, other in permutations(self._awake(), 2):
-                await one.outbox.greet(other.id)
-        await self.settle()
+            moved = [await one.hail(other) for one, other in permutations(self._awake(), 2)]
+            if not any(moved):
+                return
+        raise AssertionError(f"not quiet after {MAX_ROUNDS} rounds")
 
     @override
     async def _round(self) -> bool:
         busy = False
         awake = self._awake()
-        for one, other in permutations(awake, 2):
-            busy |= await one.outbox.deliver(other.id)
         for center in awake:
-            rung, _ = await center.alarms.ring()
-            busy |= rung > 0
-            busy |= await center.errands.run_due() > 0
+            busy |= await center.turn([other.id for other in awake if other is not center])
         return busy
 
     def _awake(self) -> list[Center]:

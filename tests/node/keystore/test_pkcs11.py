@@ -31,12 +31,12 @@ from node.keystore.keys import Keys
 from node.keystore.pkcs11 import Library, Token, TokenPrivate, TokenTrouble, raw_point
 from node.keystore.rotation import Where, revoke
 from node.keystore.signer import RawPrivate
-from node.store import migrations
 from node.store.database import MEMORY, Database
 from node.store.ledger import SqlLedger
 from tests.node.commands.test_init import Place, run, swapped
 from tests.node.keystore.test_keys import make_root
 from tests.node.test_config import GOOD, write
+from tests.support import tables
 from tests.support.grpc_pair import CLOCK, HOME, GrpcNode, Party, SeededRandom, running
 from tests.support.softhsm import MODULE, PIN, SoftToken
 
@@ -391,9 +391,7 @@ async def serving(keys: Keys) -> AsyncIterator[GrpcNode]:
     """A node that listens on loopback and signs with these keys."""
     database = await Database.open(MEMORY)
     try:
-        await database.alone(
-            lambda connection: migrations.migrate(connection, migrations.load(), CLOCK.now_ms())
-        )
+        await database.alone(tables.lay)
         node = GrpcNode(Party(keys.identity(), keys.tls, SeededRandom("token")), database)
         node.port = await node.server.start("127.0.0.1:0")
         try:

@@ -62,7 +62,7 @@ class Scene:
     async def decide(self, use_case: Callable[[Oversight, Desk], T]) -> T:
         """What an officer does; then everything settles."""
         done = await self.regulator.do(lambda desk: use_case(self.of(self.regulator), desk))
-        await self.pair.turn()
+        await self.pair.greet()
         return done
 
     async def start(self) -> None:
@@ -70,7 +70,7 @@ class Scene:
         await self.host.do(
             lambda desk: planning.begin(board.draws, desk, self.table.project, planning.AGENCY)
         )
-        await self.pair.turn()
+        await self.pair.greet()
 
     async def draw(self, role: str = "SEALER") -> ConversationId:
         """The draw in which the host has a role."""

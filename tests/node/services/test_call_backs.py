@@ -71,7 +71,7 @@ async def close(at: Scene) -> None:
     """Everybody has signed: both draws are closed."""
     for board in (at.table.host, at.table.sub):
         await board.center.do(lambda desk, b=board: b.draws.close_all(desk, at.table.booking))  # type: ignore[misc]
-    await at.pair.turn()
+    await at.pair.greet()
 
 
 async def over(at: Scene) -> ConversationId:
@@ -250,7 +250,7 @@ async def test_what_came_to_nothing_is_checked_too() -> None:
         await at.start()
         draw = await at.draw()
         await at.host.do(lambda desk: desk.say(draw, Fault("SEALED", "nobody comes")))
-        await at.pair.turn()
+        await at.pair.greet()
         assert await at.host.phase(draw) == VOID
         assert {row.state for row in await rows(at, at.sub)} == {State.PRODUCED}
 
@@ -261,7 +261,7 @@ async def test_whoever_tells_again_changes_nothing(at: Scene) -> None:
     (told,) = await at.said(at.host, SubmitReports)
     receipt = await Liar(at.host, at.regulator).tell(fresh(), told)
     assert receipt.outcome is Outcome.ACCEPTED
-    await at.pair.turn()
+    await at.pair.greet()
     assert await rows(at) == before
     questions = await at.said(at.regulator, AskRecords)
     assert len({each.value for each in questions if each.draw_id == told.draw_id}) == 1
@@ -273,7 +273,7 @@ async def test_an_owner_that_went_on_alone_tells_of_itself() -> None:
         await asked(at, draw, Decision.GRANT)
         assert await at.host.phase(draw) == RESCUED
         await at.host.do(lambda desk: at.table.host.draws.close_all(desk, at.table.booking))
-        await at.pair.turn()
+        await at.pair.greet()
         assert len(await at.said(at.host, SubmitReports)) == 1
         found = await rows(at, at.host)
         assert len(found) >= 2
@@ -520,7 +520,7 @@ async def test_an_owner_learns_nothing_of_the_choice_while_its_draw_goes_on(at: 
     )
     receipt = await Liar(at.sub, at.regulator).tell(fresh(), word)
     assert (receipt.reason, receipt.clause) == ("NOT_ALLOWED", "opening")
-    await at.pair.turn()
+    await at.pair.greet()
     assert await at.said(at.regulator, AskRecords) == []
 
 
@@ -530,7 +530,7 @@ async def test_who_has_signed_two_answers_of_one_call_is_told_of(at: Scene) -> N
     shown = await signed(at.sub, at.host, draw, replace(report, evidence=bytes(32)))
     receipt = await Liar(at.host, at.regulator).tell(fresh(), await told(at, reports=(shown,)))
     assert receipt.outcome is Outcome.ACCEPTED
-    await at.pair.turn()
+    await at.pair.greet()
     (row,) = [each for each in await rows(at, at.sub) if each.wrong]
     assert (row.entry, row.wrong, row.state) == (report.entry, "OTHER_RECORD", State.PRODUCED)
     assert await checked(at.host, draw) == await checked(at.sub, draw) == ["OTHER_RECORD"]

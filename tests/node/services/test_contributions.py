@@ -63,7 +63,7 @@ class Scene:
         await host.center.do(
             lambda desk: planning.begin(host.draws, desk, self.table.project, planning.AGENCY)
         )
-        await self.pair.turn()
+        await self.pair.greet()
 
     def keep_back(self) -> None:
         """The neighbour pledges, and then never opens its value."""
@@ -171,7 +171,7 @@ async def test_a_silent_contributor_voids_a_draw_that_nobody_has_committed_to() 
         await at.start()
         assert (await at.phases("draw"))["host"] == {draw.ACCEPTED}
         at.pair.watch.pass_ms(words.ANSWER_MS + 1)
-        await at.pair.turn()
+        await at.pair.greet()
 
         assert (await at.phases("draw"))["host"] == {draw.VOID}
         (fault,) = await at.said(at.table.sub.center, Fault)
@@ -196,7 +196,7 @@ async def test_who_does_not_open_in_time_counts_as_none_if_enough_others_did() -
         await at.start()
         assert (await at.phases("draw"))["sub"] == {draw.COMMITTED}
         at.pair.watch.pass_ms(words.ANSWER_MS + 1)
-        await at.pair.turn()
+        await at.pair.greet()
 
         assert (await at.phases("draw"))["sub"] == {draw.SEALED}
         (reveal,) = await at.said(at.table.sub.center, Reveal)
@@ -213,7 +213,7 @@ async def test_with_fewer_values_than_agreed_nobody_goes_on() -> None:
         at.keep_back()
         await at.start()
         at.pair.watch.pass_ms(words.ANSWER_MS + 1)
-        await at.pair.turn()
+        await at.pair.greet()
 
         assert (await at.phases("draw"))["sub"] == {draw.VOID}
         assert await at.said(at.table.sub.center, Reveal) == []
@@ -468,7 +468,7 @@ async def test_a_pledge_that_nobody_binds_is_over_after_a_day_and_why_says_until
             assert (sight.over, sight.todos) == (True, ())
         # The owners come back, and say what nobody waits for any more.
         at.pair.silent.clear()
-        await at.pair.turn()
+        await at.pair.greet()
         assert (await at.phases("contribution"))["regulator"] == {words.RELEASED}
         assert await at.refusals(center) == []
         assert (LEFT_OUT,) not in await center.sql("SELECT kind FROM todo")
@@ -497,7 +497,7 @@ async def test_a_value_that_nobody_accounts_for_is_asked_after_until_the_owner_d
         assert (await center.sql(open_))[0][0] >= 1
         reaction.heard = honest
         at.pair.silent.clear()
-        await at.pair.turn()
+        await at.pair.greet()
         ended = (await at.phases("contribution"))["neighbour"]
         assert ended <= {words.RELEASED, words.ACCOUNTED}
         assert await center.sql(open_) == [(0,)]

@@ -32,7 +32,7 @@ async def test_it_is_told_to_ask_for_leave_where_a_regulator_is_agreed() -> None
         at.pair.silent.add("neighbour")
         await at.start()
         at.pair.watch.pass_ms(600_001)
-        await at.pair.turn()
+        await at.pair.greet()
 
         texts = await told(at.table.host.center, VOID)
         assert len(texts) == 2

@@ -148,12 +148,7 @@ class Table:
 
     async def turn(self) -> None:
         """Settle words, greet for cosignatures, and again until nothing moves."""
-        for _ in range(6):
-            await self.pair.settle()
-            for center in self.pair.centers:
-                await center.outbox.greet(self.pair.other(center).id)
-                await center.outbox.greet(self.pair.other(center).id)
-        await self.pair.settle()
+        await self.pair.greet()
 
     async def status(self, board: Board) -> list[Any]:
         return await board.center.do(board.draws.everything)

@@ -52,7 +52,7 @@ async def void(at: Scene) -> ConversationId:
     draw_id = await at.draw()
     await at.pair.later(draw.MACHINE_MS + 1)
     at.pair.silent.discard("sub")
-    await at.pair.turn()
+    await at.pair.greet()
     assert await at.host.phase(draw_id) == draw.VOID
     return draw_id
 
@@ -63,7 +63,7 @@ async def asked(at: Scene) -> tuple[ConversationId, bytes]:
     request = await at.host.do(
         lambda desk: at.of(at.host).asking.ask_permit(desk, draw_id, "副场设备故障")
     )
-    await at.pair.turn()
+    await at.pair.greet()
     return draw_id, request
 
 
@@ -73,7 +73,7 @@ async def own_permitted(at: Scene) -> None:
     request = await at.host.do(
         lambda desk: at.of(at.host).asking.ask_permit(desk, own, "副场设备故障")
     )
-    await at.pair.turn()
+    await at.pair.greet()
     await decided(at, request, Decision.GRANT)
 
 
@@ -213,7 +213,7 @@ async def test_what_was_denied_may_be_asked_again_and_what_is_open_or_granted_ma
             await again()
         await decided(at, request, Decision.DENY)
         second = await again()
-        await at.pair.turn()
+        await at.pair.greet()
         await decided(at, second, Decision.GRANT)
         with pytest.raises(Conflicting, match="asked before"):
             await again()
@@ -233,7 +233,7 @@ async def test_leave_given_to_one_center_does_not_keep_it_from_the_other() -> No
         request = await at.host.do(
             lambda desk: at.of(at.host).asking.ask_permit(desk, draw_id, "故障")
         )
-        await at.pair.turn()
+        await at.pair.greet()
         await at.decide(lambda service, desk: service.deciding.propose(
             desk, request, Decision.GRANT, "已核实", FIRST))  # fmt: skip
         await at.decide(lambda service, desk: service.deciding.confirm(desk, request, SECOND))
@@ -343,7 +343,7 @@ async def test_a_center_is_no_regulator_whoever_asks_it() -> None:
         opening = await at.host.do(lambda desk: envelope_of(desk, draw_id, Open))
         word = AskPermit(bytes(draw_id), opening, "x")
         said = await at.host.do(lambda desk: desk.open(at.neighbour.id, None, word))
-        await at.pair.turn()
+        await at.pair.greet()
         assert await at.host.phase(said.conversation.id) == REFUSED
         assert (await at.refusals(at.neighbour))[-1] == ("NOT_ALLOWED", "this node is no regulator")
         assert UNANSWERED in await at.todos(at.host)
@@ -380,7 +380,7 @@ async def test_a_lie_about_a_draw_is_refused_and_no_officer_is_called(lie: str, 
             asker = at.neighbour
         word = AskPermit(draw_id, opening, "x")
         await asker.do(lambda desk: desk.open(at.regulator.id, None, word))
-        await at.pair.turn()
+        await at.pair.greet()
         reason, detail = (await at.refusals(at.regulator))[-1]
         assert reason in {"MALFORMED", "NOT_ALLOWED"}
         assert said in detail or lie == "bytes", detail
@@ -396,7 +396,7 @@ async def unsealing(at: Scene) -> tuple[ConversationId, bytes]:
     request = await at.host.do(
         lambda desk: at.of(at.host).asking.ask_unseal(desk, draw_id, "副场失联")
     )
-    await at.pair.turn()
+    await at.pair.greet()
     return draw_id, request
 
 
@@ -452,7 +452,7 @@ async def test_a_regulator_that_lies_about_the_value_is_refused() -> None:
             desk.say(ConversationId(row.id), Unseal(row.subject, bytes(32), officers))
 
         await at.regulator.do(lie)
-        await at.pair.turn()
+        await at.pair.greet()
         reason, detail = (await at.refusals(at.host))[-1]
         assert (reason, detail) == (
             Malformed.reason,
@@ -467,7 +467,7 @@ async def test_one_officer_named_twice_is_not_two() -> None:
         (row,) = await at.requests()
         alone = Permit(row.subject, (bytes(32), bytes(32)), await opened_as(at.host, row.subject))
         await at.regulator.do(lambda desk: desk.say(ConversationId(row.id), alone))
-        await at.pair.turn()
+        await at.pair.greet()
         assert "two different officers" in (await at.refusals(at.host))[-1][1]
         assert await at.host.phase(request) == words.ASKED
 
@@ -478,7 +478,7 @@ async def test_leave_for_another_opening_of_the_draw_is_not_taken() -> None:
         two = (bytes([1]) * 32, bytes([2]) * 32)
         other = Permit(draw_id, two, bytes(32))
         await at.regulator.do(lambda desk: desk.say(ConversationId(request), other))
-        await at.pair.turn()
+        await at.pair.greet()
         reason, detail = (await at.refusals(at.host))[-1]
         assert (reason, detail) == (
             Malformed.reason,
@@ -549,6 +549,6 @@ async def test_a_lie_about_an_escrow_is_refused(lie: str) -> None:
             commit = await at.sub.do(lambda desk: envelope_of(desk, other, Commit, by=at.sub.id))
             shown = replace(shown, commit=commit)
         await asker.do(lambda desk: desk.open(at.regulator.id, None, shown))
-        await at.pair.turn()
+        await at.pair.greet()
         assert await at.refusals(at.regulator)
         assert await at.requests() == []

@@ -98,7 +98,7 @@ async def bidders(at: Scene, *codes: str) -> SubmitBidders:
 
 async def tell(at: Scene, center: Center, word: SubmitBidders | SubmitEmployers) -> ConversationId:
     said = await center.do(lambda desk: desk.open(at.regulator.id, None, word))
-    await at.pair.turn()
+    await at.pair.greet()
     return said.conversation.id
 
 

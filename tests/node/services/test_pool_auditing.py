@@ -145,7 +145,7 @@ async def test_a_word_that_a_center_does_not_take_is_told_to_the_officers() -> N
     async with overseen() as at:
         word = StateAct(Act.OPEN_POOL, bytes(32), "检查", (bytes([1]) * 32, bytes([2]) * 32))
         await at.regulator.do(lambda desk: desk.open(at.neighbour.id, None, word))
-        await at.pair.turn()
+        await at.pair.greet()
         assert await at.todos(at.regulator) == {ACT_REFUSED}
         assert "regulator" in (await at.refusals(at.neighbour))[-1][1]
 

@@ -54,7 +54,7 @@ async def submit(at: Scene, *named: str) -> int:
     count = await at.host.do(
         lambda desk: draws.recusal.submit_bidders(desk, at.table.project, named, planning.AGENCY)
     )
-    await at.pair.turn()
+    await at.pair.greet()
     return count
 
 
@@ -92,7 +92,7 @@ async def test_who_works_for_a_bidder_is_replaced_in_both_pools() -> None:
         assert await submit(at, NOBODY, *bidders) == 2
         for _ in range(8):  # whoever follows may work for a bidder, too
             at.pair.watch.pass_ms(1)
-            await at.pair.turn()
+            await at.pair.greet()
 
         for board in boards(at):
             after = await employers(at, board)
@@ -138,7 +138,7 @@ async def test_nobody_who_stands_in_both_pools_sits_twice(monkeypatch: pytest.Mo
         assert await submit(at, NOBODY) == 2
         for _ in range(8):
             at.pair.watch.pass_ms(1)
-            await at.pair.turn()
+            await at.pair.greet()
 
         ours, theirs = [await persons(at, board) for board in boards(at)]
         assert len(ours) == 2
@@ -161,7 +161,7 @@ async def test_every_new_list_is_compared_again_and_nothing_twice() -> None:
         await at.sub.do(
             lambda desk: board.draws.depart(desk, draw, entry, Response.LEAVE, "", "staff")
         )
-        await at.pair.turn()
+        await at.pair.greet()
 
         assert len(await at.said(at.sub, SubmitEmployers)) == 2
         assert len(await at.said(at.host, SubmitEmployers)) == 1

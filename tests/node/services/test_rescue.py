@@ -65,7 +65,7 @@ async def overdue(at: Scene) -> None:
 async def asked(at: Scene, draw: bytes, decision: Decision) -> None:
     """The host's staff ask, two officers decide."""
     await at.host.do(lambda desk: at.of(at.host).asking.ask_unseal(desk, draw, GROUNDS))
-    await at.pair.turn()
+    await at.pair.greet()
     (request,) = await at.requests()
     await at.decide(
         lambda service, desk: service.deciding.propose(desk, request.id, decision, GROUNDS, FIRST)
@@ -80,7 +80,7 @@ async def back(at: Scene) -> None:
         for other in at.pair.everybody:
             if one is not other:
                 one.outbox.reset(other.id)
-    await at.pair.turn()
+    await at.pair.greet()
 
 
 async def test_the_owner_goes_on_alone_once_two_officers_have_opened_the_escrow() -> None:
@@ -116,13 +116,13 @@ async def test_the_sealer_that_comes_back_hears_the_end_and_both_can_recompute_i
                 desk, draw, gone.entry, Response.LEAVE, "", "staff"
             )
         )
-        await at.pair.turn()
+        await at.pair.greet()
         for board in (at.table.host, at.table.sub):
             await board.center.do(lambda desk: report_signed(desk, at.table.booking))
 
         host = at.table.host.draws
         await at.host.do(lambda desk: host.close_all(desk, at.table.booking))
-        await at.pair.turn()
+        await at.pair.greet()
 
         assert await at.host.phase(draw) == await at.sub.phase(draw) == words.CLOSED
         assert len(await at.said(at.host, Conclude)) == 1
@@ -162,7 +162,7 @@ async def asked_while(at: Scene, draw: bytes) -> None:
     await _set(at, draw, words.WALKING, None)
     await at.host.do(lambda desk: at.of(at.host).asking.ask_unseal(desk, draw, GROUNDS))
     await _set(at, draw, words.INVITED, None)
-    await at.pair.turn()
+    await at.pair.greet()
     (request,) = await at.requests()
     await at.decide(lambda service, desk: service.deciding.propose(
         desk, request.id, Decision.GRANT, GROUNDS, FIRST))  # fmt: skip

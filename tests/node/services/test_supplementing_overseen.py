@@ -30,7 +30,7 @@ async def test_a_short_list_is_added_to_without_leave_though_a_regulator_is_agre
     async with overseen() as at:
         draw = await short(at)
         made = await choose(at.table, draw, Slot(OTHER, 1))
-        await at.pair.turn()
+        await at.pair.greet()
         for board in (at.table.host, at.table.sub):
             assert await board.center.phase(made) == words.SEALED
             assert len(await of_sub(at.table, board)) == 3
@@ -46,7 +46,7 @@ async def test_a_void_supplement_is_drawn_again_only_with_leave() -> None:
         void = await begin(at.table, draw, Slot(OTHER, 1))
         await at.pair.later(MACHINE_MS + 1)
         at.pair.silent.discard("sub")
-        await at.pair.turn()
+        await at.pair.greet()
         assert await at.host.phase(void) == words.VOID
         (one,) = await lacking(at.table)
         with pytest.raises(Conflicting, match="permit another one"):
@@ -54,10 +54,10 @@ async def test_a_void_supplement_is_drawn_again_only_with_leave() -> None:
         request = await at.host.do(
             lambda desk: at.of(at.host).asking.ask_permit(desk, one.draw, "副场设备故障")
         )
-        await at.pair.turn()
+        await at.pair.greet()
         await decided(at, request, Decision.GRANT)
         await choose(at.table, one.draw, Slot("A0804", 1))
-        await at.pair.turn()
+        await at.pair.greet()
         for board in (at.table.host, at.table.sub):
             assert len(await of_sub(at.table, board)) == 3
             assert await sealed(at.table, board)
@@ -73,7 +73,7 @@ async def test_bidders_are_compared_with_the_lists_of_all_draws(declining: int) 
         one = await short_of(at.table, declining)
         added = (Slot(OTHER, 1),) if declining else (Slot(OTHER, 2), Slot("A0804", 1))
         made = await choose(at.table, one.draw, *added)
-        await at.pair.turn()
+        await at.pair.greet()
         mine = await employers(at, at.table.sub)
         listed = [each for each in await of_sub(at.table, at.table.sub) if each.draw == made]
         bidder = mine[listed[0].entry]
@@ -81,7 +81,7 @@ async def test_bidders_are_compared_with_the_lists_of_all_draws(declining: int) 
         assert await submit(at, NOBODY, bidder) == (3 if declining else 2)
         for _ in range(8):
             at.pair.watch.pass_ms(1)
-            await at.pair.turn()
+            await at.pair.greet()
         after = await employers(at, at.table.sub)
         assert len(after) == 3
         assert bidder not in after.values()
