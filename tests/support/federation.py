@@ -18,8 +18,7 @@ from typing_extensions import override
 
 from federation.ids import AgreementId, CenterId
 from federation.ports import Transport
-from node.store.database import MEMORY, Database
-from tests.support import tables
+from tests.support import prompt, tables
 from tests.support.pair import (
     MAX_ROUNDS,
     SPOKEN,
@@ -166,7 +165,7 @@ async def federation(
     async with AsyncExitStack() as stack:
         centers = []
         for name, region, own in zip(names, REGIONS, spoken, strict=False):
-            database = await Database.open(MEMORY)
+            database = await prompt.opened()
             stack.push_async_callback(database.close)
             await database.alone(tables.lay)
             centers.append(Center(name, watch, database, region, seed, own))

@@ -10,8 +10,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from itertools import combinations
 
 from federation.ids import CenterId
-from node.store.database import MEMORY, Database
-from tests.support import tables
+from tests.support import prompt, tables
 from tests.support.federation import Switch
 from tests.support.pair import (
     MAX_ROUNDS,
@@ -38,7 +37,7 @@ async def meshed(
     async with AsyncExitStack() as stack:
         centers = []
         for number, name in enumerate(names):
-            database = await Database.open(MEMORY)
+            database = await prompt.opened()
             stack.push_async_callback(database.close)
             await database.alone(tables.lay)
             centers.append(

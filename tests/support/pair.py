@@ -49,7 +49,7 @@ from node.services.todo_clock import TodoClock
 from node.store.cipher import KEY_BYTES, NONCE_BYTES, ColumnCipher
 from node.store.database import MEMORY, Database
 from node.store.ledger import LogTip, SqlLedger
-from tests.support import tables
+from tests.support import prompt, tables
 from tests.support.agreed import put_signed
 from tests.support.identities import describe, identify, make_secrets
 
@@ -530,7 +530,7 @@ async def two_centers(
     seed: str = "1",
     suites: Sequence[str] = (),
     sub_suites: Sequence[str] = (),
-    opened: Opened = Database.open,
+    opened: Opened = prompt.opened,
 ) -> AsyncIterator[TwoCenters]:
     """Two nodes, host and sub, that have pinned each other.
 
@@ -541,7 +541,7 @@ async def two_centers(
         suites: That both centers speak, the preferred one first; by default the one that
             the tests are run under (``pytest --suite gm-1``).
         sub_suites: Those of the sub, if other than the host's.
-        opened: Opens a database, if not as the node does.
+        opened: Opens a database.
     """
     watch, wire = Watch(), Wire()
     async with AsyncExitStack() as stack:
