@@ -26,6 +26,7 @@ from node.store.database import Database, ForeignFile, StoreUnavailable
 from node.store.migrations import MigrationError
 from tests.faults.books import faults_in
 from tests.faults.disk import Image
+from tests.support import prompt
 from tests.support.pair import NOON
 
 GO_ON_EVERY: Final = 32  # images; each goes on as all of the same state would
@@ -73,7 +74,7 @@ class Judge:
         """What is wrong with an image, if anything."""
         path = self._lay_out(image)
         try:
-            database = await Database.open(path, busy_timeout_ms=0)
+            database = await prompt.opened(path, busy_timeout_ms=0)
         except (StoreUnavailable, ForeignFile) as error:
             return Finding(Fault.CORRUPT, image, f"does not open: {error}")
         try:
@@ -128,7 +129,7 @@ class Judge:
         return Finding(Fault.CORRUPT, image, "; ".join(faults)) if faults else None
 
     async def _goes_on(self, path: Path, image: Image) -> Finding | None:
-        database = await Database.open(path, busy_timeout_ms=0)
+        database = await prompt.opened(path, busy_timeout_ms=0)
         try:
             marks = await database.read(
                 lambda at: at.execute("SELECT count(*) FROM command").fetchone()[0]

@@ -553,7 +553,7 @@ async def two_centers(
         ):
             database = await opened(MEMORY if folder is None else folder / f"{name}.db")
             stack.push_async_callback(database.close)
-            await database.alone(tables.lay)
+            await database.alone(tables.lay if folder is None else tables.migrate)
             centers.append(Center(name, watch, database, region_code, seed, own))
         host, sub = centers
         for ours, theirs in ((host, sub), (sub, host)):

@@ -1,7 +1,7 @@
 """The node's database without its thread: most of a test's time went into hops to it and back.
 
-Everything else is real: the same connection, groups and savepoints. Tests of the database
-itself, of whole nodes and of gRPC keep the thread.
+Everything else is real: how it is opened, the connection, groups and savepoints. Tests of the
+database itself, of whole nodes and of gRPC keep the thread.
 """
 
 import asyncio
@@ -37,7 +37,7 @@ async def _connect(path: Path | str, **settings: Any) -> _Here:
     return _Here(sqlite3.connect(path, **settings))
 
 
-async def opened(path: Path | str = MEMORY) -> Database:
-    """Open a database that runs what it is given at once. Raises as ``Database.open``."""
+async def opened(path: Path | str = MEMORY, **settings: Any) -> Database:
+    """Open a database that runs what it is given at once. As ``Database.open``."""
     with patch.object(aiosqlite, "connect", _connect):
-        return await Database.open(path)
+        return await Database.open(path, **settings)
