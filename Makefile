@@ -36,10 +36,12 @@ SPOKEN_ALIKE := tests/engine tests/node/services tests/evidence tests/threats \
 	--deselect tests/evidence/test_naming.py::test_any_changed_byte_of_an_opening_is_refused \
 	$(OF_NO_SUITE:%=--ignore=tests/node/services/test_%.py)
 
-# Three rows of tests run beside the others, so the gate uses both of its cores: once more under gm-1,
-# and two that often wait, for nodes in processes of their own, for browsers, for disks. A shell lets
-# what it runs beside itself ignore interrupts, and some of them interrupt what they started.
-APART := tests/end_to_end tests/faults
+# Rows of tests run beside the others, so the gate uses both of its cores: once more under gm-1, and
+# three that often wait, for nodes in processes of their own, for browsers, for disks. The simulated
+# federations wait for nobody and take what the rest leaves. A shell lets what it runs beside itself
+# ignore interrupts, and some of them interrupt what they started.
+KILLED := tests/faults
+PLAYED := tests/end_to_end
 DOORS := tests/node/api tests/node/commands tests/browser tests/simulation tests/bench
 PYTEST = -m pytest $(PYTEST_FLAGS) -q
 BESIDE := env --default-signal=INT $(BIN)/python
@@ -83,23 +85,26 @@ bench: $(VENV)/.dev $(VENV)/.editable ## The figures of the README, measured her
 test: $(VENV)/.dev $(VENV)/.editable $(VENV)/interop/.installed test-tools ## The gate: lint, repository checks, tests, coverage
 	@$(MAKE) --no-print-directory lint
 	$(call banner,repository checks: wheel$(comma) generated code$(comma) layout$(comma) deployment)
-	$(BIN)/python -m pytest $(PYTEST_FLAGS) -q tests/repo
-	$(call banner,tests; beside them once more under gm-1$(comma) $(APART) $(DOORS))
 	@mkdir -p build; rm -f build/coverage-*.json
-	@HYPOTHESIS_PROFILE=again $(BESIDE) $(PYTEST) --suite gm-1 $(SPOKEN_ALIKE) > build/gm-1.log 2>&1 & again=$$!; \
-	$(BESIDE) $(PYTEST) $(APART) > build/apart.log 2>&1 & apart=$$!; \
+	@nice $(BESIDE) -m tests.simulation --seeds 2000 > build/seeds.log 2>&1 & seeds=$$!; \
+	trap 'kill $$seeds 2>/dev/null || true' EXIT; \
+	$(BIN)/python -m pytest $(PYTEST_FLAGS) -q tests/repo; \
+	printf '\n==== %s ====\n' 'tests; beside them once more under gm-1, $(DOORS) $(KILLED) $(PLAYED), 2,000 simulated federations'; \
+	HYPOTHESIS_PROFILE=again $(BESIDE) $(PYTEST) --suite gm-1 $(SPOKEN_ALIKE) > build/gm-1.log 2>&1 & again=$$!; \
+	$(BESIDE) $(PYTEST) $(KILLED) > build/killed.log 2>&1 & killed=$$!; \
+	$(BESIDE) $(PYTEST) $(PLAYED) > build/played.log 2>&1 & played=$$!; \
 	$(BESIDE) $(call MEASURED,doors) $(DOORS) > build/doors.log 2>&1 & doors=$$!; \
-	trap 'kill $$again $$apart $$doors 2>/dev/null || true' EXIT; \
-	$(BIN)/python $(call MEASURED,main) tests --ignore=tests/repo $(addprefix --ignore=,$(APART) $(DOORS)); \
+	trap 'kill $$seeds $$again $$killed $$played $$doors 2>/dev/null || true' EXIT; \
+	$(BIN)/python $(call MEASURED,main) tests --ignore=tests/repo $(addprefix --ignore=,$(KILLED) $(PLAYED) $(DOORS)); \
 	ended() { \
 		printf '\n---- %s ----\n' "$$3"; \
 		if wait "$$1"; then tail -n 1 "$$2"; else code=$$?; cat "$$2"; exit $$code; fi; \
 	}; \
 	ended $$again build/gm-1.log 'once more under gm-1'; \
 	ended $$doors build/doors.log '$(DOORS)'; \
-	ended $$apart build/apart.log '$(APART)'
-	$(call banner,2$(comma)000 simulated federations)
-	$(BIN)/python -m tests.simulation --seeds 2000
+	ended $$killed build/killed.log '$(KILLED)'; \
+	ended $$played build/played.log '$(PLAYED)'; \
+	ended $$seeds build/seeds.log '2,000 simulated federations'
 	$(call banner,coverage)
 	$(BIN)/python -m tests.measured build/coverage-*.json
 	@printf '\n==== all stages passed ====\n'
