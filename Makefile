@@ -25,11 +25,12 @@ COMPILE := $(BIN)/uv pip compile --universal --python-version 3.11 --generate-ha
 
 # What two nodes say to each other, and what is proven of it, must not depend on the suite. Which
 # byte of a dossier was changed takes long, and its signatures are tried under both anyway; rooms,
-# seats, times, to-dos and pages seal and prove nothing of their own.
-OF_NO_SUITE := answers availability bookings bookings_under_terms calling_off cancelling cancelling_sessions \
-	changing consenting decisions errands experts feeds holidays own_venue projects readiness reasons \
-	replanning substituting terms_file todo_clock todo_rules todos usage vacancy vacancy_always veil venues \
-	why why_actions agreement_page dossier_page
+# seats, times, to-dos, pages, and who waits for whom seal and prove nothing of their own.
+OF_NO_SUITE := answers availability bookings bookings_under_terms bookings_with_a_liar calling_off cancelling \
+	cancelling_sessions changes_with_a_liar changing consenting crossed_refusals decisions declining draw_news \
+	erasing errands experts feeds holidays inviting joint_after_changes joint_tests own_venue projects readiness \
+	reasons replanning session_failure session_replacing sessions_under_terms substituting terms_file todo_clock \
+	todo_rules todos usage vacancy vacancy_always veil venues why why_actions agreement_page dossier_page
 SPOKEN_ALIKE := tests/engine tests/node/services tests/evidence tests/threats \
 	tests/lottery/test_audit.py tests/lottery/test_walk.py tests/lottery/test_pool.py tests/lottery/test_outside.py \
 	--deselect tests/evidence/test_verify.py::test_any_changed_byte_of_a_whole_dossier_is_refuted \
@@ -83,18 +84,18 @@ bench: $(VENV)/.dev $(VENV)/.editable ## The figures of the README, measured her
 # One recipe, not prerequisites: the order is the message, and `make -j` must not mix it up.
 .PHONY: test
 test: $(VENV)/.dev $(VENV)/.editable $(VENV)/interop/.installed test-tools ## The gate: lint, repository checks, tests, coverage
-	@$(MAKE) --no-print-directory lint
-	$(call banner,repository checks: wheel$(comma) generated code$(comma) layout$(comma) deployment)
 	@mkdir -p build; rm -f build/coverage-*.json
 	@nice $(BESIDE) -m tests.simulation --seeds 2000 > build/seeds.log 2>&1 & seeds=$$!; \
-	trap 'kill $$seeds 2>/dev/null || true' EXIT; \
+	$(BESIDE) $(PYTEST) $(KILLED) > build/killed.log 2>&1 & killed=$$!; \
+	trap 'kill $$seeds $$killed 2>/dev/null || true' EXIT; \
+	$(MAKE) --no-print-directory lint; \
+	printf '\n==== %s ====\n' 'repository checks: wheel, generated code, layout, deployment'; \
 	$(BIN)/python -m pytest $(PYTEST_FLAGS) -q tests/repo; \
 	printf '\n==== %s ====\n' 'tests; beside them once more under gm-1, $(DOORS) $(KILLED) $(PLAYED), 2,000 simulated federations'; \
 	HYPOTHESIS_PROFILE=again $(BESIDE) $(PYTEST) --suite gm-1 $(SPOKEN_ALIKE) > build/gm-1.log 2>&1 & again=$$!; \
-	$(BESIDE) $(PYTEST) $(KILLED) > build/killed.log 2>&1 & killed=$$!; \
 	$(BESIDE) $(PYTEST) $(PLAYED) > build/played.log 2>&1 & played=$$!; \
 	$(BESIDE) $(call MEASURED,doors) $(DOORS) > build/doors.log 2>&1 & doors=$$!; \
-	trap 'kill $$seeds $$again $$killed $$played $$doors 2>/dev/null || true' EXIT; \
+	trap 'kill $$seeds $$killed $$again $$played $$doors 2>/dev/null || true' EXIT; \
 	$(BIN)/python $(call MEASURED,main) tests --ignore=tests/repo $(addprefix --ignore=,$(KILLED) $(PLAYED) $(DOORS)); \
 	ended() { \
 		printf '\n---- %s ----\n' "$$3"; \

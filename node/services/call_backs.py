@@ -31,6 +31,8 @@ from federation.protocol.oversight import (
     Wrong,
 )
 from federation.trust.suite import CannotOpen, suite
+from federation.wire.envelopes import decode_statement
+from federation.wire.words import decode_word
 from node.services.errors import Conflicting, NotFound
 from node.services.house import Desk
 from node.services.officers import Officers, check_grounds
@@ -38,7 +40,7 @@ from node.services.oversight_deciding import OFFICER
 from node.services.oversight_evidence import Told, told_of
 from node.services.speech import well_formed
 from node.services.todos import BY_SYSTEM
-from node.store import call_backs, todos
+from node.store import call_backs, todos, transcripts
 from node.store.call_backs import CallBackRow, State
 from node.store.cipher import ColumnCipher
 
@@ -50,6 +52,9 @@ RECORD_FAULT: Final = "call_record_fault"
 """Tells the officers that a record proves nothing, or is not there."""
 PERCENT: Final = 10
 """A share with which of thirty invented answers at least one is checked in 96 of 100 cases."""
+AWAY_MS: Final = 600_000
+"""The alarm of a node that runs rings within half a minute of a deadline: who finds one passed by
+so much was away itself, and what the owner said meanwhile is still on its way."""
 _PLACE: Final = "call_back.choice"  # what the key of the choice is derived for
 
 
@@ -211,9 +216,21 @@ class CallBacks:
         except (CannotOpen, Malformed):
             return {}
 
-    def lapsed(self, desk: Desk, after: Conversation) -> None:
-        """The owner has not produced in time what it was asked for."""
-        self._missing(desk, after)
+    def lapsed(self, desk: Desk, before: Conversation, after: Conversation) -> None:
+        """The owner has not produced in time what it was asked for, or we were not there for it."""
+        assert before.deadline_ms is not None, "what lapses had a deadline"
+        if desk.now_ms < before.deadline_ms + AWAY_MS:
+            self._missing(desk, after)
+        else:
+            self._ask_again(desk, after)
+
+    def _ask_again(self, desk: Desk, conversation: Conversation) -> None:
+        """The same question, with as much time as ever: nobody is blamed for our absence."""
+        connection = desk.ledger.connection
+        (asked, *_) = transcripts.of_conversation(connection, conversation.id)
+        word = decode_word(asked.payload_type, decode_statement(asked.payload).body)
+        spoken = desk.open(conversation.peer, None, word, suite_id=conversation.suite)
+        call_backs.ask_again(connection, conversation.id, spoken.conversation.id, desk.now_ms)
 
     def refused(self, desk: Desk, conversation: Conversation) -> bool:
         """The owner would not take our question: that, too, is not producing.

@@ -134,7 +134,7 @@ class Oversight(Reaction):
         if before.role != REGULATOR:
             self.asking.lapsed(desk, after)
         else:
-            self.calling.lapsed(desk, after)  # the only questions on a regulator's clock
+            self.calling.lapsed(desk, before, after)  # the only questions on a regulator's clock
 
     @override
     def cosigned(self, desk: Desk, peer: CenterId, suite_id: str, size: int) -> None:

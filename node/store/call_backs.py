@@ -130,6 +130,16 @@ def asked_in(connection: sqlite3.Connection, conversation: bytes) -> list[CallBa
     return _rows(connection, "conversation = ?", conversation)
 
 
+def ask_again(
+    connection: sqlite3.Connection, conversation: bytes, another: bytes, now_ms: int
+) -> None:
+    """What was asked for in one conversation is asked for in another from now on."""
+    connection.execute(
+        "UPDATE call_back SET conversation = ?, asked_at_ms = ? WHERE conversation = ?",
+        (another, now_ms, conversation),
+    )
+
+
 def set_wrong(connection: sqlite3.Connection, identifier: bytes, wrong: str) -> None:
     """A record proves nothing, or is not there; a good one that came before is kept."""
     connection.execute(

@@ -7,8 +7,10 @@ from typing import Final
 from adapters.messaging.port import Answer, CallResult
 from federation.evidence import call_record
 from federation.evidence.call_record import CallRecord
+from federation.trust.keys import Purpose
 from federation.trust.suite import SUITES
 from tests.support.pair import NOON
+from tests.support.secret_keys import public_half, signer
 
 PRESSED: Final = {Answer.ATTEND: "1", Answer.DECLINE: "32", Answer.NO_ANSWER: ""}
 USUAL: Final = CallRecord("call", "key", "13800138000", "text", NOON, NOON + 60_000, "attend", "1")
@@ -25,7 +27,7 @@ class Gateway:
         self._private = private
 
     def receipt_key(self, suite: str) -> bytes:
-        return SUITES[suite].public_signing(self._private)
+        return public_half(SUITES[suite], Purpose.MESSAGE, self._private)
 
     @property
     def receipt_keys(self) -> Mapping[str, bytes]:
@@ -35,7 +37,7 @@ class Gateway:
     def signed(self, suite: str, record: CallRecord) -> bytes:
         if not suite:
             return b"no signature was asked for"
-        return call_record.write(record, suite, SUITES[suite].signer(self._private))
+        return call_record.write(record, suite, signer(SUITES[suite], self._private))
 
     def called(self, suite: str, key: str, phone: str, text: str, answer: Answer) -> CallResult:
         keys = PRESSED[answer]

@@ -16,7 +16,7 @@ from federation.trust.keys import (
 )
 from federation.trust.suite import INTL_1, suite
 from federation.wire.words import DESCRIPTOR, sign_descriptor
-from tests.support.secret_keys import SecretKeys, face_of, generate
+from tests.support.secret_keys import SecretKeys, face_of, generate, public_half
 
 USCC: Final = {"host": "12360800MB0000001A", "sub": "12350112MB0000002B"}
 NAMES: Final = {"host": "吉安市公共资源交易中心", "sub": "长乐区公共资源交易中心"}
@@ -35,7 +35,8 @@ def make_secrets(
 def describe(secrets: Secrets, name: str, now_ms: int, **changes: object) -> Descriptor:
     """The first descriptor of a center, with any field changed."""
     roots = tuple(
-        RootKey(each, keys.suite.public_signing(keys.root)) for each, keys in secrets.items()
+        RootKey(each, public_half(keys.suite, Purpose.MESSAGE, keys.root))
+        for each, keys in secrets.items()
     )
     descriptor = Descriptor(
         center_id=root_center_id(roots[0]),

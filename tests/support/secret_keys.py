@@ -5,11 +5,25 @@ A node has its own in a folder or a token (``node.keystore``).
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cache
 
 from federation.trust.envelope import Signer
 from federation.trust.keys import Descriptor, PublicKey, Purpose
-from federation.trust.secrets import Face, Opener, public_half
+from federation.trust.secrets import Face, Opener
+from federation.trust.secrets import public_half as _public_half
 from federation.trust.suite import Suite
+
+
+@cache
+def public_half(suite: Suite, purpose: Purpose, private: bytes) -> bytes:
+    """The public key of a raw private one. Tests have the same few keys again and again."""
+    return _public_half(suite, purpose, private)
+
+
+@cache
+def signer(suite: Suite, private: bytes) -> Signer:
+    """What signs with a raw private key."""
+    return suite.signer(private)
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +40,7 @@ class SecretKeys:
     @property
     def root_signer(self) -> Signer:
         """Signs descriptors."""
-        return self.suite.signer(self.root)
+        return signer(self.suite, self.root)
 
     @property
     def private(self) -> Mapping[Purpose, bytes]:
@@ -70,7 +84,7 @@ def face_of(descriptor: Descriptor, secrets: SecretKeys) -> Face:
         suite,
         descriptor,
         {
-            at: suite.signer(raw)
+            at: signer(suite, raw)
             for at, (purpose, raw) in by_id.items()
             if purpose is not Purpose.SEALING
         },

@@ -35,6 +35,7 @@ ROOT = Path(__file__).resolve().parents[3]
 PASSPHRASE = "correct horse battery staple"
 PASSWORD = "operator password"
 PATIENCE_SECONDS = 30.0
+LOOK_SECONDS = 0.0005  # a file comes after the one before it by more
 
 
 @pytest.fixture(autouse=True)
@@ -403,6 +404,7 @@ def test_a_run_that_was_killed_is_completed_by_the_next(place: Place, sign: str)
     ends = time.monotonic() + PATIENCE_SECONDS
     while not any(place.folder.glob(sign)) and child.poll() is None:
         assert time.monotonic() < ends
+        time.sleep(LOOK_SECONDS)
     child.send_signal(signal.SIGKILL)
     child.communicate()
     codes = place.codes.read_bytes() if place.codes.exists() else None

@@ -34,6 +34,7 @@ from node.domain.statistics import CalledBack, Thresholds
 from node.metrics import Metrics
 from node.services.accounts import Role
 from node.services.call_backs import (
+    AWAY_MS,
     CALL,
     CONFIRM,
     RECORD_FAULT,
@@ -420,6 +421,40 @@ async def test_who_never_produces_is_told_of_and_what_comes_late_is_looked_at(at
     assert await checked(at.sub, draw) == ["NOT_PRODUCED"] * 4
     await stated(at, late[0], Finding.MATCH)
     assert await checked(at.sub, draw) == ["MATCH", *["NOT_PRODUCED"] * 4]
+
+
+async def test_nobody_is_blamed_for_what_the_regulator_was_not_there_to_hear(at: Scene) -> None:
+    await at.start()
+    at.pair.silent.add("sub")
+    await close(at)
+    draw = await at.draw()
+    (asked, *_) = await rows(at, at.sub)
+    at.pair.silent.add("regulator")
+    at.pair.silent.discard("sub")
+    await at.pair.later(words.RECORDS_MS + AWAY_MS)
+
+    at.pair.silent.discard("regulator")
+    await at.regulator.alarms.ring()  # before the owner can be heard
+    (again, *_) = await rows(at, at.sub)
+    assert again.conversation != asked.conversation
+    assert again.state is State.ASKED
+    await at.pair.later(3_600_000)
+    assert {(row.state, row.wrong) for row in await rows(at)} == {(State.PRODUCED, None)}
+    assert await checked(at.sub, draw) == []
+    assert await at.regulator.phase(asked.conversation) == words.PRODUCED
+
+
+async def test_who_does_not_produce_when_asked_again_either_is_told_of(at: Scene) -> None:
+    await at.start()
+    at.pair.silent.add("sub")
+    await close(at)
+    at.pair.silent.add("regulator")
+    await at.pair.later(words.RECORDS_MS + AWAY_MS)
+    at.pair.silent.discard("regulator")
+    await at.pair.later(0)
+    assert {row.wrong for row in await rows(at, at.sub)} == {None}
+    await at.pair.later(words.RECORDS_MS + 1)
+    assert {row.wrong for row in await rows(at, at.sub)} == {"NOT_PRODUCED"}
 
 
 async def test_who_refuses_to_produce_has_not_produced(
