@@ -220,7 +220,7 @@ async def _carry(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, del
         while True:
             due, data = await under_way.get()
             await asyncio.sleep(max(0.0, due - loop.time()))  # noqa: TID251 (this is the line)
-            if not data:
+            if not data or writer.is_closing():  # whoever was to have it has hung up
                 writer.close()
                 return
             writer.write(data)
