@@ -62,7 +62,7 @@ def enc(*parts: bytes) -> bytes:
     return b"".join(joined)
 
 
-@cache
+@cache  # without a limit: tags are our own, a few dozen, and no peer names any
 def _prefix(suite_id: str, tag: str) -> bytes:
     return f"feddraw/1/{suite_id}/{tag}".encode() + b"\0"
 

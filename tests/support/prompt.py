@@ -38,6 +38,9 @@ async def _connect(path: Path | str, **settings: Any) -> _Here:
 
 
 async def opened(path: Path | str = MEMORY, **settings: Any) -> Database:
-    """Open a database that runs what it is given at once. As ``Database.open``."""
+    """Open a database that runs what it is given at once. As ``Database.open``.
+
+    No other may be opened at the same moment: it would have no thread either.
+    """
     with patch.object(aiosqlite, "connect", _connect):
         return await Database.open(path, **settings)
